@@ -1,0 +1,1 @@
+"""Rubric classifiers, one module a kind; `topics.plugins.CLASSIFIERS` says which."""

@@ -1,0 +1,43 @@
+"""What can go wrong, named by what the caller can do about it.
+
+    TopicsError
+    ├── UsageError          a call or a configuration is wrong: change it      (exit code 2)
+    │   └── NotFittedError  predict before fit
+    ├── DataError           an input cannot be used: mend the file             (exit code 3)
+    └── ModelError          a version cannot be used: name or train another    (exit code 4)
+
+A message is one line: the value that is wrong, the values that would be right, the remedy.
+"""
+
+
+class TopicsError(Exception):
+    """Any error that `topics` raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(TopicsError):
+    """A call, an option or a configuration is wrong."""
+
+    exit_code = 2
+
+
+class NotFittedError(UsageError):
+    """An estimator was asked before it was taught."""
+
+
+class DataError(TopicsError):
+    """An input cannot be used at all. One bad row is no error but a `Reject`."""
+
+    exit_code = 3
+
+
+class ModelError(TopicsError):
+    """A version is missing, damaged, or was made for another `topics`."""
+
+    exit_code = 4
+
+
+def listed(names: object) -> str:
+    """Known values for a message, in order: `listed({"b", "a"})` -> `'a', 'b'`."""
+    return ", ".join(repr(name) for name in sorted(map(str, names))) or "none"  # type: ignore[call-overload]

@@ -1,0 +1,56 @@
+"""Names to parts: readers, classifiers and topic models, each imported when it is first asked for.
+
+A part of another package joins by an entry point (`topics.readers`, `topics.classifiers`,
+`topics.topic_models`) whose value reads like the ones below; the tables here win over entry points, so that
+no installed package can replace a part unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from topics.errors import UsageError, listed
+
+
+class Table:
+    """What there is of one kind: name -> `module:attribute`."""
+
+    def __init__(self, kind: str, own: dict[str, str]) -> None:
+        self.kind = kind
+        self.own = own
+
+    def __iter__(self) -> Iterator[str]:
+        """Go over the project's own names; entry points join in `load` only, being slow to list."""
+        return iter(self.own)
+
+    def load(self, name: str) -> Any:  # noqa: ANN401 (what it is, the contract of the kind says)
+        """Import and return the part called `name`.
+
+        Raises:
+            UsageError: no part has this name.
+        """
+        address = self.own.get(name) or self._entry_points().get(name)
+        if address is None:
+            known = listed({*self.own, *self._entry_points()})
+            raise UsageError(f"there is no {self.kind} called {name!r}; known: {known}")
+        module, _, attribute = address.partition(":")
+        return getattr(import_module(module), attribute)
+
+    def _entry_points(self) -> dict[str, str]:
+        return {point.name: point.value for point in entry_points(group=f"topics.{self.kind.replace(' ', '_')}s")}
+
+
+READERS = Table(
+    "reader",
+    {
+        "jsonl": "topics.readers.jsonl:read",
+        "csv": "topics.readers.csv:read",
+        "tsv": "topics.readers.csv:read",
+        "parquet": "topics.readers.parquet:read",
+    },
+)
+CLASSIFIERS = Table("classifier", {"linear": "topics.classifiers.linear:LinearClassifier"})
+TOPIC_MODELS = Table("topic model", {})

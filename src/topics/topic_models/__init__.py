@@ -1,0 +1,1 @@
+"""Topic models, one module a kind; `topics.plugins.TOPIC_MODELS` says which."""

@@ -1,0 +1,98 @@
+"""The nouns that flow from room to room. They hold values and know nothing of where these came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """What is known of an article's rubrics; each rubric holds, does not hold, or is unknown.
+
+    `Labels(rubrics=frozenset())` is a known «none of them»; an article of which nothing is known has no
+    `Labels` at all (None).
+    """
+
+    rubrics: frozenset[str]
+    unknown: frozenset[str] = frozenset()
+    clean: bool = False
+    """Given by careful reading, not by the outlet's own section."""
+
+    def state(self, rubric: str) -> bool | None:
+        """True: holds; False: does not hold; None: not known."""
+        if rubric in self.rubrics:
+            return True
+        return None if rubric in self.unknown else False
+
+
+class Article(msgspec.Struct, frozen=True):
+    """One article as its source tells it. Text fields that the source lacks are empty strings."""
+
+    id: str
+    text: str
+    title: str = ""
+    date: str = ""
+    """ISO 8601, as far as the source gives it: `2026-03-04` or `2026-03-04T10:15:00+03:00`."""
+    outlet: str = ""
+    labels: Labels | None = None
+    kept: Mapping[str, object] = {}
+    """Columns of the source that the caller asked to keep, untouched."""
+
+
+class Row(NamedTuple):
+    """What a reader found at one place of a source: column -> value, as the format gives it."""
+
+    line: int
+    values: dict[str, object]
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """A row that could not become an article."""
+
+    source: str
+    line: int
+    """The first line of the row, from 1; in Parquet the row, from 1."""
+    reason: str
+
+
+class TokenBatch(NamedTuple):
+    """The lemmas of some articles, as columns. An article's title comes first, then its body.
+
+    Article `i` is `ids[offsets[i]:offsets[i + 1]]`; its body starts at `bodies[i]`. Each id stands for
+    `lemmas[id]`; lemmas are distinct. Ids mean nothing outside their batch.
+    """
+
+    lemmas: Sequence[str]
+    ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    bodies: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Count articles, not tokens."""
+        return len(self.offsets) - 1
+
+
+class Score(msgspec.Struct, frozen=True):
+    """A rubric or a topic with its probability or share, from 0 to 1."""
+
+    label: str
+    value: float
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """What a version says of one article."""
+
+    id: str
+    rubrics: tuple[Score, ...]
+    """The rubrics given, best first."""
+    scores: dict[str, float]
+    """The probability of every rubric that the version knows, best first."""
+    needs_review: bool
+    """Whether some rubric lies so near its threshold that an editor should look."""
+    model: str
+    """The version, `NAME/VERSION`."""
+    topics: tuple[Score, ...] = ()
