@@ -26,7 +26,7 @@ class Table:
         """Go over the project's own names; entry points join in `load` only, being slow to list."""
         return iter(self.own)
 
-    def load(self, name: str) -> Any:  # noqa: ANN401 (what it is, the contract of the kind says)
+    def load(self, name: str) -> Any:
         """Import and return the part called `name`.
 
         Raises:
@@ -40,7 +40,9 @@ class Table:
         return getattr(import_module(module), attribute)
 
     def _entry_points(self) -> dict[str, str]:
-        return {point.name: point.value for point in entry_points(group=f"topics.{self.kind.replace(' ', '_')}s")}
+        return {
+            point.name: point.value for point in entry_points(group=f"topics.{self.kind.replace(' ', '_')}s")
+        }
 
 
 READERS = Table(

@@ -23,7 +23,7 @@ class Labels(msgspec.Struct, frozen=True):
     """Given by careful reading, not by the outlet's own section."""
 
     def state(self, rubric: str) -> bool | None:
-        """True: holds; False: does not hold; None: not known."""
+        """Say whether the rubric holds (True), does not (False), or is not known (None)."""
         if rubric in self.rubrics:
             return True
         return None if rubric in self.unknown else False
@@ -63,7 +63,7 @@ class TokenBatch(NamedTuple):
     """The lemmas of some articles, as columns. An article's title comes first, then its body.
 
     Article `i` is `ids[offsets[i]:offsets[i + 1]]`; its body starts at `bodies[i]`. Each id stands for
-    `lemmas[id]`; lemmas are distinct. Ids mean nothing outside their batch.
+    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Ids mean nothing outside their batch.
     """
 
     lemmas: Sequence[str]

@@ -1,0 +1,198 @@
+"""TokenBatch -> TF-IDF matrix: the whole article, its lead and its title as fields side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from topics import persistence
+from topics.errors import NotFittedError
+from topics.types import TokenBatch
+
+Int64s = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+BODY, LEAD, TITLE = range(3)
+
+
+class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of an article becomes features, and how much each part weighs.
+
+    Each field is a row of unit length times its weight: a headline of six words speaks as loudly as a body
+    of six hundred. A weight of 0 leaves the field out.
+    """
+
+    bigrams: bool = True
+    min_df: int = 3
+    """Articles that must hold a word, or a pair of words, before it counts."""
+    max_df: float = 0.4
+    """Share of the articles above which a word says nothing."""
+    lead_words: int = 60
+    lead_weight: float = 0.7
+    title_weight: float = 0.5
+    max_pairs: int = 300_000
+
+
+class _Counts(NamedTuple):
+    """Term `columns[i]` stands `counts[i]` times in article `rows[i]`; sorted by column, each pair once."""
+
+    columns: Int64s
+    rows: Int64s
+    counts: Int64s
+
+
+class Tfidf:
+    """Sublinear TF-IDF over lemmas and pairs of neighbouring lemmas, a block of columns a field.
+
+    A weight is (1 + ln tf) * idf with idf = ln((1 + n) / (1 + df)) + 1, as in scikit-learn's
+    TfidfVectorizer(sublinear_tf=True). Columns: lemmas of the body (the title is part of it), of the lead,
+    of the title, then pairs of the body.
+    """
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+
+    def fit(self, tokens: TokenBatch) -> Self:
+        """Choose the terms and weigh them by rarity."""
+        n, rows = len(tokens), _rows(tokens)
+        frequency = np.bincount(_count(tokens.ids, rows, n).columns, minlength=len(tokens.lemmas))
+        kept = np.flatnonzero(frequency >= self.fields.min_df)
+        self.lemmas = sorted(tokens.lemmas[i] for i in kept)
+        self._index = {lemma: i for i, lemma in enumerate(self.lemmas)}
+        words = self._words(tokens)
+        self.terms, frequencies = self._choose_terms(_count(*self._occurrences(tokens, words, rows), n), n)
+        self.pairs, pair_frequencies = self._choose_pairs(_count(*self._neighbours(words, rows), n))
+        frequencies = np.concatenate([frequencies, pair_frequencies])
+        self.idf = (np.log((1 + n) / (1 + frequencies)) + 1).astype(np.float32)
+        return self._prepare()
+
+    def transform(self, tokens: TokenBatch) -> sparse.csr_array:
+        """Weigh n articles: float32, shape (n, columns). An article of unknown words is a row of zeros.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        if not hasattr(self, "idf"):
+            raise NotFittedError("Tfidf.transform before fit: call fit(tokens) or load(folder) first")
+        n, rows, words = len(tokens), _rows(tokens), self._words(tokens)
+        codes, code_rows = self._occurrences(tokens, words, rows)
+        columns = self._column_of[codes]
+        singles = _count(columns[columns >= 0], code_rows[columns >= 0], n)
+        pairs = self._known_pairs(_count(*self._neighbours(words, rows), n))
+        columns, rows, counts = (np.concatenate(both) for both in zip(singles, pairs, strict=True))
+        weights = self._weigh(columns, rows, counts, n)
+        order = np.argsort(rows.astype(np.uint16 if n < 65_536 else np.int64), kind="stable")
+        starts = np.searchsorted(rows[order], np.arange(n + 1))
+        return sparse.csr_array((weights[order], columns[order], starts), (n, len(self.idf)))
+
+    def term(self, column: int) -> tuple[int, str]:
+        """Name a column: its field (BODY, LEAD or TITLE) and its lemma or its two lemmas."""
+        if column >= len(self.terms):
+            first, second = divmod(int(self.pairs[column - len(self.terms)]), len(self.lemmas))
+            return BODY, f"{self.lemmas[first]} {self.lemmas[second]}"
+        field, word = divmod(int(self.terms[column]), len(self.lemmas))
+        return field, self.lemmas[word]
+
+    def save(self, folder: Path) -> None:
+        """Write `lemmas.txt` and `tfidf.npz`."""
+        persistence.write_lines(folder / "lemmas.txt", self.lemmas)
+        persistence.write_arrays(folder / "tfidf.npz", terms=self.terms, pairs=self.pairs, idf=self.idf)
+
+    def load(self, folder: Path) -> Self:
+        """Take the terms and weights of a saved one; `fields` are the constructor's.
+
+        Raises:
+            ModelError: the files do not fit together.
+        """
+        self.lemmas = persistence.read_lines(folder / "lemmas.txt")
+        arrays = persistence.read_arrays(folder / "tfidf.npz", terms=np.int64, pairs=np.int64, idf=np.float32)
+        self.terms, self.pairs, self.idf = arrays["terms"], arrays["pairs"], arrays["idf"]
+        self._index = {lemma: i for i, lemma in enumerate(self.lemmas)}
+        return self._prepare()
+
+    def _prepare(self) -> Self:
+        """Derive the look-up tables: code of a field's lemma -> column, column -> field."""
+        self._column_of = np.full(3 * len(self.lemmas), -1)
+        self._column_of[self.terms] = np.arange(len(self.terms))
+        self._field_of = np.zeros(len(self.idf), np.int64)
+        self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
+        return self
+
+    def _words(self, tokens: TokenBatch) -> Int64s:
+        """Number each token by its place among `lemmas`; -1: a lemma not in there."""
+        find = self._index.get
+        table = np.fromiter((find(lemma, -1) for lemma in tokens.lemmas), np.int64, len(tokens.lemmas))
+        return table[tokens.ids]
+
+    def _occurrences(self, tokens: TokenBatch, words: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:
+        """List the known words of each field: codes (field * number of lemmas + word) and articles.
+
+        A word of the title stands in the title, in the lead and in the body.
+        """
+        place = np.arange(len(words))
+        title = (place < tokens.bodies[rows]) & (words >= 0)
+        lead = (place < tokens.bodies[rows] + self.fields.lead_words) & (words >= 0)
+        body = words >= 0
+        width = len(self.lemmas)
+        codes = [words[body], words[lead] + LEAD * width, words[title] + TITLE * width]
+        return np.concatenate(codes), np.concatenate([rows[body], rows[lead], rows[title]])
+
+    def _neighbours(self, words: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:
+        """List the pairs of known words side by side: keys (first * number of lemmas + second), articles."""
+        if not self.fields.bigrams:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        both = (words[1:] >= 0) & (words[:-1] >= 0) & (rows[1:] == rows[:-1])
+        return (words[:-1] * len(self.lemmas) + words[1:])[both], rows[:-1][both]
+
+    def _choose_terms(self, found: _Counts, n: int) -> tuple[Int64s, Int64s]:
+        frequency = np.bincount(found.columns, minlength=3 * len(self.lemmas))
+        telling = (frequency >= self.fields.min_df) & (frequency <= self.fields.max_df * n)
+        wanted = [True, self.fields.lead_weight > 0, self.fields.title_weight > 0]
+        terms = np.flatnonzero(telling & np.repeat(wanted, len(self.lemmas)))
+        return terms, frequency[terms]
+
+    def _choose_pairs(self, found: _Counts) -> tuple[Int64s, Int64s]:
+        """Keep the pairs that enough articles hold, the most frequent where there are too many."""
+        pairs, frequency = np.unique(found.columns, return_counts=True)
+        enough = np.flatnonzero(frequency >= self.fields.min_df)
+        order = np.argsort(-frequency[enough], kind="stable")[: self.fields.max_pairs]
+        chosen = np.sort(enough[order])
+        return pairs[chosen], frequency[chosen]
+
+    def _known_pairs(self, found: _Counts) -> _Counts:
+        if not len(self.pairs):
+            return _Counts(*(column[:0] for column in found))
+        at = np.searchsorted(self.pairs, found.columns)  # quick, since `found` is sorted
+        at[at == len(self.pairs)] = 0
+        hit = self.pairs[at] == found.columns
+        return _Counts(at[hit] + len(self.terms), found.rows[hit], found.counts[hit])
+
+    def _weigh(self, columns: Int64s, rows: Int64s, counts: Int64s, n: int) -> Floats:
+        """TF-IDF weights, each field of each article scaled to the field's length."""
+        weights = (np.log(counts.astype(np.float32)) + 1) * self.idf[columns]
+        blocks = rows * 3 + self._field_of[columns]
+        lengths = np.sqrt(np.bincount(blocks, weights * weights, 3 * n))
+        scale = np.tile([1, self.fields.lead_weight, self.fields.title_weight], n)
+        scale /= np.where(lengths > 0, lengths, 1)
+        return weights * scale[blocks].astype(np.float32)
+
+
+def _rows(tokens: TokenBatch) -> Int64s:
+    """Tell for each token which article it stands in."""
+    return np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))
+
+
+def _count(columns: Int64s, rows: Int64s, n: int) -> _Counts:
+    """Count how often each column stands in each of n articles, by one sort of one key."""
+    bits = int(n).bit_length()
+    keys = np.sort(columns.astype(np.int64) << bits | rows)
+    new = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=new[1:])
+    first = np.flatnonzero(new)
+    keys = keys[first]
+    return _Counts(keys >> bits, keys & (1 << bits) - 1, np.append(first[1:], len(new)) - first)

@@ -1,0 +1,159 @@
+"""A word as it stands in the text -> its lemma, with what newsprint needs beyond the dictionary."""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import cache
+from typing import Any, NamedTuple
+
+PERCENT, MONEY, YEAR, NUMBER = "<percent>", "<money>", "<year>", "<number>"
+CURRENCY = "₽$€"
+
+# Words that the dictionary reads wrongly whatever stands beside them.
+OVERRIDES = {"май": "май", "туров": "тур", "домен": "домна", "волков": "волк"}
+
+# «ГОКа», «МИДу»: an acronym with an ending.
+_INFLECTED_ACRONYM = re.compile(r"([А-ЯЁ]{2,6})(?:а|у|е|ом|ы|ов|ам|ами|ах)")
+# «Силуанову», «Набиуллиной»: surnames that the dictionary lacks and would guess to be adjectives.
+_SURNAME = re.compile(r"(.{2,}(?:ов|ев|ёв|ин|ын))(?:а|у|ым|ом|е|ой|ы|ых|ыми)?")
+_PROPER = frozenset({"Surn", "Name", "Patr", "Geox", "Orgn"})
+
+
+class Homonym(NamedTuple):
+    """A form that belongs to two words; its neighbours tell which."""
+
+    first: str
+    second: str
+    after: frozenset[str]
+    """Lemmas that, standing before it, call for the second reading: «производство стали»."""
+    before: frozenset[str] = frozenset()
+    """Lemmas that, standing after it, call for the second reading: «стали марки»."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# `lemmas` answers with the mark on the left; whoever sees the neighbours settles it.
+HOMONYMS = {
+    "стали?": Homonym(
+        "стать",
+        "сталь",
+        _words(
+            "производство производитель производить выплавка выплавлять выпуск тонна рынок цена экспорт "
+            "импорт поставка потребление продажа прокат лист марка сорт плавка разливка изготовление "
+            "закупка спрос чугун нержавеющий жидкий легированный электротехнический конвертерный "
+            "углеродистый трансформаторный оцинкованный высокопрочный плоский сырой российский из"
+        ),
+        _words("марка нержавеющий чугун алюминий прокат"),
+    ),
+    "суда?": Homonym(
+        "суд",
+        "судно",
+        _words(
+            "рыболовный грузовой круизный морской речной пассажирский торговый научный прогулочный "
+            "маломерный рыбопромысловый нефтеналивной строительство ремонт постройка экипаж капитан борт "
+            "палуба владелец"
+        ),
+    ),
+    "банки?": Homonym(
+        "банк", "банка", _words("стеклянный консервный жестяной алюминиевый литровый трехлитровый")
+    ),
+}
+
+
+def lemmas(form: str) -> tuple[str, ...]:
+    """Lemmatize one word as it stands in the text, upper and lower case included.
+
+    One lemma as a rule; none for a lone letter, several for a compound that the dictionary lacks:
+
+    >>> lemmas("заводов"), lemmas("ЕС"), lemmas("18%"), lemmas("экс-министра"), lemmas("в")
+    (('завод',), ('ес',), ('<percent>',), ('экс', 'министр'), ())
+    """
+    form = form.strip("-")
+    if not form:
+        return ()
+    if any(map(str.isdigit, form)) or not any(map(str.isalpha, form)):
+        return _numeric(form)
+    if len(form) == 1:
+        return ()
+    lower = form.lower()
+    if lower in OVERRIDES:
+        return (OVERRIDES[lower],)
+    if f"{lower}?" in HOMONYMS:
+        return (f"{lower}?",)
+    with _LOCK:
+        return tuple(lemma.replace("ё", "е") for lemma in _lexical(form, lower))
+
+
+def _numeric(form: str) -> tuple[str, ...]:
+    """Turn what holds digits into classes: «5,5%», «₽», «2026», «1990-х», «18-летний», «COVID-19»."""
+    if "%" in form:
+        return (PERCENT,)
+    if any(sign in form for sign in CURRENCY):
+        return (MONEY,)
+    if form.isdecimal():
+        return (YEAR if len(form) == 4 and form[:2] in ("19", "20") else NUMBER,)
+    if "-" in form:
+        return tuple(lemma for part in form.split("-") for lemma in lemmas(part))
+    return (form.lower(),) if any(map(str.isalpha, form)) else ()
+
+
+def _lexical(form: str, lower: str) -> tuple[str, ...]:
+    if "-" in form and not _analyzer().word_is_known(lower):
+        parts = [part for part in form.split("-") if len(part) > 1]
+        return tuple(lemma for part in parts for lemma in _lexical(part, part.lower()))
+    readings = _readings(lower)
+    if form[0].islower():
+        return (readings[0].lemma,)
+    if form.isupper() and _is_acronym(form, readings):
+        return (lower,)
+    if match := _INFLECTED_ACRONYM.fullmatch(form):
+        return (match[1].lower(),)
+    return (_proper(lower, readings),)
+
+
+def _is_acronym(form: str, readings: list[Reading]) -> bool:
+    """«ЕС», «ТЭЦ», «СФО», but not «ЗАВОД» in a headline that shouts."""
+    if len(form) > 6:
+        return False
+    if any("Abbr" in reading.grammemes for reading in readings):
+        return True
+    unlikely = len(form) <= 3 and not _PROPER.isdisjoint(readings[0].grammemes)  # «ИИ» is no «Ия»
+    return unlikely or not _analyzer().word_is_known(form.lower())
+
+
+def _proper(lower: str, readings: list[Reading]) -> str:
+    """Prefer the name where a capital letter says so: «Белоусов» is no «белоус»."""
+    for reading in readings:
+        if reading.score >= readings[0].score / 2 and not _PROPER.isdisjoint(reading.grammemes):
+            return reading.lemma
+    match = _SURNAME.fullmatch(lower)
+    if match and not _analyzer().word_is_known(lower):
+        return match[1]
+    return readings[0].lemma
+
+
+class Reading(NamedTuple):
+    """One way to read a word, as pymorphy3 sees it."""
+
+    lemma: str
+    grammemes: frozenset[str]
+    score: float
+
+
+def _readings(lower: str) -> list[Reading]:
+    """List the readings of a word, most likely first."""
+    return [Reading(lemma, tag.grammemes, score) for _, tag, lemma, score, _ in _analyzer().parse(lower)]
+
+
+_LOCK = threading.RLock()  # pymorphy3 does not promise to be safe for threads
+
+
+@cache
+def _analyzer() -> Any:
+    """Load pymorphy3 once a process: 0.1 s and 15 MB."""
+    import pymorphy3
+
+    return pymorphy3.MorphAnalyzer(result_type=None)  # plain tuples: half again as fast
