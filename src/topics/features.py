@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -11,13 +12,13 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.errors import NotFittedError
+from topics.errors import ModelError, NotFittedError
 from topics.types import TokenBatch
 
 Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-BODY, LEAD, TITLE = range(3)
+BODY, LEAD, TITLE, PAIRS = range(4)
 
 
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,14 +28,15 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of six hundred. A weight of 0 leaves the field out.
     """
 
-    bigrams: bool = True
     min_df: int = 3
     """Articles that must hold a word, or a pair of words, before it counts."""
     max_df: float = 0.4
     """Share of the articles above which a word says nothing."""
     lead_words: int = 60
-    lead_weight: float = 0.7
+    lead_weight: float = 1.0
     title_weight: float = 0.5
+    pair_weight: float = 0.0
+    """Weight of pairs of neighbouring words."""
     max_pairs: int = 300_000
 
 
@@ -91,27 +93,54 @@ class Tfidf:
         return sparse.csr_array((weights[order], columns[order], starts), (n, len(self.idf)))
 
     def term(self, column: int) -> tuple[int, str]:
-        """Name a column: its field (BODY, LEAD or TITLE) and its lemma or its two lemmas."""
+        """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
         if column >= len(self.terms):
             first, second = divmod(int(self.pairs[column - len(self.terms)]), len(self.lemmas))
-            return BODY, f"{self.lemmas[first]} {self.lemmas[second]}"
+            return PAIRS, f"{self.lemmas[first]} {self.lemmas[second]}"
         field, word = divmod(int(self.terms[column]), len(self.lemmas))
         return field, self.lemmas[word]
 
+    def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
+        """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""
+        words, title = self._words(tokens), int(tokens.bodies[0])
+        found: dict[int, list[int]] = {}
+        for field, end in ((BODY, len(words)), (LEAD, title + self.fields.lead_words), (TITLE, title)):
+            for place, word in enumerate(words[:end]):
+                if word >= 0:
+                    found.setdefault(int(self._column_of[field * len(self.lemmas) + word]), []).append(place)
+        singles = {column: (tuple(places), 1) for column, places in found.items() if column >= 0}
+        return singles | self._pair_places(words)
+
+    def _pair_places(self, words: Int64s) -> dict[int, tuple[tuple[int, ...], int]]:
+        found: dict[int, list[int]] = {}
+        for place, (first, second) in enumerate(pairwise(words)):
+            key = first * len(self.lemmas) + second
+            at = int(np.searchsorted(self.pairs, key))
+            if min(first, second) >= 0 and at < len(self.pairs) and self.pairs[at] == key:
+                found.setdefault(len(self.terms) + at, []).append(place)
+        return {column: (tuple(places), 2) for column, places in found.items()}
+
     def save(self, folder: Path) -> None:
-        """Write `lemmas.txt` and `tfidf.npz`."""
+        """Write the lemmas, the terms and their weights."""
         persistence.write_lines(folder / "lemmas.txt", self.lemmas)
-        persistence.write_arrays(folder / "tfidf.npz", terms=self.terms, pairs=self.pairs, idf=self.idf)
+        persistence.write_array(folder / "terms.npy", self.terms)
+        persistence.write_array(folder / "pairs.npy", self.pairs)
+        persistence.write_array(folder / "idf.npy", self.idf)
 
     def load(self, folder: Path) -> Self:
         """Take the terms and weights of a saved one; `fields` are the constructor's.
 
         Raises:
-            ModelError: the files do not fit together.
+            ModelError: a file is damaged, or the files do not fit together.
         """
         self.lemmas = persistence.read_lines(folder / "lemmas.txt")
-        arrays = persistence.read_arrays(folder / "tfidf.npz", terms=np.int64, pairs=np.int64, idf=np.float32)
-        self.terms, self.pairs, self.idf = arrays["terms"], arrays["pairs"], arrays["idf"]
+        self.terms = persistence.read_array(folder / "terms.npy", np.int64)
+        self.pairs = persistence.read_array(folder / "pairs.npy", np.int64)
+        self.idf = persistence.read_array(folder / "idf.npy", np.float32)
+        limits = (self.terms, 3 * len(self.lemmas)), (self.pairs, len(self.lemmas) ** 2)
+        rising = all(_rises_within(numbers, limit) for numbers, limit in limits)
+        if not rising or len(self.idf) != len(self.terms) + len(self.pairs):
+            raise ModelError(f"{folder}: lemmas.txt, terms.npy, pairs.npy and idf.npy do not fit together")
         self._index = {lemma: i for i, lemma in enumerate(self.lemmas)}
         return self._prepare()
 
@@ -119,7 +148,7 @@ class Tfidf:
         """Derive the look-up tables: code of a field's lemma -> column, column -> field."""
         self._column_of = np.full(3 * len(self.lemmas), -1)
         self._column_of[self.terms] = np.arange(len(self.terms))
-        self._field_of = np.zeros(len(self.idf), np.int64)
+        self._field_of = np.full(len(self.idf), PAIRS)
         self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
         return self
 
@@ -144,7 +173,7 @@ class Tfidf:
 
     def _neighbours(self, words: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:
         """List the pairs of known words side by side: keys (first * number of lemmas + second), articles."""
-        if not self.fields.bigrams:
+        if not self.fields.pair_weight:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         both = (words[1:] >= 0) & (words[:-1] >= 0) & (rows[1:] == rows[:-1])
         return (words[:-1] * len(self.lemmas) + words[1:])[both], rows[:-1][both]
@@ -175,11 +204,18 @@ class Tfidf:
     def _weigh(self, columns: Int64s, rows: Int64s, counts: Int64s, n: int) -> Floats:
         """TF-IDF weights, each field of each article scaled to the field's length."""
         weights = (np.log(counts.astype(np.float32)) + 1) * self.idf[columns]
-        blocks = rows * 3 + self._field_of[columns]
-        lengths = np.sqrt(np.bincount(blocks, weights * weights, 3 * n))
-        scale = np.tile([1, self.fields.lead_weight, self.fields.title_weight], n)
+        blocks = rows * 4 + self._field_of[columns]
+        lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
+        fields = self.fields
+        scale = np.tile([1, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
         scale /= np.where(lengths > 0, lengths, 1)
         return weights * scale[blocks].astype(np.float32)
+
+
+def _rises_within(numbers: Int64s, limit: int) -> bool:
+    """Tell whether numbers rise strictly from at least 0 to less than `limit`."""
+    bounded = not len(numbers) or (numbers[0] >= 0 and numbers[-1] < limit)
+    return bool(bounded and np.all(numbers[1:] > numbers[:-1]))
 
 
 def _rows(tokens: TokenBatch) -> Int64s:

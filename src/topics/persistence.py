@@ -1,12 +1,12 @@
 """Arrays, words and settings, in and out of a folder of plain files. Never pickle.
 
-What is read was written by a stranger until the registry has checked its hash, and even then it is only
-read: an array has the type that the reader asked for or is refused.
+An array is one `.npy` file, so that every process that scores maps the same pages of memory. Whatever is
+read may come from a stranger: an array has the type and the dimensions that its reader asks for, and no more
+bytes than its file holds, or it is refused.
 """
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,12 +17,11 @@ import numpy.typing as npt
 from topics.errors import ModelError
 
 T = TypeVar("T")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time stamp of every member of an npz: the same arrays are the same bytes."""
+_REMEDY = "restore the version from a backup or train again"
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
-    """Write words, a line each. A word holds no line break: tokens have none."""
+    """Write words, a line each. A word must hold no line break; tokens hold none."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
@@ -35,37 +34,33 @@ def read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); restore or retrain the version") from error
+        raise ModelError(f"{path}: cannot be read ({error}); {_REMEDY}") from error
 
 
-def write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """Write arrays as an uncompressed npz, the same bytes for the same arrays."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write one array of numbers; equal arrays give equal bytes."""
+    np.save(path, np.ascontiguousarray(array), allow_pickle=False)
 
 
-def read_arrays(path: Path, **types: npt.DTypeLike) -> dict[str, npt.NDArray[Any]]:
-    """Read the named arrays, each of the type named with it.
+def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDArray[Any]:
+    """Map one array into memory, read-only.
 
     Raises:
-        ModelError: the file is damaged, an array is missing or of another type.
+        ModelError: the file is missing or damaged, or holds another type or number of dimensions.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in types}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); restore or retrain the version") from error
-    for name, wanted in types.items():
-        if arrays[name].dtype != np.dtype(wanted):
-            raise ModelError(f"{path}: {name} is {arrays[name].dtype}, {np.dtype(wanted)} was expected")
-    return arrays
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError, EOFError, OverflowError, SyntaxError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); {_REMEDY}") from error
+    if array.dtype != np.dtype(kind) or array.ndim != dimensions:
+        found = f"{array.ndim} dimensions of {array.dtype}"
+        raise ModelError(f"{path}: holds {found}, not {dimensions} of {np.dtype(kind)}; {_REMEDY}")
+    return array
 
 
 def write_struct(path: Path, struct: object) -> None:
     """Write a msgspec Struct as JSON that a person can read."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(struct), indent=2) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(struct, order="sorted"), indent=2) + b"\n")
 
 
 def read_struct(path: Path, kind: type[T]) -> T:
@@ -76,5 +71,5 @@ def read_struct(path: Path, kind: type[T]) -> T:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); restore or retrain the version") from error
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); {_REMEDY}") from error

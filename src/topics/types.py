@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -59,7 +60,8 @@ class Reject(msgspec.Struct, frozen=True):
     reason: str
 
 
-class TokenBatch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
     """The lemmas of some articles, as columns. An article's title comes first, then its body.
 
     Article `i` is `ids[offsets[i]:offsets[i + 1]]`; its body starts at `bodies[i]`. Each id stands for
@@ -72,7 +74,7 @@ class TokenBatch(NamedTuple):
     bodies: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
-        """Count articles, not tokens."""
+        """Count the articles."""
         return len(self.offsets) - 1
 
 
@@ -96,3 +98,38 @@ class Prediction(msgspec.Struct, frozen=True):
     model: str
     """The version, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where something stands: `article.title[start:stop]` or `article.text[start:stop]`, as cleaned."""
+
+    part: Literal["title", "text"]
+    start: int
+    stop: int
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """A word or a phrase that speaks for a rubric (weight above 0) or against it."""
+
+    words: str
+    """As they stand in the text, not lemmas."""
+    weight: float
+    """What it adds to the log odds of the rubric."""
+    places: tuple[Place, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why an article was given a rubric, or was not."""
+
+    rubric: str
+    probability: float
+    threshold: float
+    given: bool
+    prior: float
+    """Log odds before the first word; with the reasons' weights they sum to those of `probability`."""
+    reasons: tuple[Reason, ...]
+    """Heaviest first."""
+    title: str
+    text: str
+    """The article as the model read it, after cleaning: what the places count in."""
+    model: str

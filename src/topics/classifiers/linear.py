@@ -1,0 +1,175 @@
+"""TF-IDF and one linear support vector machine a rubric.
+
+Training is scikit-learn's LinearSVC; what is kept of it are coefficients, so that predicting is one sparse
+product and needs no scikit-learn.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from scipy import sparse
+
+from topics import persistence
+from topics.decisions import Decisions, Truth, enough_clean, judged, learn_decisions
+from topics.errors import ModelError, NotFittedError
+from topics.estimator import Contribution, HeldOut
+from topics.features import Fields, Tfidf
+from topics.types import TokenBatch
+
+Floats = npt.NDArray[np.float64]
+
+Solution = tuple[Floats, float]
+"""Coefficients and intercept of one rubric."""
+
+_NO_FOLD = -1
+_MISSING, _FORGOTTEN = -0.5, 0.0
+"""Margins of a model of the clean articles, below which a rubric that the archive gives is taken for an
+error, and above which one that it does not give is; the archive forgets more often than it invents."""
+_WORTH_PROCESSES = 50_000_000
+"""Matrix entries to go through, all models together, from which on more processes save time."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be set of a linear classifier."""
+
+    fields: Fields = Fields()
+    C: float = 0.5
+    """Inverse strength of regularization, as in scikit-learn."""
+    clean_weight: float = 5.0
+    """Weight of an article labelled by careful reading; one labelled by its outlet's section weighs 1."""
+    settle: bool = True
+    """Leave out of training what a model of the clean articles takes for an error of the archive."""
+    folds: int = 5
+    review_share: float = 0.1
+    """Share of the articles that should be marked for review."""
+    seed: int = 0
+
+
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    settings: Settings
+    rubrics: tuple[str, ...]
+    intercepts: tuple[float, ...]
+    decisions: Decisions
+
+
+class LinearClassifier:
+    """One linear model a rubric, trained where the rubric is known; see `topics.estimator.Classifier`."""
+
+    def __init__(self, settings: Settings | None = None, jobs: int = 1) -> None:
+        self.settings = settings or Settings()
+        self.jobs = jobs
+
+    def fit(
+        self, tokens: TokenBatch, truth: Truth, rubrics: Sequence[str], clean: npt.NDArray[np.bool_]
+    ) -> Self:
+        """Learn the final models, and from models of folds the calibration and the thresholds."""
+        self.rubrics = tuple(rubrics)
+        self.tfidf = Tfidf(self.settings.fields).fit(tokens)
+        X = self.tfidf.transform(tokens)
+        folds = _folds(clean, self.settings)
+        tasks = [(fold, r) for fold in (_NO_FOLD, *range(self.settings.folds)) for r in range(len(rubrics))]
+        # Processes, not threads: liblinear draws from one random generator a process.
+        jobs = self.jobs if X.nnz * len(tasks) > _WORTH_PROCESSES else 1
+        models: list[Solution] = Parallel(jobs)(
+            delayed(_solve)(X, np.where(folds != fold, truth[:, r], -1), clean, self.settings)
+            for fold, r in tasks
+        )
+        final = models[: len(rubrics)]
+        self.coefficients = np.stack([model[0] for model in final], axis=1).astype(np.float32)
+        self.intercepts = tuple(model[1] for model in final)
+        margins = np.empty((len(tokens), len(rubrics)))
+        for (fold, r), (coefficients, intercept) in zip(tasks, models, strict=True):
+            if fold != _NO_FOLD:
+                margins[folds == fold, r] = X[folds == fold] @ coefficients + intercept
+        self.held_out = HeldOut(margins, folds)
+        self.decisions = learn_decisions(margins, judged(truth, clean), self.settings.review_share)
+        return self
+
+    def predict_proba(self, tokens: TokenBatch) -> Floats:
+        """Calibrated probabilities, shape (articles, rubrics)."""
+        if not hasattr(self, "coefficients"):
+            raise NotFittedError("predict before fit: call fit(…) first, or load a saved classifier")
+        margins = self.tfidf.transform(tokens) @ self.coefficients + np.array(self.intercepts)
+        return self.decisions.probabilities(margins)
+
+    def contributions(self, tokens: TokenBatch) -> tuple[Floats, list[Contribution]]:
+        """Take apart the log odds of one article."""
+        row = self.tfidf.transform(tokens)
+        slopes, offsets = np.array(self.decisions.slopes), np.array(self.decisions.offsets)
+        weights = slopes * row.data[:, None] * self.coefficients[row.indices]
+        places = self.tfidf.places(tokens)
+        terms = [
+            Contribution(*places[int(column)], weight)
+            for column, weight in zip(row.indices, weights, strict=True)
+        ]
+        return slopes * np.array(self.intercepts) + offsets, terms
+
+    def save(self, folder: Path) -> None:
+        """Write `classifier.json`, `coefficients.npy` and the files of the features."""
+        saved = _Saved(self.settings, self.rubrics, self.intercepts, self.decisions)
+        persistence.write_struct(folder / "classifier.json", saved)
+        persistence.write_array(folder / "coefficients.npy", self.coefficients)
+        self.tfidf.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        saved = persistence.read_struct(folder / "classifier.json", _Saved)
+        self = cls(saved.settings)
+        self.rubrics, self.intercepts, self.decisions = saved.rubrics, saved.intercepts, saved.decisions
+        self.tfidf = Tfidf(saved.settings.fields).load(folder)
+        self.coefficients = persistence.read_array(folder / "coefficients.npy", np.float32, dimensions=2)
+        decisions = saved.decisions
+        widths = map(len, (saved.intercepts, decisions.slopes, decisions.offsets, decisions.thresholds))
+        shape = (len(self.tfidf.idf), len(self.rubrics))
+        if self.coefficients.shape != shape or any(width != len(self.rubrics) for width in widths):
+            raise ModelError(f"{folder}: classifier.json and coefficients.npy do not fit together")
+        return self
+
+
+def _folds(clean: npt.NDArray[np.bool_], settings: Settings) -> npt.NDArray[np.intp]:
+    """Deal the articles into folds of one size, clean ones and others each evenly."""
+    generator = np.random.default_rng(settings.seed)
+    folds = np.empty(len(clean), np.intp)
+    for group in (np.flatnonzero(clean), np.flatnonzero(~clean)):
+        folds[generator.permutation(group)] = np.arange(len(group)) % settings.folds
+    return folds
+
+
+def _solve(
+    X: sparse.csr_array, truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], settings: Settings
+) -> Solution:
+    """Fit one rubric where it is known: coefficients and intercept."""
+    careful = clean & (truth >= 0)
+    if settings.settle and enough_clean(truth, clean):
+        margins = X @ (solution := _fit(X, truth, careful, np.ones(len(truth)), settings))[0] + solution[1]
+        wrong = np.where(truth == 1, margins < _MISSING, margins > _FORGOTTEN) & ~clean
+        truth = np.where(wrong, -1, truth)
+    return _fit(X, truth, truth >= 0, np.where(clean, settings.clean_weight, 1.0), settings)
+
+
+def _fit(
+    X: sparse.csr_array,
+    truth: npt.NDArray[np.int8],
+    rows: npt.NDArray[np.bool_],
+    weights: Floats,
+    settings: Settings,
+) -> Solution:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
+    if len(np.unique(truth[rows])) < 2:  # a fold without a positive
+        return np.zeros(X.shape[1]), -1.0
+    model = LinearSVC(C=settings.C, class_weight="balanced", random_state=settings.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a thousand passes are enough for a ranking
+        model.fit(X[rows], truth[rows], sample_weight=weights[rows])
+    return model.coef_[0], float(model.intercept_[0])

@@ -1,0 +1,85 @@
+"""The contract: what a classifier can do. A new one is one file and one line in `plugins`.
+
+Laws, which `tests/test_contract.py` holds every classifier to: the constructor only stores parameters;
+`predict_proba` before `fit` raises NotFittedError; a saved and loaded one answers exactly alike; an answer
+depends on its article alone, not on its neighbours; the same seed gives the same bytes; an article of no
+known word is no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from topics.decisions import Decisions, Truth
+from topics.types import TokenBatch
+
+
+class HeldOut(NamedTuple):
+    """What a classifier said of its training articles while it had not seen them."""
+
+    margins: npt.NDArray[np.float64]
+    """(articles, rubrics), by the model of the other folds."""
+    folds: npt.NDArray[np.intp]
+    """(articles,), the fold that each was held out in."""
+
+
+class Contribution(NamedTuple):
+    """What one term of one article adds to each rubric."""
+
+    tokens: tuple[int, ...]
+    """The places, among the article's tokens, at which the term begins."""
+    length: int
+    """Tokens that the term takes: 1, or 2 for a pair."""
+    weights: npt.NDArray[np.float64]
+    """(rubrics,), in log odds."""
+
+
+class Classifier(Protocol):
+    """Rubrics from tokens: multi-label, a rubric independent of the others."""
+
+    rubrics: tuple[str, ...]
+    """The columns of every answer."""
+    decisions: Decisions
+
+    def fit(
+        self, tokens: TokenBatch, truth: Truth, rubrics: Sequence[str], clean: npt.NDArray[np.bool_]
+    ) -> Self:
+        """Learn from n articles.
+
+        Args:
+            tokens: n articles.
+            truth: (n, rubrics), 1 holds, 0 does not hold, -1 unknown; a rubric learns where it is known.
+            rubrics: names of the columns of `truth`.
+            clean: (n,), labelled by careful reading.
+        """
+        ...
+
+    def predict_proba(self, tokens: TokenBatch) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities, shape (articles, rubrics).
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        ...
+
+    def contributions(self, tokens: TokenBatch) -> tuple[npt.NDArray[np.float64], list[Contribution]]:
+        """Take apart the log odds of one article: those before its first word, and what each term adds."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write plain files into an existing folder."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: a file is missing, damaged or of another kind.
+        """
+        ...

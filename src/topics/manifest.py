@@ -1,0 +1,98 @@
+"""What is known of a version: `manifest.json`, written last."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import msgspec
+
+PROTOCOL = 1
+"""Grows by one whenever an older `topics` could misread a folder."""
+
+LIBRARIES = ("newsroom-topics", "numpy", "scipy", "scikit-learn", "gensim", "pymorphy3", "pymorphy3-dicts-ru")
+
+
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a file of the version must be."""
+
+    size: int
+    sha256: str
+
+
+class CorpusFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a version was trained on."""
+
+    sources: tuple[str, ...]
+    fingerprint: str
+    """SHA-256 over every article read, in order."""
+    articles: int
+    labelled: int
+    clean: int
+    rejects: int
+
+
+class RubricFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How well one rubric is told, on articles that the model had not seen."""
+
+    rubric: str
+    positives: int
+    negatives: int
+    precision: float
+    recall: float
+    f1: float
+    average_precision: float
+
+
+class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How good a version is and how that was found out."""
+
+    method: str
+    articles: int
+    rubrics: tuple[RubricFigures, ...]
+    micro_f1: float
+    macro_f1: float
+    mean_average_precision: float
+    exact_match: float
+    calibration_error: float
+    """Expected calibration error over all rubrics, ten bins of equal size."""
+    review_share: float
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that `models` shows and `load` checks."""
+
+    name: str
+    version: str
+    created: str
+    """UTC, ISO 8601."""
+    rubrics: tuple[str, ...]
+    left_out: dict[str, int]
+    """Rubrics with too few positives to learn from, with their number."""
+    configuration: dict[str, Any]
+    corpus: CorpusFacts
+    figures: Figures
+    libraries: dict[str, str]
+    files: dict[str, File] = {}
+    protocol: int = PROTOCOL
+
+
+def libraries() -> dict[str, str]:
+    """Versions of Python and of the libraries that an answer depends on, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def version_name(moment: datetime, ingredients: Iterable[object]) -> str:
+    """`20261123T051511Z-d53d6c`: when it was made, and a hash of what it was made of."""
+    content = msgspec.json.encode(list(ingredients), order="sorted")
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(content).hexdigest()[:6]}"
