@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from topics import persistence, plugins
+from topics.boilerplate import Boilerplate
 from topics.cleaning import Cleaner
 from topics.errors import UsageError, listed
 from topics.estimator import Classifier, Contribution
@@ -19,8 +20,9 @@ from topics.types import Article, Explanation, Place, Prediction, Reason, Score,
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    cleaner: Cleaner
     classifier: str
+    drop_recaps: bool
+    skipped_rules: tuple[str, ...]
 
 
 class Pipeline:
@@ -84,7 +86,9 @@ class Pipeline:
 
     def save(self, folder: Path) -> None:
         """Write plain files into an existing folder."""
-        persistence.write_struct(folder / "pipeline.json", _Saved(self.cleaner, self.kind))
+        saved = _Saved(self.kind, self.cleaner.drop_recaps, self.cleaner.skip)
+        persistence.write_struct(folder / "pipeline.json", saved)
+        persistence.write_struct(folder / "boilerplate.json", self.cleaner.boilerplate.to_json())
         self.classifier.save(folder)
 
     @classmethod
@@ -95,7 +99,9 @@ class Pipeline:
             ModelError: a file is missing, damaged or of another kind.
         """
         saved = persistence.read_struct(folder / "pipeline.json", _Saved)
-        return cls(saved.cleaner, plugins.CLASSIFIERS.load(saved.classifier).load(folder), saved.classifier)
+        repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
+        cleaner = Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
+        return cls(cleaner, plugins.CLASSIFIERS.load(saved.classifier).load(folder), saved.classifier)
 
 
 def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:

@@ -26,10 +26,9 @@ from topics.types import TokenBatch
 
 Floats = npt.NDArray[np.float64]
 
-Solution = tuple[Floats, float]
+Solution = tuple[npt.NDArray[np.float32], float]
 """Coefficients and intercept of one rubric."""
 
-_NO_FOLD = -1
 _MISSING, _FORGOTTEN = -0.5, 0.0
 """Margins of a model of the clean articles, below which a rubric that the archive gives is taken for an
 error, and above which one that it does not give is; the archive forgets more often than it invents."""
@@ -63,6 +62,8 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LinearClassifier:
     """One linear model a rubric, trained where the rubric is known; see `topics.estimator.Classifier`."""
 
+    Settings = Settings
+
     def __init__(self, settings: Settings | None = None, jobs: int = 1) -> None:
         self.settings = settings or Settings()
         self.jobs = jobs
@@ -74,23 +75,17 @@ class LinearClassifier:
         self.rubrics = tuple(rubrics)
         self.tfidf = Tfidf(self.settings.fields).fit(tokens)
         X = self.tfidf.transform(tokens)
-        folds = _folds(clean, self.settings)
-        tasks = [(fold, r) for fold in (_NO_FOLD, *range(self.settings.folds)) for r in range(len(rubrics))]
         # Processes, not threads: liblinear draws from one random generator a process.
-        jobs = self.jobs if X.nnz * len(tasks) > _WORTH_PROCESSES else 1
-        models: list[Solution] = Parallel(jobs)(
-            delayed(_solve)(X, np.where(folds != fold, truth[:, r], -1), clean, self.settings)
-            for fold, r in tasks
+        jobs = self.jobs if X.nnz * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
+        with Parallel(jobs) as parallel:
+            columns = list(truth.T)
+            models = parallel(delayed(_solve)(X, column, clean, self.settings) for column in columns)
+            self.held_out = _hold_out(parallel, X, columns, clean, self.settings)
+        self.coefficients = np.stack([model[0] for model in models], axis=1)
+        self.intercepts = tuple(model[1] for model in models)
+        self.decisions = learn_decisions(
+            self.held_out.margins, judged(truth, clean), self.settings.review_share
         )
-        final = models[: len(rubrics)]
-        self.coefficients = np.stack([model[0] for model in final], axis=1).astype(np.float32)
-        self.intercepts = tuple(model[1] for model in final)
-        margins = np.empty((len(tokens), len(rubrics)))
-        for (fold, r), (coefficients, intercept) in zip(tasks, models, strict=True):
-            if fold != _NO_FOLD:
-                margins[folds == fold, r] = X[folds == fold] @ coefficients + intercept
-        self.held_out = HeldOut(margins, folds)
-        self.decisions = learn_decisions(margins, judged(truth, clean), self.settings.review_share)
         return self
 
     def predict_proba(self, tokens: TokenBatch) -> Floats:
@@ -135,6 +130,23 @@ class LinearClassifier:
         return self
 
 
+def _hold_out(
+    parallel: Parallel,
+    X: sparse.csr_array,
+    columns: list[npt.NDArray[np.int8]],
+    clean: npt.NDArray[np.bool_],
+    settings: Settings,
+) -> HeldOut:
+    """Let models of the other folds judge each fold."""
+    folds = _folds(clean, settings)
+    tasks = [(fold, r) for fold in range(settings.folds) for r in range(len(columns))]
+    judgements = parallel(delayed(_judge)(X, columns[r], clean, folds == fold, settings) for fold, r in tasks)
+    margins = np.empty((len(clean), len(columns)))
+    for (fold, r), judgement in zip(tasks, judgements, strict=True):
+        margins[folds == fold, r] = judgement
+    return HeldOut(margins, folds)
+
+
 def _folds(clean: npt.NDArray[np.bool_], settings: Settings) -> npt.NDArray[np.intp]:
     """Deal the articles into folds of one size, clean ones and others each evenly."""
     generator = np.random.default_rng(settings.seed)
@@ -142,6 +154,18 @@ def _folds(clean: npt.NDArray[np.bool_], settings: Settings) -> npt.NDArray[np.i
     for group in (np.flatnonzero(clean), np.flatnonzero(~clean)):
         folds[generator.permutation(group)] = np.arange(len(group)) % settings.folds
     return folds
+
+
+def _judge(
+    X: sparse.csr_array,
+    truth: npt.NDArray[np.int8],
+    clean: npt.NDArray[np.bool_],
+    held_out: npt.NDArray[np.bool_],
+    settings: Settings,
+) -> Floats:
+    """Fit one rubric without the articles held out, then compute their margins."""
+    coefficients, intercept = _solve(X, np.where(held_out, -1, truth), clean, settings)
+    return X[held_out] @ coefficients + intercept
 
 
 def _solve(
@@ -167,9 +191,9 @@ def _fit(
     from sklearn.svm import LinearSVC
 
     if len(np.unique(truth[rows])) < 2:  # a fold without a positive
-        return np.zeros(X.shape[1]), -1.0
+        return np.zeros(X.shape[1], np.float32), -1.0
     model = LinearSVC(C=settings.C, class_weight="balanced", random_state=settings.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a thousand passes are enough for a ranking
         model.fit(X[rows], truth[rows], sample_weight=weights[rows])
-    return model.coef_[0], float(model.intercept_[0])
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])

@@ -1,0 +1,97 @@
+"""The TOML file that `train --config` reads. Strict: an unknown key is an error that lists the known ones.
+
+[columns]
+text = "body"
+
+[rubrics]
+names = ["economy", "industry"]
+
+[rubrics.settings]
+C = 0.3
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from topics.articles import Columns
+from topics.errors import UsageError, listed
+
+T = TypeVar("T")
+
+
+class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[cleaning]`: see `docs/cleaning.md`."""
+
+    drop_recaps: bool = False
+    """Cut «Напомним, …» and «Ранее редакция сообщала …» from the end."""
+    skip: tuple[str, ...] = ()
+    """Rules to leave out, by name."""
+    boilerplate: bool = True
+    """Learn what an outlet repeats in its articles, and cut it."""
+
+
+class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[rubrics]`: what to learn, and how."""
+
+    names: tuple[str, ...] = ()
+    """Rubrics to learn; none named: all that the data names."""
+    min_positives: int = 10
+    """Articles that must carry a rubric before it is learned."""
+    classifier: str = "linear"
+    settings: dict[str, Any] = {}
+    """Handed to the classifier, which knows its own keys."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    columns: Columns = Columns()
+    cleaning: Cleaning = Cleaning()
+    rubrics: Rubrics = Rubrics()
+
+
+def load_config(path: Path) -> Config:
+    """Read a configuration.
+
+    Raises:
+        UsageError: the file is missing, is no TOML, or holds an unknown key or a value of the wrong type.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: is no configuration ({error}); see docs/configuration.md") from error
+    return convert(content, Config, str(path))
+
+
+def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:
+    """Check plain values against a Struct.
+
+    Raises:
+        UsageError: an unknown key, with the known ones, or a value of the wrong type.
+    """
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        unknown = _first_unknown(content, kind)
+        if unknown is None:
+            raise UsageError(f"{where}: {error}") from error
+        key, known = unknown
+        raise UsageError(f"{where}: nobody knows the key {key!r}; known are {listed(known)}") from error
+
+
+def _first_unknown(content: Mapping[str, Any], kind: Any) -> tuple[str, list[str]] | None:
+    """Find the first key that the Struct, or a Struct in it, does not have: its path and those it has."""
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in content.items():
+        if key not in fields:
+            return key, list(fields)
+        nested = isinstance(fields[key], type) and issubclass(fields[key], msgspec.Struct)
+        if nested and isinstance(value, Mapping) and (found := _first_unknown(value, fields[key])):
+            return f"{key}.{found[0]}", found[1]
+    return None

@@ -1,0 +1,159 @@
+"""The training job: a corpus becomes a version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from topics import plugins
+from topics.boilerplate import BoilerplateLearner
+from topics.cleaning import Cleaner
+from topics.config import Cleaning, Config, Rubrics, convert
+from topics.corpus import Corpus
+from topics.decisions import Truth, judged
+from topics.errors import DataError
+from topics.evaluation import cross_validated
+from topics.manifest import CorpusFacts, Manifest, libraries
+from topics.pipeline import Pipeline, read
+from topics.registry import Registry, Version
+from topics.tokens import concatenate
+from topics.types import Article, Labels, Reject, TokenBatch
+
+Watch = Callable[[str, int], None]
+"""Told what is being done and how many articles are done."""
+
+
+class Material(NamedTuple):
+    """A corpus as training needs it: no text, only tokens and what is known of them."""
+
+    tokens: TokenBatch
+    labels: list[Labels | None]
+    facts: CorpusFacts
+    rejects: list[Reject]
+
+
+def train(
+    corpus: Corpus,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "rubrics",
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> tuple[Version, list[Reject]]:
+    """Learn rubrics from a corpus and publish them.
+
+    Args:
+        corpus: gone over twice, once for what outlets repeat and once for the tokens.
+        config: what to learn and how.
+        registry: where the version goes; its alias `latest` moves there.
+        name: what the model is called.
+        jobs: processes for the linear models.
+        watch: told of the progress.
+
+    Returns:
+        The version, and the rows that could not be read.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
+    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
+    cleaner = _cleaner(corpus, config.cleaning, watch)
+    material = gather(corpus, cleaner, watch)
+    truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
+    clean = np.array([labels is not None and labels.clean for labels in material.labels])
+    watch("learning", 0)
+    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
+    manifest = Manifest(
+        name=name,
+        version="",
+        created=created,
+        rubrics=rubrics,
+        left_out=left_out,
+        configuration=msgspec.to_builtins(config),
+        corpus=material.facts,
+        figures=cross_validated(classifier.held_out, judged(truth, clean), rubrics, settings.review_share),
+        libraries=libraries(),
+    )
+    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier)
+    return registry.publish(manifest, pipeline.save), material.rejects
+
+
+def gather(corpus: Corpus, cleaner: Cleaner, watch: Watch) -> Material:
+    """Read a corpus into tokens; of the texts nothing stays in memory."""
+    tokens: list[TokenBatch] = []
+    labels: list[Labels | None] = []
+    rejects: list[Reject] = []
+    fingerprint = hashlib.sha256()
+    for batch in corpus.batches():
+        tokens.append(read(cleaner, batch.articles))
+        labels += [article.labels for article in batch.articles]
+        rejects += batch.rejects
+        for article in batch.articles:
+            fingerprint.update(_essence(article))
+        watch("reading", len(labels))
+    facts = CorpusFacts(
+        sources=tuple(source.name for source in corpus.sources),
+        fingerprint=fingerprint.hexdigest(),
+        articles=len(labels),
+        labelled=sum(label is not None for label in labels),
+        clean=sum(label is not None and label.clean for label in labels),
+        rejects=len(rejects),
+    )
+    return Material(concatenate(tokens), labels, facts, rejects)
+
+
+def truth_table(
+    labels: list[Labels | None], wanted: Rubrics
+) -> tuple[Truth, tuple[str, ...], dict[str, int]]:
+    """Lay out what is known: the truth (articles, rubrics), the rubrics, those left out with their positives.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    names = wanted.names or sorted({rubric for label in labels if label for rubric in label.rubrics})
+    truth = np.array([[_answer(label, name) for name in names] for label in labels], np.int8)
+    truth = truth.reshape(len(labels), len(names))
+    positives = (truth == 1).sum(axis=0)
+    enough = (positives >= wanted.min_positives) & (truth == 0).any(axis=0)
+    if not enough.any():
+        found = ", ".join(f"{name} {count}" for name, count in zip(names, positives, strict=True)) or "none"
+        raise DataError(
+            f"no rubric has {wanted.min_positives} articles that carry it and one that does not "
+            f"(found: {found}); name the column with --rubrics-column, or lay labels over with --labels"
+        )
+    few = {name: int(n) for name, n, ok in zip(names, positives, enough, strict=True) if not ok}
+    return truth[:, enough], tuple(name for name, ok in zip(names, enough, strict=True) if ok), few
+
+
+def _answer(labels: Labels | None, rubric: str) -> int:
+    state = labels.state(rubric) if labels else None
+    return -1 if state is None else int(state)
+
+
+def _cleaner(corpus: Corpus, settings: Cleaning, watch: Watch) -> Cleaner:
+    """Learn what each outlet repeats in its articles from texts that the rules have cleaned."""
+    cleaner = Cleaner(settings.drop_recaps, settings.skip)
+    if not settings.boilerplate:
+        return cleaner
+    learner, done = BoilerplateLearner(), 0
+    for batch in corpus.batches():
+        for article in batch.articles:
+            learner.add(article.outlet, cleaner.clean("", article.text)[1])
+        done += len(batch.articles)
+        watch("learning what outlets repeat", done)
+    return Cleaner(settings.drop_recaps, settings.skip, learner.learn())
+
+
+def _essence(article: Article) -> bytes:
+    """What of an article decides what is learned from it, as bytes."""
+    labels = article.labels
+    known = labels and (sorted(labels.rubrics), sorted(labels.unknown), labels.clean)
+    return msgspec.json.encode((article.id, article.title, article.text, article.outlet, known))
