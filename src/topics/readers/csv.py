@@ -247,14 +247,17 @@ class _Table:
     def _begins_row(self, line: str) -> bool:
         """Tell a whole row, or one whose last field is still open (`7;"Лид`), from the rest of a text."""
         width = len(self.header)
+        # The end of a text has the quote that closes it, `вот и всё";2026`: in a row they come in pairs.
+        if line.count('"') % 2 == 0:
+            return self._count(line) == width
+        return self._count(line) == 0 and 1 < self._count(line.rstrip("\r\n") + '"') <= width
+
+    def _count(self, line: str) -> int:
+        """Count the fields of a line taken by itself; 0 if it is not whole."""
         try:
-            return len(next(self._parser(iter([line])))) == width
+            return len(next(self._parser(iter([line]))))
         except csv.Error:
-            pass
-        try:
-            return 1 < len(next(self._parser(iter([line.rstrip("\r\n") + '"'])))) <= width
-        except csv.Error:
-            return False
+            return 0
 
 
 def _cause(error: Exception) -> str:
