@@ -107,12 +107,14 @@ def _scale(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
 
 def _distance(probabilities: Floats, thresholds: Floats) -> Floats:
     """Distance of each article's nearest rubric to its threshold, in log odds."""
-    return np.abs(_log_odds(probabilities) - _log_odds(thresholds)).min(axis=1)
+    distances: Floats = np.abs(_log_odds(probabilities) - _log_odds(thresholds)).min(axis=1)
+    return distances
 
 
 def _log_odds(probabilities: Floats) -> Floats:
-    clipped = np.clip(probabilities, 1e-9, 1 - 1e-9)
-    return np.log(clipped / (1 - clipped))
+    odds: Floats = np.clip(probabilities, 1e-9, 1 - 1e-9)
+    odds = odds / (1 - odds)
+    return np.log(odds)
 
 
 def _sigmoid(values: Floats) -> Floats:

@@ -62,9 +62,11 @@ class Tfidf:
     def fit(self, tokens: TokenBatch) -> Self:
         """Choose the terms and weigh them by rarity."""
         n, rows = len(tokens), _rows(tokens)
-        frequency = np.bincount(_count(tokens.ids, rows, n).columns, minlength=len(tokens.lemmas))
+        frequency = np.bincount(
+            _count(tokens.ids.astype(np.int64), rows, n).columns, minlength=len(tokens.lemmas)
+        )
         kept = np.flatnonzero(frequency >= self.fields.min_df)
-        self.lemmas = sorted(tokens.lemmas[i] for i in kept)
+        self.lemmas = sorted(tokens.lemmas[i] for i in kept.tolist())
         self._index = {lemma: i for i, lemma in enumerate(self.lemmas)}
         words = self._words(tokens)
         self.terms, frequencies = self._choose_terms(_count(*self._occurrences(tokens, words, rows), n), n)
@@ -90,7 +92,8 @@ class Tfidf:
         weights = self._weigh(columns, rows, counts, n)
         order = np.argsort(rows.astype(np.uint16 if n < 65_536 else np.int64), kind="stable")
         starts = np.searchsorted(rows[order], np.arange(n + 1))
-        return sparse.csr_array((weights[order], columns[order], starts), (n, len(self.idf)))
+        indices, starts = columns[order].astype(np.int32), starts.astype(np.int32)  # what scikit-learn takes
+        return sparse.csr_array((weights[order], indices, starts), (n, len(self.idf)))
 
     def term(self, column: int) -> tuple[int, str]:
         """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
@@ -203,13 +206,14 @@ class Tfidf:
 
     def _weigh(self, columns: Int64s, rows: Int64s, counts: Int64s, n: int) -> Floats:
         """TF-IDF weights, each field of each article scaled to the field's length."""
-        weights = (np.log(counts.astype(np.float32)) + 1) * self.idf[columns]
+        weights: Floats = (np.log(counts.astype(np.float32)) + 1) * self.idf[columns]
         blocks = rows * 4 + self._field_of[columns]
         lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
         fields = self.fields
         scale = np.tile([1, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
         scale /= np.where(lengths > 0, lengths, 1)
-        return weights * scale[blocks].astype(np.float32)
+        weights *= scale[blocks].astype(np.float32)
+        return weights
 
 
 def _rises_within(numbers: Int64s, limit: int) -> bool:
@@ -226,7 +230,7 @@ def _rows(tokens: TokenBatch) -> Int64s:
 def _count(columns: Int64s, rows: Int64s, n: int) -> _Counts:
     """Count how often each column stands in each of n articles, by one sort of one key."""
     bits = int(n).bit_length()
-    keys = np.sort(columns.astype(np.int64) << bits | rows)
+    keys = np.sort(columns << bits | rows)
     new = np.ones(len(keys), bool)
     np.not_equal(keys[1:], keys[:-1], out=new[1:])
     first = np.flatnonzero(new)

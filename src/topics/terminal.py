@@ -92,8 +92,8 @@ def show_version(manifest: Manifest, unmatched: Sequence[str]) -> None:
         f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
         f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles"
     )
-    for rubric, positives in manifest.left_out.items():
-        console.print(f"left out: {rubric}, only {positives} articles carry it")
+    for name, positives in manifest.left_out.items():
+        console.print(f"left out: {name}, only {positives} articles carry it")
     if unmatched:
         console.print(f"labels without an article: {len(unmatched)}, e.g. {unmatched[0]}")
 
@@ -125,7 +125,8 @@ def show_summary(summary: Summary) -> None:
     given = ", ".join(f"{rubric} {count:,}" for rubric, count in summary.rubrics.items())
     _err().print(
         f"{summary.articles:,} articles in {summary.seconds:.1f} s ({rate:,.0f}/s), "
-        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; for review {summary.needs_review:,}; by {summary.model}"
+        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
+        f"for review {summary.needs_review:,}; by {summary.model}"
     )
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -99,7 +99,7 @@ def _encode(segments: list[str]) -> tuple[Int32s, list[str]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    words = pc.ascii_split_whitespace(pa.array([text], pa.large_string())).flatten().dictionary_encode()
+    words: Any = pc.ascii_split_whitespace(pa.array([text], pa.large_string())).flatten().dictionary_encode()
     return words.indices.to_numpy(), words.dictionary.to_pylist()
 
 

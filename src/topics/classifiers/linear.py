@@ -36,7 +36,7 @@ _WORTH_PROCESSES = 50_000_000
 """Matrix entries to go through, all models together, from which on more processes save time."""
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set of a linear classifier."""
 
     fields: Fields = Fields()
@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    settings: Settings
+    settings: LinearSettings
     rubrics: tuple[str, ...]
     intercepts: tuple[float, ...]
     decisions: Decisions
@@ -62,10 +62,10 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LinearClassifier:
     """One linear model a rubric, trained where the rubric is known; see `topics.estimator.Classifier`."""
 
-    Settings = Settings
+    Settings = LinearSettings
 
-    def __init__(self, settings: Settings | None = None, jobs: int = 1) -> None:
-        self.settings = settings or Settings()
+    def __init__(self, settings: LinearSettings | None = None, jobs: int = 1) -> None:
+        self.settings = settings or LinearSettings()
         self.jobs = jobs
 
     def fit(
@@ -135,7 +135,7 @@ def _hold_out(
     X: sparse.csr_array,
     columns: list[npt.NDArray[np.int8]],
     clean: npt.NDArray[np.bool_],
-    settings: Settings,
+    settings: LinearSettings,
 ) -> HeldOut:
     """Let models of the other folds judge each fold."""
     folds = _folds(clean, settings)
@@ -147,7 +147,7 @@ def _hold_out(
     return HeldOut(margins, folds)
 
 
-def _folds(clean: npt.NDArray[np.bool_], settings: Settings) -> npt.NDArray[np.intp]:
+def _folds(clean: npt.NDArray[np.bool_], settings: LinearSettings) -> npt.NDArray[np.intp]:
     """Deal the articles into folds of one size, clean ones and others each evenly."""
     generator = np.random.default_rng(settings.seed)
     folds = np.empty(len(clean), np.intp)
@@ -161,7 +161,7 @@ def _judge(
     truth: npt.NDArray[np.int8],
     clean: npt.NDArray[np.bool_],
     held_out: npt.NDArray[np.bool_],
-    settings: Settings,
+    settings: LinearSettings,
 ) -> Floats:
     """Fit one rubric without the articles held out, then compute their margins."""
     coefficients, intercept = _solve(X, np.where(held_out, -1, truth), clean, settings)
@@ -169,7 +169,7 @@ def _judge(
 
 
 def _solve(
-    X: sparse.csr_array, truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], settings: Settings
+    X: sparse.csr_array, truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], settings: LinearSettings
 ) -> Solution:
     """Fit one rubric where it is known: coefficients and intercept."""
     careful = clean & (truth >= 0)
@@ -185,7 +185,7 @@ def _fit(
     truth: npt.NDArray[np.int8],
     rows: npt.NDArray[np.bool_],
     weights: Floats,
-    settings: Settings,
+    settings: LinearSettings,
 ) -> Solution:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
