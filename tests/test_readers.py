@@ -1,0 +1,328 @@
+"""Each format: what it reads, and what one bad row costs."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from datetime import UTC, date, datetime
+from importlib import import_module
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from topics.errors import DataError
+from topics.plugins import READERS
+from topics.types import Reject, Row
+
+
+def read(form: str, data: bytes, limit: int = 1000) -> list[Row | Reject]:
+    return list(READERS.load(form)(io.BytesIO(data), "лента", limit))
+
+
+def good(found: list[Row | Reject]) -> list[tuple[int, dict[str, object]]]:
+    return [(row.line, row.values) for row in found if isinstance(row, Row)]
+
+
+def bad(found: list[Row | Reject]) -> list[tuple[int, str]]:
+    assert all(reject.source == "лента" for reject in found if isinstance(reject, Reject))
+    return [(reject.line, reject.reason) for reject in found if isinstance(reject, Reject)]
+
+
+def parquet(columns: dict[str, Any] | pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), sink, row_group_size=3000)
+    return sink.getvalue()
+
+
+# JSON Lines
+
+
+def test_json_lines_skips_a_byte_order_mark_and_blank_lines():
+    data = codecs.BOM_UTF8 + '{"id": 1, "text": "Паводок"}\n\n  \r\n{"id": 2, "text": null}'.encode()
+    assert good(read("jsonl", data)) == [(1, {"id": 1, "text": "Паводок"}), (4, {"id": 2, "text": None})]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"text": "\xcf\xe0\xe2"}', "not UTF-8: byte 0xcf at 10"),
+        (b'{"text": "\xd0\x9f\xd0', "not UTF-8: byte 0xd0 at 12"),
+        ('{"text": "Цены выро'.encode(), "not valid JSON: invalid character (byte 27)"),
+        (b'{"text": 1,}', "not valid JSON: trailing comma in object (byte 11)"),
+        (b'{"text": 1e999}', "not valid JSON: Number out of range - at `$[...]`"),
+        (b'{"text": ' + b"[" * 5000, "not valid JSON: nested too deeply"),
+        (
+            b'[{"text": "a"}]',
+            "a list, not an object; each line must be one article (jq -c '.[]' turns a list into lines)",
+        ),
+        (b'"text"', 'not an object; each line must be one article, {"title": …, "text": …}'),
+        (b'{"text": "' + b"a" * 6000 + b'"}', "the line is longer than 6000 bytes"),
+    ],
+)
+def test_a_bad_line_is_one_reject_and_its_neighbours_live(line, reason):
+    data = '{"text": "Мост открыт"}\n'.encode() + line + '\n{"text": "Паром встал"}\n'.encode()
+    found = read("jsonl", data)
+    assert bad(found) == [(2, reason)]
+    assert good(found) == [(1, {"text": "Мост открыт"}), (3, {"text": "Паром встал"})]
+
+
+def test_a_line_of_a_gigabyte_is_never_held():
+    class Endless(io.RawIOBase):
+        """A gigabyte without a line break, then one good row."""
+
+        left = 1 << 30
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            size = min(len(buffer), self.left) if self.left else 0
+            if size:
+                self.left -= size
+                buffer[:size] = bytes(size)
+                return size
+            tail, self.tail = self.tail, b""
+            buffer[: len(tail)] = tail
+            return len(tail)
+
+        tail = '\n{"text": "Цел"}\n'.encode()
+
+    taken: list[int] = []
+
+    class Watched(io.BufferedReader):
+        def readline(self, size=-1):
+            line = super().readline(size)
+            taken.append(len(line))
+            return line
+
+    found = list(READERS.load("jsonl")(Watched(Endless(), 1 << 20), "лента", 1000))
+    assert [type(each) for each in found] == [Reject, Row]
+    assert max(taken) <= 1 << 16
+
+
+# CSV
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_tells_encoding_and_delimiter(delimiter, encoding, end):
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
+    writer.writerow(["id", "заголовок, лид", "text"])
+    writer.writerow(["1", "Завод «Ёлка»; №5", 'Директор: "Растём"\nна 3%,\tговорит'])
+    writer.writerow(["2", "", "Ну и ну…"])
+    found = read("csv", text.getvalue().encode(encoding))
+    assert good(found) == [
+        (
+            2,
+            {"id": "1", "заголовок, лид": "Завод «Ёлка»; №5", "text": 'Директор: "Растём"\nна 3%,\tговорит'},
+        ),
+        (4, {"id": "2", "заголовок, лид": "", "text": "Ну и ну…"}),
+    ]
+    assert bad(found) == []
+
+
+HEAD = "id;title;text\n"
+FIRST = "1;Мост;Открыт\n"
+LAST = '3;"Паром";"Встал\nна ремонт"\n4;Снег;Идёт\n'
+FIRST_ROW = {"id": "1", "title": "Мост", "text": "Открыт"}
+LAST_ROWS = [
+    {"id": "3", "title": "Паром", "text": "Встал\nна ремонт"},
+    {"id": "4", "title": "Снег", "text": "Идёт"},
+]
+UNDOUBLED = "a quote inside a quoted field is not doubled, or a quote is never closed"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("2;Снег;Идёт;лишнее\n", "the row has 4 fields where the header has 3"),
+        ("2;Снег\n", "the row has 2 fields where the header has 3"),
+        ('2;"Снег;Идёт\n', UNDOUBLED),
+        ('2;Снег;"ООО "Ромашка" растёт"\n', UNDOUBLED),
+        (
+            '2;Снег;"ООО "Ромашка"\nвторой абзац\nтретий";\n',
+            UNDOUBLED + " (lines 3 to 5 are left out)",
+        ),
+        (
+            '2;"Снег\nи ветер";Идёт;лишнее\n',
+            "the row has 4 fields where the header has 3 (lines 3 to 4 are left out)",
+        ),
+        ("2;Снег;И\0дёт\n", "a NUL byte in the row"),
+        ("2;Снег;\udcffИдёт\n", "not UTF-8: byte 0xff after '2;Снег;'"),
+        (f"2;Снег;{'я' * 2000}\n", "the row is too long, or a quote is never closed"),
+        (f'2;Снег;"{"я" * 9000}"\n', "the row is too long, or a quote is never closed"),
+    ],
+)
+def test_a_bad_row_is_one_reject_and_its_neighbours_live(row, reason):
+    found = read("csv", (HEAD + FIRST + row + LAST).encode("utf-8", "surrogateescape"))
+    assert bad(found) == [(3, reason)]
+    assert [values for _, values in good(found)] == [FIRST_ROW, *LAST_ROWS]
+
+
+def test_a_quote_never_closed_loses_one_row_however_far_the_end_is():
+    rows = "".join(f"{n};Снег;Идёт день {n}\n" for n in range(3, 3000))
+    found = read("csv", (HEAD + FIRST + '2;"Снег;Идёт\n' + rows).encode())
+    assert bad(found) == [(3, "the row is too long, or a quote is never closed")]
+    assert [line for line, _ in good(found)] == [2, *range(4, 3001)]
+
+
+def test_a_quote_never_closed_at_the_end_of_the_file():
+    found = read("csv", (HEAD + '2;"Снег;Идёт\n3;Паром;Встал\n').encode())
+    assert bad(found) == [(2, "a quote is never closed")]
+    assert [line for line, _ in good(found)] == [3]
+
+
+def test_a_huge_row_of_many_lines_is_one_reject():
+    huge = '2;Снег;"' + "Снег идёт\n" * 5000 + '"\n'
+    found = read("csv", (HEAD + FIRST + huge + LAST).encode())
+    reason = "the row is too long, or a quote is never closed (lines 3 to 5003 are left out)"
+    assert bad(found) == [(3, reason)]
+    assert [values for _, values in good(found)] == [FIRST_ROW, *LAST_ROWS]
+
+
+def test_a_file_of_nothing_but_open_quotes_is_read_in_linear_time():
+    # Each line closes the quote of the one before and opens another: every row runs into the limit.
+    module = import_module("topics.readers.csv")
+    lines = module._Lines(io.BytesIO((HEAD + 'x";"\n' * 20_000).encode()), "лента", longest=2000)
+    table = module._Table(lines, "лента", ";")
+    assert all(isinstance(each, Reject) for each in table.rows())
+    assert lines.again <= (module.REREAD + 1) * lines.fresh
+
+
+def test_bytes_that_cp1251_does_not_have():
+    data = "id;title;text\n1;Мост;Открыт\n".encode("cp1251") + b"2;\xd1\xed\xe5\xe3;\x98\n"
+    assert bad(read("csv", data)) == [(3, "not CP1251: byte 0x98 after '2;Снег;'")]
+
+
+def test_one_bad_byte_near_the_beginning_does_not_turn_a_file_into_mojibake():
+    data = b"id;text\n1;\xff\n" + "2;Паром\n3;Снег\n".encode()
+    found = read("csv", data)
+    assert bad(found) == [(2, "not UTF-8: byte 0xff after '1;'")]
+    assert [values["text"] for _, values in good(found)] == ["Паром", "Снег"]
+
+
+def test_the_encoding_is_told_without_cutting_a_letter_in_two():
+    module = import_module("topics.readers.csv")
+    for shift in range(2):
+        text = HEAD + "1;" + "a" * shift + ";" + "я" * module.BEGINNING + "\n"
+        assert len(good(read("csv", text.encode(), limit=module.BEGINNING))) == 1
+
+
+def test_blank_lines_and_columns_without_a_name_are_left_out():
+    found = read("csv", "\n\n,text,title,\n0,Паром,,\n\n1,Снег,,\n".encode())
+    assert good(found) == [(4, {"text": "Паром", "title": ""}), (6, {"text": "Снег", "title": ""})]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n \n", codecs.BOM_UTF8, b"id;text\n"])
+def test_a_csv_without_rows_has_no_rows(data):
+    assert read("csv", data) == []
+
+
+def test_a_long_field_does_not_depend_on_the_limit_of_the_csv_module():
+    found = read("csv", ("id,text\n1," + "я" * 150_000 + "\n").encode(), limit=200_000)
+    assert len(good(found)) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (";;;\n1;2;3;4\n", "лента: the header has no column names; write them into the first line"),
+        ("id;text; text\n1;2;3\n", "лента: two columns are called 'text'; rename one of them"),
+        ('"id;text\n1;2\n', "лента: the first line is no header of columns (a quote is never closed)"),
+        (
+            "id;text\r1;Мост\r",
+            "лента: the first line is no header of columns (not valid CSV: new-line character seen",
+        ),
+        ("id;" * 2000 + "\n", "лента: the first line is too long for a header of columns"),
+        ('id;"text' + "\n" * 5000, "лента: the first line is no header of columns (the row is too long,"),
+    ],
+)
+def test_a_header_that_cannot_be_used(data, message):
+    with pytest.raises(DataError) as error:
+        read("csv", data.encode())
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"), [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
+)
+def test_utf_16_is_named(mark, encoding):
+    data = mark + "id;text\n".encode(encoding)
+    with pytest.raises(DataError, match=r"лента: the encoding is UTF-16; save it as «CSV UTF-8»"):
+        read("csv", data)
+
+
+class Failing(io.BytesIO):
+    """A stream that breaks off after its bytes, as a damaged packed file does."""
+
+    def readline(self, size=-1):
+        line = super().readline(size)
+        if not line:
+            raise OSError("the tape tore")
+        return line
+
+
+@pytest.mark.parametrize(("form", "data"), [("csv", "text\nСнег\n"), ("jsonl", '{"text": "Снег"}\n')])
+def test_a_stream_that_breaks_off_gives_what_came_before(form, data):
+    rows = READERS.load(form)(Failing(data.encode()), "лента", 1000)
+    assert next(rows).values == {"text": "Снег"}
+    with pytest.raises(OSError, match="the tape tore"):
+        next(rows)
+
+
+# Parquet
+
+
+def test_parquet_gives_lists_dates_and_row_numbers_across_batches():
+    when = datetime(2026, 3, 4, 10, 15, tzinfo=UTC)
+    data = parquet(
+        {
+            "id": list(range(5000)),
+            "rubrics": [["экономика"], None, []] + [["a", "b"]] * 4997,
+            "date": [when] * 5000,
+            "day": [date(2026, 3, 4)] * 5000,
+        }
+    )
+    found = good(read("parquet", data))
+    assert [line for line, _ in found] == list(range(1, 5001))
+    assert found[0][1] == {"id": 0, "rubrics": ["экономика"], "date": when, "day": date(2026, 3, 4)}
+    assert [values["rubrics"] for _, values in found[1:3]] == [None, []]
+
+
+def test_a_parquet_stream_that_cannot_seek_is_copied():
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+        def seek(self, *place):
+            raise OSError("a pipe does not seek")
+
+    rows = READERS.load("parquet")(Pipe(parquet({"text": ["Паром", "Снег"]})), "лента", 1000)
+    assert [row.values["text"] for row in rows] == ["Паром", "Снег"]
+
+
+def test_one_cell_that_cannot_be_read_costs_one_row_of_parquet():
+    letters, ends = "Мост".encode() + b"\xff" + "Снег".encode(), [0, 8, 9, 17]
+    offsets = pa.py_buffer(b"".join(end.to_bytes(4, "little") for end in ends))
+    column = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(letters)])
+    found = read("parquet", parquet(pa.table({"text": column})))
+    assert good(found) == [(1, {"text": "Мост"}), (3, {"text": "Снег"})]
+    [(line, reason)] = bad(found)
+    assert line == 2
+    assert reason.startswith("a value cannot be read: 'utf-8' codec can't decode byte 0xff")
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"text;title\n" * 9, lambda _: b""])
+def test_a_damaged_parquet_file(damage):
+    with pytest.raises(DataError, match=r"лента: cannot be read as Parquet \(.+\); export or copy it again"):
+        read("parquet", damage(parquet({"text": ["Паром"]})))
+
+
+def test_two_parquet_columns_of_one_name():
+    with pytest.raises(DataError, match="лента: two columns are called 'text'; rename one of them"):
+        read("parquet", parquet(pa.table([["а"], ["б"]], names=["text", "text"])))
