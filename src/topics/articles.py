@@ -1,0 +1,227 @@
+"""A row becomes an article: which column holds what, what a date looks like, what is known of rubrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from topics.errors import listed
+from topics.types import Article, Labels
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Where a source keeps what: field of an article -> name of a column."""
+
+    id: str = "id"
+    title: str = "title"
+    text: str = "text"
+    date: str = "date"
+    outlet: str = "outlet"
+    """Where a row has none and the name is the usual one, `source` stands in."""
+    rubrics: str = "rubrics"
+    """A list, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none holds; empty: unknown."""
+    unknown: str = "unknown"
+    """The rubrics that are not known either way, written like `rubrics`."""
+    labels: tuple[str, ...] = ()
+    """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, or empty where it is not known."""
+
+    def absent(self, there: Iterable[str]) -> list[str]:
+        """Return the columns that a source must have and that are not in `there`.
+
+        These are the ones whose names were chosen, and a text or a title.
+        """
+        usual = Columns()
+        chosen = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
+        wanted = {*chosen, *self.labels}
+        if not {self.text, self.title} & set(there):
+            wanted.add(self.text)
+        return sorted(wanted - set(there))
+
+
+_FIELDS = ("id", "title", "text", "date", "outlet", "rubrics", "unknown")
+
+
+class UnfitError(Exception):
+    """A row cannot become an article; the message says why."""
+
+
+class Shape(NamedTuple):
+    """How rows become articles."""
+
+    columns: Columns
+    keep: tuple[str, ...]
+    limit: int
+    """Most characters of a field."""
+
+    def article(self, values: Mapping[str, object]) -> Article:
+        """Return the article of a row; its id is "" if the row has none.
+
+        Raises UnfitError for a row without text and title, and for a field of the wrong type or too long. A
+        title alone is an article: a headline. A date that cannot be read becomes "".
+        """
+        columns, get = self.columns, values.get
+        text = self._text(get(columns.text), columns.text)
+        title = self._text(get(columns.title), columns.title)
+        if (not text or text.isspace()) and (not title or title.isspace()):
+            raise UnfitError("no text")
+        day, kept = get(columns.date), self._kept(values) if self.keep else {}
+        return Article(
+            self.id(values), text, title, iso(day), self._outlet(values), self.labels(values), kept
+        )
+
+    def id(self, values: Mapping[str, object]) -> str:
+        """Return the row's id as text, "" if it has none."""
+        value = values.get(self.columns.id)
+        if type(value) is int:
+            return str(value)
+        found = self._text(value, self.columns.id)
+        return "" if found.isspace() else found
+
+    def labels(self, values: Mapping[str, object]) -> Labels | None:
+        """Return what the row tells of rubrics; None: nothing."""
+        if self.columns.labels:
+            return _from_columns(values, self.columns.labels)
+        cell = values.get(self.columns.rubrics)
+        rubrics = None if cell is None else names(cell, self.columns.rubrics)
+        if rubrics is None:
+            return None
+        unknown = names(values.get(self.columns.unknown), self.columns.unknown)
+        return Labels(rubrics, unknown - rubrics if unknown else frozenset())
+
+    def _outlet(self, values: Mapping[str, object]) -> str:
+        column = self.columns.outlet
+        if column == "outlet" and not values.get(column):
+            column = "source"
+        return self._text(values.get(column), column)
+
+    def _kept(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        return values if "*" in self.keep else {name: values.get(name) for name in self.keep}
+
+    def _text(self, value: object, column: str) -> str:
+        if value is None:
+            return ""
+        if type(value) is str:
+            if len(value) > self.limit:
+                raise UnfitError(f"column {column!r} holds {len(value)} characters, more than {self.limit}")
+            return value
+        if _is_missing(value):
+            return ""
+        raise UnfitError(f"column {column!r} holds {_kind(value)}, not text")
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value  # NaN: how pandas writes «nothing» into a column of texts
+
+
+def _kind(value: object) -> str:
+    kinds = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+_USUAL = {len("2026-03-04T10:15:00"), len("2026-03-04T10:15:00+03:00")}
+_RUSSIAN = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
+
+
+def iso(value: object) -> str:
+    """Return a date as ISO 8601, "" if it is none: `04.03.2026 10:15` -> `2026-03-04T10:15:00`.
+
+    A bad date is no reason to lose an article.
+    """
+    if type(value) is not str:
+        return _of_date(value)
+    value = value.strip()
+    if not value:
+        return ""
+    try:
+        # «2026-03-04», «20260304»: no longer than ten characters, and no time is to be invented for them.
+        found = (date if len(value) <= 10 else datetime).fromisoformat(value)
+    except ValueError:
+        return _russian(value)
+    # Most come as they should be, and writing a time with its zone anew takes longer than all else here.
+    return value if value[10:11] == "T" and len(value) in _USUAL else found.isoformat()
+
+
+def _of_date(value: object) -> str:
+    # pandas' NaT is a date that equals nothing.
+    return value.isoformat() if isinstance(value, date) and value == value else ""
+
+
+def _russian(value: str) -> str:
+    match = _RUSSIAN.fullmatch(value)
+    if not match:
+        return ""
+    day, month, year, *clock = match.groups()
+    try:
+        if clock[0] is None:
+            return date(int(year), int(month), int(day)).isoformat()
+        hour, minute, second = (int(part or 0) for part in clock)
+        return datetime(int(year), int(month), int(day), hour, minute, second).isoformat()  # noqa: DTZ001
+    except ValueError:
+        return ""
+
+
+_NONE = {"none", "нет", "-", "–", "—", "[]"}
+
+
+def names(value: object, column: str) -> frozenset[str] | None:
+    """Return the rubrics that a cell names; None: it says nothing.
+
+    `["economy"]`, `"economy; туризм"`, `"economy+industry"` name some; `[]`, `"нет"`, `"-"` name none.
+    Raises UnfitError, naming the column, for anything else.
+    """
+    if isinstance(value, str):
+        return _split(value, column)
+    if isinstance(value, list | tuple):
+        return _listed(value, column)
+    if _is_missing(value):
+        return None
+    raise UnfitError(f"column {column!r} holds {_kind(value)}, not names of rubrics")
+
+
+def _listed(value: list[object] | tuple[object, ...], column: str) -> frozenset[str] | None:
+    for name in value:
+        if not isinstance(name, str):
+            raise UnfitError(f"column {column!r} holds a list with {_kind(name)} in it, not names of rubrics")
+    found = frozenset(name for item in value if (name := str(item).strip()))
+    return found if found or not value else None  # [""] is an empty cell that was split, not «none»
+
+
+@lru_cache(4096)
+def _split(value: str, column: str) -> frozenset[str] | None:
+    value = value.strip()
+    if value.lower() in _NONE:
+        return frozenset()
+    if value.startswith("[") and value.endswith("]"):
+        raise UnfitError(
+            f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
+        )
+    return frozenset(name for part in re.split(r"[;+|]", value) if (name := part.strip())) or None
+
+
+_HOLDS = {"1", "1.0", "да", "true", "yes"}
+_HOLDS_NOT = {"0", "0.0", "нет", "false", "no"}
+
+
+def _from_columns(values: Mapping[str, object], columns: tuple[str, ...]) -> Labels | None:
+    states = {column: _state(values.get(column), column) for column in columns}
+    unknown = frozenset(column for column, state in states.items() if state is None)
+    if len(unknown) == len(states):
+        return None
+    return Labels(frozenset(column for column, state in states.items() if state), unknown)
+
+
+def _state(value: object, column: str) -> bool | None:
+    if _is_missing(value):
+        return None
+    cell = str(value).strip().lower()
+    if cell in _HOLDS or not cell:
+        return True if cell else None
+    if cell in _HOLDS_NOT:
+        return False
+    known = f"{listed(_HOLDS)}; {listed(_HOLDS_NOT)}; or empty: not known"
+    raise UnfitError(f"column {column!r} holds {str(value)[:40]!r}; known: {known}")

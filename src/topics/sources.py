@@ -1,0 +1,196 @@
+"""A file, a folder, a pattern or `-` becomes sources; a source, once opened, becomes rows."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+
+from topics.errors import DataError, UsageError
+from topics.plugins import READERS
+from topics.types import Reject, Row
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+PACKINGS = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
+"""Suffix of a packed file -> its first bytes."""
+BUFFER = 1 << 17
+
+
+class Source(NamedTuple):
+    """Something that can be opened and read."""
+
+    path: Path | None
+    """None: standard input."""
+    format: str | None
+    """A name in `READERS`; None: told from the first bytes."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "stdin" if self.path is None else str(self.path)
+
+
+def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> list[Source]:
+    """Return the sources that `given` stands for, in the order given, each once.
+
+    A folder stands for the files with known suffixes below it, a pattern (`2024/**/*.jsonl`) for those that
+    it matches, both sorted by path; hidden files do not count. `form` is the format of standard input and of
+    files whatever their suffix, but not of a folder's. Raises DataError if there is nothing to read, and
+    UsageError for a suffix that no reader knows.
+    """
+    names = [given] if isinstance(given, str | Path) else given
+    found = dict.fromkeys(source for name in names for source in _expand(name, form))
+    if not found:
+        raise DataError("no input is named; name a file, a folder, a pattern, or - for standard input")
+    return list(found)
+
+
+def _expand(given: str | Path, form: str | None) -> list[Source]:
+    path = Path(given)
+    if str(given) == "-":
+        return [Source(None, form)]
+    if path.is_dir():
+        return _filled(given, _known(sorted(path.rglob("*"))), "no file in this folder can be read")
+    if path.exists():
+        return [Source(path, form or format_of(path))]
+    if not glob.has_magic(str(given)):
+        raise DataError(f"{given}: there is no such file or folder; check the name")
+    matches = sorted(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
+    if form:
+        return _filled(
+            given, [Source(match, form) for match in matches if match.is_file()], "nothing matches"
+        )
+    return _filled(given, _known(matches), "no file that can be read matches this pattern")
+
+
+def _known(paths: list[Path]) -> list[Source]:
+    files = [path for path in paths if not path.name.startswith(".") and path.is_file()]
+    return [Source(path, suffix) for path in files if _is_known(suffix := _suffix(path))]
+
+
+def _filled(given: str | Path, found: list[Source], complaint: str) -> list[Source]:
+    if not found:
+        raise DataError(f"{given}: {complaint}; known suffixes: {_suffixes()}")
+    return found
+
+
+def format_of(path: Path) -> str:
+    """`архив.CSV.gz` -> `csv`. Raises UsageError for a suffix that no reader knows."""
+    suffix = _suffix(path)
+    if _is_known(suffix):
+        return suffix
+    found = f"the suffix {'.' + suffix!r}" if suffix else "a file without a suffix"
+    raise UsageError(f"{path}: no reader knows {found}; known: {_suffixes()}; or name the format")
+
+
+def _suffix(path: Path) -> str:
+    bare = path.with_suffix("") if path.suffix.lower() in PACKINGS else path
+    return bare.suffix.lower().removeprefix(".")
+
+
+@cache
+def _is_known(suffix: str) -> bool:
+    try:
+        READERS.load(suffix)
+    except UsageError:
+        return False
+    return True
+
+
+def _suffixes() -> str:
+    return ", ".join(f".{name}" for name in READERS) + " (also with .gz or .zst after it)"
+
+
+def rows(source: Source, limit: int) -> Iterator[Row | Reject]:
+    """Open a source and return what its reader finds.
+
+    A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
+    Raises DataError if the source cannot be opened or read at all.
+    """
+    line = 0
+    try:
+        with ExitStack() as stack:
+            stream = _unpacked(_open(source, stack), source, stack)
+            read = READERS.load(source.format or _tell(stream))
+            for found in read(stream, source.name, limit):
+                line = found.line
+                yield found
+    except _DamageError as damage:
+        yield Reject(source.name, line + 1, str(damage))
+    except OSError as error:
+        raise DataError(
+            f"{source.name}: cannot be read ({error.strerror or error}); check the file"
+        ) from error
+
+
+def _open(source: Source, stack: ExitStack) -> io.BufferedReader:
+    if source.path is not None:
+        return stack.enter_context(io.BufferedReader(io.FileIO(source.path), BUFFER))
+    return _buffered(sys.stdin.buffer)  # never closed: it is not ours
+
+
+def _unpacked(stream: io.BufferedReader, source: Source, stack: ExitStack) -> io.BufferedReader:
+    beginning = stream.peek(4)
+    suffix = source.path.suffix.lower() if source.path else ""
+    if suffix == ".gz" or beginning.startswith(PACKINGS[".gz"]):
+        return _buffered(stack.enter_context(gzip.GzipFile(fileobj=stream)))
+    if suffix == ".zst" or beginning.startswith(PACKINGS[".zst"]):
+        import pyarrow as pa
+
+        return _buffered(stack.enter_context(pa.CompressedInputStream(stream, "zstd")))
+    return stream
+
+
+def _buffered(stream: object) -> io.BufferedReader:
+    return io.BufferedReader(_Flow(cast(BinaryIO, stream)), BUFFER)
+
+
+class _DamageError(OSError):
+    """Packed bytes end too early or are not what they should be."""
+
+
+class _Flow(io.RawIOBase):
+    """A stream that hands on what has come, without waiting for more, and says plainly what is damaged."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        # read1 returns what there is: a row that a CMS has piped in is not held back until more come.
+        self._read = cast(io.BufferedReader, stream).read1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer)
+        try:
+            data = self._read(len(view))
+        except (EOFError, zlib.error, OSError) as error:
+            if getattr(error, "errno", None):
+                raise  # the disk or the network, not the file
+            raise _DamageError(_what_broke(error)) from error
+        view[: len(data)] = data
+        return len(data)
+
+
+def _what_broke(error: Exception) -> str:
+    if isinstance(error, EOFError) or "Truncated" in str(error):
+        return "the file ends in the middle of its packed data, the rest is lost; copy or export it again"
+    return f"the packed data is damaged from here on ({error}); copy or export it again"
+
+
+def _tell(stream: io.BufferedReader) -> str:
+    """Tell the format of a stream without a name; JSON Lines if nothing speaks for another."""
+    beginning = stream.peek(1)
+    if beginning.startswith(b"PAR1"):
+        return "parquet"
+    first = beginning.partition(b"\n")[0]
+    is_table = any(mark in first for mark in b";\t,") and not any(mark in first for mark in b"{}[]")
+    return "csv" if is_table else "jsonl"
