@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from joblib import Parallel, delayed
 
 from topics import plugins
 from topics.boilerplate import BoilerplateLearner
 from topics.cleaning import Cleaner
 from topics.config import Cleaning, Config, Rubrics, convert
-from topics.corpus import Corpus
+from topics.corpus import Batch, Corpus
 from topics.decisions import Truth, judged
 from topics.errors import DataError
 from topics.evaluation import cross_validated
@@ -66,7 +68,7 @@ def train(
     kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
     settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
     cleaner = _cleaner(corpus, config.cleaning, watch)
-    material = gather(corpus, cleaner, watch)
+    material = gather(corpus, cleaner, jobs, watch)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
     watch("learning", 0)
@@ -86,19 +88,28 @@ def train(
     return registry.publish(manifest, pipeline.save), material.rejects
 
 
-def gather(corpus: Corpus, cleaner: Cleaner, watch: Watch) -> Material:
+def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:
     """Read a corpus into tokens; of the texts nothing stays in memory."""
     tokens: list[TokenBatch] = []
     labels: list[Labels | None] = []
     rejects: list[Reject] = []
     fingerprint = hashlib.sha256()
-    for batch in corpus.batches():
-        tokens.append(read(cleaner, batch.articles))
-        labels += [article.labels for article in batch.articles]
-        rejects += batch.rejects
+
+    def note(batch: Batch) -> list[Article]:
+        labels.extend(article.labels for article in batch.articles)
+        rejects.extend(batch.rejects)
         for article in batch.articles:
             fingerprint.update(_essence(article))
-        watch("reading", len(labels))
+        return batch.articles
+
+    batches = corpus.batches()
+    first = list(islice(batches, 2))
+    workers = jobs if len(first) == 2 else 1  # starting a process costs more than reading one batch
+    reading = delayed(read)
+    work = (reading(cleaner, note(batch)) for batch in chain(first, batches))
+    for part in Parallel(workers, return_as="generator")(work):
+        tokens.append(part)
+        watch("reading", sum(map(len, tokens)))
     facts = CorpusFacts(
         sources=tuple(source.name for source in corpus.sources),
         fingerprint=fingerprint.hexdigest(),

@@ -32,7 +32,7 @@ Solution = tuple[npt.NDArray[np.float32], float]
 _MISSING, _FORGOTTEN = -0.5, 0.0
 """Margins of a model of the clean articles, below which a rubric that the archive gives is taken for an
 error, and above which one that it does not give is; the archive forgets more often than it invents."""
-_WORTH_PROCESSES = 50_000_000
+_WORTH_PROCESSES = 500_000_000
 """Matrix entries to go through, all models together, from which on more processes save time."""
 
 
