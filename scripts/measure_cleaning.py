@@ -71,7 +71,8 @@ def report_rules() -> None:
         for one in texts:
             text = one.text.strip()
             for rule in RULES:
-                after = rule.apply(text)
+                asked = any(trigger in text for trigger in rule.triggers)
+                after = rule.apply(text) if asked else text
                 changed[rule.name][one.outlet] += after != text
                 text = after
         print(f"\n{name}: {dict(Counter(one.outlet for one in texts).most_common())}")
