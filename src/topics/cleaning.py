@@ -118,7 +118,8 @@ def base64(text: str) -> str:
 
 CODE_START = re.compile(r"(?<=[.!?…»\"])(?=window\.|\(function|jwplayer\(|var [a-z])")
 CODE_END = re.compile(r"(?<=[;}])(?=[А-ЯЁ«])")
-CODE_SIGN = re.compile(r"[{}]|;$|\);|[\w\]] = |==|^\W+$|^//|^[\w\"']+:\s.*,$|\\u0[0-9a-f]{3}", re.MULTILINE)
+CODE_SIGN = re.compile(r"[{}]|;$|\);|[\w\]] = |==|^\W+$|^//|^[\w\"']+:\s\S|\\u0[0-9a-f]{3}", re.MULTILINE)
+CODE_ANYWAY = re.compile(r"//|[a-zA-Z_.]+ = ['\"]")  # whatever language the string is in
 CYRILLIC = re.compile(r"[а-яёА-ЯЁ]+")
 
 
@@ -131,7 +132,7 @@ def code(text: str) -> str:
 def _is_code(line: str) -> bool:
     if not CODE_SIGN.search(line):
         return False
-    return line.startswith("//") or 5 * sum(map(len, CYRILLIC.findall(line))) < len(line)
+    return bool(CODE_ANYWAY.match(line)) or 5 * sum(map(len, CYRILLIC.findall(line))) < len(line)
 
 
 # --- lines and sentences ---
@@ -188,7 +189,7 @@ DATELINE = re.compile(
     rf"\d{{1,2}} {MONTH}\.?,?\s*[-–—]?\s*"
     r"(?:/[^/\n]{2,50}/\.?"  # /ТАСС/. /Корр. ТАСС Иван Петров/.
     r"|(?:РИА [А-ЯЁ][а-яё]+|ТАСС|Интерфакс)(?=\s[А-ЯЁ])"
-    r"|[А-ЯЁA-Z][\w«»\"-]*(?: [А-ЯЁA-Z][\w«»\"-]*){0,3}(?:, [А-ЯЁ][а-яё]+ [А-ЯЁ][а-яё-]+)?\.)\s*"
+    r"|[А-ЯЁA-Z][\w«»\"-]*(?: [А-ЯЁA-Z][\w«»\"-]*){0,3}(?:, [А-ЯЁ][а-яё]+ [А-ЯЁ][\w-]+)?\.)\s*"
 )
 
 
@@ -227,9 +228,13 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
 
 
 def _cut(pattern: re.Pattern[str], line: str) -> str:
-    """Drop the match from the last characters of a line; no more of a long line is looked at."""
-    m = pattern.search(line, max(0, len(line) - TAIL))
-    return line[: m.start()].rstrip() if m else line
+    """Drop matches from the end of a line, one by one, looking at no more than its last characters."""
+    end = len(line)
+    while m := pattern.search(line, max(0, end - TAIL), end):
+        end = m.start()
+        while end and line[end - 1] == " ":
+            end -= 1
+    return line[:end]
 
 
 COUNTER = re.compile(
@@ -285,7 +290,10 @@ def _past_teasers(old: list[str], i: int) -> int:
 
 
 CALL_WORDS = r"[Пп]одпи(?:сывайтесь|сывайся|шись|шитесь)|Подписаться на |Присоединяйтесь к"
-CALL = re.compile(rf".{{0,200}}?(?<![а-яё])(?:{CALL_WORDS}).{{0,150}}\Z")
+CALL = re.compile(  # Больше новостей в канале «Каменск». Подписывайтесь!
+    r"(?:(?:Больше|Ещ[её]|Что происходит|Все|Самые|Главные|Слушайте|Следите|Читайте).{0,200}?"
+    rf"|[^.!?…]{{0,150}}?)(?<![а-яё])(?:{CALL_WORDS}).{{0,150}}\Z"
+)
 LONG_CALL = re.compile(
     r"Подписывайтесь на наш\s+\w{1,20}\s*,\s+чтобы быть в курсе[^\n]{0,100}(?:\n[^\n]{1,90}){0,3}?Join\.?"
 )
@@ -376,10 +384,8 @@ RULES: tuple[Rule, ...] = (
     Rule("recaps", recaps, ("Напомним", "Ранее"), of_lines=True),
 )
 
-# A text of one line without such a last sentence, and no credit at its head, skips the rules of lines.
-LAST_SENTENCE = re.compile(
-    r"[.!?…»\"] (?:[Фф]ото|[Вв]идео|Источник|©|\(|Читайте|[^.!?…]{0,150}[Пп]одпи[сш]|Напомним|Ранее)"
-)
+# A text of one line without such a last sentence, call or head credit skips the rules of lines.
+LAST_SENTENCE = re.compile(r"[.!?…»\"] (?:[Фф]ото|[Вв]идео|Источник|©|\(|Читайте|Напомним|Ранее)")
 PASSES = 8  # a rule may uncover work for an earlier one: `&lt;<b>b&gt;`. Clean text takes one, dirty text two
 
 
@@ -418,7 +424,8 @@ class Cleaner:
 
     def _once(self, text: str, outlet: str) -> str:
         text = _apply(self._anywhere, text)
-        if "\n" in text or "Фото:" in text[:HEAD] or LAST_SENTENCE.search(text[-TAIL:]):
+        end = text[-TAIL:]
+        if "\n" in text or "Фото:" in text[:HEAD] or "дпи" in end or LAST_SENTENCE.search(end):
             text = _apply(self._of_lines, text)
         return self.boilerplate.strip(outlet, text)
 

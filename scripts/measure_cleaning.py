@@ -1,0 +1,219 @@
+"""What cleaning changes, what it costs, and whether it helps the rubrics.
+
+    python scripts/measure_cleaning.py rules         texts changed by each rule in each source; microseconds
+    python scripts/measure_cleaning.py boilerplate   what is learned as boilerplate, outlet by outlet
+    python scripts/measure_cleaning.py scores        cross-validation on the clean labels (some ten minutes)
+
+The news folder is named by TOPICS_NEWS_DATA, else `../shared/data` beside the checkout. It is never copied.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import re
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from topics.boilerplate import Boilerplate, BoilerplateLearner
+from topics.cleaning import RULES, Cleaner
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = ("rubrics", "unlabelled", "lenta13", "rbc2020", "telegram2025")
+RUBRICS = ("economy", "industry", "tourism")
+REPEATS, FOLDS = 5, 5
+
+
+class Text(NamedTuple):
+    """An article, as far as cleaning is concerned."""
+
+    id: str
+    outlet: str
+    title: str
+    text: str
+
+
+def news() -> Path:
+    folder = Path(os.environ.get("TOPICS_NEWS_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        sys.exit(f"no news folder at {folder}: set TOPICS_NEWS_DATA")
+    return folder
+
+
+def read(path: Path) -> list[Text]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows: Iterable[dict[str, Any]] = map(json.loads, lines)
+        return [Text(row["id"], row["source"], row["title"] or "", row["text"]) for row in rows]
+
+
+def learned(texts: Iterable[Text]) -> Boilerplate:
+    cleaner, learner = Cleaner(), BoilerplateLearner()
+    for one in texts:
+        learner.add(one.outlet, cleaner.clean("", one.text)[1])
+    return learner.learn()
+
+
+# --- rules ---
+
+
+def report_rules() -> None:
+    for name in FILES:
+        texts = read(news() / f"{name}.jsonl.gz")
+        changed: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for one in texts:
+            text = one.text.strip()
+            for rule in RULES:
+                asked = any(trigger in text for trigger in rule.triggers)
+                after = rule.apply(text) if asked else text
+                changed[rule.name][one.outlet] += after != text
+                text = after
+        print(f"\n{name}: {dict(Counter(one.outlet for one in texts).most_common())}")
+        for rule_name, counts in changed.items():
+            print(f"  {rule_name:12s} {sum(counts.values()):6d}  {dict((+counts).most_common(6))}")
+        report_speed(texts, learned(texts))
+
+
+def report_speed(texts: list[Text], boilerplate: Boilerplate) -> None:
+    cleaner = Cleaner(drop_recaps=True, boilerplate=boilerplate)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for one in texts:
+            cleaner.clean(one.title, one.text, one.outlet)
+        times.append(time.perf_counter() - start)
+    characters = sum(len(one.text) for one in texts)
+    best = 1e6 * min(times)
+    print(f"  {best / len(texts):.1f} µs an article, {1000 * best / characters:.1f} µs for 1,000 characters")
+
+
+def report_boilerplate() -> None:
+    for name in FILES:
+        texts = read(news() / f"{name}.jsonl.gz")
+        found = learned(texts)
+        cleaner = Cleaner(boilerplate=found)
+        plain = Cleaner()
+        hit = Counter(
+            t.outlet for t in texts if cleaner.clean("", t.text, t.outlet) != plain.clean("", t.text)
+        )
+        print(f"\n{name}: texts changed {dict(hit)}")
+        for outlet, fragments in found.to_json().items():
+            print(f"  {outlet}: {len(fragments)}")
+            for fragment in fragments[:40]:
+                print(f"    {fragment[:150]!r}")
+
+
+# --- scores ---
+
+
+def report_scores() -> None:
+    rows, truth, gold = labelled()
+    boilerplate = learned(read(news() / "rubrics.jsonl.gz"))
+    rules = {rule.name for rule in RULES}
+    variants: dict[str, Callable[[Text], tuple[str, str]]] = {
+        "no cleaning": lambda t: (t.title, t.text),
+        "rules, recaps kept": with_settings(Cleaner()),
+        "rules, recaps dropped": with_settings(Cleaner(drop_recaps=True)),
+        "rules + boilerplate, recaps kept": with_settings(Cleaner(boilerplate=boilerplate)),
+        "rules + boilerplate, recaps dropped": with_settings(Cleaner(True, boilerplate=boilerplate)),
+        "characters, tags and code only": with_settings(
+            Cleaner(skip=tuple(rules - {"characters", "tags", "code"}))
+        ),
+        **{
+            f"all rules but {name}": with_settings(Cleaner(skip=(name,)))
+            for name in ("related", "credits", "datelines")
+        },
+    }
+    results = {name: validate([clean(row) for row in rows], truth, gold) for name, clean in variants.items()}
+    base = results["no cleaning"]
+    for name, scores in results.items():
+        gain = scores - base
+        print(
+            f"{name:36s}",
+            *(
+                f"{what} {scores[:, i].mean():.4f} ({gain[:, i].mean():+.4f} ± {gain[:, i].std():.4f})"
+                for i, what in enumerate(("mean AP", "F1 at 0", "F1 best"))
+            ),
+        )
+
+
+def with_settings(cleaner: Cleaner) -> Callable[[Text], tuple[str, str]]:
+    return lambda t: cleaner.clean(t.title, t.text, t.outlet)
+
+
+def labelled() -> tuple[list[Text], np.ndarray, int]:
+    """Gold rows first, then the demo corpus, which is always trained on."""
+    with (news() / "gold.tsv").open(encoding="utf-8") as table:
+        labels = {row["id"]: row["rubrics"] for row in csv.DictReader(table, delimiter="\t")}
+    rows = [one for one in read(news() / "rubrics.jsonl.gz") if one.id in labels]
+    truth = [[rubric in labels[one.id].split("+") for rubric in RUBRICS] for one in rows]
+    gold = len(rows)
+    for path in sorted((ROOT / "data" / "demo").glob("*.jsonl")):
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            rows.append(Text(row["id"], row["outlet"], row["title"], row["text"]))
+            truth.append([rubric in row["rubrics"] for rubric in RUBRICS])
+    return rows, np.array(truth), gold
+
+
+def validate(cleaned: list[tuple[str, str]], truth: np.ndarray, gold: int) -> np.ndarray:
+    """(mean AP, macro-F1 at 0, macro-F1 at the best thresholds) of each repetition; same folds for all."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.metrics import average_precision_score, f1_score
+    from sklearn.model_selection import KFold
+    from sklearn.svm import LinearSVC
+
+    documents = [lemmas(f"{title} {text[:6000]}") for title, text in cleaned]
+    demo = np.arange(gold, len(documents))
+    scores = []
+    for seed in range(REPEATS):
+        held = np.zeros((gold, len(RUBRICS)))
+        for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(np.arange(gold)):
+            rows = np.r_[train, demo]
+            tfidf = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+            X = tfidf.fit_transform([documents[i] for i in rows])
+            at = tfidf.transform([documents[i] for i in test])
+            for q in range(len(RUBRICS)):
+                model = LinearSVC(C=0.5, class_weight="balanced").fit(X, truth[rows, q])
+                held[test, q] = model.decision_function(at)
+        known = truth[:gold]
+        precision = [average_precision_score(known[:, q], held[:, q]) for q in range(len(RUBRICS))]
+        f1 = [f1_score(known[:, q], held[:, q] > 0) for q in range(len(RUBRICS))]
+        best = [
+            max(f1_score(known[:, q], held[:, q] > t) for t in np.linspace(-1, 1, 41))
+            for q in range(len(RUBRICS))
+        ]
+        scores.append((np.mean(precision), np.mean(f1), np.mean(best)))
+    return np.array(scores)
+
+
+WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+LEMMAS: dict[str, str] = {}
+
+
+def lemmas(text: str) -> str:
+    found = WORD.findall(text.lower())
+    for form in {*found} - LEMMAS.keys():
+        LEMMAS[form] = analyzer().normal_forms(form)[0].replace("ё", "е")
+    return " ".join(LEMMAS[form] for form in found)
+
+
+def analyzer(made: list[Any] = []) -> Any:  # noqa: B006 - made once, when first asked for
+    if not made:
+        import pymorphy3
+
+        made.append(pymorphy3.MorphAnalyzer())
+    return made[0]
+
+
+if __name__ == "__main__":
+    reports = {"rules": report_rules, "boilerplate": report_boilerplate, "scores": report_scores}
+    if len(sys.argv) != 2 or sys.argv[1] not in reports:
+        sys.exit(__doc__)
+    reports[sys.argv[1]]()

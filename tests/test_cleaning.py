@@ -1,0 +1,433 @@
+"""Each rule has a table: dirty Russian text (all of it invented) -> what an editor would leave of it."""
+
+# ruff: noqa: E501 - a table reads best with a case a line
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topics import cleaning
+from topics.boilerplate import Boilerplate, BoilerplateLearner
+from topics.cleaning import RULES, Cleaner
+from topics.errors import ModelError, UsageError
+
+PROSE = "Завод в Каменске выпустил первую партию насосов. Её отправят на север области."
+MORE = "Директор назвал партию пробной. Следующую соберут к осени."
+
+TABLES: dict[str, list[tuple[str, str]]] = {
+    "entities": [
+        ("Рога &amp; Копыта", "Рога & Копыта"),
+        ("цена&amp;nbsp;хлеба", "цена\xa0хлеба"),
+        ("&amp;amp;laquo;Заря&amp;amp;raquo;", "«Заря»"),
+        ("&#1044;а &#x41d;ет", "Да Нет"),
+        ("AT&T и B&B; дружат", "AT&T и B&B; дружат"),
+    ],
+    "characters": [
+        ("про\xadмыш\xadлен\xadность", "промышленность"),
+        ("10\xa0000\u202fрублей\tв\u2009год", "10 000 рублей в год"),
+        ("\ufeffЗа\u200bвод\u2028встал\r\nнадолго\rи всерьёз", "Завод\nвстал\nнадолго\nи всерьёз"),
+        ("за\x00вод\x07 \ud800", "завод "),
+    ],
+    "accents": [
+        ("за\u0301мок и замо\u0301к", "замок и замок"),
+        ("и\u0306од, е\u0308лка, И\u0306ошкар-Ола", "йод, ёлка, Йошкар-Ола"),
+        ("cafe\u0301", "café"),
+        ("к\u0301г", "кг"),
+    ],
+    "tags": [
+        ("<p>Первый.</p><p>Второй.</p>", "\nПервый.\n\nВторой.\n"),
+        ("строка<br/>другая<BR>третья", "строка\nдругая\nтретья"),
+        ('сло<b>во</b> и <a href="/x">ссылка</a>', "слово и ссылка"),
+        ("до<script type='a'>var x = '<p>';</script>после", "до после"),
+        ("до<style>p { color: red }</style><!-- заметка\nредактора -->после", "до  после"),
+        ("при x < 5 и y > 3; <Газпром>; я <3 тебя", "при x < 5 и y > 3; <Газпром>; я <3 тебя"),
+        ("<script>забыли закрыть", " забыли закрыть"),
+    ],
+    "markdown": [
+        (
+            "**Срочно.** Банк [повысил](https://example.org/a_b) ставку",
+            "Срочно. Банк повысил ставку",
+        ),
+        ("__Фото: Пресс-служба__", "Фото: Пресс-служба"),
+        ("[так в тексте] и 2*2, snake_case", "[так в тексте] и 2*2, snake_case"),
+    ],
+    "urls": [
+        ("Заявки: https://example.org/form?a=1&b=2 до мая", "Заявки:  до мая"),
+        ("в канале t.me/zavod пишут", "в канале  пишут"),
+        ("и/или, 5 км/ч, ТАСС/Энергия", "и/или, 5 км/ч, ТАСС/Энергия"),
+    ],
+    "base64": [("рисунок " + "iVBORw0KGgo/" * 20 + "= конец", "рисунок   конец"), ("АО ABC+DEF", "АО ABC+DEF")],
+    "code": [
+        (
+            "Завод открыт.\n(function(w,doc) {\n  var d = doc;\n  // ждём загрузки страницы\n})(window);\nЕго ждали.",
+            "Завод открыт.\nЕго ждали.",
+        ),
+        ("Завод открыт.window.settings = {};\nwindow.x = {a: 1};Его ждали.", "Завод открыт.\nЕго ждали."),
+        ('domain: "example.org",\nenabled: true\n}\nТекст.', "Текст."),
+        ("Множество {1; 2} описал Кантор.", "Множество {1; 2} описал Кантор."),
+    ],
+    "materials": [
+        (
+            "Спрос вырос.Материалы по теме00:04 — 11 марта 2017Вагон вперёдКак чинят старые поезда и сколько это стоит летНовые вагоны придут в мае.",
+            "Спрос вырос.\nНовые вагоны придут в мае.",
+        ),
+        (
+            "Спрос вырос.Материалы по теме11:53 —  9 январяТихий ходКто строит лодки09:08 — 28 февраля 2013Громкий ходКто их продаёт«Лодок мало», — сказал он.",
+            "Спрос вырос.\n«Лодок мало», — сказал он.",
+        ),
+        ("Материалы по теме: лекция", "Материалы по теме: лекция"),
+    ],
+    "glued": [
+        ("в прошлом году.Отмечается рост", "в прошлом году.\nОтмечается рост"),
+        ("вырос на 5%.Об этом", "вырос на 5%.\nОб этом"),
+        ("в 2018.Об этом", "в 2018.\nОб этом"),
+        ("завод «Заря».«Мы рады», — сказал", "завод «Заря».\n«Мы рады», — сказал"),
+        ("Что дальше?Никто не знает!Так и живём…Пока живём", "Что дальше?\nНикто не знает!\nТак и живём…\nПока живём"),
+        ("построили в Москве.Работы шли", "построили в Москве.\nРаботы шли"),
+        ("т.Е. не сразу", "т.Е. не сразу"),
+        ("А.С.Пушкин и им.Пушкина", "А.С.Пушкин и им.Пушкина"),
+        ("ул.Мира, г.Томск", "ул.Мира, г.Томск"),
+        ("Газета.Ru, Лента.ру, Газета.Ру", "Газета.Ru, Лента.ру, Газета.Ру"),
+        ("на 12.Мая", "на 12.Мая"),
+        ("в 2018.Мария приехала", "в 2018.\nМария приехала"),
+        ("Яндекс.Такси", "Яндекс.Такси"),
+        ("версия 2.0.Beta, 3.5 млн", "версия 2.0.Beta, 3.5 млн"),
+    ],
+    "lines": [(" один \n\n \nдва  ", "один\nдва"), ("один  два", "один  два")],
+    "datelines": [
+        (f"МОСКВА, 4 дек - РИА Новости. {PROSE}", PROSE),
+        (f"БЛАГОВЕЩЕНСК, 20 окт – РИА Новости. {PROSE}", PROSE),
+        (f"С.-ПЕТЕРБУРГ, 1 ноя — РИА Новости, Иван Петров-Водкин. {PROSE}", PROSE),
+        (f"ЯЛТА (Крым), 9 окт - РИА Новости. {PROSE}", PROSE),
+        (f"ТОМСК, 12 мая. /ТАСС/. {PROSE}", PROSE),
+        (f"НИЖНИЙ НОВГОРОД, 3 июня. /Корр. ТАСС Анна Котова/. {PROSE}", PROSE),
+        (f"МОСКВА, 9 окт — РИА Новости {PROSE}", PROSE),
+        (f"КРАСНОДАР, 1 ноября, ФедералПресс. {PROSE}", PROSE),
+        ("США, Канада и Дания подписали договор 4 декабря.", "США, Канада и Дания подписали договор 4 декабря."),
+        ("Москва, 4 декабря - день приезда. Гости", "Москва, 4 декабря - день приезда. Гости"),
+        ("ТОМСК, 12 мая. /ТАСС/.", "ТОМСК, 12 мая. /ТАСС/."),
+    ],
+    "credits": [
+        (f"Фото: Анна Котова / РИА Новости\n{PROSE}", PROSE),
+        (f"{PROSE}\nФото ТАСС\n© Иван Петров / Коммерсантъ", PROSE),
+        (f"{PROSE}\nФото из личного архива", PROSE),
+        (f"{PROSE}\nФото предоставлено пресс-службой завода", PROSE),
+        (f"{PROSE} Фото: example.com", PROSE),
+        (f"{PROSE} Источник: «Вестник Каменска»", PROSE),
+        ("Цех (Фото: сайт завода) открыт.", "Цех  открыт."),
+        (f"Фото: Анна Котова / РИА Новости Иван Петров {PROSE}", PROSE),
+        (f"Иван Петров Фото: Anna Kotova / Reuters Олег Сидоров {PROSE}", PROSE),
+        ("Насос новый. Фото - соцсети.", "Насос новый."),
+        ("Фото из космоса показали масштаб пожаров.", "Фото из космоса показали масштаб пожаров."),
+        ("Фото с места аварии опубликовал губернатор.", "Фото с места аварии опубликовал губернатор."),
+    ],
+    "counters": [
+        (f"06.03.2019 в 21:49, просмотров: 2030\n{PROSE}\n20 фото\n***", PROSE),
+        ("Ролик набрал 2 млн просмотров.\n20 фото показали на выставке", "Ролик набрал 2 млн просмотров.\n20 фото показали на выставке"),
+    ],
+    "related": [
+        (f"{PROSE}\nЧитайте также: Как чинят насосы\n{MORE}", f"{PROSE}\n{MORE}"),
+        (f"{PROSE}\nЧитайте материал «Как чинят насосы»", PROSE),
+        (f"{PROSE}\nМатериалы по теме:\nХод насосом.Кто их чинит\n27 октября 2023\nТихий ход\n5 мая 2022\n{MORE}", f"{PROSE}\n{MORE}"),
+        (f"{PROSE}\nТакже по теме\n«Вода ушла»: чем живёт Каменск\nВ городе третий день нет...\n{MORE}", f"{PROSE}\n{MORE}"),
+        (f"{PROSE} Читайте полный текст интервью Ивана Петрова >>", PROSE),
+        ("Читайте книги! Смотрите кино.", "Читайте книги! Смотрите кино."),
+        ("По теме доклада выступил ректор.", "По теме доклада выступил ректор."),
+    ],
+    "calls": [
+        (f"{PROSE}\nПодписывайтесь на наш Telegram-канал!", PROSE),
+        (f"{PROSE}\nБольше новостей в Telegram-канале «Каменск». Подписывайтесь!", PROSE),
+        (f"{PROSE} Подпишитесь на нас в Дзене", PROSE),
+        (f"{PROSE}\nПодписывайтесь на наш\nTelegram\n, чтобы быть в курсе новостей. Для этого пройдите\nпо ссылке\nи нажмите Join.\n{MORE}", f"{PROSE}\n\n{MORE}"),
+        ("Губернатор призвал всех подписаться на газету.", "Губернатор призвал всех подписаться на газету."),
+    ],
+    "standfirsts": [
+        (
+            f"{PROSE}\n{MORE}\nГород готовится к большому осеннему празднику\nВласти надеются на новых туристов из соседних областей",
+            f"{PROSE}\n{MORE}",
+        ),
+        (f"{PROSE}\nГород готовится к большому осеннему празднику", None),
+        ("Город готовится к большому празднику\nВласти надеются на новых туристов", None),
+        (f"{PROSE}\nПобедители конкурса:\nИван Петров\nАнна Котова", None),
+        ("Учёные нашли в озере\nновый вид рачков. Он живёт\nна глубине двухсот метров\nи питается илом.\nЕго назвали в честь\nпервого директора заповедника", None),
+    ],
+    "recaps": [
+        (f"{PROSE}\nНапомним, завод строили пять лет. Его открыли весной.", PROSE),
+        (f"{PROSE}\nРанее редакция сообщала о новом цехе.\nРанее сообщалось, что цех достроят.", PROSE),
+        (f"{PROSE} Ранее «Вестник» сообщал о новом цехе.", PROSE),
+        (f"Напомним, завод строили пять лет.\n{PROSE}", None),
+        ("Напомним, завод строили пять лет.", None),
+        (f"{PROSE} Ранее завод выпускал котлы.", None),
+    ],
+}  # fmt: skip
+CASES = [
+    pytest.param(name, dirty, dirty if clean is None else clean, id=f"{name}-{i}")
+    for name, table in TABLES.items()
+    for i, (dirty, clean) in enumerate(table)
+]
+RULE = {rule.name: rule for rule in RULES}
+
+
+def test_every_rule_has_a_table() -> None:
+    assert list(TABLES) == [rule.name for rule in RULES]
+
+
+@pytest.mark.parametrize(("name", "dirty", "clean"), CASES)
+def test_rule(name: str, dirty: str, clean: str) -> None:
+    assert RULE[name].apply(dirty) == clean
+
+
+@pytest.mark.parametrize(("name", "dirty", "clean"), [c for c in CASES if c.values[1] != c.values[2]])
+def test_a_change_never_comes_without_a_trigger(name: str, dirty: str, clean: str) -> None:
+    assert any(trigger in dirty for trigger in RULE[name].triggers)
+
+
+@pytest.mark.parametrize(("name", "dirty", "clean"), CASES)
+def test_a_rule_does_as_much_in_the_whole_list(name: str, dirty: str, clean: str) -> None:
+    cleaner = Cleaner(drop_recaps=True)
+    assert cleaner.clean("", dirty) == cleaner.clean("", clean)
+
+
+SCRAPED_PAGE = f"""<p>КАМЕНСК, 4 дек - РИА Новости. {PROSE}</p>
+<p>Фото:&amp;nbsp;Анна Котова / ТАСС</p><script>var a = "<p>";</script>
+<p>{MORE}</p>
+<p>Напомним, завод строили пять лет.</p>
+<p>Ранее редакция сообщала о новом цехе.</p>
+Город готовится к большому осеннему празднику
+Власти надеются, что это повысит туристическую привлекательность района
+"""
+
+
+def test_a_scraped_page_becomes_its_article() -> None:
+    assert Cleaner(drop_recaps=True).clean(" Насосы&nbsp;готовы ", SCRAPED_PAGE) == (
+        "Насосы готовы",
+        f"{PROSE}\n{MORE}",
+    )
+    assert "Ранее редакция" in Cleaner(drop_recaps=False).clean("", SCRAPED_PAGE)[1]
+
+
+def test_titles_keep_what_only_texts_lose() -> None:
+    title = "Фото: как выглядит новый цех"
+    assert Cleaner().clean(title, "") == (title, "")
+
+
+def test_skip_switches_a_rule_off() -> None:
+    text = f"МОСКВА, 4 дек - РИА Новости. {PROSE}"
+    assert Cleaner(skip=("datelines",)).clean("", text)[1] == text
+
+
+def test_an_unknown_rule_is_named_with_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"no rule 'photos'; rules are 'accents', 'base64'"):
+        Cleaner(skip=("photos",))
+
+
+# --- laws ---
+
+DIRT = st.sampled_from(
+    [dirty for table in TABLES.values() for dirty, _ in table]
+    + [
+        "<",
+        ">",
+        "<p",
+        "</",
+        "&amp;",
+        "&lt;",
+        "&gt;",
+        "lt;",
+        "[",
+        "](",
+        ")",
+        "**",
+        "__",
+        "{",
+        "};",
+        "\n",
+        " ",
+        ". ",
+    ]
+    + ["Фото:", "Напомним, ", "Материалы по теме", "Подпишись", "<!--", "-->", "<script>", "</script>", "\r"]
+    + ["\u0301", "\u0306", "\xad", "\xa0", "\ud800", "\x00", "https://", "Читайте также:", "МОСКВА, 4 дек - "]
+)
+DIRTY_TEXT = st.lists(DIRT | st.text(max_size=12), max_size=14).map("".join)
+CLEANERS = (Cleaner(), Cleaner(drop_recaps=True))
+
+
+@pytest.mark.parametrize("cleaner", CLEANERS, ids=("kept", "dropped"))
+@given(title=DIRTY_TEXT, text=DIRTY_TEXT)
+def test_cleaning_twice_is_cleaning_once(cleaner: Cleaner, title: str, text: str) -> None:
+    once = cleaner.clean(title, text)
+    assert cleaner.clean(*once) == once
+
+
+def test_many_tails_go_in_one_cleaning() -> None:
+    assert CLEANERS[1].clean("", PROSE + " Фото: Анна Котова." * 500)[1] == PROSE
+
+
+def test_nesting_deeper_than_the_passes_ends_and_is_the_one_text_that_changes_again() -> None:
+    nested = "&" + "#38;" * 50 + "lt;"
+    once = CLEANERS[0].clean("", nested)[1]
+    assert len(once) == len(nested) - 4 * cleaning.PASSES
+    assert CLEANERS[0].clean("", once)[1] != once
+
+
+@given(text=DIRTY_TEXT | st.text(st.characters(codec=None)))
+def test_no_control_characters_are_left(text: str) -> None:
+    for cleaned in CLEANERS[0].clean(text, text):
+        assert not [c for c in cleaned if c != "\n" and unicodedata.category(c) in ("Cc", "Cs")]
+
+
+@given(words=st.lists(st.text("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", min_size=1), min_size=1))
+def test_clean_text_stays_as_it_is(words: list[str]) -> None:
+    text = " ".join(words).capitalize() + "."
+    assert CLEANERS[1].clean(text, text) == (text, text)
+
+
+@given(tails=st.lists(st.sampled_from(["\n" + d for n in ("credits", "related", "calls", "standfirsts", "recaps", "counters") for d, _ in TABLES[n]]), max_size=6))  # fmt: skip
+def test_tails_never_take_the_prose(tails: list[str]) -> None:
+    assert CLEANERS[1].clean("", PROSE + "".join(tails))[1].startswith(PROSE)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<",
+        "<a ",
+        "<!--",
+        "<script>",
+        "</p>",
+        "&amp;",
+        "&amp;amp;nbsp;",
+        "&",
+        "(",
+        "(фото: ",
+        "Фото: ",
+        "[",
+        "[a](",
+        "**",
+        "_",
+        "iVBORw0KGgo/",
+        "http://",
+        "А.",
+        "Материалы по теме00:04 — 1 мая ",
+        "Напомним, ",
+        "Ранее ",
+        "Ранее А сообщал. ",
+        "\n",
+        "\nФото: А",
+        "\nНапомним, а",
+        "а\u0301",
+        "\u0301\u0316",
+        "и\u0306",
+        "Подпишись ",
+        ". Подпишись ",
+        "{",
+        "a = {",
+        "МОСКВА, ",
+        "\nГород готовится к большому празднику",
+        "\nЧитайте также:",
+        "\nТакже по теме",
+        "Я",
+        "a" * 119 + " ",
+        " ",
+        "\r",
+    ],
+)
+def test_hostile_text_costs_linear_time(unit: str) -> None:
+    half, whole = (seconds(unit * (size // len(unit))) for size in (250_000, 1_000_000))
+    assert whole < 12 * half + 0.5  # 4 when linear, 16 when quadratic
+
+
+def seconds(text: str) -> float:
+    start = time.process_time()
+    CLEANERS[1].clean("", text)
+    return time.process_time() - start
+
+
+# --- boilerplate ---
+
+DISCLAIMER = "* Сеть признана нежелательной и запрещена в области."
+
+
+def articles(count: int = 40) -> list[tuple[str, str]]:
+    return [
+        (
+            "Вестник",
+            f"Цех номер {n} открыли в районе {n * n}. Смену начали рабочие бригады {n}.\n{DISCLAIMER}",
+        )
+        for n in range(count)
+    ]
+
+
+def learn(pairs: list[tuple[str, str]]) -> Boilerplate:
+    learner = BoilerplateLearner()
+    for outlet, text in pairs:
+        learner.add(outlet, text)
+    return learner.learn()
+
+
+def test_what_repeats_in_an_outlet_is_dropped_there_only() -> None:
+    cleaner = Cleaner(boilerplate=learn(articles()))
+    text = f"{PROSE}\n{DISCLAIMER}"
+    assert cleaner.clean("", text, "Вестник")[1] == PROSE
+    assert cleaner.clean("", f"{PROSE} {DISCLAIMER}", "Вестник")[1] == PROSE
+    assert cleaner.clean("", f"{DISCLAIMER} {PROSE}", "Вестник")[1] == PROSE
+    assert cleaner.clean("", text, "Голос")[1] == text
+    assert cleaner.clean("", text)[1] == text
+    assert cleaner.clean("", DISCLAIMER, "Вестник")[1] == DISCLAIMER
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        pytest.param([("Вестник", f"{PROSE}\n{MORE}")] * 50, id="one article reprinted"),
+        pytest.param([("Вестник", f"{PROSE}\n{MORE} Версия {n}.") for n in range(50)], id="reprinted with changes"),
+        pytest.param([("Вестник", "В городе гололёд.")] * 50, id="a short text repeated"),
+        pytest.param([("", text) for _, text in articles()], id="no outlet"),
+        pytest.param(articles(7), id="too few"),
+    ],
+)  # fmt: skip
+def test_what_is_not_boilerplate(pairs: list[tuple[str, str]]) -> None:
+    assert learn(pairs).outlets == {}
+
+
+def test_boilerplate_does_not_depend_on_the_order() -> None:
+    shuffled = articles()
+    random.Random(1).shuffle(shuffled)
+    assert learn(shuffled) == learn(articles())
+
+
+def test_boilerplate_goes_through_json_readable() -> None:
+    learned = learn(articles())
+    plain: Any = json.loads(json.dumps(learned.to_json()))
+    assert plain == {"Вестник": [DISCLAIMER]}
+    assert Boilerplate.from_json(plain) == learned
+
+
+@pytest.mark.parametrize("plain", [None, [], {"Вестник": "текст"}, {"Вестник": [1]}])
+def test_damaged_boilerplate_is_a_model_error(plain: object) -> None:
+    with pytest.raises(ModelError, match="boilerplate must map outlets to lists"):
+        Boilerplate.from_json(plain)
+
+
+@given(text=DIRTY_TEXT)
+def test_cleaning_twice_is_cleaning_once_with_boilerplate(text: str) -> None:
+    cleaner = Cleaner(
+        drop_recaps=True, boilerplate=Boilerplate({"о": frozenset({PROSE, "Фото:", "Напомним,"})})
+    )
+    once = cleaner.clean("", text, "о")
+    assert cleaner.clean(*once, "о") == once
+
+
+def test_rules_stand_in_the_order_they_need() -> None:
+    names = [rule.name for rule in cleaning.RULES]
+    assert [rule.of_lines for rule in RULES] == sorted(rule.of_lines for rule in RULES)
+    for first, second in (("entities", "tags"), ("materials", "glued"), ("standfirsts", "recaps")):
+        assert names.index(first) < names.index(second)
