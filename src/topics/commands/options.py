@@ -1,0 +1,87 @@
+"""Options that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from topics.articles import Columns
+    from topics.config import Config
+    from topics.types import Reject
+
+_SHOWN_REJECTS = 5
+F = TypeVar("F", bound=Callable[..., Any])
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def columns_options(command: F) -> F:
+    """Options that say which column holds what."""
+    for name in reversed(("id", "text", "title", "date", "outlet", "rubrics")):
+        help_text = f"Column that holds the {name}."
+        command = click.option(f"--{name}-column", metavar="NAME", help=help_text)(command)
+    return command
+
+
+models_option = click.option(
+    "--models", type=FOLDER, default=Path("models"), show_default=True, help="Folder of the versions."
+)
+rubrics_option = click.option(
+    "--rubrics",
+    "reference",
+    default="rubrics",
+    metavar="NAME[@ALIAS]",
+    help="Which model: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
+)
+config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
+format_option = click.option(
+    "--input-format",
+    "form",
+    metavar="FORMAT",
+    help="For `-`: jsonl, csv, tsv. [default: told from its start]",
+)
+
+
+def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
+    """Read the configuration; columns named on the command line win over it."""
+    import msgspec
+
+    from topics.config import Config, load_config
+
+    config = load_config(options["config"]) if options["config"] else Config()
+    named = {
+        key.removesuffix("_column"): value
+        for key, value in options.items()
+        if key.endswith("_column") and value
+    }
+    return config, msgspec.structs.replace(config.columns, **named)
+
+
+@contextmanager
+def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
+    """Write rejects to a file that is made for the first of them, or the first few to stderr."""
+    import msgspec
+
+    with ExitStack() as stack:
+        count = 0
+
+        def reject(row: Reject) -> None:
+            nonlocal count
+            count += 1
+            if path:
+                stream = stack.enter_context(path.open("wb")) if count == 1 else opened[0]
+                opened[:] = [stream]
+                stream.write(msgspec.json.encode(row) + b"\n")
+            elif count <= _SHOWN_REJECTS:
+                click.echo(f"topics: {row.source}:{row.line}: {row.reason}", err=True)
+
+        opened: list[BinaryIO] = []
+        yield reject
+    if count:
+        where = f"; see {path}" if path else ""
+        click.echo(f"topics: {count} rows could not be read{where}", err=True)
