@@ -5,9 +5,9 @@
     python scripts/bench_speed.py article      one article through Tagger.tag; a fresh process; --help
 
 The peers get the raw text of the same articles; ours cleans it first, and that is in its time. fastText is
-trained with bigrams and fifteen epochs; scikit-learn has TfidfVectorizer on single lemmas, its tokenizer a
-dictionary of pymorphy3's answers, and LinearSVC. «cold» is the first pass over the corpus in a process that
-has met only the training corpus' manifest and none of the words; «warm» the best of two later ones.
+trained with bigrams and fifteen epochs; scikit-learn has TfidfVectorizer, its tokenizer a dictionary of
+pymorphy3's answers, and LinearSVC. «cold» is the first pass over the corpus by a process that has met none of
+its words; the others are the best of three later passes, taken in turns.
 Needs: pip install fasttext-wheel; the news folder, see scripts/news.py.
 """
 
@@ -26,12 +26,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import news
 import numpy as np
 
+import news
+from topics import tokens
 from topics.config import Config
 from topics.corpus import Corpus
 from topics.registry import Registry
@@ -79,15 +81,18 @@ class Lemmatizer:
         return lemma
 
 
+def vectorizer(lemmatizer: Lemmatizer, longest: int = 1) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    settings = {"sublinear_tf": True, "min_df": 3, "max_df": 0.4, "ngram_range": (1, longest)}
+    return TfidfVectorizer(tokenizer=lemmatizer, token_pattern=None, lowercase=False, **settings)
+
+
 class Scikit:
     """TfidfVectorizer and one LinearSVC a rubric."""
 
-    def __init__(self, lemmatizer: Lemmatizer) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self.vectorizer = TfidfVectorizer(
-            tokenizer=lemmatizer, token_pattern=None, lowercase=False, sublinear_tf=True, min_df=3, max_df=0.4
-        )
+    def __init__(self, lemmatizer: Lemmatizer, longest: int) -> None:
+        self.vectorizer = vectorizer(lemmatizer, longest)
 
     def fit(self, texts: Sequence[str], truth: np.ndarray[Any, Any]) -> Scikit:
         from sklearn.multiclass import OneVsRestClassifier
@@ -119,36 +124,33 @@ def scoring() -> None:
     corpora = {name: news.articles(name) for name in ("rbc2020", "rubrics")}
     texts = {name: [plain(article) for article in articles] for name, articles in corpora.items()}
     with tempfile.TemporaryDirectory() as models:
-        our_model(Path(models))
-        from topics import tokens
-
-        tokens._memo.clear()
-        tagger = Tagger.load(models)
+        tagger = our_model(Path(models))
         peer = fasttext_model(texts["rubrics"], labels)
         lemmatizer = Lemmatizer()
-        scikit = Scikit(lemmatizer).fit(texts["rubrics"], truth)
-        print(
-            "| corpus | articles | characters | ours cold | ours warm | fastText | scikit-learn cold | warm |"
+        single, pairs = (Scikit(lemmatizer, longest).fit(texts["rubrics"], truth) for longest in (1, 2))
+        names = (
+            "ours",
+            "ours, cold",
+            "fastText, bigrams",
+            "scikit-learn",
+            "with bigrams",
+            "with bigrams, cold",
         )
-        print("|---|---|---|---|---|---|---|---|")
+        print(f"| corpus | articles | characters | {' | '.join(names)} |\n|{'---|' * (3 + len(names))}")
         for name, articles in corpora.items():
-            tokens._memo.clear()
+            ours = partial(batched, tagger.tag_articles, articles)
+            fast = partial(peer.predict, texts[name], k=-1, threshold=0.5)
+            slow, slower = (partial(batched, model.predict, texts[name]) for model in (single, pairs))
+            tokens.forget()
             lemmatizer.memo.clear()
-            ours, fast, learn = (
-                lambda: batched(tagger.tag_articles, articles),
-                lambda: peer.predict(texts[name], k=-1, threshold=0.5),
-                lambda: batched(scikit.predict, texts[name]),
-            )
-            cold, scikit_cold = timed(ours)[0], timed(learn)[0]
-            rounds = [(timed(ours)[0], timed(fast)[0], timed(learn)[0]) for _ in range(3)]
-            times = [cold, *map(min, zip(*rounds, strict=True))]
-            times.insert(3, scikit_cold)
-            rates = [len(articles) / seconds for seconds in times]
+            cold = timed(ours)[0], timed(slower)[0]
+            rounds = [[timed(work)[0] for work in (ours, fast, slow, slower)] for _ in range(3)]
+            warm = list(map(min, zip(*rounds, strict=True)))
+            rates = [len(articles) / seconds for seconds in (warm[0], cold[0], *warm[1:], cold[1])]
             length = sum(map(len, texts[name])) / len(articles)
-            cells = [f"{rate:,.0f}/s ({rate / rates[2]:.2f})" for rate in rates]
+            cells = [f"{rate:,.0f}/s ({rates[0] / rate:.2f})" for rate in rates]
             print(f"| {name} | {len(articles):,} | {length:,.0f} | {' | '.join(cells)} |", flush=True)
-            print(f"ours warm to scikit-learn warm: {rates[1] / rates[4]:.1f}", file=sys.stderr)
-    print("\nIn brackets: ratio to fastText.")
+    print("\nIn brackets: how many times faster ours, warm, is.")
 
 
 def batched(score: Callable[[list[Any]], Any], items: list[Any]) -> None:
@@ -175,7 +177,6 @@ def scikit_training() -> None:
     left. Reading the files is in the time, cleaning and measuring are not done at all.
     """
     from scipy import sparse
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
     rows = news.rows("rubrics")
@@ -188,12 +189,7 @@ def scikit_training() -> None:
         [f"{row['title'] or ''} {' '.join(row['text'].split()[:60])}" for row in rows],
         [row["title"] or "" for row in rows],
     ]
-    matrices = [
-        TfidfVectorizer(
-            tokenizer=lemmatizer, token_pattern=None, lowercase=False, sublinear_tf=True, min_df=3, max_df=0.4
-        ).fit_transform(texts)
-        for texts in fields
-    ]
+    matrices = [vectorizer(lemmatizer).fit_transform(texts) for texts in fields]
     X = sparse.hstack([matrices[0], matrices[1], matrices[2] * 0.5]).tocsr()
     folds = np.random.default_rng(0).permutation(len(rows)) % 5
     weights = np.where(clean, 5.0, 1.0)

@@ -222,6 +222,11 @@ def _lexicon() -> _Lexicon:
     return _current[0]
 
 
+def forget() -> None:
+    """Begin with an empty lexicon, as a fresh process does: for measurements."""
+    _current[0] = _Lexicon()
+
+
 class Numbering:
     """Turns the ids of any batch into the numbers of a vocabulary of one's own.
 
