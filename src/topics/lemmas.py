@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -72,25 +73,21 @@ def lemmas(form: str) -> tuple[str, ...]:
     (('завод',), ('ес',), ('<percent>',), ('экс', 'министр'), ())
     """
     form = form.strip("-")
-    if not form:
+    if len(form) == 1 and form.isalpha():
         return ()
-    if any(map(str.isdigit, form)) or not any(map(str.isalpha, form)):
+    if not form.isalpha() and (any(map(str.isdigit, form)) or not any(map(str.isalpha, form))):
         return _numeric(form)
-    if len(form) == 1:
-        return ()
     lower = form.lower()
     if form.isascii() and "-" not in form:
         return (lower,)
-    if lower in OVERRIDES:
-        return (OVERRIDES[lower],)
-    if f"{lower}?" in HOMONYMS:
-        return (f"{lower}?",)
+    if lower in _EXCEPTIONS:
+        return (_EXCEPTIONS[lower],)
     with _LOCK:
-        return tuple(lemma.replace("ё", "е") for lemma in _lexical(form, lower))
+        return tuple([lemma.replace("ё", "е") for lemma in _lexical(form, lower)])
 
 
 def _numeric(form: str) -> tuple[str, ...]:
-    """Turn what holds digits into classes: «5,5%», «₽», «2026», «1990-х», «18-летний», «COVID-19»."""
+    """Turn what holds digits or signs into classes: «5,5%», «₽», «2026», «1990-х», «18-летний», «COVID-19»."""
     if "%" in form:
         return (PERCENT,)
     if any(sign in form for sign in CURRENCY):
@@ -161,10 +158,32 @@ def _dictionary_lemmas(lower: str) -> set[str]:
     Most words have one, and none of the rest of the parse matters to them.
     """
     analyzer = _analyzer()
-    words, normal = analyzer.dictionary.words, analyzer.dictionary.build_normal_form
-    found = words.similar_items(lower, analyzer.char_substitutes)
-    return {normal(paradigm, index, word) for word, parses in found for paradigm, index in parses}
+    found = analyzer.dictionary.words.similar_items(lower, analyzer.char_substitutes)
+    return {_change(*parse)(word) for word, parses in found for parse in parses}
 
+
+@cache
+def _change(paradigm: int, index: int) -> Callable[[str], str]:
+    """Return what turns a form of a paradigm into its lemma: other ends, the same stem.
+
+    The dictionary has some ten thousand pairs of paradigm and form that occur in news.
+    """
+    if index == 0:
+        return str
+    dictionary = _analyzer().dictionary
+    numbers, prefixes, suffixes = (
+        dictionary.paradigms[paradigm],
+        dictionary.paradigm_prefixes,
+        dictionary.suffixes,
+    )
+    size = len(numbers) // 3  # of each form the number of its suffix, of its tag, of its prefix
+    first, last = prefixes[numbers[2 * size]], suffixes[numbers[0]]
+    before, after = len(prefixes[numbers[2 * size + index]]), len(suffixes[numbers[index]])
+    return lambda word: f"{first}{word[before : len(word) - after]}{last}"
+
+
+# What is settled before the dictionary is asked.
+_EXCEPTIONS = OVERRIDES | {mark.removesuffix("?"): mark for mark in HOMONYMS}
 
 _LOCK = threading.RLock()  # pymorphy3 does not promise to be safe for threads
 
