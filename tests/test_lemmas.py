@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from topics import lemmas as room
+from topics.corpus import embedded
 from topics.lemmas import HOMONYMS, MONEY, NUMBER, PERCENT, YEAR, lemmas
 
 WORDS = {
@@ -137,6 +140,14 @@ def test_words(form, expected):
 )
 def test_every_case_of_a_word_is_one_lemma(forms):
     assert len({lemmas(form) for form in forms.split()}) == 1
+
+
+def test_the_short_way_through_the_dictionary_ends_where_the_long_one_does():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in embedded()).lower()
+    for form in sorted(set(re.findall(r"(?<![а-яё-])[а-яё]{2,}(?![а-яё-])", text))):
+        known = room._analyzer().word_is_known(form)
+        lemmas_of_parses = {reading.lemma for reading in room._readings(form)} if known else set()
+        assert room._dictionary_lemmas(form) == lemmas_of_parses
 
 
 WORD = st.characters(exclude_categories=("Cs",))
