@@ -130,7 +130,8 @@ class LinearClassifier:
         widths = map(len, (saved.intercepts, decisions.slopes, decisions.offsets, decisions.thresholds))
         shape = (len(self.tfidf.idf), len(self.rubrics))
         if self.coefficients.shape != shape or any(width != len(self.rubrics) for width in widths):
-            raise ModelError(f"{folder}: classifier.json and coefficients.npy do not fit together")
+            names = "classifier.json and coefficients.npy"
+            raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
         return self
 
 
