@@ -188,8 +188,8 @@ _EXCEPTIONS = OVERRIDES | {mark.removesuffix("?"): mark for mark in HOMONYMS}
 _LOCK = threading.RLock()  # pymorphy3 does not promise to be safe for threads
 
 
-# The ways of pymorphy3 to read a word. Its others are for initials, numbers, signs, Latin letters and compounds
-# with a hyphen, none of which get as far as this; without them a guess takes a quarter less.
+# The ways of pymorphy3 to read a word. Its others are for initials, numbers, signs, Latin and compounds
+# with a hyphen: none of these get as far as this, and without them a guess takes a quarter less.
 _WAYS = {
     "DictionaryAnalyzer",
     "KnownPrefixAnalyzer",
