@@ -143,7 +143,8 @@ class Tfidf:
         limits = (self.terms, 3 * len(self.lemmas)), (self.pairs, len(self.lemmas) ** 2)
         rising = all(_rises_within(numbers, limit) for numbers, limit in limits)
         if not rising or len(self.idf) != len(self.terms) + len(self.pairs):
-            raise ModelError(f"{folder}: lemmas.txt, terms.npy, pairs.npy and idf.npy do not fit together")
+            names = "lemmas.txt, terms.npy, pairs.npy and idf.npy"
+            raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
         self._index = {lemma: i for i, lemma in enumerate(self.lemmas)}
         return self._prepare()
 

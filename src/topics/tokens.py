@@ -132,8 +132,10 @@ def _settle_homonyms(ids: Int32s, index: dict[str, int]) -> None:
     for at in np.flatnonzero(np.isin(ids, list(doubtful))):
         homonym = doubtful[ids[at]]
         before, after = (names[ids[i]] if 0 <= i < len(ids) else "" for i in (at - 1, at + 1))
-        second = before in homonym.after or after in homonym.before
-        ids[at] = index.setdefault(homonym.second if second else homonym.first, len(index))
+        lemma = homonym.second if before in homonym.after or after in homonym.before else homonym.first
+        ids[at] = index.setdefault(lemma, len(index))
+        if ids[at] == len(names):
+            names.append(lemma)  # «стали стали»: the next one looks back at this one
 
 
 @cache
