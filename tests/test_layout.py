@@ -17,13 +17,56 @@ from topics import plugins
 FLOORS = {
     0: "topics",
     1: "errors types plugins",
-    2: "articles boilerplate cleaning config decisions drafts estimator features history integrity intervals "
-    "lemmas manifest persistence "
-    "sources tokens writers readers readers.csv readers.jsonl readers.parquet",
-    3: "classifiers classifiers.linear corpus evaluation pipeline registry topic_models",
-    4: "scoring tagger training",
-    5: "__main__ cli commands commands.explain commands.models commands.options commands.predict "
-    "commands.train terminal",
+    2: """
+        articles
+        boilerplate
+        cleaning
+        config
+        decisions
+        drafts
+        estimator
+        features
+        history
+        integrity
+        intervals
+        lemmas
+        manifest
+        persistence
+        readers
+        readers.csv
+        readers.jsonl
+        readers.parquet
+        shards
+        sources
+        storage
+        tokens
+        writers
+    """,
+    3: """
+        classifiers
+        classifiers.linear
+        corpus
+        evaluation
+        pipeline
+        registry
+        topic_models
+    """,
+    4: """
+        scoring
+        tagger
+        training
+    """,
+    5: """
+        __main__
+        cli
+        commands
+        commands.explain
+        commands.models
+        commands.options
+        commands.predict
+        commands.train
+        terminal
+    """,
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 
