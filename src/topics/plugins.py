@@ -55,4 +55,4 @@ READERS = Table(
     },
 )
 CLASSIFIERS = Table("classifier", {"linear": "topics.classifiers.linear:LinearClassifier"})
-TOPIC_MODELS = Table("topic model", {})
+TOPIC_MODELS = Table("topic model", {"lda": "topics.topic_models.lda:LdaModel"})
