@@ -17,12 +17,12 @@ from topics import plugins
 FLOORS = {
     0: "topics",
     1: "errors types plugins",
-    2: "articles boilerplate cleaning config decisions estimator features lemmas manifest persistence "
-    "sources tokens writers readers readers.csv readers.jsonl readers.parquet",
-    3: "classifiers classifiers.linear corpus evaluation pipeline registry topic_models",
-    4: "scoring tagger training",
-    5: "__main__ cli commands commands.explain commands.models commands.options commands.predict "
-    "commands.train terminal",
+    2: "articles boilerplate cleaning config decisions duplicates estimator features intervals lemmas "
+    "manifest persistence rules sources tokens writers readers readers.csv readers.jsonl readers.parquet",
+    3: "classifiers classifiers.linear corpus evaluation measuring pipeline registry topic_models",
+    4: "assessment scoring tagger training",
+    5: "__main__ cli commands commands.evaluate commands.explain commands.models commands.options "
+    "commands.predict commands.train terminal",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 
