@@ -17,8 +17,9 @@ from topics import plugins
 FLOORS = {
     0: "topics",
     1: "errors types plugins",
-    2: "articles boilerplate cleaning config decisions duplicates estimator features intervals lemmas "
-    "manifest persistence rules sources tokens writers readers readers.csv readers.jsonl readers.parquet",
+    2: "articles boilerplate cleaning config decisions drafts duplicates estimator features history "
+    "integrity intervals lemmas manifest persistence readers readers.csv readers.jsonl readers.parquet "
+    "rules sources tokens writers",
     3: "classifiers classifiers.linear corpus evaluation measuring pipeline registry topic_models",
     4: "assessment scoring tagger training",
     5: "__main__ cli commands commands.evaluate commands.explain commands.models commands.options "
