@@ -17,7 +17,8 @@ from topics import plugins
 FLOORS = {
     0: "topics",
     1: "errors types plugins",
-    2: "articles boilerplate cleaning config decisions estimator features lemmas manifest persistence "
+    2: "articles boilerplate cleaning config decisions drafts estimator features history integrity intervals "
+    "lemmas manifest persistence "
     "sources tokens writers readers readers.csv readers.jsonl readers.parquet",
     3: "classifiers classifiers.linear corpus evaluation pipeline registry topic_models",
     4: "scoring tagger training",

@@ -38,6 +38,10 @@ class ModelError(TopicsError):
     exit_code = 4
 
 
+class ModelWarning(UserWarning):
+    """A version can be used, but something about it should be known."""
+
+
 def listed(names: object) -> str:
     """Known values for a message, in order: `listed({"b", "a"})` -> `'a', 'b'`."""
     return ", ".join(repr(name) for name in sorted(map(str, names))) or "none"  # type: ignore[call-overload]
