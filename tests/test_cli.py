@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox):
     assert as_csv.splitlines()[0] == "id,rubrics,scores,needs_review,model"
     assert [line.split(",")[1] for line in as_csv.splitlines()[1:]] == ["industry", "economy", "tourism"]
     table = topics("predict", inbox, "--models", models, "--format", "table").out
-    assert "industry 0." in table
+    assert re.search(r"industry [01]\.\d\d", table)
     assert "завод" in table, "because of"
 
 
@@ -136,7 +137,7 @@ def test_models_lists_versions_with_their_figures(topics: Topics, models, tmp_pa
 def test_explain_shows_the_words(topics: Topics, models, tmp_path):
     ran = topics("explain", "--models", models, stdin=STEEL.encode())
     assert ran.code == 0
-    assert ran.out.startswith("industry: given, probability 0.")
+    assert ran.out.startswith("industry: given, probability ")
     assert "завод" in ran.out
     file = tmp_path / "заметка.txt"
     file.write_text(STEEL, encoding="utf-8")
@@ -252,13 +253,11 @@ def test_a_folder_that_nobody_may_write_to(topics: Topics, models, inbox, tmp_pa
     assert not (tmp_path / "выход.csv").exists()
 
 
-def test_an_output_that_was_there_stays_until_the_new_one_is_whole(
-    topics: Topics, models, tmp_path, monkeypatch
-):
+def test_an_output_that_was_there_stays_until_the_new_one_is_whole(topics: Topics, models, tmp_path):
     output = tmp_path / "выход.jsonl"
     output.write_text("прежнее\n", encoding="utf-8")
-    bad = write(tmp_path / "вход.csv.gz", "это не gzip")
-    topics("predict", bad, "-o", output, "--models", models, "--text-column", "нет")
+    bad = write(tmp_path / "плохой.jsonl", {"id": "1", "body": STEEL})
+    assert topics("predict", bad, "-o", output, "--models", models).code == 3
     assert output.read_text(encoding="utf-8") == "прежнее\n"
     good = write(tmp_path / "вход.jsonl", {"id": "1", "text": STEEL})
     assert topics("predict", good, "-o", output, "--models", models).code == 0
@@ -278,7 +277,7 @@ def test_ctrl_c_stops_with_a_line_and_leaves_no_output(models, tmp_path):
         err = process.stderr.read().decode()
         process.stdin.close()
     assert process.returncode == 130
-    assert err.splitlines() == ["topics: stopped"]
+    assert err.split() == ["topics:", "stopped"]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -64,7 +64,9 @@ def train(
 
     Raises:
         DataError: no rubric has enough articles.
+        UsageError: the name or a setting will not do.
     """
+    registry.versions(name)  # a name that will not do is told before the work begins
     created = datetime.now(UTC).isoformat(timespec="seconds")
     kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
     settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
