@@ -58,6 +58,7 @@ FLOORS = {
         pipeline
         registry
         topic_models
+        topic_pipeline
         topic_models.lda
     """,
     4: """

@@ -49,12 +49,21 @@ class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Handed to the classifier, which knows its own keys."""
 
 
+class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[topics]`: which topic model, and how."""
+
+    model: str = "lda"
+    settings: dict[str, Any] = {}
+    """Handed to the topic model, which knows its own keys."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     columns: Columns = Columns()
     cleaning: Cleaning = Cleaning()
     rubrics: Rubrics = Rubrics()
+    topics: Topics = Topics()
     rules: dict[str, Rule] = {}
     """Rubric -> its keyword rules, see `topics.rules`."""
 

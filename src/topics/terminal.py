@@ -16,7 +16,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from topics.manifest import Manifest
+    from topics.manifest import Figures, Manifest
     from topics.scoring import Summary
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
@@ -78,13 +78,25 @@ class _Lines:
         )
 
 
-def show_version(manifest: Manifest, unmatched: Sequence[str]) -> None:
+def show_version(manifest: Manifest) -> None:
     """Tell on stderr what was trained and how good it is."""
-    facts, figures = manifest.corpus, manifest.figures
+    facts = manifest.corpus
     _tell(
-        f"{facts.articles:,} articles ({facts.labelled:,} labelled, {facts.clean:,} of them clean), "
-        f"{facts.rejects:,} rejected"
+        f"{manifest.name}: {facts.articles:,} articles ({facts.labelled:,} labelled, {facts.clean:,} of them "
+        f"clean), {facts.rejects:,} rejected"
     )
+    if manifest.figures:
+        _show_figures(manifest.figures)
+    for name, positives in manifest.left_out.items():
+        _tell(f"left out: {name}, only {positives} articles carry it")
+    if topics := manifest.topics:
+        _tell(
+            f"{topics.topics} topics of {topics.terms:,} words and phrases, "
+            f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}"
+        )
+
+
+def _show_figures(figures: Figures) -> None:
     table = Table(
         "rubric", "positives", "precision", "recall", "F1", "average precision", title=figures.method
     )
@@ -96,10 +108,12 @@ def show_version(manifest: Manifest, unmatched: Sequence[str]) -> None:
         f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
         f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles"
     )
-    for name, positives in manifest.left_out.items():
-        _tell(f"left out: {name}, only {positives} articles carry it")
-    if unmatched:
-        _tell(f"labels without an article: {len(unmatched)}, e.g. {unmatched[0]}")
+
+
+def show_unmatched(ids: Sequence[str]) -> None:
+    """Tell on stderr of labels that no article had."""
+    if ids:
+        _tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
 
 
 def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:
@@ -108,18 +122,18 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
         _tell(f"{folder}: no versions yet; train one with `python -m topics train`")
         return
     version = Column("version", no_wrap=True)  # to be copied
-    table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "rubrics")
+    table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "knows")
     for manifest in manifests:
         named = [alias for alias, version in aliases[manifest.name].items() if version == manifest.version]
-        figures = manifest.figures
-        numbers = (figures.macro_f1, figures.mean_average_precision, figures.exact_match)
+        figures, topics = manifest.figures, manifest.topics
+        numbers = (figures.macro_f1, figures.mean_average_precision, figures.exact_match) if figures else ()
         table.add_row(
             f"{manifest.name}/{manifest.version}",
             ", ".join(named),
             str(manifest.corpus.articles),
             str(manifest.corpus.clean),
-            *(f"{number:.3f}" for number in numbers),
-            ", ".join(manifest.rubrics),
+            *([f"{number:.3f}" for number in numbers] or [""] * 3),
+            f"{topics.topics} topics" if topics else ", ".join(manifest.rubrics),
         )
     out().print(table)
 

@@ -1,12 +1,12 @@
-"""The training job: a corpus becomes a version."""
+"""The training jobs: a corpus becomes a version of rubrics, a version of topics, or both from one reading."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,6 +25,7 @@ from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
 from topics.rules import Rules
 from topics.tokens import compact, concatenate
+from topics.topic_pipeline import TopicPipeline
 from topics.types import Article, Labels, Reject, TokenBatch
 
 Watch = Callable[[str, int], None]
@@ -34,10 +35,13 @@ Watch = Callable[[str, int], None]
 class Material(NamedTuple):
     """A corpus as training needs it: no text, only tokens and what is known of them."""
 
+    cleaner: Cleaner
     tokens: TokenBatch
     labels: list[Labels | None]
     facts: CorpusFacts
     rejects: list[Reject]
+    created: str
+    """When the work began, UTC, ISO 8601."""
 
 
 def train(
@@ -56,7 +60,7 @@ def train(
         config: what to learn and how.
         registry: where the version goes; its alias `latest` moves there.
         name: what the model is called.
-        jobs: processes for the linear models.
+        jobs: processes.
         watch: told of the progress.
 
     Returns:
@@ -67,33 +71,117 @@ def train(
         UsageError: the name or a setting will not do.
     """
     registry.versions(name)  # a name that will not do is told before the work begins
+    material = prepare(corpus, config, jobs, watch)
+    return train_rubrics(material, config, registry, name=name, jobs=jobs, watch=watch), material.rejects
+
+
+def prepare(
+    corpus: Corpus, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
+) -> Material:
+    """Read a corpus once for rubrics and topics alike.
+
+    Raises:
+        UsageError: a setting will not do.
+    """
+    _settings(config)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
-    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
     cleaner = _cleaner(corpus, config.cleaning, watch)
-    material = gather(corpus, cleaner, jobs, watch)
+    return gather(corpus, cleaner, jobs, watch)._replace(created=created)
+
+
+def train_rubrics(
+    material: Material,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "rubrics",
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> Version:
+    """Learn rubrics and publish them; see `train`.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    classifier, settings = plugins.CLASSIFIERS.load(config.rubrics.classifier), _settings(config)[0]
     rules = Rules(config.rules)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
-    watch("learning", 0)
-    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
-    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier, rules)
+    watch("learning rubrics", 0)
+    model = classifier(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
+    pipeline = Pipeline(material.cleaner, model, config.rubrics.classifier, rules)
     known = judged(np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))]), clean)
     answers = cross_validated(
-        classifier.held_out, known, rubrics, settings.review_share, rules, rules.hits(material.tokens)
+        model.held_out, known, rubrics, settings.review_share, rules, rules.hits(material.tokens)
     )
     manifest = Manifest(
         name=name,
         version="",
-        created=created,
+        created=material.created,
         rubrics=pipeline.rubrics,
         left_out={name: count for name, count in left_out.items() if name not in rules.rules},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        figures=held_out_figures(answers, classifier.held_out.folds, pipeline.rubrics),
+        figures=held_out_figures(answers, model.held_out.folds, pipeline.rubrics),
         libraries=libraries(),
     )
-    return registry.publish(manifest, pipeline.save), material.rejects
+    return registry.publish(manifest, pipeline.save)
+
+
+def train_topics(
+    material: Material,
+    corpus: Corpus,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "topics",
+    watch: Watch = lambda stage, done: None,
+) -> Version:
+    """Find topics and publish them.
+
+    Args:
+        material: what `prepare` made of the corpus.
+        corpus: gone over once more, for the forms in which it writes the words of topics.
+        config: which topic model, and how.
+        registry: where the version goes; its alias `latest` moves there.
+        name: what the model is called.
+        watch: told of the progress.
+
+    Raises:
+        DataError: there are too few articles for so many topics.
+    """
+    model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
+    watch("finding topics", 0)
+    model.fit(material.tokens, _texts(corpus, material.cleaner))
+    manifest = Manifest(
+        name=name,
+        version="",
+        created=material.created,
+        rubrics=(),
+        left_out={},
+        configuration=msgspec.to_builtins(config),
+        corpus=material.facts,
+        figures=None,
+        topics=model.figures(material.tokens),
+        libraries=libraries(),
+    )
+    return registry.publish(manifest, TopicPipeline(material.cleaner, model, config.topics.model).save)
+
+
+def _settings(config: Config) -> tuple[Any, Any]:
+    """Check the settings of the classifier and of the topic model, before any work is done."""
+    classifier = plugins.CLASSIFIERS.load(config.rubrics.classifier)
+    topic_model = plugins.TOPIC_MODELS.load(config.topics.model)
+    return (
+        convert(config.rubrics.settings, classifier.Settings, "rubrics.settings"),
+        convert(config.topics.settings, topic_model.Settings, "topics.settings"),
+    )
+
+
+def _texts(corpus: Corpus, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
+    for batch in corpus.batches():
+        for article in batch.articles:
+            yield cleaner.clean(article.title, article.text, article.outlet)
 
 
 def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:
@@ -126,7 +214,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
     )
-    return Material(concatenate(tokens), labels, facts, rejects)
+    return Material(cleaner, concatenate(tokens), labels, facts, rejects, "")
 
 
 def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:
