@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -209,7 +211,7 @@ def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "topics", *map(str, arguments)],
         stdin=options.pop("stdin", subprocess.DEVNULL),
-        stderr=subprocess.PIPE,
+        stderr=options.pop("stderr", subprocess.PIPE),
         env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
         **options,
     )
@@ -279,6 +281,23 @@ def test_ctrl_c_stops_with_a_line_and_leaves_no_output(models, tmp_path):
     assert process.returncode == 130
     assert err.split() == ["topics:", "stopped"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_sees_a_bar_and_a_log_sees_lines(topics: Topics, models, inbox):
+    ours, theirs = pty.openpty()
+    with start("predict", inbox, "--models", models, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(ours, 1 << 16):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"tagging: 3 articles" in shown
+    assert b"\x1b[" in shown, "drawn anew in its place"
+    log = topics("predict", inbox, "--models", models).err
+    assert log.startswith("topics: tagging, 3 articles\n")
+    assert "\x1b" not in log
 
 
 # Help
