@@ -24,6 +24,7 @@ FLOORS = {
         config
         decisions
         drafts
+        duplicates
         estimator
         features
         history
@@ -36,10 +37,16 @@ FLOORS = {
         readers.csv
         readers.jsonl
         readers.parquet
+        rules
         shards
         sources
         storage
         tokens
+        topic_models.coherence
+        topic_models.inference
+        topic_models.labels
+        topic_models.seeding
+        topic_models.vocabulary
         writers
     """,
     3: """
@@ -47,11 +54,14 @@ FLOORS = {
         classifiers.linear
         corpus
         evaluation
+        measuring
         pipeline
         registry
         topic_models
+        topic_models.lda
     """,
     4: """
+        assessment
         scoring
         tagger
         training
@@ -60,6 +70,7 @@ FLOORS = {
         __main__
         cli
         commands
+        commands.evaluate
         commands.explain
         commands.models
         commands.options

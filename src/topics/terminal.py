@@ -36,7 +36,7 @@ def _tell(line: str) -> None:
     _err().print(line, soft_wrap=True, markup=False)
 
 
-def _out() -> Console:
+def out() -> Console:
     """Write to stdout, wide enough for a table where it is no terminal."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
@@ -121,7 +121,7 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
             *(f"{number:.3f}" for number in numbers),
             ", ".join(manifest.rubrics),
         )
-    _out().print(table)
+    out().print(table)
 
 
 def show_summary(summary: Summary) -> None:
@@ -137,7 +137,7 @@ def show_summary(summary: Summary) -> None:
 
 def show_explanation(explanation: Explanation) -> None:
     """Print an article with the words that count, and a table of them."""
-    console, verdict = _out(), "given" if explanation.given else "not given"
+    console, verdict = out(), "given" if explanation.given else "not given"
     console.print(
         f"[bold]{explanation.rubric}[/]: {verdict}, probability {explanation.probability:.2f}, "
         f"threshold {explanation.threshold:.2f}  ({explanation.model})"
@@ -170,7 +170,7 @@ def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Predic
             reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
             review = ["(review)"] if prediction.needs_review else []
             table.add_row(prediction.id, title, "\n".join(given + review), "\n".join(reasons))
-        _out().print(table)
+        out().print(table)
 
     return write
 
