@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import pty
@@ -66,6 +67,21 @@ def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_
     assert f"2 rows could not be read; see {where[1]}" in ran.err
     rejects = list(map(json.loads, where[1].read_text(encoding="utf-8").splitlines()))
     assert [reject["line"] for reject in rejects] == [101, 102]
+
+
+def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
+    data = write(tmp_path / "stdin.jsonl", *bare, "{")
+    learned = []
+    for name, stdin in ((str(data), b""), ("-", data.read_bytes()), ("-", gzip.compress(data.read_bytes()))):
+        ran = topics("train", name, "--models", tmp_path / f"{len(learned)}", stdin=stdin)
+        assert ran.code == 0, ran.err
+        learned.append(Registry(tmp_path / f"{len(learned)}").open("rubrics").manifest)
+    assert learned[0].files == learned[1].files == learned[2].files
+    assert learned[1].corpus == learned[2].corpus
+    assert learned[1].corpus.sources == ("stdin",)
+    assert "topics: stdin:101: not valid JSON" in ran.err
 
 
 def test_train_by_a_configuration_whose_columns_the_command_line_overrules(topics: Topics, tmp_path):
