@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +21,9 @@ from topics.commands.options import (
     rejects_to,
     settings,
 )
+
+if TYPE_CHECKING:
+    from topics.corpus import Corpus
 
 
 @click.command()
@@ -50,7 +59,11 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     registry, only = Registry(options["models"]), options["only"]
     jobs = options["jobs"] or _cores()
-    with terminal.progress() as watch, rejects_to(options["rejects_file"]) as reject:
+    with (
+        _standard_input_kept(corpus),
+        terminal.progress() as watch,
+        rejects_to(options["rejects_file"]) as reject,
+    ):
         versions = []
         for name in (options["name"], options["topics_name"]):
             registry.versions(name)  # one that will not do is told before the work begins
@@ -68,6 +81,23 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     terminal.show_unmatched(corpus.unmatched_labels)
     for version in versions:
         click.echo(version.folder)
+
+
+@contextmanager
+def _standard_input_kept(corpus: Corpus) -> Iterator[None]:
+    """Copy standard input into a file for the while: training goes over its corpus more than once."""
+    if all(source.path for source in corpus.sources):
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "stdin"
+        with copy.open("wb") as stream:
+            shutil.copyfileobj(sys.stdin.buffer, stream)
+        corpus.sources = [
+            source if source.path else source._replace(path=copy, shown=source.name)
+            for source in corpus.sources
+        ]
+        yield
 
 
 def _cores() -> int:
