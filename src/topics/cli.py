@@ -8,18 +8,29 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from topics import __version__
 from topics.errors import TopicsError
 
-# Command -> what it does in a line. Each is `topics.commands.NAME:NAME`, imported when it is called.
+# Command -> what it does in a line. Each is `topics.commands.NAME:NAME`, imported when called.
 COMMANDS = {
     "train": "Learn rubrics from an archive and publish a version.",
     "predict": "Tag every article of an archive.",
+    "evaluate": "Measure a version on labelled articles, with intervals and slices.",
     "explain": "Say which words of an article speak for its rubrics and against.",
+    "compare": "Say what one version does better than another, and what worse.",
     "models": "List the trained versions with their figures.",
+    "show": "Tell all that is known of a version.",
+    "promote": "Put a version into production, if it is not worse than what is live.",
+    "rollback": "Put back into production what was there before.",
+    "history": "Say which version was live when, who promoted it, why, on what figures.",
+    "verify": "Check every byte of the versions.",
+    "prune": "Remove old versions that nobody needs.",
+    "export": "Write a version into one file.",
+    "import": "Take in a version that was exported.",
 }
 
 
@@ -32,7 +43,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"topics.commands.{cmd_name}"), cmd_name)
+        attribute = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # `import` is `import_` there
+        command = getattr(import_module(f"topics.commands.{attribute}"), attribute)
         assert isinstance(command, click.Command)
         return command
 

@@ -13,14 +13,15 @@ C = 0.3
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
 from topics.articles import Columns
 from topics.errors import UsageError, listed
+from topics.rules import Rule
 
 T = TypeVar("T")
 
@@ -54,6 +55,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: Columns = Columns()
     cleaning: Cleaning = Cleaning()
     rubrics: Rubrics = Rubrics()
+    rules: dict[str, Rule] = {}
+    """Rubric -> its keyword rules, see `topics.rules`."""
 
 
 def load_config(path: Path) -> Config:
@@ -91,7 +94,18 @@ def _first_unknown(content: Mapping[str, Any], kind: Any) -> tuple[str, list[str
     for key, value in content.items():
         if key not in fields:
             return key, list(fields)
-        nested = isinstance(fields[key], type) and issubclass(fields[key], msgspec.Struct)
-        if nested and isinstance(value, Mapping) and (found := _first_unknown(value, fields[key])):
-            return f"{key}.{found[0]}", found[1]
+        for path, inner, inside in _nested(key, value, fields[key]):
+            if found := _first_unknown(inner, inside):
+                return f"{path}.{found[0]}", found[1]
     return None
+
+
+def _nested(key: str, value: Any, kind: Any) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
+    """Go over the tables that must fit a Struct: the value itself, or each of a table of such."""
+    if not isinstance(value, Mapping):
+        return
+    if get_origin(kind) is dict:
+        for name, inner in value.items():
+            yield from _nested(f"{key}.{name}", inner, get_args(kind)[1])
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield key, value, kind

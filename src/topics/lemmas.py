@@ -87,7 +87,7 @@ def lemmas(form: str) -> tuple[str, ...]:
 
 
 def _numeric(form: str) -> tuple[str, ...]:
-    """Turn what holds digits or signs into classes: «5,5%», «₽», «2026», «1990-х», «18-летний», «COVID-19»."""
+    """Turn what holds digits or signs into classes: «5,5%», «₽», «2026», «1990-х», «COVID-19»."""
     if "%" in form:
         return (PERCENT,)
     if any(sign in form for sign in CURRENCY):

@@ -16,6 +16,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from topics.comparison import Change, Comparison
     from topics.manifest import Manifest
     from topics.scoring import Summary
     from topics.tagger import Tagger
@@ -31,7 +32,7 @@ def _err() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def _out() -> Console:
+def out() -> Console:
     """Write to stdout, wide enough for a table where it is no terminal."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
@@ -116,7 +117,42 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
             *(f"{number:.3f}" for number in numbers),
             ", ".join(manifest.rubrics),
         )
-    _out().print(table)
+    out().print(table)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Print two versions side by side; on stderr, what makes the figures doubtful."""
+    console, errors = out(), _err()
+    console.print(
+        f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} labelled articles, "
+        f"{comparison.reprints:,} near-duplicates beside them that do not count"
+    )
+    table = Table("", "positives", "A", "B", "difference", "95 % interval", "B is")
+    for rubric in comparison.rubrics:
+        table.add_row(f"{rubric.rubric}: F1", str(rubric.positives), *_change(rubric.f1))
+        table.add_row("  average precision", "", *_change(rubric.average_precision))
+    table.add_section()
+    for name, change in comparison.overall.items():
+        table.add_row(name, "", *_change(change))
+    console.print(table)
+    for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
+        if names:
+            errors.print(f"topics: only {label} knows {', '.join(names)}")
+    for rubric_name in comparison.unsure:
+        errors.print(f"topics: {rubric_name}: too few articles carry it to show a loss")
+    for label, sources in comparison.trained_on.items():
+        errors.print(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
+
+
+def _change(change: Change) -> tuple[str, ...]:
+    difference = change.difference
+    numbers = (change.before, change.after)
+    return (
+        *("—" if number is None else f"{number:.3f}" for number in numbers),
+        "—" if difference.value is None else f"{difference.value:+.3f}",
+        "" if difference.low is None else f"{difference.low:+.3f} … {difference.high:+.3f}",
+        change.verdict,
+    )
 
 
 def show_summary(summary: Summary) -> None:
@@ -132,7 +168,7 @@ def show_summary(summary: Summary) -> None:
 
 def show_explanation(explanation: Explanation) -> None:
     """Print an article with the words that count, and a table of them."""
-    console, verdict = _out(), "given" if explanation.given else "not given"
+    console, verdict = out(), "given" if explanation.given else "not given"
     console.print(
         f"[bold]{explanation.rubric}[/]: {verdict}, probability {explanation.probability:.2f}, "
         f"threshold {explanation.threshold:.2f}  ({explanation.model})"
@@ -165,7 +201,7 @@ def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Predic
             reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
             review = ["(review)"] if prediction.needs_review else []
             table.add_row(prediction.id, title, "\n".join(given + review), "\n".join(reasons))
-        _out().print(table)
+        out().print(table)
 
     return write
 

@@ -19,10 +19,11 @@ from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Batch, Corpus
 from topics.decisions import Truth, judged
 from topics.errors import DataError
-from topics.evaluation import cross_validated
+from topics.evaluation import cross_validated, held_out_figures
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
+from topics.rules import Rules
 from topics.tokens import concatenate
 from topics.types import Article, Labels, Reject, TokenBatch
 
@@ -69,22 +70,27 @@ def train(
     settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
     cleaner = _cleaner(corpus, config.cleaning, watch)
     material = gather(corpus, cleaner, jobs, watch)
+    rules = Rules(config.rules)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
     watch("learning", 0)
     classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
+    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier, rules)
+    known = judged(np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))]), clean)
+    answers = cross_validated(
+        classifier.held_out, known, rubrics, settings.review_share, rules, rules.hits(material.tokens)
+    )
     manifest = Manifest(
         name=name,
         version="",
         created=created,
-        rubrics=rubrics,
-        left_out=left_out,
+        rubrics=pipeline.rubrics,
+        left_out={name: count for name, count in left_out.items() if name not in rules.rules},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        figures=cross_validated(classifier.held_out, judged(truth, clean), rubrics, settings.review_share),
+        figures=held_out_figures(answers, classifier.held_out.folds, pipeline.rubrics),
         libraries=libraries(),
     )
-    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier)
     return registry.publish(manifest, pipeline.save), material.rejects
 
 
@@ -142,6 +148,13 @@ def truth_table(
         )
     few = {name: int(n) for name, n, ok in zip(names, positives, enough, strict=True) if not ok}
     return truth[:, enough], tuple(name for name, ok in zip(names, enough, strict=True) if ok), few
+
+
+def _truth_of(labels: list[Labels | None], rubrics: tuple[str, ...]) -> Truth:
+    """Lay out what is known of rubrics that have rules only; nothing, where no article carries one yet."""
+    truth = np.array([[_answer(label, name) for name in rubrics] for label in labels], np.int8)
+    truth = truth.reshape(len(labels), len(rubrics))
+    return np.where((truth == 1).any(axis=0), truth, -1).astype(np.int8)
 
 
 def _answer(labels: Labels | None, rubric: str) -> int:

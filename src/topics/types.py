@@ -118,17 +118,32 @@ class Reason(msgspec.Struct, frozen=True):
     places: tuple[Place, ...]
 
 
+class FiredRule(msgspec.Struct, frozen=True):
+    """A keyword rule whose phrase stands in the article."""
+
+    phrase: str
+    """As the configuration has it."""
+    effect: Literal["force", "forbid", "lift"]
+    weight: float
+    """What `lift` adds to the log odds; 0 for the others, which settle the matter."""
+    places: tuple[Place, ...]
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """Why an article was given a rubric, or was not."""
 
     rubric: str
     probability: float
     threshold: float
+    distance: float
+    """From the threshold to the probability, in log odds; below 0 the rubric is not given."""
     given: bool
     prior: float
-    """Log odds before the first word; with the reasons' weights they sum to those of `probability`."""
+    """Log odds before the first word; with the weights of reasons and rules they sum to those of
+    `probability`, unless a rule forces or forbids."""
     reasons: tuple[Reason, ...]
     """Heaviest first."""
+    rules: tuple[FiredRule, ...]
     title: str
     text: str
     """The article as the model read it, after cleaning: what the places count in."""
