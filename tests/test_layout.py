@@ -20,9 +20,10 @@ FLOORS = {
     2: "articles boilerplate cleaning config decisions drafts duplicates estimator features history "
     "integrity intervals lemmas manifest persistence rules sources tokens writers readers readers.csv "
     "readers.jsonl readers.parquet",
-    3: "bundles classifiers classifiers.linear corpus evaluation measuring pipeline registry topic_models",
-    4: "assessment comparison promotion scoring tagger training",
-    5: "__main__ cli commands terminal",  # and every command
+    3: "bundles classifiers classifiers.linear corpus drift evaluation measuring pipeline profile registry "
+    "topic_models",
+    4: "assessment comparison monitoring promotion scoring tagger training",
+    5: "__main__ cli commands monitoring_page terminal",  # and every command
 }
 
 PARTS = ("classifiers", "readers", "topic_models")

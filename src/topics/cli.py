@@ -1,6 +1,7 @@
 """`python -m topics`: options in, one job, a result on stdout, everything else on stderr.
 
-The one place where an error becomes an exit code: 0 done, 1 other, 2 usage or configuration, 3 data, 4 model.
+The one place where an error becomes an exit code: 0 done, 1 other, 2 usage or configuration, 3 data, 4 model;
+`monitor` leaves with 5 when a stream has changed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ COMMANDS = {
     "promote": "Put a version into production, if it is not worse than what is live.",
     "rollback": "Put back into production what was there before.",
     "history": "Say which version was live when, who promoted it, why, on what figures.",
+    "monitor": "Say whether a stream still looks like what a version was trained on.",
     "verify": "Check every byte of the versions.",
     "prune": "Remove old versions that nobody needs.",
     "export": "Write a version into one file.",
