@@ -14,9 +14,9 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-import news
 import numpy as np
 
+import news
 from topics import profile
 from topics.config import Config
 from topics.corpus import Corpus
@@ -52,16 +52,19 @@ class Stream:
         self.weeks = np.array([day.isocalendar().week for day in days])
 
     def part(self, chosen: np.ndarray) -> tuple[list[Article], TokenBatch, Judgement]:
+        """Choose articles, with their tokens and what was said of them."""
         rows = np.flatnonzero(chosen)
         judgement = Judgement(*(column[rows] for column in self.judgement))
         return [self.articles[i] for i in rows], take(self.tokens, rows), judgement
 
     def profile(self, chosen: np.ndarray) -> profile.Profile:
+        """Describe the chosen articles."""
         articles, tokens, judgement = self.part(chosen)
         dates, outlets = [one.date for one in articles], [one.outlet for one in articles]
         return profile.describe(tokens, dates, outlets, judgement, self.pipeline.rubrics)
 
     def drift(self, base: profile.Profile, chosen: np.ndarray) -> Drift:
+        """Hold the chosen articles against a profile."""
         observer = Observer(self.pipeline, base)
         observer.add(*self.part(chosen))
         return observer.drift()

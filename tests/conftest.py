@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,14 @@ settings.register_profile("search", settings.get_profile("suite"), derandomize=F
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """A test must outlive a bug, not a power cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one version, trained on the demonstration corpus. Read it, never write it."""
@@ -58,13 +66,17 @@ def registry(tmp_path: Path) -> Registry:
     return Registry(tmp_path / "models")
 
 
+class _Stdin(io.BytesIO):
+    name = "<stdin>"
+
+
 @pytest.fixture
 def topics(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """The command line, run in this process: `topics("predict", path)` -> exit code, stdout, stderr."""
 
     def run(*arguments: object, stdin: bytes = b"") -> Ran:
         monkeypatch.setattr(sys, "argv", ["topics", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(_Stdin(stdin), "utf-8"))
         capfd.readouterr()
         with pytest.raises(SystemExit) as left:
             main()

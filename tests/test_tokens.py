@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from topics import tokens as room
 from topics.corpus import embedded
 from topics.lemmas import lemmas
-from topics.tokens import concatenate, spans, take, tokenize
+from topics.tokens import Numbering, compact, concatenate, forget, spans, take, tokenize
 from topics.types import TokenBatch
 
 Words = list[tuple[list[str], list[str]]]
@@ -202,18 +202,38 @@ def test_taken_articles_are_those_asked_for_in_that_order(articles, rows):
     assert words(taken) == [words(batch)[row] for row in rows]
 
 
-def test_the_memo_stays_bounded_and_forgetting_changes_nothing(monkeypatch):
+def test_a_full_lexicon_is_left_and_the_batches_it_read_stay_as_they_are(monkeypatch):
     texts = [f"слово{n} завод самолёт-{n % 7}" for n in range(200)]
-    before = words(tokenize([""] * 200, texts))
-    monkeypatch.setattr(room, "_MEMO_SIZE", 50)
-    monkeypatch.setattr(room, "_memo", memo := room._Memo())
-    assert words(tokenize([""] * 200, texts)) == before
-    assert len(memo) <= 50
+    before = tokenize([""] * 200, texts)
+    kept = words(before)
+    monkeypatch.setattr(room, "_LEXICON_SIZE", 50)
+    after = tokenize([""] * 200, texts)
+    assert words(after) == kept == words(before)
+    assert after.lemmas is not before.lemmas
+    assert len(tokenize([""], ["завод"]).lemmas) < 50
 
 
-def test_many_threads_get_the_same_tokens(monkeypatch):
+def test_a_numbering_follows_a_lexicon_that_grows_and_one_that_is_left():
+    number = Numbering(["завод", "турист"])
+    assert number(tokenize([""], ["Турист видит завод"])).tolist() == [1, -1, 0]
+    assert number(tokenize([""], ["невиданноеслово завода туриста"])).tolist() == [-1, 0, 1]
+    forget()
+    assert number(tokenize([""], ["туристы и заводы"])).tolist() == [1, 0]
+
+
+@given(ARTICLES)
+def test_a_compact_batch_says_the_same_with_no_lemma_too_many(articles):
+    batch = tokenized(articles)
+    small = compact(batch)
+    assert words(small) == words(batch)
+    assert sorted(set(small.ids.tolist())) == list(range(len(small.lemmas)))
+
+
+def test_many_threads_get_the_same_tokens():
     lines = [line for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()[:40]]
     alone = [words(tokenize([""], [line])) for line in lines]
-    monkeypatch.setattr(room, "_memo", room._Memo())
+    forget()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda line: words(tokenize([""], [line])), lines)) == alone
+    named = tokenize([""], ["завод"]).lemmas
+    assert len(set(named)) == len(named), "no lemma has two numbers"

@@ -19,17 +19,16 @@ from topics.corpus import Corpus
 from topics.decisions import Floats
 from topics.errors import DataError
 from topics.evaluation import Answers
-from topics.intervals import bootstrap, chance_of_loss, holm, interval
-from topics.measuring import ENOUGH, Estimate, FigureStatistic
+from topics.intervals import Weights, bootstrap, chance_of_loss, holm, intervals
+from topics.measuring import ENOUGH, Estimate, estimate, figures_of
 from topics.pipeline import Pipeline
 from topics.registry import Version
 from topics.tokens import concatenate
 
 Watch = Callable[[str, int], None]
 
-DRAWS = 2_000
 LEVEL = 0.05
-_OVERALL = ("micro-F1", "macro-F1", "mean average precision", "exact match")
+_OVERALL = ("exact match", "micro-F1", "macro-F1", "mean average precision")
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +65,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubrics: tuple[RubricChange, ...]
     """Those that both know."""
     overall: dict[str, Change]
-    """`micro-F1`, `macro-F1`, `mean average precision` (not judged), `exact match`; of the rubrics above."""
+    """`exact match`, `micro-F1`, `macro-F1`, `mean average precision` (not judged); of the rubrics above."""
     lost: tuple[str, ...]
     """Rubrics that only `before` knows."""
     gained: tuple[str, ...]
@@ -112,10 +111,10 @@ def compare(
         reprints=reprints,
         rejects=rejects,
         rubrics=tuple(
-            RubricChange(name, int((found[0].truth[:, r] == 1).sum()), changes[4 + r], changes[4 + count + r])
+            RubricChange(name, int((found[0].truth[:, r] == 1).sum()), changes[r], changes[count + r])
             for r, name in enumerate(shared)
         ),
-        overall=dict(zip(_OVERALL, changes, strict=False)),
+        overall=dict(zip(_OVERALL, changes[2 * count :], strict=False)),
         lost=tuple(sorted(set(known[0]) - set(shared))),
         gained=tuple(sorted(set(known[1]) - set(shared))),
         trained_on={
@@ -160,31 +159,27 @@ def _columns(answers: Answers, have: Sequence[str], want: Sequence[str]) -> Answ
 
 
 def _changes(before: Answers, after: Answers) -> list[Change]:
-    """Compare the overall figures, then F1 and average precision of each rubric."""
+    """Compare F1 of each rubric, average precision of each, then the overall figures."""
     n, rubrics = before.truth.shape
-    statistics = FigureStatistic(before), FigureStatistic(after)
-    wanted = [0, 1, 2, 3, *range(5 + 2 * rubrics, 5 + 4 * rubrics)]  # neither precision nor recall
-    judged = np.array([0, 1, 3, *range(4, 4 + rubrics)])
+    statistics = figures_of(before), figures_of(after)
+    wanted = slice(2 * rubrics, 4 * rubrics + len(_OVERALL))  # neither precision nor recall
+    judged = np.array([*range(rubrics), *range(2 * rubrics, 2 * rubrics + 3)])
 
-    def difference(weights: Floats) -> Floats:
+    def difference(weights: Weights) -> Floats:
         return (statistics[1](weights) - statistics[0](weights))[:, wanted]
 
-    samples = bootstrap(difference, n, DRAWS)
-    values = [statistic(np.ones((1, n)))[0, wanted] for statistic in statistics]
-    low, high = interval(samples)
-    verdicts = np.full(len(wanted), "", dtype=object)
-    for verdict, signed in (("worse", samples), ("better", -samples)):
+    values, drawn = bootstrap(difference, np.arange(n))
+    verdicts = np.full(len(values), "", dtype=object)
+    for verdict, signed in (("worse", drawn), ("better", -drawn)):
         verdicts[judged[holm(chance_of_loss(signed[:, judged])) < LEVEL]] = verdict
-    ends = map(_estimate, values[1] - values[0], low, high)
+    each = [statistic(np.ones((1, n)))[0, wanted].tolist() for statistic in statistics]
     return [
-        Change(_defined(one), _defined(other), estimate, verdict)
-        for one, other, estimate, verdict in zip(*values, ends, verdicts.tolist(), strict=True)
+        Change(_defined(one), _defined(other), estimate(interval), verdict)
+        for one, other, interval, verdict in zip(
+            *each, intervals(values, drawn), verdicts.tolist(), strict=True
+        )
     ]
 
 
-def _estimate(value: float, low: float, high: float) -> Estimate:
-    return Estimate(_defined(value), _defined(low), _defined(high))
-
-
 def _defined(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if np.isnan(value) else value

@@ -10,11 +10,19 @@ import math
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from topics.decisions import Floats
 from topics.evaluation import Answers, calibration_error
-from topics.intervals import DRAWS, bootstrap, interval
+from topics.intervals import (
+    DRAWS,
+    Interval,
+    Statistic,
+    Weights,
+    average_precisions,
+    bootstrap,
+    counted_figures,
+    intervals,
+)
 
 ENOUGH = 10
 """Positives below which a rubric's figures are a matter of luck, and said to be so."""
@@ -67,24 +75,16 @@ def measure(answers: Answers, rubrics: tuple[str, ...], draws: int = DRAWS) -> M
     Args:
         answers: of n articles; unknown labels do not count.
         rubrics: names of the columns.
-        draws: of the bootstrap; 0 for no intervals.
+        draws: of the bootstrap.
     """
-    n = len(answers.truth)
-    statistic = FigureStatistic(answers)
-    values = statistic(np.ones((1, n)))[0]
-    low = high = np.full(len(values), np.nan)
-    if draws and n:
-        low, high = interval(bootstrap(statistic, n, draws))
-    estimates = [Estimate(*map(_defined, numbers)) for numbers in zip(values, low, high, strict=True)]
+    value, drawn = bootstrap(figures_of(answers), np.arange(len(answers.truth)), draws)
+    estimates = [estimate(found) for found in intervals(value, drawn)]
+    each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
     known = answers.truth >= 0
     holds = answers.truth[known] == 1
-    micro, macro, average, exact, unreviewed = estimates[:_OVERALL]
     return Measure(
-        articles=n,
-        rubrics=tuple(
-            _rubric(name, answers, r, estimates[_OVERALL + r :: len(rubrics)])
-            for r, name in enumerate(rubrics)
-        ),
+        articles=len(answers.truth),
+        rubrics=tuple(_rubric(name, answers, r, each[r :: len(rubrics)]) for r, name in enumerate(rubrics)),
         micro_f1=micro,
         macro_f1=macro,
         mean_average_precision=average,
@@ -92,7 +92,7 @@ def measure(answers: Answers, rubrics: tuple[str, ...], draws: int = DRAWS) -> M
         exact_match_unreviewed=unreviewed,
         calibration_error=calibration_error(holds, answers.probabilities[known]),
         brier_score=float(np.mean((answers.probabilities[known] - holds) ** 2)) if holds.size else 0.0,
-        review_share=float(answers.review.mean()) if n else 0.0,
+        review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
     )
 
 
@@ -113,72 +113,40 @@ def _rubric(name: str, answers: Answers, r: int, estimates: list[Estimate]) -> R
     )
 
 
-def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def estimate(found: Interval) -> Estimate:
+    """Turn NaN into None."""
+    return Estimate(
+        *(None if math.isnan(number) else number for number in (found.value, found.low, found.high))
+    )
 
 
 _OVERALL = 5
 
 
-class FigureStatistic:
-    """All figures of weighted articles: five overall, then each of four for every rubric."""
+def figures_of(answers: Answers) -> Statistic:
+    """Make the statistic of all figures, shape (draws, 4 * rubrics + 5).
 
-    def __init__(self, answers: Answers) -> None:
-        truth, given = answers.truth, answers.given
-        self.hits = ((truth == 1) & given).astype(float)
-        self.given = ((truth >= 0) & given).astype(float)
-        self.positives = (truth == 1).astype(float)
-        self.ranked = [_Ranked(truth[:, r], answers.probabilities[:, r]) for r in range(truth.shape[1])]
-        whole = (truth >= 0).all(axis=1)
-        right = whole & ((truth == 1) == given).all(axis=1)
-        unreviewed = ~answers.review
-        self.matches = np.stack([right, whole, right & unreviewed, whole & unreviewed], axis=1).astype(float)
+    Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact match,
+    micro-F1, macro-F1, mean average precision, and exact match without those for review.
+    """
+    truth, probabilities, given, review = answers
+    width = truth.shape[1]
+    counted, ranked = counted_figures(truth, given), average_precisions(truth, probabilities)
+    unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given)
 
-    def __call__(self, weights: Floats) -> Floats:
-        """Weights (draws, n) -> figures (draws, 5 + 4 * rubrics)."""
-        hits, given, positives = weights @ self.hits, weights @ self.given, weights @ self.positives
-        precision, recall = _ratio(hits, given), _ratio(hits, positives)
-        f1 = np.where(positives > 0, _ratio(2 * hits, given + positives), np.nan)
-        average = np.stack([ranked.average_precision(weights) for ranked in self.ranked], axis=1)
-        right, whole, right_unreviewed, whole_unreviewed = (weights @ self.matches).T
-        overall = [
-            _ratio(2 * hits.sum(axis=1), (given + positives).sum(axis=1)),
-            _mean(f1),
-            _mean(average),
-            _ratio(right, whole),
-            _ratio(right_unreviewed, whole_unreviewed),
-        ]
-        return np.concatenate([np.stack(overall, axis=1), precision, recall, f1, average], axis=1)
+    def statistic(weights: Weights) -> Floats:
+        figures, average = counted(weights), ranked(weights)[:, :-1]
+        precision, recall, f1 = (figures[:, k * width : (k + 1) * width] for k in range(3))
+        f1 = np.where(np.isnan(recall), np.nan, f1)
+        micro, exact, rest = figures[:, -3], figures[:, -1], unreviewed(weights)[:, -1]
+        overall = np.stack([exact, micro, _mean(f1), _mean(average), rest], axis=1)
+        return np.concatenate([precision, recall, f1, average, overall], axis=1)
 
-
-class _Ranked:
-    """One rubric's articles, the likeliest first; those of equal probability come in together."""
-
-    def __init__(self, truth: npt.NDArray[np.int8], probabilities: Floats) -> None:
-        known = np.flatnonzero(truth >= 0)
-        self.order = known[np.argsort(-probabilities[known], kind="stable")]
-        ranked = probabilities[self.order]
-        self.ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
-        self.holds = truth[self.order] == 1
-
-    def average_precision(self, weights: Floats) -> Floats:
-        """Sum precision over the steps of recall, as scikit-learn does; NaN without positives."""
-        if not self.holds.any():
-            return np.full(len(weights), np.nan)
-        weights = weights[:, self.order]
-        hits = np.cumsum(weights * self.holds, axis=1)[:, self.ends]
-        taken = np.cumsum(weights, axis=1)[:, self.ends]
-        steps = np.diff(hits, axis=1, prepend=0)
-        return _ratio((steps * hits / np.maximum(taken, 1)).sum(axis=1), hits[:, -1])
-
-
-def _ratio(parts: Floats, wholes: Floats) -> Floats:
-    """Divide; NaN where there is nothing to divide by."""
-    ratio: Floats = np.divide(parts, wholes, out=np.full(np.shape(parts), np.nan), where=wholes > 0)
-    return ratio
+    return statistic
 
 
 def _mean(columns: Floats) -> Floats:
     """Average the defined figures of each draw; NaN if none is."""
     defined = ~np.isnan(columns)
-    return _ratio(np.where(defined, columns, 0).sum(axis=1), defined.sum(axis=1).astype(float))
+    number = defined.sum(axis=1)
+    return np.where(number, np.nan_to_num(columns).sum(axis=1) / np.maximum(number, 1), np.nan)

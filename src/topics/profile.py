@@ -152,9 +152,7 @@ def describe(
     frequencies = np.bincount(holds.indices, minlength=len(tokens.lemmas))
     unknown = _unknown(tokens, holds, run, frequencies)
     readings = read(tokens, unknown, [outlets[i] for i in order.tolist()], judgement, rubrics)
-    known = sorted(
-        (-int(frequencies[i]), tokens.lemmas[i], int(i)) for i in np.flatnonzero(frequencies >= LEAST)
-    )
+    known = sorted((-int(frequencies[i]), tokens.lemmas[i], i) for i in np.flatnonzero(frequencies >= LEAST))
     measures = _measures(readings)
     common = [i for _, _, i in known[:_COMMON_WORDS]]
     tables = [
@@ -192,7 +190,7 @@ def read(
     shares: Floats = np.bincount(rows, unknown, len(tokens)) / np.maximum(lengths, 1)
     numbers: dict[str, Floats] = {
         UNKNOWN_WORDS: shares,
-        LENGTH: lengths.astype(np.float64),
+        LENGTH: np.asarray(lengths, np.float64),
         UNTAGGED: (~judgement.given.any(axis=1)).astype(np.float64),
         REVIEW: judgement.review.astype(np.float64),
     }

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from topics.decisions import Decisions, Floats, log_odds, sigmoid
 from topics.errors import UsageError
-from topics.tokens import tokenize
+from topics.tokens import Numbering, tokenize
 from topics.types import TokenBatch
 
 Effect = Literal["force", "forbid", "lift"]
@@ -74,6 +74,8 @@ class Rules:
         """
         self.rules = dict(rules or {})
         self.phrases = [phrase for rubric, rule in self.rules.items() for phrase in _phrases(rubric, rule)]
+        self._lemmas = list(dict.fromkeys(lemma for phrase in self.phrases for lemma in phrase.lemmas))
+        self._number = Numbering(self._lemmas)
 
     def beside(self, rubrics: Sequence[str]) -> tuple[str, ...]:
         """Name the rubrics that have rules only, given those that have a model."""
@@ -88,17 +90,14 @@ class Rules:
 
     def places(self, tokens: TokenBatch) -> list[npt.NDArray[np.intp]]:
         """Find the tokens at which each phrase begins."""
-        lemmas = dict.fromkeys(lemma for phrase in self.phrases for lemma in phrase.lemmas)
-        vocabulary = {lemma: i for i, lemma in enumerate(lemmas)}
-        if not vocabulary:
+        if not self.phrases:
             return []
-        table = np.array([vocabulary.get(lemma, -1) for lemma in tokens.lemmas], np.int32)
-        words = table[tokens.ids]
+        words = self._number(tokens)
         starts = np.flatnonzero(words >= 0)
         ends = np.sort(np.concatenate([tokens.bodies, tokens.offsets[1:]]))  # of titles and of bodies
         room = ends[np.searchsorted(ends, starts, "right")] - starts
         return [
-            _starts(words, starts, room, [vocabulary[lemma] for lemma in phrase.lemmas])
+            _starts(words, starts, room, [self._lemmas.index(lemma) for lemma in phrase.lemmas])
             for phrase in self.phrases
         ]
 

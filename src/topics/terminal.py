@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ _EVERY = 30.0
 
 def _err() -> Console:
     return Console(stderr=True, highlight=False)
+
+
+def _tell(line: str) -> None:
+    """Print a line to stderr as it is, however long: a log is searched by lines."""
+    _err().print(line, soft_wrap=True, markup=False)
 
 
 def out() -> Console:
@@ -77,8 +82,7 @@ class _Lines:
 def show_version(manifest: Manifest, unmatched: Sequence[str]) -> None:
     """Tell on stderr what was trained and how good it is."""
     facts, figures = manifest.corpus, manifest.figures
-    console = _err()
-    console.print(
+    _tell(
         f"{facts.articles:,} articles ({facts.labelled:,} labelled, {facts.clean:,} of them clean), "
         f"{facts.rejects:,} rejected"
     )
@@ -88,23 +92,24 @@ def show_version(manifest: Manifest, unmatched: Sequence[str]) -> None:
     for rubric in figures.rubrics:
         numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
         table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
-    console.print(table)
-    console.print(
+    _err().print(table)
+    _tell(
         f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
         f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles"
     )
     for name, positives in manifest.left_out.items():
-        console.print(f"left out: {name}, only {positives} articles carry it")
+        _tell(f"left out: {name}, only {positives} articles carry it")
     if unmatched:
-        console.print(f"labels without an article: {len(unmatched)}, e.g. {unmatched[0]}")
+        _tell(f"labels without an article: {len(unmatched)}, e.g. {unmatched[0]}")
 
 
 def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:
     """List versions, the newest last."""
     if not manifests:
-        _err().print(f"{folder}: no versions yet; train one with `python -m topics train`")
+        _tell(f"{folder}: no versions yet; train one with `python -m topics train`")
         return
-    table = Table("version", "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "rubrics")
+    version = Column("version", no_wrap=True)  # to be copied
+    table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "rubrics")
     for manifest in manifests:
         named = [alias for alias, version in aliases[manifest.name].items() if version == manifest.version]
         figures = manifest.figures
@@ -159,7 +164,7 @@ def show_summary(summary: Summary) -> None:
     """Tell on stderr what a scoring job did."""
     rate = summary.articles / max(summary.seconds, 1e-3)
     given = ", ".join(f"{rubric} {count:,}" for rubric, count in summary.rubrics.items())
-    _err().print(
+    _tell(
         f"{summary.articles:,} articles in {summary.seconds:.1f} s ({rate:,.0f}/s), "
         f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
         f"for review {summary.needs_review:,}; by {summary.model}"

@@ -25,7 +25,7 @@ from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
 from topics.rules import Judgement, Rules
-from topics.tokens import concatenate
+from topics.tokens import compact, concatenate
 from topics.types import Article, Labels, Reject, TokenBatch
 
 Watch = Callable[[str, int], None]
@@ -67,7 +67,9 @@ def train(
 
     Raises:
         DataError: no rubric has enough articles.
+        UsageError: the name or a setting will not do.
     """
+    registry.versions(name)  # a name that will not do is told before the work begins
     created = datetime.now(UTC).isoformat(timespec="seconds")
     kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
     settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
@@ -125,7 +127,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     batches = corpus.batches()
     first = list(islice(batches, 2))
     workers = jobs if len(first) == 2 else 1  # starting a process costs more than reading one batch
-    reading = delayed(read)
+    reading = delayed(_read)
     work = (reading(cleaner, note(batch)) for batch in chain(first, batches))
     for part in Parallel(workers, return_as="generator")(work):
         tokens.append(part)
@@ -139,6 +141,10 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         rejects=len(rejects),
     )
     return Material(concatenate(tokens), labels, dates, outlets, facts, rejects)
+
+
+def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:
+    return compact(read(cleaner, articles))
 
 
 def truth_table(

@@ -65,7 +65,8 @@ class TokenBatch:
     """The lemmas of some articles, as columns. An article's title comes first, then its body.
 
     Article `i` is `ids[offsets[i]:offsets[i + 1]]`; its body starts at `bodies[i]`. Each id stands for
-    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Ids mean nothing outside their batch.
+    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Batches of one process share their list
+    of lemmas, which only grows; other than that, ids mean nothing outside their batch.
     """
 
     lemmas: Sequence[str]
@@ -83,6 +84,32 @@ class Score(msgspec.Struct, frozen=True):
 
     label: str
     value: float
+
+
+class TopicWord(msgspec.Struct, frozen=True):
+    """A word or a phrase of a topic."""
+
+    words: str
+    """As the archive writes it, «редкоземельные металлы»; not lemmas."""
+    weight: float
+    """Its share among the words of the topic."""
+    overall: float
+    """Its share among the words of the archive."""
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """What a topic model found in an archive."""
+
+    id: int
+    """Stays with the topic when the model is trained anew; a topic that died leaves its id unused."""
+    label: str
+    """Its most telling words, no two topics with the same."""
+    words: tuple[TopicWord, ...]
+    """Most telling first."""
+    share: float
+    """Of the words of the archive."""
+    name: str = ""
+    """What an editor calls it."""
 
 
 class Prediction(msgspec.Struct, frozen=True):
