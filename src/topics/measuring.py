@@ -126,8 +126,8 @@ _OVERALL = 5
 def figures_of(answers: Answers) -> Statistic:
     """Make the statistic of all figures, shape (draws, 4 * rubrics + 5).
 
-    Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact match,
-    micro-F1, macro-F1, mean average precision, and exact match without those for review.
+    Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
+    match, micro-F1, macro-F1, mean average precision, and exact match without those for review.
     """
     truth, probabilities, given, review = answers
     width = truth.shape[1]

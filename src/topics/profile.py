@@ -152,7 +152,7 @@ def describe(
     frequencies = np.bincount(holds.indices, minlength=len(tokens.lemmas))
     unknown = _unknown(tokens, holds, run, frequencies)
     readings = read(tokens, unknown, [outlets[i] for i in order.tolist()], judgement, rubrics)
-    known = sorted((-int(frequencies[i]), tokens.lemmas[i], i) for i in np.flatnonzero(frequencies >= LEAST))
+    known = sorted((-int(frequencies[i]), tokens.lemmas[i], i) for i in _at_least(frequencies, LEAST))
     measures = _measures(readings)
     common = [i for _, _, i in known[:_COMMON_WORDS]]
     tables = [
@@ -191,7 +191,7 @@ def read(
     numbers: dict[str, Floats] = {
         UNKNOWN_WORDS: shares,
         LENGTH: np.asarray(lengths, np.float64),
-        UNTAGGED: (~judgement.given.any(axis=1)).astype(np.float64),
+        UNTAGGED: np.asarray(~judgement.given.any(axis=1), np.float64),
         REVIEW: judgement.review.astype(np.float64),
     }
     for r, rubric in enumerate(rubrics):
@@ -307,6 +307,10 @@ def _mean_by_run(run: Ints, runs: int, values: Floats | None) -> Floats:
         return np.full(runs, np.nan)
     means: Floats = np.bincount(run, values, runs) / np.maximum(np.bincount(run, minlength=runs), 1)
     return means
+
+
+def _at_least(numbers: Ints, least: int) -> list[int]:
+    return [at for at, number in enumerate(numbers.tolist()) if number >= least]
 
 
 def _parts(run: Ints, runs: int) -> list[slice]:
