@@ -50,12 +50,15 @@ FLOORS = {
         writers
     """,
     3: """
+        bundles
         classifiers
         classifiers.linear
         corpus
+        drift
         evaluation
         measuring
         pipeline
+        profile
         registry
         topic_models
         topic_pipeline
@@ -63,6 +66,9 @@ FLOORS = {
     """,
     4: """
         assessment
+        comparison
+        monitoring
+        promotion
         scoring
         tagger
         training
@@ -71,12 +77,23 @@ FLOORS = {
         __main__
         cli
         commands
+        commands.compare
         commands.evaluate
         commands.explain
+        commands.export
+        commands.history
+        commands.import_
         commands.models
+        commands.monitor
         commands.options
         commands.predict
+        commands.promote
+        commands.prune
+        commands.rollback
+        commands.show
         commands.train
+        commands.verify
+        monitoring_page
         terminal
     """,
 }

@@ -16,7 +16,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from topics.manifest import Figures, Manifest
+    from topics.comparison import Change, Comparison
+    from topics.manifest import Manifest
     from topics.scoring import Summary
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
@@ -32,8 +33,12 @@ def _err() -> Console:
 
 
 def _tell(line: str) -> None:
-    """Print a line to stderr as it is, however long: a log is searched by lines."""
-    _err().print(line, soft_wrap=True, markup=False)
+    _line(_err(), line)
+
+
+def _line(console: Console, line: str) -> None:
+    """Print a line as it is, however long: a log is searched by lines."""
+    console.print(line, soft_wrap=True, markup=False)
 
 
 def out() -> Console:
@@ -85,29 +90,31 @@ def show_version(manifest: Manifest) -> None:
         f"{manifest.name}: {facts.articles:,} articles ({facts.labelled:,} labelled, {facts.clean:,} of them "
         f"clean), {facts.rejects:,} rejected"
     )
-    if manifest.figures:
-        _show_figures(manifest.figures)
-    for name, positives in manifest.left_out.items():
-        _tell(f"left out: {name}, only {positives} articles carry it")
-    if topics := manifest.topics:
-        _tell(
-            f"{topics.topics} topics of {topics.terms:,} words and phrases, "
-            f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}"
+    show_knowledge(_err(), manifest)
+
+
+def show_knowledge(console: Console, manifest: Manifest) -> None:
+    """Tell what a version knows and how well."""
+    if figures := manifest.figures:
+        heads = ("rubric", "positives", "precision", "recall", "F1", "average precision")
+        table = Table(*heads, title=figures.method)
+        for rubric in figures.rubrics:
+            numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
+            table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
+        console.print(table)
+        _line(
+            console,
+            f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
+            f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles",
         )
-
-
-def _show_figures(figures: Figures) -> None:
-    table = Table(
-        "rubric", "positives", "precision", "recall", "F1", "average precision", title=figures.method
-    )
-    for rubric in figures.rubrics:
-        numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
-        table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
-    _err().print(table)
-    _tell(
-        f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
-        f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles"
-    )
+    for name, positives in manifest.left_out.items():
+        _line(console, f"left out: {name}, only {positives} articles carry it")
+    if topics := manifest.topics:
+        _line(
+            console,
+            f"{topics.topics} topics of {topics.terms:,} words and phrases, "
+            f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}",
+        )
 
 
 def show_unmatched(ids: Sequence[str]) -> None:
@@ -136,6 +143,41 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
             f"{topics.topics} topics" if topics else ", ".join(manifest.rubrics),
         )
     out().print(table)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Print two versions side by side; on stderr, what makes the figures doubtful."""
+    console, errors = out(), _err()
+    console.print(
+        f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} labelled articles, "
+        f"{comparison.reprints:,} near-duplicates beside them that do not count"
+    )
+    table = Table("", "positives", "A", "B", "difference", "95 % interval", "B is")
+    for rubric in comparison.rubrics:
+        table.add_row(f"{rubric.rubric}: F1", str(rubric.positives), *_change(rubric.f1))
+        table.add_row("  average precision", "", *_change(rubric.average_precision))
+    table.add_section()
+    for name, change in comparison.overall.items():
+        table.add_row(name, "", *_change(change))
+    console.print(table)
+    for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
+        if names:
+            errors.print(f"topics: only {label} knows {', '.join(names)}")
+    for rubric_name in comparison.unsure:
+        errors.print(f"topics: {rubric_name}: too few articles carry it to show a loss")
+    for label, sources in comparison.trained_on.items():
+        errors.print(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
+
+
+def _change(change: Change) -> tuple[str, ...]:
+    difference = change.difference
+    numbers = (change.before, change.after)
+    return (
+        *("—" if number is None else f"{number:.3f}" for number in numbers),
+        "—" if difference.value is None else f"{difference.value:+.3f}",
+        "" if difference.low is None else f"{difference.low:+.3f} … {difference.high:+.3f}",
+        change.verdict,
+    )
 
 
 def show_summary(summary: Summary) -> None:

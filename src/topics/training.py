@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from joblib import Parallel, delayed
 
-from topics import plugins
+from topics import plugins, profile
 from topics.boilerplate import BoilerplateLearner
 from topics.cleaning import Cleaner
 from topics.config import Cleaning, Config, Rubrics, convert
@@ -23,7 +24,7 @@ from topics.evaluation import cross_validated, held_out_figures
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
-from topics.rules import Rules
+from topics.rules import Judgement, Rules
 from topics.tokens import compact, concatenate
 from topics.topic_pipeline import TopicPipeline
 from topics.types import Article, Labels, Reject, TokenBatch
@@ -38,6 +39,8 @@ class Material(NamedTuple):
     cleaner: Cleaner
     tokens: TokenBatch
     labels: list[Labels | None]
+    dates: list[str]
+    outlets: list[str]
     facts: CorpusFacts
     rejects: list[Reject]
     created: str
@@ -125,7 +128,14 @@ def train_rubrics(
         figures=held_out_figures(answers, model.held_out.folds, pipeline.rubrics),
         libraries=libraries(),
     )
-    return registry.publish(manifest, pipeline.save)
+    said = Judgement(answers.probabilities, answers.given, answers.review)
+    looks = profile.describe(material.tokens, material.dates, material.outlets, said, pipeline.rubrics)
+
+    def write(folder: Path) -> None:
+        pipeline.save(folder)
+        profile.save(folder, looks)
+
+    return registry.publish(manifest, write)
 
 
 def train_topics(
@@ -188,11 +198,15 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     """Read a corpus into tokens; of the texts nothing stays in memory."""
     tokens: list[TokenBatch] = []
     labels: list[Labels | None] = []
+    dates: list[str] = []
+    outlets: list[str] = []
     rejects: list[Reject] = []
     fingerprint = hashlib.sha256()
 
     def note(batch: Batch) -> list[Article]:
         labels.extend(article.labels for article in batch.articles)
+        dates.extend(article.date for article in batch.articles)
+        outlets.extend(article.outlet for article in batch.articles)
         rejects.extend(batch.rejects)
         for article in batch.articles:
             fingerprint.update(_essence(article))
@@ -214,7 +228,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
     )
-    return Material(cleaner, concatenate(tokens), labels, facts, rejects, "")
+    return Material(cleaner, concatenate(tokens), labels, dates, outlets, facts, rejects, "")
 
 
 def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:
