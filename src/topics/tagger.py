@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from topics.errors import UsageError, listed
 from topics.manifest import Manifest
@@ -43,6 +43,11 @@ class Tagger:
         """
         version = Registry(models).open(rubrics)
         return cls(Pipeline.load(version.folder), version)
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Every version that an answer depends on."""
+        return (self.version,)
 
     @property
     def manifest(self) -> Manifest:
@@ -87,6 +92,17 @@ class Tagger:
             UsageError: the version knows no such rubric.
         """
         return self._pipeline.explain(Article("", text, title, outlet=outlet), rubric, self.version.label)
+
+
+class Stored(NamedTuple):
+    """A tagger by name, for a process that is to open it itself: arrays are mapped, not sent."""
+
+    models: str
+    rubrics: str
+
+    def load(self) -> Tagger:
+        """Open it."""
+        return Tagger.load(self.models, self.rubrics)
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:
