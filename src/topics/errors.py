@@ -50,6 +50,10 @@ class StoppedError(TopicsError):
     exit_code = 130
 
 
+class ModelWarning(UserWarning):
+    """A version can be used, but something about it should be known."""
+
+
 def listed(names: object) -> str:
     """Known values for a message, in order: `listed({"b", "a"})` -> `'a', 'b'`."""
     return ", ".join(repr(name) for name in sorted(map(str, names))) or "none"  # type: ignore[call-overload]

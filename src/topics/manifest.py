@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -90,6 +91,25 @@ def libraries() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+_DECISIVE = ("pymorphy3", "pymorphy3-dicts-ru")
+"""Libraries that change an answer: another dictionary finds other lemmas. The others move the last digits."""
+
+
+def differing_libraries(manifest: Manifest) -> str:
+    """Say which libraries here would make a version answer otherwise than where it was trained; "" if none.
+
+    >>> differing_libraries(manifest)
+    'trained with pymorphy3-dicts-ru 2.4.417127.4579844, here is 2.5.1: some words may be read otherwise'
+    """
+    found = []
+    for name in _DECISIVE:
+        trained = manifest.libraries.get(name)
+        with suppress(PackageNotFoundError):
+            if trained and trained != version(name):
+                found.append(f"trained with {name} {trained}, here is {version(name)}")
+    return f"{'; '.join(found)}: some words may be read otherwise" if found else ""
 
 
 def version_name(moment: datetime, ingredients: Iterable[object]) -> str:

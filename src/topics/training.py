@@ -23,7 +23,7 @@ from topics.evaluation import cross_validated
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
-from topics.tokens import concatenate
+from topics.tokens import compact, concatenate
 from topics.types import Article, Labels, Reject, TokenBatch
 
 Watch = Callable[[str, int], None]
@@ -105,7 +105,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     batches = corpus.batches()
     first = list(islice(batches, 2))
     workers = jobs if len(first) == 2 else 1  # starting a process costs more than reading one batch
-    reading = delayed(read)
+    reading = delayed(_read)
     work = (reading(cleaner, note(batch)) for batch in chain(first, batches))
     for part in Parallel(workers, return_as="generator")(work):
         tokens.append(part)
@@ -119,6 +119,10 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         rejects=len(rejects),
     )
     return Material(concatenate(tokens), labels, facts, rejects)
+
+
+def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:
+    return compact(read(cleaner, articles))
 
 
 def truth_table(

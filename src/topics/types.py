@@ -65,7 +65,8 @@ class TokenBatch:
     """The lemmas of some articles, as columns. An article's title comes first, then its body.
 
     Article `i` is `ids[offsets[i]:offsets[i + 1]]`; its body starts at `bodies[i]`. Each id stands for
-    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Ids mean nothing outside their batch.
+    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Batches of one process share their list
+    of lemmas, which only grows; other than that, ids mean nothing outside their batch.
     """
 
     lemmas: Sequence[str]
