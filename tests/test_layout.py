@@ -19,9 +19,10 @@ FLOORS = {
     1: "errors types plugins",
     2: "articles boilerplate cleaning config decisions drafts estimator features history integrity intervals "
     "lemmas manifest persistence "
-    "sources tokens writers readers readers.csv readers.jsonl readers.parquet",
-    3: "classifiers classifiers.linear corpus evaluation pipeline registry topic_models",
-    4: "scoring tagger training",
+    "joining repeats shards sources storage tokens workers writers readers readers.csv readers.jsonl "
+    "readers.parquet",
+    3: "classifiers classifiers.linear corpus evaluation jobs pipeline registry topic_models",
+    4: "archive scoring tagger training",
     5: "__main__ cli commands commands.explain commands.models commands.options commands.predict "
     "commands.train terminal",
 }

@@ -82,8 +82,10 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
     """
     start, tagger = time.monotonic(), opened(stored)
     record = _record(corpus, tagger, order)
-    if order.is_folder and (summary := _finished(order, record)):
-        return summary
+    if order.is_folder:
+        if summary := _finished(order, record):
+            return summary
+        order.output.mkdir(exist_ok=True)
 
     def planned() -> list[Shard]:
         watch("cutting the archive into shards", 0)
@@ -97,9 +99,9 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
             _write_rejects(job, order.rejects, {})
             raise
         except KeyboardInterrupt:
-            done = job.desk.done()
+            done, all_shards = job.desk.done(), len(job.shards)
             raise StoppedError(
-                f"stopped; {len(done)} of {len(job.shards)} shards are done; the same command goes on from here"
+                f"stopped; {len(done)} of {all_shards} shards are done; the same command goes on from here"
             ) from None
         watch("joining the parts", sum(shard.counts.articles for shard in done.values()))
         counts = nothing(tagger) + _finish(job, order, done)

@@ -186,7 +186,7 @@ def held(
     Raises:
         UsageError: somebody works on it, or what is there was asked otherwise.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(exist_ok=True)
     with _locked(home):
         saved = None if restart else _saved(home)
         if saved is None:

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from topics import storage
 from topics.errors import DataError, UsageError
 from topics.plugins import CUTTERS, READERS
-from topics.readers import WHOLE, Part
-from topics.types import Reject, Row
+from topics.types import WHOLE, Part, Reject, Row
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -138,16 +138,20 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
 
 def show_summary(summary: Summary) -> None:
     """Tell on stderr what a scoring job did."""
-    resumed = f" ({summary.resumed:,} of them earlier)" if summary.resumed else ""
-    given = ", ".join(
-        f"{rubric} {found.articles:,} ({found.share:.1%}; in training {found.training:.1%})"
+    resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
+    given = ", ".join(f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items())
+    shares = ", ".join(
+        f"{rubric} {found.share:.1%} (in training {found.training:.1%})"
         for rubric, found in summary.rubrics.items()
     )
     _err().print(
         f"{summary.articles:,} articles{resumed} in {summary.seconds:.1f} s ({summary.rate:,.0f}/s), "
         f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
-        f"for review {summary.needs_review:,} ({summary.review_share:.1%}); by {', '.join(summary.versions)}"
+        f"for review {summary.needs_review:,}; by {', '.join(summary.versions)}",
+        soft_wrap=True,
     )
+    if summary.articles:
+        _err().print(f"shares: {shares}, for review {summary.review_share:.1%}", soft_wrap=True)
 
 
 def show_explanation(explanation: Explanation) -> None:
