@@ -92,6 +92,8 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         return plan([source.absolute() for source in corpus.sources], order.shard_size)
 
     with jobs.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:
+        for place in (order.output / "part-", order.output, order.rejects):
+            storage.sweep(place.parent, place.name)
         before = job.desk.done()
         try:
             done = before | _score_missing(job, before, corpus.shape, stored, order, watch)

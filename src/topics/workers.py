@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 from topics.errors import UsageError, WorkerDiedError
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_GLANCE = 1.0
+"""Seconds between two looks of a worker whether its parent still lives."""
 
 
 def run(
@@ -39,13 +47,37 @@ def run(
     generator = "generator" if ordered else "generator_unordered"
     with _backend(max(workers, 2), dask):  # joblib takes 1 for «in this process»
         # A shard is work for seconds: sent one by one, so that none waits behind another.
-        results = Parallel(return_as=generator, batch_size=1)(delayed(function)(task) for task in tasks)
+        results = Parallel(return_as=generator, batch_size=1)(
+            delayed(_call)(function, task, None if dask else os.getpid()) for task in tasks
+        )
         try:
             yield from results
         except TerminatedWorkerError as error:
             raise WorkerDiedError("a worker was killed, most likely for want of memory") from error
         finally:
             results.close()
+
+
+def _call(function: Callable[[T], R], task: T, parent: int | None) -> R:
+    if parent:
+        _serve(parent)
+    return function(task)
+
+
+@cache
+def _serve(parent: int) -> None:
+    """Prepare a worker: Ctrl-C is its parent's affair, and without its parent it ends at once.
+
+    By itself it would wait for work for five minutes more, holding memory and the parent's pipes.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_GLANCE)
+    os._exit(1)
 
 
 @contextmanager
