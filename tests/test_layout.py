@@ -30,6 +30,7 @@ FLOORS = {
         history
         integrity
         intervals
+        joining
         lemmas
         manifest
         persistence
@@ -37,6 +38,7 @@ FLOORS = {
         readers.csv
         readers.jsonl
         readers.parquet
+        repeats
         rules
         shards
         sources
@@ -47,6 +49,7 @@ FLOORS = {
         topic_models.labels
         topic_models.seeding
         topic_models.vocabulary
+        workers
         writers
     """,
     3: """
@@ -56,15 +59,17 @@ FLOORS = {
         corpus
         drift
         evaluation
+        jobs
         measuring
         pipeline
         profile
         registry
         topic_models
-        topic_pipeline
         topic_models.lda
+        topic_pipeline
     """,
     4: """
+        archive
         assessment
         comparison
         monitoring

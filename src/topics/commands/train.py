@@ -53,7 +53,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     config, columns = settings(options)
     corpus = Corpus(
-        data or embedded(), columns=columns, labels_file=options["labels"], format=options["form"]
+        data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
