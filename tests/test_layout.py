@@ -19,11 +19,11 @@ FLOORS = {
     1: "errors types plugins",
     2: "articles boilerplate cleaning config decisions drafts duplicates estimator features history "
     "integrity intervals lemmas manifest persistence readers readers.csv readers.jsonl readers.parquet "
-    "rules sources tokens writers",
+    "rules sources tokens wording writers",
     3: "classifiers classifiers.linear corpus evaluation measuring pipeline registry topic_models",
-    4: "assessment scoring tagger training",
-    5: "__main__ cli commands commands.evaluate commands.explain commands.models commands.options "
-    "commands.predict commands.train terminal",
+    4: "assessment audit scoring tagger training",
+    5: "__main__ cli commands commands.audit commands.evaluate commands.explain commands.models "
+    "commands.options commands.predict commands.train terminal",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 

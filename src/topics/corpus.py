@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from importlib import resources
 from itertools import chain, compress, islice
@@ -77,6 +77,19 @@ class Corpus:
         while chunk := list(islice(found, size)):
             yield self._batch(chunk, seen, unmatched)
         self.unmatched_labels = tuple(sorted(unmatched))
+
+    def pick(self, rows: Collection[int]) -> dict[int, Article]:
+        """Read again the articles that came at these places, from 0, of all batches."""
+        wanted, place = set(rows), 0
+        found: dict[int, Article] = {}
+        for batch in self.batches():
+            for article in batch.articles:
+                if place in wanted:
+                    found[place] = article
+                place += 1
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _read(self, source: Source) -> Iterator[_Found]:
         if source.path is None and self._stdin_is_read:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from joblib import Parallel, delayed
 
 from topics import plugins
@@ -19,7 +20,7 @@ from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Batch, Corpus
 from topics.decisions import Truth, judged
 from topics.errors import DataError
-from topics.evaluation import cross_validated, held_out_figures
+from topics.evaluation import Answers, cross_validated, held_out_figures
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
@@ -66,32 +67,63 @@ def train(
         DataError: no rubric has enough articles.
     """
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
-    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
-    cleaner = _cleaner(corpus, config.cleaning, watch)
-    material = gather(corpus, cleaner, jobs, watch)
-    rules = Rules(config.rules)
-    truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
-    clean = np.array([labels is not None and labels.clean for labels in material.labels])
-    watch("learning", 0)
-    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
-    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier, rules)
-    known = judged(np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))]), clean)
-    answers = cross_validated(
-        classifier.held_out, known, rubrics, settings.review_share, rules, rules.hits(material.tokens)
-    )
+    learned = learn(corpus, config, jobs=jobs, watch=watch)
+    pipeline, material = learned.pipeline, learned.material
     manifest = Manifest(
         name=name,
         version="",
         created=created,
         rubrics=pipeline.rubrics,
-        left_out={name: count for name, count in left_out.items() if name not in rules.rules},
+        left_out={name: count for name, count in learned.left_out.items() if name not in config.rules},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        figures=held_out_figures(answers, classifier.held_out.folds, pipeline.rubrics),
+        figures=held_out_figures(learned.answers, learned.folds, pipeline.rubrics),
         libraries=libraries(),
     )
     return registry.publish(manifest, pipeline.save), material.rejects
+
+
+class Learned(NamedTuple):
+    """What came of a corpus: a pipeline that can tag, and what it says of articles it had not seen."""
+
+    pipeline: Pipeline
+    material: Material
+    truth: Truth
+    """(articles, rubrics of the pipeline), as the data has it."""
+    answers: Answers
+    """Out of fold; its truth is what the figures are measured by."""
+    folds: npt.NDArray[np.intp]
+    left_out: dict[str, int]
+
+
+def learn(
+    corpus: Corpus, config: Config, *, jobs: int = 1, watch: Watch = lambda stage, done: None
+) -> Learned:
+    """Learn rubrics and publish nothing.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
+    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
+    rules = Rules(config.rules)
+    cleaner = _cleaner(corpus, config.cleaning, watch)
+    material = gather(corpus, cleaner, jobs, watch)
+    truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
+    clean = np.array([labels is not None and labels.clean for labels in material.labels])
+    watch("learning", 0)
+    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
+    truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
+    answers = cross_validated(
+        classifier.held_out,
+        judged(truth, clean),
+        rubrics,
+        settings.review_share,
+        rules,
+        rules.hits(material.tokens),
+    )
+    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier, rules)
+    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out)
 
 
 def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:

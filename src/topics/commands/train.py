@@ -11,6 +11,7 @@ from topics.commands.options import (
     columns_options,
     config_option,
     format_option,
+    jobs_option,
     models_option,
     rejects_to,
     settings,
@@ -24,7 +25,7 @@ from topics.commands.options import (
 @models_option
 @click.option("--name", default="rubrics", show_default=True, help="What to call the model.")
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
-@click.option("--jobs", default=0, metavar="N", help="Processes. [default: one a core]")
+@jobs_option
 @click.option("--rejects", "rejects_file", type=FILE, help="Write rows that could not be read to this file.")
 @format_option
 @columns_options
@@ -48,7 +49,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     with terminal.progress() as watch, rejects_to(options["rejects_file"]) as reject:
-        jobs = options["jobs"] or _cores()
+        jobs = options["jobs"]
         version, rejects = job(
             corpus, config, Registry(options["models"]), name=options["name"], jobs=jobs, watch=watch
         )
@@ -56,9 +57,3 @@ def train(data: tuple[str, ...], **options: Any) -> None:
             reject(row)
     terminal.show_version(version.manifest, corpus.unmatched_labels)
     click.echo(version.folder)
-
-
-def _cores() -> int:
-    from joblib import cpu_count
-
-    return int(cpu_count())
