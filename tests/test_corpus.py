@@ -448,7 +448,7 @@ def test_every_row_ends_once_in_order_whatever_the_batch(tmp_path):
     for size in (1, 2, 11, 30):
         corpus = Corpus([first, second])
         assert all_of(corpus, size) == whole
-        assert all(len(articles) + len(rejects) <= size for articles, rejects in corpus.batches(size))
+        assert all(len(batch.articles) + len(batch.rejects) <= size for batch in corpus.batches(size))
 
 
 def test_a_batch_has_at_least_one_row(tmp_path):

@@ -19,8 +19,10 @@ FLOORS = {
     1: "errors types plugins",
     2: "articles boilerplate cleaning config decisions drafts duplicates estimator features history "
     "integrity intervals lemmas manifest persistence readers readers.csv readers.jsonl readers.parquet "
-    "rules sources tokens wording writers",
-    3: "classifiers classifiers.linear corpus evaluation measuring pipeline registry topic_models",
+    "rules shards sources storage tokens topic_models.coherence topic_models.inference "
+    "topic_models.labels topic_models.seeding topic_models.vocabulary wording writers",
+    3: "classifiers classifiers.linear corpus evaluation measuring pipeline registry topic_models "
+    "topic_models.lda",
     4: "assessment audit scoring tagger training",
     5: "__main__ cli commands commands.audit commands.evaluate commands.explain commands.models "
     "commands.options commands.predict commands.train terminal",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.errors import ModelError, NotFittedError
+from topics.errors import DataError, ModelError, NotFittedError
 from topics.tokens import Numbering
 from topics.types import TokenBatch
 
@@ -64,7 +64,11 @@ class Tfidf:
         self.fields = fields
 
     def fit(self, tokens: TokenBatch) -> Self:
-        """Choose the terms and weigh them by rarity."""
+        """Choose the terms and weigh them by rarity.
+
+        Raises:
+            DataError: no term is left, all are too rare or too common.
+        """
         n, rows = len(tokens), _rows(tokens)
         frequency = np.bincount(
             _count(tokens.ids, rows, n, len(tokens.lemmas)).columns, minlength=len(tokens.lemmas)
@@ -76,6 +80,12 @@ class Tfidf:
         self.terms, frequencies = self._choose_terms(self._occurrences(tokens, words, rows), n)
         self.pairs, pair_frequencies = self._choose_pairs(_count(*self._neighbours(words, rows), n))
         frequencies = np.concatenate([frequencies, pair_frequencies])
+        if not len(frequencies):
+            raise DataError(
+                f"of {n} articles no word stands in at least {self.fields.min_df} and in at most "
+                f"{self.fields.max_df:.0%} of them; give more articles, or set min_df and max_df under "
+                "[rubrics.settings.fields]"
+            )
         self.idf = (np.log((1 + n) / (1 + frequencies)) + 1).astype(np.float32)
         return self._prepare()
 

@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from topics import storage
 from topics.errors import DataError, UsageError
-from topics.plugins import READERS
+from topics.plugins import CUTTERS, READERS
+from topics.readers import WHOLE, Part
 from topics.types import Reject, Row
 
 if TYPE_CHECKING:
@@ -32,11 +34,13 @@ class Source(NamedTuple):
     """None: standard input."""
     format: str | None
     """A name in `READERS`; None: told from the first bytes."""
+    shown: str = ""
+    """What messages call it, if not by its path."""
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return "stdin" if self.path is None else str(self.path)
+        return self.shown or ("stdin" if self.path is None else str(self.path))
 
 
 def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> list[Source]:
@@ -55,7 +59,7 @@ def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> l
 
 
 def _expand(given: str | Path, form: str | None) -> list[Source]:
-    path = Path(given)
+    path = storage.path(given)
     if str(given) == "-":
         return [Source(None, form)]
     if path.is_dir():
@@ -110,44 +114,75 @@ def _suffixes() -> str:
     return ", ".join(f".{name}" for name in READERS) + " (also with .gz or .zst after it)"
 
 
-def rows(source: Source, limit: int) -> Iterator[Row | Reject]:
-    """Open a source and return what its reader finds.
+def cut(source: Source, size: int) -> list[Part]:
+    """Cut a source into parts of some `size` bytes that can be read apart; packed files and tables are whole.
+
+    Raises DataError if the source cannot be opened.
+    """
+    if source.path is None:
+        return [WHOLE]
+    try:
+        with ExitStack() as stack:
+            stream = _open(source, stack)
+            total = stream.seek(0, io.SEEK_END)
+            stream.seek(0)
+            whole = WHOLE._replace(size=total)
+            if source.format is None or source.format not in CUTTERS or _packing(stream, source):
+                return [whole]
+            return list(CUTTERS.load(source.format)(stream, size)) or [whole]
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from error
+
+
+def rows(source: Source, limit: int, part: Part = WHOLE) -> Iterator[Row | Reject]:
+    """Open a source and return what its reader finds in it, or in a part of it.
 
     A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
     Raises DataError if the source cannot be opened or read at all.
     """
-    line = 0
+    line = part.line - 1
+    within = () if part.start == 0 and part.stop is None else (part,)
     try:
         with ExitStack() as stack:
             stream = _unpacked(_open(source, stack), source, stack)
             read = READERS.load(source.format or _tell(stream))
-            for found in read(stream, source.name, limit):
+            for found in read(stream, source.name, limit, *within):
                 line = found.line
                 yield found
     except _DamageError as damage:
         yield Reject(source.name, line + 1, str(damage))
     except OSError as error:
-        raise DataError(
-            f"{source.name}: cannot be read ({error.strerror or error}); check the file"
-        ) from error
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: Source, error: Exception) -> DataError:
+    cause = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    return DataError(f"{source.name}: cannot be read ({cause}); check the file")
 
 
 def _open(source: Source, stack: ExitStack) -> io.BufferedReader:
     if source.path is not None:
-        return stack.enter_context(io.BufferedReader(io.FileIO(source.path), BUFFER))
+        return stack.enter_context(io.BufferedReader(storage.opened(source.path), BUFFER))  # type: ignore[arg-type]
     return _buffered(sys.stdin.buffer)  # never closed: it is not ours
 
 
 def _unpacked(stream: io.BufferedReader, source: Source, stack: ExitStack) -> io.BufferedReader:
-    beginning = stream.peek(4)
-    suffix = source.path.suffix.lower() if source.path else ""
-    if suffix == ".gz" or beginning.startswith(PACKINGS[".gz"]):
+    packing = _packing(stream, source)
+    if packing == ".gz":
         return _buffered(stack.enter_context(gzip.GzipFile(fileobj=stream)))
-    if suffix == ".zst" or beginning.startswith(PACKINGS[".zst"]):
+    if packing == ".zst":
         import pyarrow as pa
 
         return _buffered(stack.enter_context(pa.CompressedInputStream(stream, "zstd")))
     return stream
+
+
+def _packing(stream: io.BufferedReader, source: Source) -> str:
+    """Tell `.gz`, `.zst` or "", by the name or by the first bytes."""
+    beginning = stream.peek(4)
+    suffix = source.path.suffix.lower() if source.path else ""
+    found = (packing for packing, mark in PACKINGS.items() if suffix == packing or beginning.startswith(mark))
+    return next(found, "")
 
 
 def _buffered(stream: object) -> io.BufferedReader:

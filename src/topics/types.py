@@ -86,6 +86,32 @@ class Score(msgspec.Struct, frozen=True):
     value: float
 
 
+class TopicWord(msgspec.Struct, frozen=True):
+    """A word or a phrase of a topic."""
+
+    words: str
+    """As the archive writes it, «редкоземельные металлы»; not lemmas."""
+    weight: float
+    """Its share among the words of the topic."""
+    overall: float
+    """Its share among the words of the archive."""
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """What a topic model found in an archive."""
+
+    id: int
+    """Stays with the topic when the model is trained anew; a topic that died leaves its id unused."""
+    label: str
+    """Its most telling words, no two topics with the same."""
+    words: tuple[TopicWord, ...]
+    """Most telling first."""
+    share: float
+    """Of the words of the archive."""
+    name: str = ""
+    """What an editor calls it."""
+
+
 class Prediction(msgspec.Struct, frozen=True):
     """What a version says of one article."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     config, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
     with terminal.progress() as watch:
-        found = room.audit(corpus, config, number, language=options["lang"], jobs=options["jobs"], watch=watch)
+        found = room.audit(
+            corpus, config, number, language=options["lang"], jobs=options["jobs"], watch=watch
+        )
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)
     else:
@@ -56,7 +59,8 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     if output:
         output.write_bytes(content)
     else:
-        click.get_binary_stream("stdout").write(content)
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
     click.echo(
         f"{found.examined:,} labelled articles examined, {found.doubted:,} seem to be mislabelled, "
         f"{len(found.suspects):,} listed{f' in {output}' if output else ''}",
