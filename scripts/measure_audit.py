@@ -36,9 +36,8 @@ def main() -> None:
     truth, probabilities = learned.truth, learned.answers.probabilities
     known = (truth >= 0) & (right >= 0)
     wrong = known & (truth != right)
-    print(
-        f"{known.sum()} labels to compare, {wrong.sum()} wrong: rule of chance {wrong.sum() / known.sum():.1%}"
-    )
+    chance = wrong.sum() / known.sum()
+    print(f"{known.sum()} labels to compare, {wrong.sum()} wrong: rule of chance {chance:.1%}")
     show("own: out-of-fold probability", doubt(truth, probabilities), truth, known, wrong)
     for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
         show(f"cleanlab: {method}", cleanlab_scores(truth, probabilities, method), truth, known, wrong)

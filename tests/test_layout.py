@@ -17,15 +17,15 @@ from topics import plugins
 FLOORS = {
     0: "topics",
     1: "errors types plugins",
-    2: "articles boilerplate cleaning config decisions drafts duplicates estimator features history "
+    2: "articles boilerplate charts cleaning config decisions drafts duplicates estimator features history "
     "integrity intervals lemmas manifest persistence readers readers.csv readers.jsonl readers.parquet "
     "rules shards sources storage tokens topic_models.coherence topic_models.inference "
     "topic_models.labels topic_models.seeding topic_models.vocabulary wording writers",
-    3: "classifiers classifiers.linear corpus evaluation measuring pipeline registry topic_models "
-    "topic_models.lda",
-    4: "assessment audit scoring tagger training",
+    3: "classifiers classifiers.linear corpus curves evaluation measuring pipeline registry slices "
+    "topic_models topic_models.lda",
+    4: "assessment audit pages report scoring tagger training",
     5: "__main__ cli commands commands.audit commands.evaluate commands.explain commands.models "
-    "commands.options commands.predict commands.train terminal",
+    "commands.options commands.predict commands.report commands.train terminal",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "Tag every article of an archive.",
     "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
     "evaluate": "Measure a version on labelled articles, with intervals and slices.",
+    "report": "Write the report of a version as a page.",
     "explain": "Say which words of an article speak for its rubrics and against.",
     "models": "List the trained versions with their figures.",
 }

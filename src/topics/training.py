@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import chain, islice
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from topics import plugins
+from topics import pages, plugins
 from topics.boilerplate import BoilerplateLearner
 from topics.cleaning import Cleaner
 from topics.config import Cleaning, Config, Rubrics, convert
@@ -24,6 +25,7 @@ from topics.evaluation import Answers, cross_validated, held_out_figures
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
+from topics.report import build
 from topics.rules import Rules
 from topics.tokens import compact, concatenate
 from topics.types import Article, Labels, Reject, TokenBatch
@@ -37,6 +39,8 @@ class Material(NamedTuple):
 
     tokens: TokenBatch
     labels: list[Labels | None]
+    origins: list[tuple[str, str]]
+    """Outlet and day of each article."""
     facts: CorpusFacts
     rejects: list[Reject]
 
@@ -80,7 +84,13 @@ def train(
         figures=held_out_figures(learned.answers, learned.folds, pipeline.rubrics),
         libraries=libraries(),
     )
-    return registry.publish(manifest, pipeline.save), material.rejects
+    found = build(learned, corpus, manifest, config.report.excerpt)
+
+    def write(folder: Path) -> None:
+        pipeline.save(folder)
+        pages.write(folder, found, config.report.lang)
+
+    return registry.publish(manifest, write), material.rejects
 
 
 class Learned(NamedTuple):
@@ -130,11 +140,13 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     """Read a corpus into tokens; of the texts nothing stays in memory."""
     tokens: list[TokenBatch] = []
     labels: list[Labels | None] = []
+    origins: list[tuple[str, str]] = []
     rejects: list[Reject] = []
     fingerprint = hashlib.sha256()
 
     def note(batch: Batch) -> list[Article]:
         labels.extend(article.labels for article in batch.articles)
+        origins.extend((article.outlet, article.date[:10]) for article in batch.articles)
         rejects.extend(batch.rejects)
         for article in batch.articles:
             fingerprint.update(_essence(article))
@@ -156,7 +168,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
     )
-    return Material(concatenate(tokens), labels, facts, rejects)
+    return Material(concatenate(tokens), labels, origins, facts, rejects)
 
 
 def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from importlib import resources
 
@@ -34,6 +35,15 @@ class Words:
         if value is None:
             return "—"
         return self._local(f"{100 * value:.{digits}f}") + ("\u00a0%" if self.language == "ru" else "%")
+
+    def span(self, low: float | None, high: float | None) -> str:
+        """`78–86 %` in Russian, `78–86%` in English; nothing where nothing is known."""
+        return "" if low is None or high is None else f"{100 * low:.0f}–{self.share(high)}"
+
+    def moment(self, iso: str) -> str:
+        """`23.11.2026 23:13 UTC` in Russian, `2026-11-23 23:13 UTC` in English."""
+        pattern = "%d.%m.%Y %H:%M" if self.language == "ru" else "%Y-%m-%d %H:%M"
+        return f"{datetime.fromisoformat(iso):{pattern}} UTC"
 
     def count(self, value: int) -> str:
         """`20 768` in Russian, `20,768` in English."""
