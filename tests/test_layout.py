@@ -20,6 +20,7 @@ FLOORS = {
     2: """
         articles
         boilerplate
+        charts
         cleaning
         config
         decisions
@@ -49,6 +50,7 @@ FLOORS = {
         topic_models.labels
         topic_models.seeding
         topic_models.vocabulary
+        wording
         workers
         writers
     """,
@@ -57,6 +59,7 @@ FLOORS = {
         classifiers
         classifiers.linear
         corpus
+        curves
         drift
         evaluation
         jobs
@@ -64,6 +67,7 @@ FLOORS = {
         pipeline
         profile
         registry
+        slices
         topic_models
         topic_models.lda
         topic_pipeline
@@ -71,9 +75,12 @@ FLOORS = {
     4: """
         archive
         assessment
+        audit
         comparison
         monitoring
+        pages
         promotion
+        report
         scoring
         tagger
         training
@@ -82,6 +89,7 @@ FLOORS = {
         __main__
         cli
         commands
+        commands.audit
         commands.compare
         commands.evaluate
         commands.explain
@@ -94,6 +102,7 @@ FLOORS = {
         commands.predict
         commands.promote
         commands.prune
+        commands.report
         commands.rollback
         commands.show
         commands.train

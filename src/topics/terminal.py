@@ -221,6 +221,11 @@ def show_explanation(explanation: Explanation) -> None:
         f"[bold]{explanation.rubric}[/]: {verdict}, probability {explanation.probability:.2f}, "
         f"threshold {explanation.threshold:.2f}  ({explanation.model})"
     )
+    where = "above" if explanation.distance >= 0 else "below"
+    console.print(f"{abs(explanation.distance):.1f} in log odds {where} the threshold")
+    for rule in explanation.rules:
+        weight = f" {rule.weight:+.2f}" if rule.effect == "lift" else ""
+        console.print(f"rule: [yellow]{rule.phrase}[/] {rule.effect}s it{weight}")
     console.print(_painted(explanation, "title", explanation.title), style="bold")
     console.print(_painted(explanation, "text", explanation.text))
     table = Table("words", "weight", "times")
