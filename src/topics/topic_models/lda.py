@@ -97,7 +97,7 @@ class LdaModel:
             )
         before = None if previous is None else _distributions(previous, self.vocabulary.terms)
         counts = learn(bags, settings, before)
-        self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], _prior(settings))
+        self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], prior(settings))
         self._topics, self.changes = describe(self.counts, self.vocabulary, tokens, texts), ()
         known = 0
         if previous is not None:
@@ -169,20 +169,21 @@ class LdaModel:
     def _set(self, counts: Floats, alpha: Floats) -> None:
         """Take the learned numbers: `counts` (topics, terms) is lambda, eta included."""
         self.counts, self.alpha = counts, alpha
-        self._words = _expected_words(counts)
+        self._words = expected_words(counts)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "counts"):
             raise NotFittedError("LdaModel before fit: call fit(tokens) or load(folder) first")
 
 
-def _prior(settings: LdaSettings) -> Floats:
+def prior(settings: LdaSettings) -> Floats:
+    """Return alpha, shape (topics,)."""
     alpha = settings.alpha or min(0.05, 2.5 / settings.num_topics)
     return np.full(settings.num_topics, alpha, np.float32)
 
 
-def _expected_words(counts: Floats) -> Floats:
-    """Compute exp(E[log beta]), shape (terms, topics)."""
+def expected_words(counts: Floats) -> Floats:
+    """Compute exp(E[log beta]) of lambda, shape (terms, topics)."""
     sums = np.exp(digamma(counts.sum(axis=1, dtype=np.float64))).astype(np.float32)
     return np.ascontiguousarray((exp_digamma(counts) / sums[:, None]).T)
 
@@ -220,7 +221,7 @@ def learn(bags: sparse.csr_array, settings: LdaSettings, before: Floats | None =
     model = Seeded(
         id2word=dict.fromkeys(range(bags.shape[1]), ""),
         num_topics=settings.num_topics,
-        alpha=_prior(settings),
+        alpha=prior(settings),
         eta=settings.eta,
         random_state=settings.seed,
         iterations=settings.iterations,
