@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from topics.types import Topic
 
@@ -80,6 +79,8 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
         last_id: the highest id given so far, by the old version or by one before it.
         same: similarity from which on two topics are one.
     """
+    from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
+
     similarity = similarities(old, new)
     rows, columns = linear_sum_assignment(similarity, maximize=True)
     pairs = [(o, n) for o, n in zip(rows.tolist(), columns.tolist(), strict=True) if similarity[o, n] >= same]

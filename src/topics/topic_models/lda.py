@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.special import digamma
 
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
@@ -184,7 +183,7 @@ def prior(settings: LdaSettings) -> Floats:
 
 def expected_words(counts: Floats) -> Floats:
     """Compute exp(E[log beta]) of lambda, shape (terms, topics)."""
-    sums = np.exp(digamma(counts.sum(axis=1, dtype=np.float64))).astype(np.float32)
+    sums = exp_digamma(counts.sum(axis=1, dtype=np.float64).astype(np.float32))
     return np.ascontiguousarray((exp_digamma(counts) / sums[:, None]).T)
 
 
