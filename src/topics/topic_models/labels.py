@@ -154,6 +154,9 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
             for number, is_nominative, _ in _cases(form.split()[0], lemmas[0])
         )
     ]
+    if not nominative and len(lemmas) == 1 and wanted == "sing":  # «в Идлибе», and never «Идлиб»
+        named = sum(times for form, times in seen.items() if form[0].isupper()) > seen.total() / 2
+        return lemmas[0].capitalize() if named else lemmas[0]
     best = max(nominative or forms, key=lambda form: (forms[form], form))
     if seen[best] * _CAPITALS >= forms[best]:
         return best
