@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
+from msgspec.structs import replace
 
 from topics import pages, plugins, profile
 from topics.boilerplate import BoilerplateLearner
@@ -202,15 +203,18 @@ def train_topics(
         corpus: gone over once more, for the forms in which it writes the words of topics.
         config: which topic model, and how.
         registry: where the version goes; its alias `latest` moves there.
-        name: what the model is called.
+        name: what the model is called; the topics of its latest version keep their ids and names.
         watch: told of the progress.
 
     Raises:
         DataError: there are too few articles for so many topics.
+        ModelError: the latest version is damaged.
     """
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
     watch("finding topics", 0)
-    model.fit(material.tokens, _texts(corpus, material.cleaner))
+    before = registry.open(f"{name}@latest") if registry.versions(name) else None
+    previous = TopicPipeline.load(before.folder).model if before else None
+    model.fit(material.tokens, _texts(corpus, material.cleaner), previous)
     manifest = Manifest(
         name=name,
         version="",
@@ -220,7 +224,7 @@ def train_topics(
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
         figures=None,
-        topics=model.figures(material.tokens),
+        topics=replace(model.figures(material.tokens), previous=before.manifest.version if before else ""),
         libraries=libraries(),
     )
     return registry.publish(manifest, TopicPipeline(material.cleaner, model, config.topics.model).save)
