@@ -21,6 +21,9 @@ FLOORS = {
         articles
         boilerplate
         cleaning
+        cleaning.markup
+        cleaning.paragraphs
+        cleaning.tails
         config
         decisions
         drafts
