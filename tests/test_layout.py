@@ -22,6 +22,9 @@ FLOORS = {
         boilerplate
         charts
         cleaning
+        cleaning.markup
+        cleaning.paragraphs
+        cleaning.tails
         config
         decisions
         drafts
