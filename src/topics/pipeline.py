@@ -46,6 +46,12 @@ class Pipeline:
         """The columns of every answer: rubrics with a model, then those with rules only."""
         return (*self.classifier.rubrics, *self.rules.beside(self.classifier.rubrics))
 
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The least probability at which each of `rubrics` is given."""
+        alone = len(self.rubrics) - len(self.classifier.rubrics)
+        return (*self.classifier.decisions.thresholds, *(THRESHOLD,) * alone)
+
     def read(self, articles: Sequence[Article]) -> TokenBatch:
         """Clean and tokenize."""
         return read(self.cleaner, articles)

@@ -20,6 +20,7 @@ from topics.commands.options import (
     models_option,
     rejects_to,
     settings,
+    workers_option,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
 @click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
-@click.option("--jobs", default=0, metavar="N", help="Processes. [default: one a core]")
+@workers_option
 @click.option("--rejects", "rejects_file", type=FILE, help="Write rows that could not be read to this file.")
 @format_option
 @columns_options
@@ -53,12 +54,12 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     config, columns = settings(options)
     corpus = Corpus(
-        data or embedded(), columns=columns, labels_file=options["labels"], format=options["form"]
+        data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     registry, only = Registry(options["models"]), options["only"]
-    jobs = options["jobs"] or _cores()
+    jobs = options["workers"]
     with (
         _standard_input_kept(corpus),
         terminal.progress() as watch,
@@ -72,7 +73,9 @@ def train(data: tuple[str, ...], **options: Any) -> None:
             reject(row)
         if only != "topics":
             name = options["name"]
-            versions.append(train_rubrics(material, config, registry, name=name, jobs=jobs, watch=watch))
+            versions.append(
+                train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
+            )
         if only != "rubrics":
             name = options["topics_name"]
             versions.append(train_topics(material, corpus, config, registry, name=name, watch=watch))
@@ -98,9 +101,3 @@ def _standard_input_kept(corpus: Corpus) -> Iterator[None]:
             for source in corpus.sources
         ]
         yield
-
-
-def _cores() -> int:
-    from joblib import cpu_count
-
-    return int(cpu_count())
