@@ -19,7 +19,7 @@ import numpy.typing as npt
 from topics.profile import WORDS, Expected, Profile, Readings, bins, expected
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 LEVEL = 0.01
 _DRAWS = 50

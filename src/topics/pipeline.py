@@ -14,7 +14,7 @@ from topics import persistence, plugins
 from topics.boilerplate import Boilerplate
 from topics.cleaning import Cleaner
 from topics.decisions import log_odds
-from topics.errors import UsageError, listed
+from topics.errors import ModelError, UsageError, listed
 from topics.estimator import Classifier, Contribution
 from topics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
 from topics.tokens import spans, tokenize
@@ -124,9 +124,13 @@ class Pipeline:
         """
         saved = persistence.read_struct(folder / "pipeline.json", _Saved)
         repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
-        cleaner = Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
-        rules = Rules(persistence.read_struct(folder / "rules.json", dict[str, Rule]))
-        return cls(cleaner, plugins.CLASSIFIERS.load(saved.classifier).load(folder), saved.classifier, rules)
+        written = persistence.read_struct(folder / "rules.json", dict[str, Rule])
+        try:
+            cleaner = Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
+            rules, kind = Rules(written), plugins.CLASSIFIERS.load(saved.classifier)
+        except UsageError as error:  # what a user may mistype, a version must not hold
+            raise ModelError(f"{folder}: {error}; {persistence.REMEDY}") from error
+        return cls(cleaner, kind.load(folder), saved.classifier, rules)
 
 
 def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:
