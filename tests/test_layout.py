@@ -68,6 +68,7 @@ FLOORS = {
         comparison
         monitoring
         promotion
+        reproduction
         scoring
         tagger
         training
@@ -88,11 +89,13 @@ FLOORS = {
         commands.predict
         commands.promote
         commands.prune
+        commands.reproduce
         commands.rollback
         commands.show
         commands.train
         commands.verify
         monitoring_page
+        serving
         terminal
     """,
 }
