@@ -30,7 +30,7 @@ _WORDS, _FREQUENCIES = "profile.words.txt", "profile.frequencies.npy"
 
 LEAST = 3
 """Articles that must hold a word before it counts as known."""
-_MOST_RUNS, _RUN = 60, 50
+_MOST_RUNS, _RUN = 60, 25
 """Runs that the articles are cut into, and the articles that each should have."""
 _MOST_ARTICLES = 50_000
 _BINS = 10
