@@ -84,6 +84,7 @@ FLOORS = {
         pages
         promotion
         report
+        reproduction
         scoring
         tagger
         training
@@ -106,11 +107,13 @@ FLOORS = {
         commands.promote
         commands.prune
         commands.report
+        commands.reproduce
         commands.rollback
         commands.show
         commands.train
         commands.verify
         monitoring_page
+        serving
         terminal
     """,
 }
