@@ -22,7 +22,7 @@ FLOORS = {
     "joining repeats shards sources storage tokens workers writers readers readers.csv readers.jsonl "
     "readers.parquet",
     3: "classifiers classifiers.linear corpus evaluation jobs pipeline registry topic_models",
-    4: "archive scoring tagger training",
+    4: "archive cluster scoring tagger training",
     5: "__main__ cli commands commands.explain commands.models commands.options commands.predict "
     "commands.train terminal",
 }
