@@ -22,9 +22,9 @@ FLOORS = {
     "joining repeats shards sources storage tokens workers writers readers readers.csv readers.jsonl "
     "readers.parquet",
     3: "classifiers classifiers.linear corpus evaluation jobs pipeline registry topic_models",
-    4: "archive cluster scoring tagger training",
-    5: "__main__ cli commands commands.explain commands.models commands.options commands.predict "
-    "commands.train terminal",
+    4: "archive changes cluster scoring tagger training",
+    5: "__main__ cli commands commands.diff commands.explain commands.models commands.options "
+    "commands.predict commands.train terminal",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 

@@ -18,6 +18,7 @@ from topics.errors import TopicsError
 COMMANDS = {
     "train": "Learn rubrics from an archive and publish a version.",
     "predict": "Tag every article of an archive.",
+    "diff": "Show what another model changes in a scored archive.",
     "explain": "Say which words of an article speak for its rubrics and against.",
     "models": "List the trained versions with their figures.",
 }

@@ -100,7 +100,7 @@ def _backend(workers: int, dask: str | None) -> Iterator[None]:
         return
     from joblib._dask import DaskDistributedBackend
 
-    class Cluster(DaskDistributedBackend):
+    class Cluster(DaskDistributedBackend):  # type: ignore[misc]
         def effective_n_jobs(self, n_jobs: int) -> int:
             # A cluster that has one worker just now is no reason for joblib to do the work in this process.
             return int(max(2, super().effective_n_jobs(n_jobs)))
