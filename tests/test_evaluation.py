@@ -11,7 +11,8 @@ from sklearn import metrics
 
 from topics.decisions import learn_decisions
 from topics.estimator import HeldOut
-from topics.evaluation import calibration_error, cross_validated, figures
+from topics.evaluation import calibration_error, cross_validated, figures, held_out_figures
+from topics.manifest import Figures
 
 RUBRICS = ("экономика", "промышленность", "туризм")
 
@@ -127,9 +128,13 @@ def held_out(n: int = 200) -> tuple[HeldOut, np.ndarray]:
     return HeldOut(generator.normal(2.0 * truth - 1, 1.0), np.arange(n) % 4), truth
 
 
+def measured(held: HeldOut, truth: np.ndarray) -> Figures:
+    return held_out_figures(cross_validated(held, truth, RUBRICS, 0.1), held.folds, RUBRICS)
+
+
 def test_a_fold_is_judged_by_decisions_of_the_other_folds():
     (margins, folds), truth = held_out()
-    found = cross_validated(HeldOut(margins, folds), truth, RUBRICS, 0.1)
+    found = measured(HeldOut(margins, folds), truth)
     probabilities, given_, review = (
         np.empty(margins.shape),
         np.empty(margins.shape, bool),
@@ -148,7 +153,7 @@ def test_a_fold_is_judged_by_decisions_of_the_other_folds():
 def test_an_article_of_which_nothing_is_known_is_not_counted():
     (margins, folds), truth = held_out()
     truth[50:] = -1
-    found = cross_validated(HeldOut(margins, folds), truth, RUBRICS, 0.1)
+    found = measured(HeldOut(margins, folds), truth)
     assert found.articles == 50
     assert all(rubric.positives + rubric.negatives == 50 for rubric in found.rubrics)
 
@@ -157,5 +162,5 @@ def test_margins_of_a_stranger_give_the_figures_of_chance():
     """Nothing of the truth leaks into figures: margins that know nothing earn the base rate."""
     (margins, folds), truth = held_out(2000)
     noise = np.random.default_rng(1).normal(size=margins.shape)
-    found = cross_validated(HeldOut(noise, folds), truth, RUBRICS, 0.1)
+    found = measured(HeldOut(noise, folds), truth)
     assert found.mean_average_precision == pytest.approx(truth.mean(), abs=0.03)

@@ -17,19 +17,107 @@ from topics import plugins
 FLOORS = {
     0: "topics",
     1: "errors types plugins",
-    2: "articles boilerplate cleaning config decisions drafts estimator features history integrity intervals "
-    "lemmas manifest persistence "
-    "joining repeats shards sources storage tokens workers writers readers readers.csv readers.jsonl "
-    "readers.parquet",
-    3: "classifiers classifiers.linear corpus evaluation jobs pipeline registry topic_models",
-    4: "archive changes cluster scoring tagger training",
-    5: "__main__ cli commands commands.diff commands.explain commands.models commands.options "
-    "commands.predict commands.train terminal",
+    2: """
+        articles
+        boilerplate
+        charts
+        cleaning
+        config
+        decisions
+        drafts
+        duplicates
+        estimator
+        features
+        history
+        integrity
+        intervals
+        joining
+        lemmas
+        manifest
+        persistence
+        readers
+        readers.csv
+        readers.jsonl
+        readers.parquet
+        repeats
+        rules
+        shards
+        sources
+        storage
+        tokens
+        topic_models.coherence
+        topic_models.inference
+        topic_models.labels
+        topic_models.seeding
+        topic_models.vocabulary
+        wording
+        workers
+        writers
+    """,
+    3: """
+        bundles
+        classifiers
+        classifiers.linear
+        corpus
+        curves
+        drift
+        evaluation
+        jobs
+        measuring
+        pipeline
+        profile
+        registry
+        slices
+        topic_models
+        topic_models.lda
+        topic_pipeline
+    """,
+    4: """
+        archive
+        assessment
+        audit
+        changes
+        cluster
+        comparison
+        monitoring
+        pages
+        promotion
+        report
+        scoring
+        tagger
+        training
+    """,
+    5: """
+        __main__
+        cli
+        commands
+        commands.audit
+        commands.compare
+        commands.diff
+        commands.evaluate
+        commands.explain
+        commands.export
+        commands.history
+        commands.import_
+        commands.models
+        commands.monitor
+        commands.options
+        commands.predict
+        commands.promote
+        commands.prune
+        commands.report
+        commands.rollback
+        commands.show
+        commands.train
+        commands.verify
+        monitoring_page
+        terminal
+    """,
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 
-PARTS = ("classifiers", "readers", "topic_models")
-"""Found through `plugins`, never imported by name."""
+PARTS = ("classifiers.", "readers.", "topic_models.")
+"""Found through `plugins`, never imported by name; the packages themselves say what a part must do."""
 HEAVY = {"gensim", "joblib", "pandas", "sklearn"}
 PICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve"}
 
@@ -104,10 +192,8 @@ def test_no_import_goes_in_a_circle():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_parts_are_found_through_their_table(module):
-    inside = module.partition(".")[0]
-    foreign = [
-        name for name in needed(module) if (part := name.partition(".")[0]) in PARTS and part != inside
-    ]
+    inside = f"{module.partition('.')[0]}."
+    foreign = [name for name in needed(module) if name.startswith(PARTS) and not name.startswith(inside)]
     assert foreign == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from importlib import resources
 from itertools import chain, compress, islice, repeat
@@ -94,6 +94,18 @@ class Corpus:
         """Return the article with what the file of labels says of it."""
         labels = self.labels.get(article.id)
         return replace(article, labels=labels) if labels else article
+
+    def pick(self, rows: Collection[int]) -> dict[int, Article]:
+        """Read again the articles that came at these places, from 0, of all batches."""
+        wanted, start = set(rows), 0
+        found: dict[int, Article] = {}
+        for batch in self.batches() if wanted else ():
+            here = wanted.intersection(range(start, start + len(batch.articles)))
+            found.update((row, batch.articles[row - start]) for row in here)
+            start += len(batch.articles)
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _pieces(self) -> Iterator[Piece]:
         for piece in whole(self.sources):

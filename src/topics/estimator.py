@@ -1,14 +1,13 @@
-"""The contract: what a classifier can do. A new one is one file and one line in `plugins`.
+"""The contract: what a classifier and a topic model can do. A new one is one file and one line in `plugins`.
 
-Laws, which `tests/test_contract.py` holds every classifier to: the constructor only stores parameters;
-`predict_proba` before `fit` raises NotFittedError; a saved and loaded one answers exactly alike; an answer
-depends on its article alone, not on its neighbours; the same seed gives the same bytes; an article of no
-known word is no error.
+Laws, which tests hold every one of them to: the constructor only stores parameters; an answer before `fit`
+raises NotFittedError; a saved and loaded one answers exactly alike; an answer depends on its article alone,
+not on its neighbours; the same seed gives the same bytes; an article of no known word is no error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -16,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.decisions import Decisions, Truth
-from topics.types import TokenBatch
+from topics.manifest import TopicFigures
+from topics.types import TokenBatch, Topic
 
 
 class HeldOut(NamedTuple):
@@ -69,6 +69,50 @@ class Classifier(Protocol):
 
     def contributions(self, tokens: TokenBatch) -> tuple[npt.NDArray[np.float64], list[Contribution]]:
         """Take apart the log odds of one article: those before its first word, and what each term adds."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write plain files into an existing folder."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: a file is missing, damaged or of another kind.
+        """
+        ...
+
+
+class TopicModel(Protocol):
+    """Topics from tokens: what an archive writes of, and how much of each is in an article."""
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics, in the order of the columns of `transform`."""
+        ...
+
+    def fit(self, tokens: TokenBatch, texts: Iterable[tuple[str, str]] | None = None) -> Self:
+        """Learn from n articles.
+
+        Args:
+            tokens: n articles.
+            texts: their cleaned titles and texts, in the same order, gone over once; labels then stand in the
+                form that the archive uses. Without them labels are lemmas.
+        """
+        ...
+
+    def transform(self, tokens: TokenBatch) -> npt.NDArray[np.float32]:
+        """Shares, shape (articles, topics), each row summing to 1; no known word: a row of zeros.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        ...
+
+    def figures(self, tokens: TokenBatch) -> TopicFigures:
+        """Tell how good the topics are, measured on these articles."""
         ...
 
     def save(self, folder: Path) -> None:

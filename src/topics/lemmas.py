@@ -139,6 +139,16 @@ def _proper(readings: list[Reading]) -> str:
     return readings[0].lemma
 
 
+def readings(form: str) -> list[Reading]:
+    """List the ways to read one word, most likely first: for whoever needs its grammar, not its lemma.
+
+    >>> [sorted(reading.grammemes & {"NOUN", "INFN", "plur"}) for reading in readings("металлы")][:1]
+    [['NOUN', 'plur']]
+    """
+    with _LOCK:
+        return _readings(form.lower())
+
+
 class Reading(NamedTuple):
     """One way to read a word, as pymorphy3 sees it."""
 

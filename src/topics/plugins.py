@@ -61,4 +61,4 @@ READERS = Table(
 CUTTERS = Table("cutter", {"jsonl": "topics.readers.jsonl:cut", "parquet": "topics.readers.parquet:cut"})
 """Formats whose files can be read in parts."""
 CLASSIFIERS = Table("classifier", {"linear": "topics.classifiers.linear:LinearClassifier"})
-TOPIC_MODELS = Table("topic model", {})
+TOPIC_MODELS = Table("topic model", {"lda": "topics.topic_models.lda:LdaModel"})

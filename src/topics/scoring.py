@@ -179,7 +179,9 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
 
 
 def _training_shares(manifest: Manifest) -> dict[str, float]:
-    judged = {rubric.rubric: (rubric.positives, rubric.negatives) for rubric in manifest.figures.rubrics}
+    judged = {
+        rubric.rubric: (rubric.positives, rubric.negatives) for rubric in manifest.rubric_figures().rubrics
+    }
     return {name: round(yes / max(yes + no, 1), 4) for name, (yes, no) in judged.items()}
 
 

@@ -101,6 +101,32 @@ class Score(msgspec.Struct, frozen=True):
     value: float
 
 
+class TopicWord(msgspec.Struct, frozen=True):
+    """A word or a phrase of a topic."""
+
+    words: str
+    """As the archive writes it, «редкоземельные металлы»; not lemmas."""
+    weight: float
+    """Its share among the words of the topic."""
+    overall: float
+    """Its share among the words of the archive."""
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """What a topic model found in an archive."""
+
+    id: int
+    """Stays with the topic when the model is trained anew; a topic that died leaves its id unused."""
+    label: str
+    """Its most telling words, no two topics with the same."""
+    words: tuple[TopicWord, ...]
+    """Most telling first."""
+    share: float
+    """Of the words of the archive."""
+    name: str = ""
+    """What an editor calls it."""
+
+
 class Prediction(msgspec.Struct, frozen=True):
     """What a version says of one article."""
 
@@ -114,6 +140,9 @@ class Prediction(msgspec.Struct, frozen=True):
     model: str
     """The version, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()
+    """The foremost topics with their shares, foremost first; none: no version of topics, or no known word."""
+    topic_model: str = ""
+    """The version of topics, "" without one."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -134,17 +163,32 @@ class Reason(msgspec.Struct, frozen=True):
     places: tuple[Place, ...]
 
 
+class FiredRule(msgspec.Struct, frozen=True):
+    """A keyword rule whose phrase stands in the article."""
+
+    phrase: str
+    """As the configuration has it."""
+    effect: Literal["force", "forbid", "lift"]
+    weight: float
+    """What `lift` adds to the log odds; 0 for the others, which settle the matter."""
+    places: tuple[Place, ...]
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """Why an article was given a rubric, or was not."""
 
     rubric: str
     probability: float
     threshold: float
+    distance: float
+    """From the threshold to the probability, in log odds; below 0 the rubric is not given."""
     given: bool
     prior: float
-    """Log odds before the first word; with the reasons' weights they sum to those of `probability`."""
+    """Log odds before the first word; with the weights of reasons and rules they sum to those of
+    `probability`, unless a rule forces or forbids."""
     reasons: tuple[Reason, ...]
     """Heaviest first."""
+    rules: tuple[FiredRule, ...]
     title: str
     text: str
     """The article as the model read it, after cleaning: what the places count in."""

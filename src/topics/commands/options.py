@@ -39,6 +39,13 @@ rubrics_option = click.option(
     help="Which model: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
 )
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
+language_option = click.option(
+    "--lang",
+    type=click.Choice(["ru", "en"]),
+    default="ru",
+    show_default=True,
+    help="Language of what is written.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1),

@@ -1,0 +1,176 @@
+"""What an editor reads of a topic: its words in the form that the archive uses, and a label made of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from topics.lemmas import readings
+from topics.tokens import spans
+from topics.topic_models.vocabulary import Occurrences, Vocabulary, part_of_speech
+from topics.types import TokenBatch, Topic, TopicWord
+
+Floats = npt.NDArray[np.float32]
+
+SHOWN = 20
+"""Words kept of a topic."""
+_RELEVANCE = 0.6
+"""How much a word's weight in the topic counts against how much it is the topic's own."""
+_IN_LABEL = 3
+_CAPITALS = 5
+"""Times that a word may stand capitalized for once that it does not, and yet be no name: sentences begin."""
+_SEEN = 30
+"""Places looked at to find how the archive writes a term."""
+
+
+def relevance(counts: Floats, weight: float = _RELEVANCE) -> npt.NDArray[np.float64]:
+    """Rank the terms of each topic: weight * ln p(w | k) + (1 - weight) * ln(p(w | k) / p(w)).
+
+    The measure of Sievert and Shirley (2014), "LDAvis", who found 0.6 to serve readers best.
+
+    Args:
+        counts: lambda, shape (topics, terms).
+        weight: 1 ranks by frequency alone, 0 by how much a term is the topic's own.
+    """
+    within, overall = _shares(counts)
+    return np.log(within) - (1 - weight) * np.log(overall)
+
+
+def describe(
+    counts: Floats, vocabulary: Vocabulary, tokens: TokenBatch, texts: Iterable[tuple[str, str]] | None
+) -> tuple[Topic, ...]:
+    """Describe the topics of `counts`, numbered from 1.
+
+    Args:
+        counts: lambda, shape (topics, terms).
+        vocabulary: names the terms.
+        tokens: the articles.
+        texts: their cleaned titles and texts; None: labels are made of lemmas.
+    """
+    order = np.argsort(-relevance(counts), axis=1, kind="stable")[:, :SHOWN]
+    terms = vocabulary.terms
+    forms = {column: terms[column] for column in np.unique(order).tolist()}
+    if texts is not None:
+        found = surface_forms(vocabulary.occurrences(tokens), tokens, texts, list(forms))
+        forms |= {column: _prefer(terms[column].split(), seen) for column, seen in found.items()}
+    within, overall = _shares(counts)
+    labels = _labels([[(terms[column], forms[column]) for column in row] for row in order.tolist()])
+    shares = counts.sum(axis=1) / counts.sum()
+    return tuple(
+        Topic(
+            id=k + 1,
+            label=labels[k],
+            words=tuple(
+                TopicWord(forms[w], round(float(within[k, w]), 6), round(float(overall[w]), 6))
+                for w in row.tolist()
+            ),
+            share=round(float(shares[k]), 6),
+        )
+        for k, row in enumerate(order)
+    )
+
+
+def surface_forms(
+    found: Occurrences, tokens: TokenBatch, texts: Iterable[tuple[str, str]], wanted: Sequence[int]
+) -> dict[int, Counter[str]]:
+    """Count how some terms are written, at up to `_SEEN` places each: column -> form -> times.
+
+    The places are taken from the articles that hold most of the terms, so that few texts are read closely.
+    """
+    at = np.flatnonzero(np.isin(found.columns, wanted))
+    density = np.bincount(found.rows[at], minlength=len(tokens))
+    order = at[np.lexsort((at, -density[found.rows[at]], found.columns[at]))]
+    first = np.flatnonzero(np.diff(found.columns[order], prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
+    chosen = np.sort(order[rank < _SEEN])
+    places: dict[int, list[int]] = defaultdict(list)
+    for place in chosen.tolist():
+        places[int(found.rows[place])].append(place)
+    forms: dict[int, Counter[str]] = defaultdict(Counter)
+    for row, (title, text) in enumerate(texts):
+        if row not in places:
+            continue
+        pieces = [(title, span) for span in spans(title)] + [(text, span) for span in spans(text)]
+        for place in places[row]:
+            start = int(found.starts[place] - tokens.offsets[row])
+            part, opening = pieces[start]
+            closing = pieces[start + int(found.lengths[place]) - 1][1]
+            form = " ".join(part[opening.start : closing.stop].split())
+            if all(character.isalnum() or character in " -" for character in form):
+                forms[int(found.columns[place])][form] += 1
+    return forms
+
+
+def _labels(ranked: list[list[tuple[str, str]]]) -> list[str]:
+    """Name each topic by its first words; one that would bear another's name takes a word more."""
+    labels: list[str] = []
+    for words in ranked:
+        nouns = [word for word in words if " " in word[0] or part_of_speech(word[0]) == "noun"]
+        telling = _without_echoes(nouns + [word for word in words if word not in nouns])
+        size = _IN_LABEL
+        while (label := ", ".join(telling[:size])) in labels and size < len(telling):
+            size += 1
+        labels.append(label if label not in labels else f"{label} ({len(labels) + 1})")
+    return labels
+
+
+def _without_echoes(words: list[tuple[str, str]]) -> list[str]:
+    """Drop a term that is part of one before it or holds one: «курс доллара» after «доллар»."""
+    kept: list[str] = []
+    seen: list[set[str]] = []
+    for term, form in words:
+        lemmas = set(term.split())
+        if not any(lemmas <= other or other <= lemmas for other in seen) and form not in kept:
+            kept.append(form)
+            seen.append(lemmas)
+    return kept
+
+
+def _prefer(lemmas: list[str], seen: Counter[str]) -> str:
+    """Choose the form for a label: in the nominative, in the number that prevails.
+
+    «металлов» 7, «металлы» 5, «металл» 1 -> «металлы». The first word tells: an adjective agrees with its
+    noun, and of two nouns the first one rules.
+    """
+    if len(lemmas) == 1 and part_of_speech(lemmas[0]) == "verb":
+        return lemmas[0]
+    forms: Counter[str] = Counter()
+    for form, times in seen.items():
+        forms[form.lower()] += times
+    numbers: Counter[str] = Counter()
+    for form, times in forms.items():
+        for number, _, weight in _cases(form.split()[0], lemmas[0]):
+            numbers[number] += times * weight  # type: ignore[assignment]
+    wanted = max(numbers, key=lambda number: numbers[number], default="")
+    nominative = [
+        form
+        for form in forms
+        if any(
+            number == wanted and is_nominative
+            for number, is_nominative, _ in _cases(form.split()[0], lemmas[0])
+        )
+    ]
+    best = max(nominative or forms, key=lambda form: (forms[form], form))
+    if seen[best] * _CAPITALS >= forms[best]:
+        return best
+    return max((form for form in seen if form.lower() == best), key=lambda form: (seen[form], form))
+
+
+@cache
+def _cases(form: str, lemma: str) -> tuple[tuple[str, bool, float], ...]:
+    """List the readings of a form as that lemma: number, whether in the nominative, probability."""
+    return tuple(
+        ("plur" if "plur" in reading.grammemes else "sing", "nomn" in reading.grammemes, reading.score)
+        for reading in readings(form)
+        if reading.lemma.replace("ё", "е") == lemma
+    )
+
+
+def _shares(counts: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Compute p(w | k), shape (topics, terms), and p(w), shape (terms,)."""
+    exact = counts.astype(np.float64)
+    return exact / exact.sum(axis=1, keepdims=True), exact.sum(axis=0) / exact.sum()

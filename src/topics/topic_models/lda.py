@@ -1,0 +1,220 @@
+"""Latent Dirichlet allocation: gensim's LdaModel learns, numpy answers. The only file that names gensim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.special import digamma
+
+from topics import persistence
+from topics.errors import DataError, ModelError, NotFittedError
+from topics.manifest import TopicFigures
+from topics.topic_models.coherence import c_npmi, keep_company
+from topics.topic_models.inference import exp_digamma, infer, statistics
+from topics.topic_models.labels import describe
+from topics.topic_models.seeding import seed_counts
+from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
+from topics.types import TokenBatch, Topic
+
+Floats = npt.NDArray[np.float32]
+Texts = Iterable[tuple[str, str]]
+"""Cleaned titles and texts."""
+
+_REMEDY = "restore the version from a backup or train again"
+
+
+class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be set of the model."""
+
+    num_topics: int = 0
+    """0: by the size of the archive, see `usual_number`."""
+    alpha: float = 0.1
+    """Prior of a topic's share in an article, before the words."""
+    eta: float = 0.01
+    """Prior of a term's weight in a topic."""
+    passes: int = 1
+    chunk: int = 1000
+    """Articles between two updates of the topics."""
+    iterations: int = 100
+    """Rounds of inference an article, at most."""
+    threshold: float = 1e-3
+    """Mean change of an article's topics, in words, below which its inference ends."""
+    seed_iterations: int = 100
+    seed: int = 0
+    vocabulary: VocabularySettings = VocabularySettings()
+
+
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    settings: LdaSettings
+    topics: tuple[Topic, ...]
+
+
+class LdaModel:
+    """Topics of an archive; see `topics.estimator.TopicModel`."""
+
+    Settings = LdaSettings
+
+    def __init__(self, settings: LdaSettings | None = None) -> None:
+        self.settings = settings or LdaSettings()
+
+    def fit(self, tokens: TokenBatch, texts: Texts | None = None) -> Self:
+        """Learn the topics of n articles.
+
+        Args:
+            tokens: n articles.
+            texts: the cleaned titles and texts that the tokens came from, in the same order, gone over once;
+                labels then stand in the form that the archive uses. Without them labels are lemmas.
+
+        Raises:
+            DataError: there are too few articles or terms for so many topics.
+        """
+        settings = msgspec.structs.replace(
+            self.settings, num_topics=self.settings.num_topics or usual_number(len(tokens))
+        )
+        self.vocabulary = Vocabulary(settings.vocabulary).fit(tokens)
+        bags = self.vocabulary.transform(tokens)
+        bags = bags[np.diff(bags.indptr) > 0]
+        if min(bags.shape) < max(settings.num_topics, 1):
+            raise DataError(
+                f"{bags.shape[0]} articles with {bags.shape[1]} terms are too few for {settings.num_topics} "
+                "topics; give more articles or set fewer topics (num_topics)"
+            )
+        counts = _learn(bags, settings)
+        self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], _prior(settings))
+        self._topics = describe(self.counts, self.vocabulary, tokens, texts)
+        return self
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics, in the order of the columns of `transform`."""
+        self._check_fitted()
+        return self._topics
+
+    def transform(self, tokens: TokenBatch) -> Floats:
+        """Find the topics of n articles: shares, shape (n, topics), each row summing to 1.
+
+        An article without a known term is a row of zeros.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        self._check_fitted()
+        bags = self.vocabulary.transform(tokens)
+        gamma = infer(bags, self._words, self.alpha, self.settings.iterations, self.settings.threshold).gamma
+        gamma[np.diff(bags.indptr) == 0] = 0
+        sums = gamma.sum(axis=1, keepdims=True)
+        np.divide(gamma, sums, out=gamma, where=sums > 0)
+        return gamma
+
+    def figures(self, tokens: TokenBatch) -> TopicFigures:
+        """Tell how well the topics' words keep company in these articles, and how many there are."""
+        found = self.vocabulary.occurrences(tokens)
+        top = np.argsort(-self.counts, axis=1, kind="stable")[:, :10].tolist()
+        wanted = sorted({column for columns in top for column in columns})
+        company = keep_company(found.columns, found.rows, wanted)
+        reached = len(np.unique(found.rows)) / max(len(tokens), 1)
+        return TopicFigures(
+            topics=len(top),
+            terms=len(self.vocabulary.terms),
+            coherence=float(np.mean([c_npmi(company, columns) for columns in top])),
+            diversity=len(wanted) / (10 * len(top)),
+            unreached=1 - reached,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write `topics.json`, the arrays, and the files of the vocabulary."""
+        self._check_fitted()
+        persistence.write_struct(folder / "topics.json", _Saved(self.settings, self._topics))
+        persistence.write_array(folder / "topic_counts.npy", self.counts)
+        persistence.write_array(folder / "topic_alpha.npy", self.alpha)
+        self.vocabulary.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: a file is missing, damaged or of another kind.
+        """
+        saved = persistence.read_struct(folder / "topics.json", _Saved)
+        self = cls(saved.settings)
+        self.vocabulary = Vocabulary(saved.settings.vocabulary).load(folder)
+        counts = persistence.read_array(folder / "topic_counts.npy", np.float32, dimensions=2)
+        alpha = persistence.read_array(folder / "topic_alpha.npy", np.float32)
+        self._topics = saved.topics
+        shape = (len(saved.topics), len(self.vocabulary.terms))
+        if counts.shape != shape or alpha.shape != shape[:1] or not shape[0]:
+            raise ModelError(
+                f"{folder}: topics.json, topic_counts.npy, topic_alpha.npy and topic_terms.npy do not fit "
+                f"together; {_REMEDY}"
+            )
+        if not all(np.isfinite(array).all() and (array > 0).all() for array in (counts, alpha)):
+            raise ModelError(f"{folder}: topic_counts.npy or topic_alpha.npy holds no counts; {_REMEDY}")
+        self._set(counts, alpha)
+        return self
+
+    def _set(self, counts: Floats, alpha: Floats) -> None:
+        """Take the learned numbers: `counts` (topics, terms) is lambda, eta included."""
+        self.counts, self.alpha = counts, alpha
+        self._words = _expected_words(counts)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "counts"):
+            raise NotFittedError("LdaModel before fit: call fit(tokens) or load(folder) first")
+
+
+def usual_number(articles: int) -> int:
+    """Say how many topics to look for in so many articles: 7 for 500, 33 for 10,000, 100 at most.
+
+    A rule of thumb, for who has not measured; `docs/topics.md` says how to choose by measuring.
+    """
+    return int(min(max(round(articles**0.5 / 3), 5), 100))
+
+
+def _prior(settings: LdaSettings) -> Floats:
+    return np.full(settings.num_topics, settings.alpha, np.float32)
+
+
+def _expected_words(counts: Floats) -> Floats:
+    """Compute exp(E[log beta]), shape (terms, topics)."""
+    sums = np.exp(digamma(counts.sum(axis=1, dtype=np.float64))).astype(np.float32)
+    return np.ascontiguousarray((exp_digamma(counts) / sums[:, None]).T)
+
+
+def _learn(bags: sparse.csr_array, settings: LdaSettings) -> Floats:
+    """Teach gensim's LdaModel, begun at the seed: lambda, float32, shape (topics, terms)."""
+    from gensim.models import LdaModel as Gensim
+
+    class Seeded(Gensim):  # type: ignore[misc]
+        """gensim's model, its inference done by ours, so that training and use are the same."""
+
+        def inference(self, rows: Any, collect_sstats: bool = False) -> tuple[Floats, Floats | None]:
+            words = np.ascontiguousarray(self.expElogbeta.T)
+            found = infer(bags[np.asarray(rows)], words, self.alpha, self.iterations, self.gamma_threshold)
+            return found.gamma, statistics(found, words) if collect_sstats else None
+
+    model = Seeded(
+        id2word=dict.fromkeys(range(bags.shape[1]), ""),
+        num_topics=settings.num_topics,
+        alpha=_prior(settings),
+        eta=settings.eta,
+        random_state=settings.seed,
+        iterations=settings.iterations,
+        gamma_threshold=settings.threshold,
+        offset=64,
+        decay=0.7,
+        eval_every=None,
+    )
+    model.state.sstats = seed_counts(bags, settings.num_topics, settings.seed, settings.seed_iterations)
+    model.state.numdocs = bags.shape[0]
+    model.sync_state()
+    order = np.random.default_rng(settings.seed).permutation(bags.shape[0])
+    model.update(order.tolist(), passes=settings.passes, chunksize=settings.chunk)
+    lambdas: Floats = model.state.get_lambda().astype(np.float32)
+    return lambdas

@@ -1,0 +1,304 @@
+"""TokenBatch -> bags of terms for a topic model: telling words, and phrases kept together.
+
+A *term* is a lemma («инфляция») or a phrase of two to four lemmas («ключевой ставка»). What counts as a term
+is learned: parts of speech from the dictionary, phrases from words that keep company, the rest from how often
+and how evenly a term stands in the archive. Using it is numpy alone.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from topics import persistence
+from topics.errors import ModelError, NotFittedError
+from topics.lemmas import readings
+from topics.tokens import Numbering
+from topics.types import TokenBatch
+
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+# What is said in every article and of none; the archive itself shows the rest (`_is_even`).
+_NEWSPRINT_WORDS = """
+    сообщить сообщать сообщаться заявить заявлять отметить отмечать отмечаться сказать рассказать говорить
+    говориться подчеркнуть пояснить уточнить уточняться добавить напомнить указать написать писать являться
+    стать быть мочь смочь иметь корреспондент редакция фото видео ссылка подробность пресс-служба
+    риа новость тасс интерфакс рбк лента комментарий com ru https http www
+"""
+NEWSPRINT = frozenset(_NEWSPRINT_WORDS.split())
+_NOUNS = frozenset({"NOUN", "LATN"})
+_OTHERS = frozenset(
+    {"ADJF", "INFN", "NPRO", "ADVB", "PREP", "CONJ", "PRCL", "NUMR", "INTJ", "PRED", "COMP", "ROMN"}
+)
+_PRONOMINAL = frozenset({"Apro", "Anum"})
+_PASSES = 2
+"""Rounds of learning phrases: of two words, then of a pair and a word or another pair."""
+_LONGER = 0.75
+"""What `phrase_npmi` is for phrases of more than two words."""
+
+
+class VocabularySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes a term."""
+
+    verbs: bool = True
+    min_df: int = 0
+    """Articles that must hold a term; 0: adapts to the size of the archive, see `least_articles`."""
+    max_df: float = 0.0
+    """Share of the articles above which a term says nothing; 0: adapts to the size of the archive."""
+    even_share: float = 0.4
+    """Share of the frequent words that are left out as newsprint, the most evenly spread ones."""
+    phrases: bool = True
+    phrase_npmi: float = 0.5
+    """Normalized pointwise mutual information above which neighbours are a phrase; -1 to 1."""
+
+
+def least_articles(n: int) -> int:
+    """Articles of n that must hold a term: 2 of 100, 6 of 10,000, 62 of a million."""
+    return max(2, round(math.sqrt(n) / 16))
+
+
+def largest_share(n: int) -> float:
+    """Share of n articles above which a term says nothing: 0.4 of 100, 0.22 of 10,000."""
+    return 0.2 + 2 / math.sqrt(max(n, 16))
+
+
+class Occurrences(NamedTuple):
+    """Where the terms of some articles stand, in the order of the text."""
+
+    columns: Int64s
+    """Of the matrix that `transform` makes."""
+    rows: Int64s
+    """The article."""
+    starts: Int64s
+    """The first token, counted over the whole batch."""
+    lengths: Int64s
+    """Tokens that the term takes."""
+
+
+class _Stream(NamedTuple):
+    """The telling words and phrases of some articles in order; -1 stands for any other word."""
+
+    words: Int64s
+    starts: Int64s
+    """The first token of each; the next one's start is its end."""
+
+
+class Vocabulary:
+    """The terms of a topic model: `fit` learns them, `transform` counts them."""
+
+    def __init__(self, settings: VocabularySettings | None = None) -> None:
+        self.settings = settings or VocabularySettings()
+
+    def fit(self, tokens: TokenBatch) -> Self:
+        """Choose the terms from n articles."""
+        n, settings = len(tokens), self.settings
+        least = settings.min_df or least_articles(n)
+        frequencies = _document_frequencies(tokens.ids, _rows(tokens), len(tokens.lemmas), n)
+        lemmas = sorted(tokens.lemmas[i] for i in np.flatnonzero(frequencies >= least).tolist())
+        kinds = [part_of_speech(lemma) for lemma in lemmas]
+        self._set(
+            [lemma for lemma, kind in zip(lemmas, kinds, strict=True) if kind], np.empty((0, 2), np.int32)
+        )
+        if settings.phrases:
+            nouns = np.array([kind == "noun" for kind in kinds if kind], bool)
+            starters = np.array([kind != "verb" for kind in kinds if kind], bool)
+            self._learn_phrases(tokens, nouns, starters, least)
+        words, starts = self._stream(tokens)
+        counts = np.bincount(words[words >= 0], minlength=self._size)
+        frequencies = _document_frequencies(words, _rows(tokens)[starts], self._size, n)
+        telling = (frequencies >= least) & (frequencies <= (settings.max_df or largest_share(n)) * n)
+        telling &= ~_is_even(counts, frequencies, n, settings.even_share)
+        kind_of = dict(zip(lemmas, kinds, strict=True))
+        for i, word in enumerate(self._words):
+            telling[i] &= word not in NEWSPRINT and (settings.verbs or kind_of[word] != "verb")
+        self._columns = np.flatnonzero(telling).astype(np.int32)
+        return self._prepare()
+
+    @property
+    def terms(self) -> list[str]:
+        """Name the columns: lemmas, those of a phrase parted by spaces."""
+        return self._terms
+
+    def transform(self, tokens: TokenBatch) -> sparse.csr_array:
+        """Count the terms of n articles: float32, shape (n, terms), columns sorted in each row.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        if not hasattr(self, "_terms"):
+            raise NotFittedError("Vocabulary.transform before fit: call fit(tokens) or load(folder) first")
+        n, width = len(tokens), len(self._columns)
+        found = self.occurrences(tokens)
+        keys, counts = np.unique(found.rows * max(width, 1) + found.columns, return_counts=True)
+        starts = np.searchsorted(keys, np.arange(n + 1) * max(width, 1)).astype(np.int32)
+        indices = (keys % max(width, 1)).astype(np.int32)
+        return sparse.csr_array((counts.astype(np.float32), indices, starts), (n, width))
+
+    def occurrences(self, tokens: TokenBatch) -> Occurrences:
+        """Find the terms of n articles."""
+        words, starts = self._stream(tokens)
+        columns = self._column_of[words]
+        known = columns >= 0
+        lengths = np.diff(starts, append=len(tokens.ids))
+        return Occurrences(columns[known], _rows(tokens)[starts[known]], starts[known], lengths[known])
+
+    def save(self, folder: Path) -> None:
+        """Write the words, the phrases made of them, and which of both are terms."""
+        persistence.write_lines(folder / "topic_words.txt", self._words)
+        persistence.write_array(folder / "topic_phrases.npy", self._phrases)
+        persistence.write_array(folder / "topic_terms.npy", self._columns)
+
+    def load(self, folder: Path) -> Self:
+        """Take the terms of a saved one.
+
+        Raises:
+            ModelError: a file is missing or damaged, or the files do not fit together.
+        """
+        words = persistence.read_lines(folder / "topic_words.txt")
+        phrases = persistence.read_array(folder / "topic_phrases.npy", np.int32, dimensions=2)
+        columns = persistence.read_array(folder / "topic_terms.npy", np.int32)
+        size = len(words) + len(phrases)
+        # A phrase is made of what stands before it, so that no phrase can hold itself.
+        made = phrases.shape[1] == 2 and bool(np.all(phrases >= 0))
+        made = made and bool(np.all(phrases < len(words) + np.arange(len(phrases))[:, None]))
+        rising = bool(np.all(columns[1:] > columns[:-1])) and (
+            not len(columns) or (columns[0] >= 0 and columns[-1] < size)
+        )
+        if not made or not rising or len(set(words)) < len(words):
+            raise ModelError(
+                f"{folder}: topic_words.txt, topic_phrases.npy and topic_terms.npy do not fit together; "
+                "restore the version from a backup or train again"
+            )
+        self._set(words, np.array(phrases))
+        self._columns = columns
+        return self._prepare()
+
+    def _set(self, words: list[str], phrases: npt.NDArray[np.int32]) -> None:
+        self._words, self._phrases = words, phrases
+        self._number = Numbering(words)
+        self._size = len(words) + len(phrases)
+        keys = phrases[:, 0].astype(np.int64) << 32 | phrases[:, 1]
+        order = np.argsort(keys)
+        self._keys, self._made = keys[order], len(words) + order
+        self._starters = np.zeros(self._size + 1, bool)  # the last one stands for -1
+        self._starters[phrases[:, 0]] = True
+
+    def _prepare(self) -> Self:
+        names = list(self._words)
+        for first, second in self._phrases.tolist():
+            names.append(f"{names[first]} {names[second]}")
+        self._terms = [names[i] for i in self._columns.tolist()]
+        self._column_of = np.full(self._size + 1, -1)
+        self._column_of[self._columns] = np.arange(len(self._columns))
+        return self
+
+    def _stream(self, tokens: TokenBatch) -> _Stream:
+        """Number the words, and join the phrases."""
+        stream = _Stream(self._number(tokens).astype(np.int64), np.arange(len(tokens.ids)))
+        borders = _borders(tokens)
+        while len(self._keys):
+            joined = self._join(stream, borders)
+            if len(joined.words) == len(stream.words):
+                break
+            stream = joined
+        return stream
+
+    def _join(self, stream: _Stream, borders: Bools) -> _Stream:
+        """Put one number in the place of two wherever two neighbours are a phrase.
+
+        Of phrases that share a word the stronger one wins: «президент США | Дональд Трамп».
+        """
+        words, starts = stream
+        at = np.flatnonzero(self._starters[words[:-1]] & (words[1:] >= 0) & ~borders[starts[1:]])
+        keys = words[at] << 32 | words[at + 1]
+        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        hits = self._keys[found] == keys
+        made = np.full(
+            len(words) + 2, self._size
+        )  # by the pair that begins here; the first made is strongest
+        made[at[hits] + 1] = self._made[found[hits]]
+        at = np.flatnonzero((made[1:-1] < made[:-2]) & (made[1:-1] <= made[2:]))
+        words = words.copy()
+        words[at] = made[at + 1]
+        return _Stream(np.delete(words, at + 1), np.delete(starts, at + 1))
+
+    def _learn_phrases(self, tokens: TokenBatch, nouns: Bools, starters: Bools, least: int) -> None:
+        """Find neighbours that belong together: a noun, and before it a noun or an adjective."""
+        n, rows, borders = len(tokens), _rows(tokens), _borders(tokens)
+        for _ in range(_PASSES):
+            words, starts = self._stream(tokens)
+            counts = np.bincount(words[words >= 0], minlength=self._size)
+            at = np.flatnonzero((words[:-1] >= 0) & (words[1:] >= 0) & ~borders[starts[1:]])
+            at = at[starters[words[at]] & nouns[words[at + 1]]]
+            keys, inverse, together = np.unique(
+                words[at] << 32 | words[at + 1], return_inverse=True, return_counts=True
+            )
+            frequencies = _document_frequencies(inverse, rows[starts[at]], len(keys), n)
+            first, second = keys >> 32, keys & 0xFFFF_FFFF
+            share = together / len(words)
+            alone = counts[first] / len(words) * (counts[second] / len(words))
+            npmi = np.log(share / alone) / -np.log(share)
+            limit = self.settings.phrase_npmi if not len(self._phrases) else _LONGER
+            chosen = np.flatnonzero((npmi >= limit) & (frequencies >= least))
+            chosen = chosen[np.argsort(-npmi[chosen], kind="stable")]
+            new = np.stack([first[chosen], second[chosen]], axis=1).astype(np.int32)
+            self._set(self._words, np.concatenate([self._phrases, new]))
+            nouns, starters = (np.append(known, np.ones(len(new), bool)) for known in (nouns, starters))
+
+
+def part_of_speech(lemma: str) -> str:
+    """Tell a telling word, `noun`, `adjective` or `verb`, from others: an empty string.
+
+    A lemma that the dictionary does not know is a name or an acronym: «силуанов», «вциом».
+    """
+    if lemma.startswith("<") or len(lemma) < 2:
+        return ""
+    weights: dict[str, float] = {}
+    for reading in readings(lemma):
+        if reading.lemma.replace("ё", "е") == lemma:
+            telling = reading.grammemes.isdisjoint(_PRONOMINAL)
+            part = next(iter(reading.grammemes & (_NOUNS | _OTHERS)), "") if telling else ""
+            weights[part] = weights.get(part, 0.0) + reading.score
+    part = max(weights, key=weights.__getitem__) if weights else "NOUN"
+    return "noun" if part in _NOUNS else {"ADJF": "adjective", "INFN": "verb"}.get(part, "")
+
+
+def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools:
+    """Find the words of newsprint: frequent, and spread over the articles as if by chance.
+
+    A word that tells of a subject comes in bursts: where it stands once it stands again. Residual IDF is how
+    much rarer a word's articles are than chance would have them (Church and Gale, 1995, "Inverse document
+    frequency: a measure of deviations from Poisson").
+    """
+    frequent = np.flatnonzero(frequencies >= max(0.02 * n, 20))
+    residual = np.log2(n / frequencies[frequent]) + np.log2(-np.expm1(-counts[frequent] / n))
+    even = np.zeros(len(counts), bool)
+    order = np.argsort(residual, kind="stable")
+    even[frequent[order[: round(share * len(frequent))]]] = True
+    return even
+
+
+def _document_frequencies(ids: npt.NDArray[np.integer], rows: Int64s, width: int, n: int) -> Int64s:
+    """Count the articles of each id; -1 is nobody's."""
+    known = ids >= 0
+    keys = np.unique(ids[known].astype(np.int64) * max(n, 1) + rows[known])
+    return np.bincount(keys // max(n, 1), minlength=width)
+
+
+def _borders(tokens: TokenBatch) -> Bools:
+    """Tell for each token whether it begins a title or a text, so that no phrase runs across."""
+    borders = np.zeros(len(tokens.ids) + 1, bool)
+    borders[tokens.offsets] = borders[tokens.bodies] = True
+    return borders[:-1]
+
+
+def _rows(tokens: TokenBatch) -> Int64s:
+    """Tell for each token which article it stands in."""
+    return np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))
