@@ -79,6 +79,7 @@ FLOORS = {
         changes
         cluster
         comparison
+        gathering
         monitoring
         pages
         promotion

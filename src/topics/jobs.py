@@ -191,6 +191,8 @@ def held(
     home.mkdir(exist_ok=True)
     with _locked(home):
         saved = None if restart else _saved(home)
+        if saved and saved.record != record and not Desk(home / saved.record.key, suffix).done():
+            saved = None  # nothing is lost
         if saved is None:
             for path in storage.listed(home):
                 if path.is_dir():
