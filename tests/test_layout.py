@@ -79,7 +79,10 @@ FLOORS = {
         archive
         assessment
         audit
+        changes
+        cluster
         comparison
+        gathering
         monitoring
         pages
         promotion
@@ -95,6 +98,7 @@ FLOORS = {
         commands
         commands.audit
         commands.compare
+        commands.diff
         commands.evaluate
         commands.explain
         commands.export

@@ -25,10 +25,10 @@ class Rule(NamedTuple):
     name: str
     apply: Callable[[str], str]
     triggers: tuple[str, ...]
-    """The text has one of these strings; "" is in every text. They are looked for one by one, in each pass."""
+    """The text has one of these strings; "" is in every text. They are looked for in each pass."""
     sign: tuple[str, str] = ("", "")
-    """A character (the inside of a class), and a pattern of what follows, that are in every text which the rule
-    changes. The signs of all rules are looked for in one scan; clean text has none."""
+    """A character (the inside of a class), and a pattern of what follows, that are in every text which the
+    rule changes. The signs of all rules are looked for in one scan; clean text has none."""
     of_lines: bool = False
     """It drops lines or the last sentences, and may not leave a text empty."""
     titles: bool = False
@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
-    """Make one pattern of the signs of rules. It begins with one class of characters: the quickest to search."""
+    """Make one pattern of the signs of rules, begun by a class of characters: the quickest to search."""
     signs = [rule.sign for rule in rules if rule.sign[0]]
     alone = also + "".join(first for first, rest in signs if not rest)
     longer = "".join(rf"|(?<=[{first}]){rest}" for first, rest in signs if rest)
