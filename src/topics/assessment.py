@@ -14,6 +14,7 @@ from topics.articles import iso
 from topics.corpus import Corpus
 from topics.errors import DataError, UsageError, listed
 from topics.evaluation import Answers
+from topics.manifest import Manifest
 from topics.measuring import Measure, measure
 from topics.pipeline import Pipeline
 from topics.registry import Version
@@ -70,7 +71,6 @@ def evaluate(
         raise UsageError(f"{since!r} is no date; write 2026-03-04")
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
-    trained_on = {_resolved(name) for name in version.manifest.corpus.sources} - {_resolved("stdin")}
     batches: list[TokenBatch] = []
     answers: list[Answers] = []
     origins: list[Origin] = []
@@ -81,7 +81,7 @@ def evaluate(
         chosen = [article for article in batch.articles if article.labels and article.date >= iso(since)]
         if chosen:
             tokens = pipeline.read(chosen)
-            answers.append(_answer(pipeline, chosen, tokens))
+            answers.append(answer(pipeline, chosen, tokens))
             batches.append(tokens)
             lengths = np.diff(tokens.offsets).tolist()
             origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
@@ -104,18 +104,21 @@ def evaluate(
         labelled=len(found.truth),
         reprints=len(found.truth) - len(firsts),
         rejects=counts["rejects"],
-        trained_on=tuple(source.name for source in corpus.sources if _resolved(source.name) in trained_on),
+        trained_on=trained_on(version.manifest, corpus),
         not_known=dict(not_known.most_common()),
         whole=measure(counted, rubrics),
         slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},
     )
 
 
-def _resolved(name: str) -> Path:
-    return Path(name).resolve()
+def trained_on(manifest: Manifest, corpus: Corpus) -> tuple[str, ...]:
+    """Name the sources of a corpus that a version was trained on: figures on its articles flatter it."""
+    known = {Path(name).resolve() for name in manifest.corpus.sources} - {Path("stdin").resolve()}
+    return tuple(source.name for source in corpus.sources if Path(source.name).resolve() in known)
 
 
-def _answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:
+def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:
+    """Lay what a pipeline says of articles, which it has read, beside their labels."""
     states = [
         [article.labels.state(rubric) if article.labels else None for rubric in pipeline.rubrics]
         for article in articles

@@ -49,6 +49,14 @@ class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Handed to the classifier, which knows its own keys."""
 
 
+class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[topics]`: which topic model, and how."""
+
+    model: str = "lda"
+    settings: dict[str, Any] = {}
+    """Handed to the topic model, which knows its own keys."""
+
+
 class Reporting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[report]`: what `report.html` and `MODEL_CARD.md` of a version say."""
 
@@ -63,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: Columns = Columns()
     cleaning: Cleaning = Cleaning()
     rubrics: Rubrics = Rubrics()
+    topics: Topics = Topics()
     rules: dict[str, Rule] = {}
     """Rubric -> its keyword rules, see `topics.rules`."""
     report: Reporting = Reporting()

@@ -1,20 +1,20 @@
-"""The training job: a corpus becomes a version."""
+"""The training jobs: a corpus becomes a version of rubrics, a version of topics, or both from one reading."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from topics import pages, plugins
+from topics import pages, plugins, profile, report
 from topics.boilerplate import BoilerplateLearner
 from topics.cleaning import Cleaner
 from topics.config import Cleaning, Config, Rubrics, convert
@@ -25,9 +25,9 @@ from topics.evaluation import Answers, cross_validated, held_out_figures
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
-from topics.report import build
-from topics.rules import Rules
+from topics.rules import Judgement, Rules
 from topics.tokens import compact, concatenate
+from topics.topic_pipeline import TopicPipeline
 from topics.types import Article, Labels, Reject, TokenBatch
 
 Watch = Callable[[str, int], None]
@@ -37,12 +37,15 @@ Watch = Callable[[str, int], None]
 class Material(NamedTuple):
     """A corpus as training needs it: no text, only tokens and what is known of them."""
 
+    cleaner: Cleaner
     tokens: TokenBatch
     labels: list[Labels | None]
-    origins: list[tuple[str, str]]
-    """Outlet and day of each article."""
+    dates: list[str]
+    outlets: list[str]
     facts: CorpusFacts
     rejects: list[Reject]
+    created: str
+    """When the work began, UTC, ISO 8601."""
 
 
 def train(
@@ -57,11 +60,11 @@ def train(
     """Learn rubrics from a corpus and publish them.
 
     Args:
-        corpus: gone over twice, once for what outlets repeat and once for the tokens.
+        corpus: gone over three times: for what outlets repeat, for the tokens, for titles of mistakes.
         config: what to learn and how.
         registry: where the version goes; its alias `latest` moves there.
         name: what the model is called.
-        jobs: processes for the linear models.
+        jobs: processes.
         watch: told of the progress.
 
     Returns:
@@ -69,28 +72,76 @@ def train(
 
     Raises:
         DataError: no rubric has enough articles.
+        UsageError: the name or a setting will not do.
     """
+    registry.versions(name)  # a name that will not do is told before the work begins
+    material = prepare(corpus, config, jobs, watch)
+    version = train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
+    return version, material.rejects
+
+
+def prepare(
+    corpus: Corpus, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
+) -> Material:
+    """Read a corpus once for rubrics and topics alike.
+
+    Raises:
+        UsageError: a setting will not do.
+    """
+    _settings(config)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    learned = learn(corpus, config, jobs=jobs, watch=watch)
-    pipeline, material = learned.pipeline, learned.material
+    cleaner = _cleaner(corpus, config.cleaning, watch)
+    return gather(corpus, cleaner, jobs, watch)._replace(created=created)
+
+
+def train_rubrics(
+    material: Material,
+    corpus: Corpus,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "rubrics",
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> Version:
+    """Learn rubrics and publish them; see `train`.
+
+    Args:
+        material: what `prepare` made of the corpus.
+        corpus: gone over once more, for the titles of what was got wrong.
+        config: what to learn and how.
+        registry: where the version goes; its alias `latest` moves there.
+        name: what the model is called.
+        jobs: processes.
+        watch: told of the progress.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    learned = learn_rubrics(material, config, jobs=jobs, watch=watch)
+    pipeline, answers = learned.pipeline, learned.answers
     manifest = Manifest(
         name=name,
         version="",
-        created=created,
+        created=material.created,
         rubrics=pipeline.rubrics,
-        left_out={name: count for name, count in learned.left_out.items() if name not in config.rules},
+        left_out={rubric: n for rubric, n in learned.left_out.items() if rubric not in config.rules},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        figures=held_out_figures(learned.answers, learned.folds, pipeline.rubrics),
+        figures=held_out_figures(answers, learned.folds, pipeline.rubrics),
         libraries=libraries(),
     )
-    found = build(learned, corpus, manifest, config.report.excerpt)
+    said = Judgement(answers.probabilities, answers.given, answers.review)
+    looks = profile.describe(material.tokens, material.dates, material.outlets, said, pipeline.rubrics)
+    watch("writing the report", 0)
+    told = report.build(learned, corpus, manifest, config.report.excerpt)
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
-        pages.write(folder, found, config.report.lang)
+        profile.save(folder, looks)
+        pages.write(folder, told, config.report.lang)
 
-    return registry.publish(manifest, write), material.rejects
+    return registry.publish(manifest, write)
 
 
 class Learned(NamedTuple):
@@ -106,47 +157,96 @@ class Learned(NamedTuple):
     left_out: dict[str, int]
 
 
-def learn(
-    corpus: Corpus, config: Config, *, jobs: int = 1, watch: Watch = lambda stage, done: None
+def learn_rubrics(
+    material: Material, config: Config, *, jobs: int = 1, watch: Watch = lambda stage, done: None
 ) -> Learned:
     """Learn rubrics and publish nothing.
 
     Raises:
         DataError: no rubric has enough articles.
     """
-    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
-    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
+    classifier, settings = plugins.CLASSIFIERS.load(config.rubrics.classifier), _settings(config)[0]
     rules = Rules(config.rules)
-    cleaner = _cleaner(corpus, config.cleaning, watch)
-    material = gather(corpus, cleaner, jobs, watch)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
-    watch("learning", 0)
-    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
+    watch("learning rubrics", 0)
+    model = classifier(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
+    pipeline = Pipeline(material.cleaner, model, config.rubrics.classifier, rules)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
-    answers = cross_validated(
-        classifier.held_out,
-        judged(truth, clean),
-        rubrics,
-        settings.review_share,
-        rules,
-        rules.hits(material.tokens),
+    known, hits = judged(truth, clean), rules.hits(material.tokens)
+    answers = cross_validated(model.held_out, known, rubrics, settings.review_share, rules, hits)
+    return Learned(pipeline, material, truth, answers, model.held_out.folds, left_out)
+
+
+def train_topics(
+    material: Material,
+    corpus: Corpus,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "topics",
+    watch: Watch = lambda stage, done: None,
+) -> Version:
+    """Find topics and publish them.
+
+    Args:
+        material: what `prepare` made of the corpus.
+        corpus: gone over once more, for the forms in which it writes the words of topics.
+        config: which topic model, and how.
+        registry: where the version goes; its alias `latest` moves there.
+        name: what the model is called.
+        watch: told of the progress.
+
+    Raises:
+        DataError: there are too few articles for so many topics.
+    """
+    model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
+    watch("finding topics", 0)
+    model.fit(material.tokens, _texts(corpus, material.cleaner))
+    manifest = Manifest(
+        name=name,
+        version="",
+        created=material.created,
+        rubrics=(),
+        left_out={},
+        configuration=msgspec.to_builtins(config),
+        corpus=material.facts,
+        figures=None,
+        topics=model.figures(material.tokens),
+        libraries=libraries(),
     )
-    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier, rules)
-    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out)
+    return registry.publish(manifest, TopicPipeline(material.cleaner, model, config.topics.model).save)
+
+
+def _settings(config: Config) -> tuple[Any, Any]:
+    """Check the settings of the classifier and of the topic model, before any work is done."""
+    classifier = plugins.CLASSIFIERS.load(config.rubrics.classifier)
+    topic_model = plugins.TOPIC_MODELS.load(config.topics.model)
+    return (
+        convert(config.rubrics.settings, classifier.Settings, "rubrics.settings"),
+        convert(config.topics.settings, topic_model.Settings, "topics.settings"),
+    )
+
+
+def _texts(corpus: Corpus, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
+    for batch in corpus.batches():
+        for article in batch.articles:
+            yield cleaner.clean(article.title, article.text, article.outlet)
 
 
 def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:
     """Read a corpus into tokens; of the texts nothing stays in memory."""
     tokens: list[TokenBatch] = []
     labels: list[Labels | None] = []
-    origins: list[tuple[str, str]] = []
+    dates: list[str] = []
+    outlets: list[str] = []
     rejects: list[Reject] = []
     fingerprint = hashlib.sha256()
 
     def note(batch: Batch) -> list[Article]:
         labels.extend(article.labels for article in batch.articles)
-        origins.extend((article.outlet, article.date[:10]) for article in batch.articles)
+        dates.extend(article.date for article in batch.articles)
+        outlets.extend(article.outlet for article in batch.articles)
         rejects.extend(batch.rejects)
         for article in batch.articles:
             fingerprint.update(_essence(article))
@@ -168,7 +268,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
     )
-    return Material(concatenate(tokens), labels, origins, facts, rejects)
+    return Material(cleaner, concatenate(tokens), labels, dates, outlets, facts, rejects, "")
 
 
 def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:

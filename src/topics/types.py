@@ -125,6 +125,9 @@ class Prediction(msgspec.Struct, frozen=True):
     model: str
     """The version, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()
+    """The foremost topics with their shares, foremost first; none: no version of topics, or no known word."""
+    topic_model: str = ""
+    """The version of topics, "" without one."""
 
 
 class Place(msgspec.Struct, frozen=True):
