@@ -17,17 +17,99 @@ from topics import plugins
 FLOORS = {
     0: "topics",
     1: "errors types plugins",
-    2: "articles boilerplate charts cleaning config decisions drafts duplicates estimator features history "
-    "integrity intervals lemmas manifest persistence readers readers.csv readers.jsonl readers.parquet "
-    "rules shards sources storage tokens topic_models.coherence topic_models.inference "
-    "topic_models.labels topic_models.seeding topic_models.vocabulary wording writers",
-    3: "bundles classifiers classifiers.linear corpus curves drift evaluation measuring pipeline profile "
-    "registry slices topic_models topic_models.lda topic_pipeline",
-    4: "assessment audit comparison monitoring pages promotion report scoring tagger training",
-    5: "__main__ cli commands commands.audit commands.compare commands.evaluate commands.explain "
-    "commands.export commands.history commands.import_ commands.models commands.monitor commands.options "
-    "commands.predict commands.promote commands.prune commands.report commands.rollback commands.show "
-    "commands.train commands.verify monitoring_page terminal",
+    2: """
+        articles
+        boilerplate
+        charts
+        cleaning
+        config
+        decisions
+        drafts
+        duplicates
+        estimator
+        features
+        history
+        integrity
+        intervals
+        joining
+        lemmas
+        manifest
+        persistence
+        readers
+        readers.csv
+        readers.jsonl
+        readers.parquet
+        repeats
+        rules
+        shards
+        sources
+        storage
+        tokens
+        topic_models.coherence
+        topic_models.inference
+        topic_models.labels
+        topic_models.seeding
+        topic_models.vocabulary
+        wording
+        workers
+        writers
+    """,
+    3: """
+        bundles
+        classifiers
+        classifiers.linear
+        corpus
+        curves
+        drift
+        evaluation
+        jobs
+        measuring
+        pipeline
+        profile
+        registry
+        slices
+        topic_models
+        topic_models.lda
+        topic_pipeline
+    """,
+    4: """
+        archive
+        assessment
+        audit
+        comparison
+        monitoring
+        pages
+        promotion
+        report
+        scoring
+        tagger
+        training
+    """,
+    5: """
+        __main__
+        cli
+        commands
+        commands.audit
+        commands.compare
+        commands.evaluate
+        commands.explain
+        commands.export
+        commands.history
+        commands.import_
+        commands.models
+        commands.monitor
+        commands.options
+        commands.predict
+        commands.promote
+        commands.prune
+        commands.report
+        commands.rollback
+        commands.show
+        commands.train
+        commands.verify
+        monitoring_page
+        terminal
+    """,
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 

@@ -18,7 +18,7 @@ import numpy as np
 from topics.config import Config
 from topics.corpus import Corpus
 from topics.decisions import Floats, Truth
-from topics.training import Learned, learn_rubrics, prepare
+from topics.training import Learned, learn, prepare
 from topics.types import Article, Explanation
 from topics.wording import Words, words
 
@@ -82,8 +82,7 @@ def audit(
         DataError: no rubric has enough articles to learn from.
     """
     phrases = words("audit", language)
-    material = prepare(corpus, config, jobs, watch)
-    learned = learn_rubrics(material, config, jobs=jobs, watch=watch)
+    learned = learn(prepare(corpus, config, jobs, watch), config, jobs, watch)
     checked = np.array([labels is None or labels.clean for labels in learned.material.labels])
     doubts = doubt(learned.truth, learned.answers.probabilities)
     doubts[checked] = 0

@@ -141,8 +141,10 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
 
 def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> dict[str, tuple[Slice, ...]]:
     words = np.diff(learned.material.tokens.offsets)
-    material = learned.material
-    origins = [origin(material.outlets[row], material.dates[row], int(words[row])) for row in rows]
+    material = [learned.material.origins[row] for row in rows]
+    origins = [
+        origin(outlet, day, int(length)) for (outlet, day), length in zip(material, words[rows], strict=True)
+    ]
     rubrics = learned.pipeline.rubrics
     return {
         name: slices([getattr(found, name) for found in origins], answers, rubrics) for name in Origin._fields

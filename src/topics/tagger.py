@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from msgspec.structs import replace
 
@@ -57,6 +57,11 @@ class Tagger:
         return cls(Pipeline.load(version.folder), version, pair)
 
     @property
+    def versions(self) -> tuple[Version, ...]:
+        """Every version that an answer depends on."""
+        return (self.version, self._topics[1]) if self._topics else (self.version,)
+
+    @property
     def manifest(self) -> Manifest:
         """What is known of the version: rubrics, figures, corpus, configuration."""
         return self.version.manifest
@@ -65,11 +70,6 @@ class Tagger:
     def topics(self) -> tuple[Topic, ...]:
         """The topics of the version of topics; none without one."""
         return self._topics[0].topics if self._topics else ()
-
-    @property
-    def topic_version(self) -> Version | None:
-        """The version of topics, if there is one."""
-        return self._topics[1] if self._topics else None
 
     def tag(self, text: str, title: str = "", outlet: str = "", id: str = "") -> Prediction:  # noqa: A002
         """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error."""
@@ -125,6 +125,17 @@ class Tagger:
             UsageError: the version knows no such rubric.
         """
         return self._pipeline.explain(Article("", text, title, outlet=outlet), rubric, self.version.label)
+
+
+class Stored(NamedTuple):
+    """A tagger by name, for a process that is to open it itself: arrays are mapped, not sent."""
+
+    models: str
+    rubrics: str
+
+    def load(self) -> Tagger:
+        """Open it."""
+        return Tagger.load(self.models, self.rubrics)
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:

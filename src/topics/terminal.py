@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from topics.comparison import Change, Comparison
     from topics.manifest import Manifest
-    from topics.scoring import Summary
+    from topics.scoring import Summary, Watch
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
 
@@ -47,24 +48,39 @@ def out() -> Console:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int], None]]:
-    """Show a bar on a terminal, a line now and then elsewhere; yields what is to be told."""
+def progress() -> Iterator[Watch]:
+    """Show a bar on a terminal, a line now and then elsewhere; yields what is to be told.
+
+    Where the share of the work is told, the time left is shown.
+    """
     if not sys.stderr.isatty():
         yield _Lines().tell
         return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    text = TextColumn("{task.description}: {task.completed:,.0f} articles, {task.fields[rate]:,.0f}/s")
-    with Progress(SpinnerColumn(), text, TimeElapsedColumn(), console=_err(), transient=True) as bar:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=_err(), transient=True) as bar:
         tasks: dict[str, tuple[TaskID, float]] = {}
 
-        def tell(stage: str, done: int) -> None:
+        def tell(stage: str, done: int, share: float | None = None) -> None:
             if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=None, rate=0.0), time.monotonic()
+                tasks[stage] = bar.add_task(stage, total=None), time.monotonic()
             task, start = tasks[stage]
-            bar.update(task, completed=done, rate=done / max(time.monotonic() - start, 1e-3))
+            text = _progress(stage, done, share, time.monotonic() - start)
+            bar.update(task, description=text, completed=share or 0, total=None if share is None else 1)
 
         yield tell
+
+
+def _progress(stage: str, done: int, share: float | None, seconds: float) -> str:
+    """`tagging: 120,000 articles, 13,500/s, 25 %, 0:26 left`."""
+    if not done:
+        return stage
+    text = f"{stage}: {done:,} articles, {done / max(seconds, 1e-3):,.0f}/s"
+    if not share:
+        return text
+    left = timedelta(seconds=round(seconds * (1 - share) / share))
+    return f"{text}, {share:.0%}, {left} left"
 
 
 class _Lines:
@@ -72,15 +88,16 @@ class _Lines:
 
     def __init__(self) -> None:
         self._stage = ""
-        self._next = 0.0
+        self._start = self._next = 0.0
 
-    def tell(self, stage: str, done: int) -> None:
-        if stage == self._stage and time.monotonic() < self._next:
-            return
-        self._stage, self._next = stage, time.monotonic() + _EVERY
-        print(
-            f"topics: {stage}, {done:,} articles" if done else f"topics: {stage}", file=sys.stderr, flush=True
-        )
+    def tell(self, stage: str, done: int, share: float | None = None) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._start, self._next = stage, now, now + _EVERY
+            print(f"topics: {stage}", file=sys.stderr, flush=True)
+        elif now >= self._next:
+            self._next = now + _EVERY
+            print(f"topics: {_progress(stage, done, share, now - self._start)}", file=sys.stderr, flush=True)
 
 
 def show_version(manifest: Manifest) -> None:
@@ -182,13 +199,19 @@ def _change(change: Change) -> tuple[str, ...]:
 
 def show_summary(summary: Summary) -> None:
     """Tell on stderr what a scoring job did."""
-    rate = summary.articles / max(summary.seconds, 1e-3)
-    given = ", ".join(f"{rubric} {count:,}" for rubric, count in summary.rubrics.items())
-    _tell(
-        f"{summary.articles:,} articles in {summary.seconds:.1f} s ({rate:,.0f}/s), "
-        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
-        f"for review {summary.needs_review:,}; by {summary.model}"
+    resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
+    given = ", ".join(f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items())
+    shares = ", ".join(
+        f"{rubric} {found.share:.1%} (in training {found.training:.1%})"
+        for rubric, found in summary.rubrics.items()
     )
+    _tell(
+        f"{summary.articles:,} articles{resumed} in {summary.seconds:.1f} s ({summary.rate:,.0f}/s), "
+        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
+        f"for review {summary.needs_review:,}; by {', '.join(summary.versions)}"
+    )
+    if summary.articles:
+        _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
 
 
 def show_explanation(explanation: Explanation) -> None:

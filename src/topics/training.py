@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from topics import pages, plugins, profile, report
+from topics import pages, plugins, profile
 from topics.boilerplate import BoilerplateLearner
 from topics.cleaning import Cleaner
 from topics.config import Cleaning, Config, Rubrics, convert
@@ -25,6 +25,7 @@ from topics.evaluation import Answers, cross_validated, held_out_figures
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
+from topics.report import build
 from topics.rules import Judgement, Rules
 from topics.tokens import compact, concatenate
 from topics.topic_pipeline import TopicPipeline
@@ -40,8 +41,8 @@ class Material(NamedTuple):
     cleaner: Cleaner
     tokens: TokenBatch
     labels: list[Labels | None]
-    dates: list[str]
-    outlets: list[str]
+    origins: list[tuple[str, str]]
+    """Outlet and day of each article."""
     facts: CorpusFacts
     rejects: list[Reject]
     created: str
@@ -60,7 +61,7 @@ def train(
     """Learn rubrics from a corpus and publish them.
 
     Args:
-        corpus: gone over three times: for what outlets repeat, for the tokens, for titles of mistakes.
+        corpus: gone over twice, once for what outlets repeat and once for the tokens.
         config: what to learn and how.
         registry: where the version goes; its alias `latest` moves there.
         name: what the model is called.
@@ -94,56 +95,6 @@ def prepare(
     return gather(corpus, cleaner, jobs, watch)._replace(created=created)
 
 
-def train_rubrics(
-    material: Material,
-    corpus: Corpus,
-    config: Config,
-    registry: Registry,
-    *,
-    name: str = "rubrics",
-    jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
-) -> Version:
-    """Learn rubrics and publish them; see `train`.
-
-    Args:
-        material: what `prepare` made of the corpus.
-        corpus: gone over once more, for the titles of what was got wrong.
-        config: what to learn and how.
-        registry: where the version goes; its alias `latest` moves there.
-        name: what the model is called.
-        jobs: processes.
-        watch: told of the progress.
-
-    Raises:
-        DataError: no rubric has enough articles.
-    """
-    learned = learn_rubrics(material, config, jobs=jobs, watch=watch)
-    pipeline, answers = learned.pipeline, learned.answers
-    manifest = Manifest(
-        name=name,
-        version="",
-        created=material.created,
-        rubrics=pipeline.rubrics,
-        left_out={rubric: n for rubric, n in learned.left_out.items() if rubric not in config.rules},
-        configuration=msgspec.to_builtins(config),
-        corpus=material.facts,
-        figures=held_out_figures(answers, learned.folds, pipeline.rubrics),
-        libraries=libraries(),
-    )
-    said = Judgement(answers.probabilities, answers.given, answers.review)
-    looks = profile.describe(material.tokens, material.dates, material.outlets, said, pipeline.rubrics)
-    watch("writing the report", 0)
-    told = report.build(learned, corpus, manifest, config.report.excerpt)
-
-    def write(folder: Path) -> None:
-        pipeline.save(folder)
-        profile.save(folder, looks)
-        pages.write(folder, told, config.report.lang)
-
-    return registry.publish(manifest, write)
-
-
 class Learned(NamedTuple):
     """What came of a corpus: a pipeline that can tag, and what it says of articles it had not seen."""
 
@@ -157,25 +108,82 @@ class Learned(NamedTuple):
     left_out: dict[str, int]
 
 
-def learn_rubrics(
-    material: Material, config: Config, *, jobs: int = 1, watch: Watch = lambda stage, done: None
+def learn(
+    material: Material, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
 ) -> Learned:
     """Learn rubrics and publish nothing.
 
     Raises:
         DataError: no rubric has enough articles.
     """
-    classifier, settings = plugins.CLASSIFIERS.load(config.rubrics.classifier), _settings(config)[0]
+    kind, settings = plugins.CLASSIFIERS.load(config.rubrics.classifier), _settings(config)[0]
     rules = Rules(config.rules)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
     watch("learning rubrics", 0)
-    model = classifier(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
-    pipeline = Pipeline(material.cleaner, model, config.rubrics.classifier, rules)
+    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
-    known, hits = judged(truth, clean), rules.hits(material.tokens)
-    answers = cross_validated(model.held_out, known, rubrics, settings.review_share, rules, hits)
-    return Learned(pipeline, material, truth, answers, model.held_out.folds, left_out)
+    answers = cross_validated(
+        classifier.held_out,
+        judged(truth, clean),
+        rubrics,
+        settings.review_share,
+        rules,
+        rules.hits(material.tokens),
+    )
+    pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
+    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out)
+
+
+def train_rubrics(
+    material: Material,
+    corpus: Corpus,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "rubrics",
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> Version:
+    """Learn rubrics and publish them, with the report; see `train`.
+
+    Args:
+        material: what `prepare` made of the corpus.
+        corpus: read again for the few articles that the report shows.
+        config: what to learn and how.
+        registry: where the version goes; its alias `latest` moves there.
+        name: what the model is called.
+        jobs: processes.
+        watch: told of the progress.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    learned = learn(material, config, jobs, watch)
+    pipeline, answers = learned.pipeline, learned.answers
+    manifest = Manifest(
+        name=name,
+        version="",
+        created=material.created,
+        rubrics=pipeline.rubrics,
+        left_out={name: count for name, count in learned.left_out.items() if name not in config.rules},
+        configuration=msgspec.to_builtins(config),
+        corpus=material.facts,
+        figures=held_out_figures(answers, learned.folds, pipeline.rubrics),
+        libraries=libraries(),
+    )
+    watch("writing the report", 0)
+    report = build(learned, corpus, manifest, config.report.excerpt)
+    said = Judgement(answers.probabilities, answers.given, answers.review)
+    outlets, days = zip(*material.origins, strict=True)
+    looks = profile.describe(material.tokens, days, outlets, said, pipeline.rubrics)
+
+    def write(folder: Path) -> None:
+        pipeline.save(folder)
+        profile.save(folder, looks)
+        pages.write(folder, report, config.report.lang)
+
+    return registry.publish(manifest, write)
 
 
 def train_topics(
@@ -238,15 +246,13 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     """Read a corpus into tokens; of the texts nothing stays in memory."""
     tokens: list[TokenBatch] = []
     labels: list[Labels | None] = []
-    dates: list[str] = []
-    outlets: list[str] = []
+    origins: list[tuple[str, str]] = []
     rejects: list[Reject] = []
     fingerprint = hashlib.sha256()
 
     def note(batch: Batch) -> list[Article]:
         labels.extend(article.labels for article in batch.articles)
-        dates.extend(article.date for article in batch.articles)
-        outlets.extend(article.outlet for article in batch.articles)
+        origins.extend((article.outlet, article.date[:10]) for article in batch.articles)
         rejects.extend(batch.rejects)
         for article in batch.articles:
             fingerprint.update(_essence(article))
@@ -268,7 +274,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
     )
-    return Material(cleaner, concatenate(tokens), labels, dates, outlets, facts, rejects, "")
+    return Material(cleaner, concatenate(tokens), labels, origins, facts, rejects, "")
 
 
 def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:

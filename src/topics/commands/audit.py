@@ -13,9 +13,9 @@ from topics.commands.options import (
     columns_options,
     config_option,
     format_option,
-    jobs_option,
     language_option,
     settings,
+    workers_option,
 )
 
 
@@ -26,7 +26,7 @@ from topics.commands.options import (
 @click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Rows to list.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
 @language_option
-@jobs_option
+@workers_option
 @config_option
 @format_option
 @columns_options
@@ -47,10 +47,10 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     from topics.corpus import Corpus
 
     config, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     with terminal.progress() as watch:
         found = room.audit(
-            corpus, config, number, language=options["lang"], jobs=options["jobs"], watch=watch
+            corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)

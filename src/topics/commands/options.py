@@ -46,22 +46,22 @@ language_option = click.option(
     show_default=True,
     help="Language of what is written.",
 )
-jobs_option = click.option(
-    "--jobs",
-    type=click.IntRange(0),
-    default=0,
-    callback=lambda ctx, param, n: n or _cores(),
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=lambda: cores(),
+    metavar="N",
     help="Processes. [default: one a core]",
 )
 format_option = click.option(
     "--input-format",
-    "form",
     metavar="FORMAT",
     help="For `-`: jsonl, csv, tsv. [default: told from its start]",
 )
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Count the cores that this process may use."""
     from joblib import cpu_count
 
     return int(cpu_count())

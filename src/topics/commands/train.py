@@ -17,10 +17,10 @@ from topics.commands.options import (
     columns_options,
     config_option,
     format_option,
-    jobs_option,
     models_option,
     rejects_to,
     settings,
+    workers_option,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
 @click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
-@jobs_option
+@workers_option
 @click.option("--rejects", "rejects_file", type=FILE, help="Write rows that could not be read to this file.")
 @format_option
 @columns_options
@@ -54,12 +54,12 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     config, columns = settings(options)
     corpus = Corpus(
-        data or embedded(), columns=columns, labels_file=options["labels"], format=options["form"]
+        data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     registry, only = Registry(options["models"]), options["only"]
-    jobs = options["jobs"]
+    jobs = options["workers"]
     with (
         _standard_input_kept(corpus),
         terminal.progress() as watch,
