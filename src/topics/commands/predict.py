@@ -101,7 +101,7 @@ def _archive(corpus: Corpus, stored: Stored, output: Path, options: dict[str, An
     from topics.archive import Order, score_archive
 
     suffix = output.suffix or f".{options['form']}"
-    if options["input_format"] == "table" and not output.suffix:
+    if options["form"] == "table" and not output.suffix:
         raise UsageError(
             "--format table is for reading on a terminal; for parts choose jsonl, csv or parquet"
         )
@@ -130,12 +130,9 @@ def _here(
     from topics.scoring import answer, score
 
     place = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
-    with (
-        rejects_to(place) as reject,
-        _output(output, options["input_format"], corpus.shape.keep, tagger) as write,
-    ):
-        if is_stream and options["input_format"] != "table":
-            to_stdout = options["input_format"] == "jsonl" and not place
+    with rejects_to(place) as reject, _output(output, options["form"], corpus.shape.keep, tagger) as write:
+        if is_stream and options["form"] != "table":
+            to_stdout = options["form"] == "jsonl" and not place
             return answer(corpus, tagger, write, _error if to_stdout else reject, sys.stdout.buffer.flush)
         with terminal.progress() as watch:
             return score(corpus, tagger, write, reject, watch, options["limit_rejects"])
