@@ -30,6 +30,7 @@ FLOORS = {
         history
         integrity
         intervals
+        latent
         lemmas
         manifest
         persistence
