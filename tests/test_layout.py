@@ -20,6 +20,7 @@ FLOORS = {
     2: """
         articles
         boilerplate
+        charts
         cleaning
         config
         decisions
@@ -30,6 +31,7 @@ FLOORS = {
         history
         integrity
         intervals
+        joining
         latent
         lemmas
         manifest
@@ -38,6 +40,7 @@ FLOORS = {
         readers.csv
         readers.jsonl
         readers.parquet
+        repeats
         rules
         shards
         sources
@@ -48,21 +51,37 @@ FLOORS = {
         topic_models.labels
         topic_models.seeding
         topic_models.vocabulary
+        wording
+        workers
         writers
     """,
     3: """
+        bundles
         classifiers
         classifiers.linear
         corpus
+        curves
+        drift
         evaluation
+        jobs
         measuring
         pipeline
+        profile
         registry
+        slices
         topic_models
         topic_models.lda
+        topic_pipeline
     """,
     4: """
+        archive
         assessment
+        audit
+        comparison
+        monitoring
+        pages
+        promotion
+        report
         scoring
         tagger
         training
@@ -71,12 +90,25 @@ FLOORS = {
         __main__
         cli
         commands
+        commands.audit
+        commands.compare
         commands.evaluate
         commands.explain
+        commands.export
+        commands.history
+        commands.import_
         commands.models
+        commands.monitor
         commands.options
         commands.predict
+        commands.promote
+        commands.prune
+        commands.report
+        commands.rollback
+        commands.show
         commands.train
+        commands.verify
+        monitoring_page
         terminal
     """,
 }
