@@ -66,13 +66,17 @@ def registry(tmp_path: Path) -> Registry:
     return Registry(tmp_path / "models")
 
 
+class _Stdin(io.BytesIO):
+    name = "<stdin>"
+
+
 @pytest.fixture
 def topics(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """The command line, run in this process: `topics("predict", path)` -> exit code, stdout, stderr."""
 
     def run(*arguments: object, stdin: bytes = b"") -> Ran:
         monkeypatch.setattr(sys, "argv", ["topics", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8"))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(_Stdin(stdin), "utf-8"))
         capfd.readouterr()
         with pytest.raises(SystemExit) as left:
             main()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import topics
 from topics.corpus import Corpus
-from topics.types import Article, Reject
+from topics.types import Article, Labels, Reject
 
 SOURCE = Path(topics.__file__).parent
 """The package, where its tests run it from."""
@@ -38,6 +38,10 @@ def write(path: Path, *rows: object) -> Path:
 def all_of(corpus: Corpus, size: int = 2000) -> tuple[list[Article], list[Reject]]:
     batches = list(corpus.batches(size))
     return [a for batch in batches for a in batch.articles], [r for batch in batches for r in batch.rejects]
+
+
+def known(*rubrics: str, unknown: tuple[str, ...] = ()) -> Labels:
+    return Labels(frozenset(rubrics), frozenset(unknown))
 
 
 class Ran(NamedTuple):

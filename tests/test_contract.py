@@ -24,7 +24,7 @@ from topics import plugins
 from topics.corpus import Corpus, embedded
 from topics.decisions import Truth
 from topics.errors import DataError, ModelError, NotFittedError, UsageError
-from topics.estimator import Classifier
+from topics.estimator import Classifier, TopicModel
 from topics.tokens import take, tokenize
 from topics.types import Reject, Row, TokenBatch
 
@@ -51,9 +51,13 @@ def teach_rubrics(model: Classifier, material: Material) -> Classifier:
     return model.fit(material.tokens, material.truth, RUBRICS, clean)
 
 
-# Topic models join by one line.
+def teach_topics(model: TopicModel, material: Material) -> TopicModel:
+    return model.fit(material.tokens)
+
+
 LAWS = [
     Law(plugins.CLASSIFIERS, teach_rubrics, lambda model, tokens: model.predict_proba(tokens)),
+    Law(plugins.TOPIC_MODELS, teach_topics, lambda model, tokens: model.transform(tokens)),
 ]
 PARTS = [(law, name) for law in LAWS for name in law.table]
 
@@ -111,7 +115,7 @@ def test_the_constructor_only_stores_parameters(part):
 
 
 def test_asked_before_fit(part):
-    with pytest.raises(NotFittedError, match=r"before fit: call fit\(…\) first, or load a saved"):
+    with pytest.raises(NotFittedError, match=r"before fit: call fit\(.*\) .*load"):
         part.law.ask(part.kind(), read(STEEL))
 
 
@@ -179,11 +183,9 @@ def test_any_missing_or_damaged_file_is_a_model_error(part, tmp_path):
 # Classifiers
 
 
-@pytest.fixture(scope="module")
-def classifier(part: Part) -> Classifier:
-    if part.law.table is not plugins.CLASSIFIERS:
-        pytest.skip("a law of classifiers")
-    return part.taught
+@pytest.fixture(scope="module", params=[*plugins.CLASSIFIERS])
+def classifier(request: pytest.FixtureRequest, material: Material) -> Classifier:
+    return teach_rubrics(plugins.CLASSIFIERS.load(request.param)(), material)
 
 
 def test_it_tells_its_rubrics_and_what_it_held_out(classifier, material):
@@ -214,6 +216,36 @@ def test_held_out_margins_are_of_models_that_had_not_seen_the_article(classifier
     gambler = type(classifier)().fit(material.tokens, dice, ("dice",), np.zeros(n, bool))
     foretold = ((gambler.held_out.margins > 0) == (dice == 1)).mean()
     assert 0.3 < foretold < 0.7
+
+
+@pytest.mark.parametrize("positives", [1, 2, 7])
+def test_a_rubric_of_few_examples_is_no_error(classifier, material, positives):
+    """Some folds then hold no example at all, and some hold all of them."""
+    n = len(material.tokens)
+    rare = (np.arange(n) < positives).astype(np.int8)[:, None]
+    found = type(classifier)().fit(material.tokens, rare, ("редкое",), np.zeros(n, bool))
+    assert np.isfinite(found.held_out.margins).all()
+    probabilities = found.predict_proba(material.tokens)
+    assert probabilities[:positives].min() > np.median(probabilities)
+
+
+def test_a_file_of_another_classifier_never_gives_half_an_answer(classifier, material, tmp_path):
+    tokens, truth = material
+    other = type(classifier)().fit(tokens, truth[:, :2], RUBRICS[:2], np.zeros(len(tokens), bool))
+    foreign = contents(saved(other, tmp_path / "2"))
+    folder = saved(classifier, tmp_path / "1")
+    refused = set()
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        path.write_bytes(foreign[path.name])
+        try:
+            loaded = type(classifier).load(folder)
+        except ModelError:
+            refused.add(path.name)
+        else:
+            assert loaded.predict_proba(tokens).shape == (len(tokens), len(loaded.rubrics))
+        path.write_bytes(whole)
+    assert "classifier.json" in refused
 
 
 def test_what_the_words_add_sums_to_the_log_odds(classifier, material):

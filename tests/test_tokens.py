@@ -235,3 +235,5 @@ def test_many_threads_get_the_same_tokens():
     forget()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda line: words(tokenize([""], [line])), lines)) == alone
+    named = tokenize([""], ["завод"]).lemmas
+    assert len(set(named)) == len(named), "no lemma has two numbers"

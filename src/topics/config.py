@@ -15,7 +15,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -44,9 +44,27 @@ class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubrics to learn; none named: all that the data names."""
     min_positives: int = 10
     """Articles that must carry a rubric before it is learned."""
+    max_articles: int = 200_000
+    """Articles to learn from, chosen by lot where there are more; 0: all. Memory grows with them."""
     classifier: str = "linear"
     settings: dict[str, Any] = {}
     """Handed to the classifier, which knows its own keys."""
+
+
+class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[topics]`: which topic model, and how."""
+
+    model: str = "lda"
+    settings: dict[str, Any] = {}
+    """Handed to the topic model, which knows its own keys."""
+
+
+class Reporting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[report]`: what `report.html` and `MODEL_CARD.md` of a version say."""
+
+    lang: Literal["ru", "en"] = "ru"
+    excerpt: int = 200
+    """Characters of the text that stand under the title of a mistake; 0: no titles and no text."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,8 +73,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     columns: Columns = Columns()
     cleaning: Cleaning = Cleaning()
     rubrics: Rubrics = Rubrics()
+    topics: Topics = Topics()
     rules: dict[str, Rule] = {}
     """Rubric -> its keyword rules, see `topics.rules`."""
+    report: Reporting = Reporting()
 
 
 def load_config(path: Path) -> Config:

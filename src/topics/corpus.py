@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from importlib import resources
 from itertools import chain, compress, islice, repeat
@@ -64,7 +64,7 @@ class Corpus:
     ) -> None:
         self.sources = find(sources, format)
         self.shape = Shape(columns, tuple(keep), limit)
-        self.labels, self._label_rejects = load_labels(labels_file) if labels_file else ({}, [])
+        self.labels, self.label_rejects = load_labels(labels_file) if labels_file else ({}, [])
         self.unmatched_labels: tuple[str, ...] = ()
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self._stdin_is_read = False
@@ -76,15 +76,36 @@ class Corpus:
         or lacks a column, with the names of those it has.
         """
         unmatched = set(self.labels)
-        for batch in read(self._pieces(), self.shape, size, self._label_rejects):
+        for batch in read(self._pieces(), self.shape, size, self.label_rejects):
             unmatched.difference_update(article.id for article in batch.articles)
             yield batch._replace(articles=list(map(self.labelled, batch.articles))) if self.labels else batch
         self.unmatched_labels = tuple(sorted(unmatched))
+
+    def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
+        """Go over the rows one by one, as they come; an id may come again.
+
+        `pause` is called whenever standard input has no more for now.
+        """
+        for piece in self._pieces():
+            for found in _made(rows(piece.source, self.shape.limit, piece.part, pause), piece, self.shape):
+                yield found if isinstance(found, Reject) else found[0]
 
     def labelled(self, article: Article) -> Article:
         """Return the article with what the file of labels says of it."""
         labels = self.labels.get(article.id)
         return replace(article, labels=labels) if labels else article
+
+    def pick(self, rows: Collection[int]) -> dict[int, Article]:
+        """Read again the articles that came at these places, from 0, of all batches."""
+        wanted, start = set(rows), 0
+        found: dict[int, Article] = {}
+        for batch in self.batches() if wanted else ():
+            here = wanted.intersection(range(start, start + len(batch.articles)))
+            found.update((row, batch.articles[row - start]) for row in here)
+            start += len(batch.articles)
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _pieces(self) -> Iterator[Piece]:
         for piece in whole(self.sources):
@@ -104,7 +125,7 @@ def read(
     """
     if size < 1:
         raise UsageError(f"a batch of {size} rows; the least is 1")
-    seen = _Seen()
+    seen = Seen()
     found = chain(rejects, chain.from_iterable(map(_found, pieces, repeat(shape))))
     for chunk in _chunks(found, size):
         kept = _without_repeats(chunk, seen)
@@ -117,10 +138,14 @@ def read(
 
 
 def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
-    name, label, article = piece.source.name, piece.label, shape.article
     found: Iterable[Row | Reject] = rows(piece.source, shape.limit, piece.part)
     if piece.part.line == 1:
-        found = _checked(iter(found), shape.columns, name)
+        found = _checked(iter(found), shape.columns, piece.source.name)
+    return _made(found, piece, shape)
+
+
+def _made(found: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Found]:
+    name, label, article = piece.source.name, piece.label, shape.article
     for row in found:
         if isinstance(row, Reject):
             yield row
@@ -148,7 +173,7 @@ def _chunks(found: Iterable[_Found], size: int) -> Iterator[list[_Found]]:
         yield chunk
 
 
-def _without_repeats(chunk: list[_Found], seen: _Seen) -> list[_Found]:
+def _without_repeats(chunk: list[_Found], seen: Seen) -> list[_Found]:
     """Put a reject in the place of each article whose id came before."""
     placed = [(i, found) for i, found in enumerate(chunk) if not isinstance(found, Reject)]
     repeated = seen.add([article.id for _, (article, _, _) in placed])
@@ -175,7 +200,7 @@ def _checked(found: Iterator[Row | Reject], columns: Columns, name: str) -> Iter
     return chain(ahead, found)
 
 
-class _Seen:
+class Seen:
     """The ids that came so far, as 64-bit hashes: 8 bytes an id, for a while 16 when lists are merged.
 
     Two different ids share a hash with a chance of about n² / 2⁶⁵: 3 in 10⁸ for a million ids, 3 in 10⁴ for

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.decisions import Decisions, Truth
+from topics.manifest import TopicFigures
 from topics.types import TokenBatch, Topic
 
 
@@ -92,13 +93,19 @@ class TopicModel(Protocol):
         """The topics, in the order of the columns of `transform`."""
         ...
 
-    def fit(self, tokens: TokenBatch, texts: Iterable[tuple[str, str]] | None = None) -> Self:
+    def fit(
+        self,
+        tokens: TokenBatch,
+        texts: Iterable[tuple[str, str]] | None = None,
+        previous: Self | None = None,
+    ) -> Self:
         """Learn from n articles.
 
         Args:
             tokens: n articles.
             texts: their cleaned titles and texts, in the same order, gone over once; labels then stand in the
                 form that the archive uses. Without them labels are lemmas.
+            previous: the model before; its topics are gone on from, and keep their ids and names.
         """
         ...
 
@@ -108,6 +115,10 @@ class TopicModel(Protocol):
         Raises:
             NotFittedError: before `fit`.
         """
+        ...
+
+    def figures(self, tokens: TokenBatch) -> TopicFigures:
+        """Tell how good the topics are, measured on these articles."""
         ...
 
     def save(self, folder: Path) -> None:

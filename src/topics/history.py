@@ -146,6 +146,11 @@ def spans(events: Sequence[Event]) -> list[Span]:
     return found
 
 
+def during(found: Sequence[Span], start: datetime, end: datetime) -> list[Span]:
+    """Choose the spans that overlap the time from `start` to `end`."""
+    return [span for span in found if span.start < end and (span.end is None or span.end > start)]
+
+
 def seals(events: Sequence[Event]) -> dict[str, str]:
     """Version -> SHA-256 that its manifest must have."""
     return {event.version: event.seal for event in events if event.seal}

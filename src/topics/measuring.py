@@ -77,8 +77,8 @@ def measure(answers: Answers, rubrics: tuple[str, ...], draws: int = DRAWS) -> M
         rubrics: names of the columns.
         draws: of the bootstrap.
     """
-    value, drawn = bootstrap(_statistic(answers), np.arange(len(answers.truth)), draws)
-    estimates = [_estimate(found) for found in intervals(value, drawn)]
+    value, drawn = bootstrap(figures_of(answers), np.arange(len(answers.truth)), draws)
+    estimates = [estimate(found) for found in intervals(value, drawn)]
     each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
     known = answers.truth >= 0
     holds = answers.truth[known] == 1
@@ -113,7 +113,8 @@ def _rubric(name: str, answers: Answers, r: int, estimates: list[Estimate]) -> R
     )
 
 
-def _estimate(found: Interval) -> Estimate:
+def estimate(found: Interval) -> Estimate:
+    """Turn NaN into None."""
     return Estimate(
         *(None if math.isnan(number) else number for number in (found.value, found.low, found.high))
     )
@@ -122,8 +123,12 @@ def _estimate(found: Interval) -> Estimate:
 _OVERALL = 5
 
 
-def _statistic(answers: Answers) -> Statistic:
-    """Make the statistic of four figures a rubric, then the five that are over all of them."""
+def figures_of(answers: Answers) -> Statistic:
+    """Make the statistic of all figures, shape (draws, 4 * rubrics + 5).
+
+    Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
+    match, micro-F1, macro-F1, mean average precision, and exact match without those for review.
+    """
     truth, probabilities, given, review = answers
     width = truth.shape[1]
     counted, ranked = counted_figures(truth, given), average_precisions(truth, probabilities)

@@ -27,6 +27,16 @@ _VERSION = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
 PRODUCTION, LATEST = "production", "latest"
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a model may be called so: letters, digits, '-', '_' and '.', not first."""
+    return bool(_NAME.fullmatch(name))
+
+
+def is_version(name: str) -> bool:
+    """Tell whether a version is called so: `20261123T051511Z-d53d6c`."""
+    return bool(_VERSION.fullmatch(name))
+
+
 class Version(NamedTuple):
     """A version that was found whole and unaltered."""
 
@@ -69,20 +79,33 @@ class Registry:
                 version = self._free_name(manifest)
                 manifest = msgspec.structs.replace(manifest, version=version, files=files)
                 persistence.write_struct(draft / MANIFEST, manifest)
-                figures = msgspec.to_builtins(manifest.figures)
+                figures = msgspec.to_builtins(manifest.figures or manifest.topics)
                 self._show(draft, manifest, Event(history.PUBLISHED, version, why="trained", figures=figures))
         return Version(self._home(manifest.name) / version, manifest)
 
-    def adopt(self, name: str, version: str, fill: Callable[[Path], None], why: str) -> Version:
+    def adopt(
+        self,
+        name: str,
+        version: str,
+        fill: Callable[[Path], None],
+        why: str,
+        probe: Callable[[Path], object] = lambda folder: None,
+    ) -> Version:
         """Take in a version made elsewhere: `fill` brings its files into a hidden folder. No alias moves.
+
+        `probe` is given the folder once its bytes are checked, and raises ModelError if it is no model.
 
         Raises:
             ModelError: what came is not whole, is another version, or one of this name is here and differs.
         """
         with self._draft(name) as draft:
             fill(draft)
-            manifest = integrity.check(draft)
-            _expect(manifest, name, version, draft)
+            try:
+                manifest = integrity.check(draft)
+                _expect(manifest, name, version, draft)
+                probe(draft)
+            except ModelError as error:  # of the draft's own path nobody wants to know
+                raise ModelError(f"{why}: {str(error).replace(f'{draft}', f'{name}/{version}')}") from error
             integrity.flush(draft)
             with self._lock(name):
                 there = self._home(name) / version
@@ -136,7 +159,7 @@ class Registry:
     def names(self) -> list[str]:
         """Models that have a version, in order."""
         found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(path.name for path in found if _NAME.fullmatch(path.name) and self.versions(path.name))
+        return sorted(path.name for path in found if is_name(path.name) and self.versions(path.name))
 
     def versions(self, name: str) -> list[str]:
         """Versions of a model, oldest first."""
@@ -226,7 +249,7 @@ class Registry:
         return Pruning(removed, kept, [path.name for path in orphans])
 
     def _home(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise UsageError(f"{name!r} is no name of a model: letters, digits, '-', '_' and '.', not first")
         return self.folder / name
 
@@ -243,10 +266,11 @@ class Registry:
         return Version(folder, manifest)
 
     def _free_name(self, manifest: Manifest) -> str:
-        """Name the version by time and content; two of one second differ by a second."""
+        """Name the version by time and content; of two of one second the later gets the next: names sort."""
         moment = datetime.fromisoformat(manifest.created)
         ingredients = manifest.configuration, manifest.corpus.fingerprint, manifest.libraries
-        while (self._home(manifest.name) / (name := version_name(moment, ingredients))).exists():
+        taken = {name.partition("-")[0] for name in self.versions(manifest.name)}
+        while (name := version_name(moment, ingredients)).partition("-")[0] in taken:
             moment += timedelta(seconds=1)
         return name
 

@@ -5,6 +5,7 @@ What is published is there whole or not at all.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -29,7 +30,7 @@ def path(name: str | Path) -> Path:
     try:
         from upath import UPath
 
-        found = UPath(name)
+        found = UPath(name, use_listings_cache=False)  # workers write there, too
         found.fs  # noqa: B018 (imports what speaks the protocol)
     except (ImportError, ValueError) as error:
         raise UsageError(
@@ -73,6 +74,11 @@ def publish(place: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def listed(folder: Path) -> list[Path]:
+    """List a folder; an object store has none until something is in it."""
+    return sorted(folder.iterdir()) if folder.exists() else []
+
+
 def sync(folder: Path) -> None:
     """Bring the names in a folder to disk."""
     if is_remote(folder):
@@ -101,10 +107,10 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Delete what processes that were killed have left half written."""
+def sweep(folder: Path, name: str = "") -> None:
+    """Delete what processes that were killed have left half written, of one file or of all in a folder."""
     if not is_remote(folder):
-        for draft in folder.glob(f".*{_DRAFT}"):
+        for draft in folder.glob(f".{glob.escape(name)}*{_DRAFT}"):
             draft.unlink(missing_ok=True)
 
 
