@@ -63,6 +63,7 @@ TABLES: dict[str, list[tuple[str, str]]] = {
         ("Заявки: https://example.org/form?a=1&b=2 до мая", "Заявки:  до мая"),
         ("в канале t.me/zavod пишут", "в канале  пишут"),
         ("и/или, 5 км/ч, ТАСС/Энергия", "и/или, 5 км/ч, ТАСС/Энергия"),
+        ("sport.me/zavod, (t.me/zavod)", "sport.me/zavod, ()"),
     ],
     "base64": [("рисунок " + "iVBORw0KGgo/" * 20 + "= конец", "рисунок   конец"), ("АО ABC+DEF", "АО ABC+DEF")],
     "code": [
@@ -131,6 +132,7 @@ TABLES: dict[str, list[tuple[str, str]]] = {
     ],
     "counters": [
         (f"06.03.2019 в 21:49, просмотров: 2030\n{PROSE}\n20 фото\n***", PROSE),
+        (f"20 фото\n***\n{PROSE}\nРеклама\nРеклама", PROSE),
         ("Ролик набрал 2 млн просмотров.\n20 фото показали на выставке", "Ролик набрал 2 млн просмотров.\n20 фото показали на выставке"),
     ],
     "related": [
@@ -265,6 +267,17 @@ CLEANERS = (Cleaner(), Cleaner(drop_recaps=True))
 def test_cleaning_twice_is_cleaning_once(cleaner: Cleaner, title: str, text: str) -> None:
     once = cleaner.clean(title, text)
     assert cleaner.clean(*once) == once
+
+
+@given(before=st.text("аб ", max_size=70), length=st.integers(100, 140))
+def test_base64_of_120_characters_goes_wherever_it_stands(before: str, length: int) -> None:
+    run = "iVBORw0KGgo/" * 12
+    kept = " " if length >= 120 else run[:length]
+    assert cleaning.base64(f"{before}«{run[:length]}» конец") == f"{before}«{kept}» конец"
+
+
+def test_a_rule_is_asked_again_about_what_a_later_one_uncovers() -> None:
+    assert CLEANERS[0].clean("", "цена&<b></b>nbsp;хлеба &l<i></i>t;p>выросла")[1] == "цена хлеба\nвыросла"
 
 
 def test_many_tails_go_in_one_cleaning() -> None:

@@ -14,7 +14,7 @@ from topics.errors import listed
 from topics.types import Article, Labels
 
 
-class Columns(msgspec.Struct, frozen=True):
+class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a source keeps what: field of an article -> name of a column."""
 
     id: str = "id"

@@ -1,6 +1,7 @@
 """`python -m topics`: options in, one job, a result on stdout, everything else on stderr.
 
-The one place where an error becomes an exit code: 0 done, 1 other, 2 usage or configuration, 3 data, 4 model.
+The one place where an error becomes an exit code: 0 done, 1 other, 2 usage or configuration, 3 data, 4 model;
+`monitor` leaves with 5 when a stream has changed.
 """
 
 from __future__ import annotations
@@ -8,18 +9,32 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from topics import __version__
 from topics.errors import TopicsError
 
-# Command -> what it does in a line. Each is `topics.commands.NAME:NAME`, imported when it is called.
+# Command -> what it does in a line. Each is `topics.commands.NAME:NAME`, imported when called.
 COMMANDS = {
     "train": "Learn rubrics from an archive and publish a version.",
     "predict": "Tag every article of an archive.",
+    "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
+    "evaluate": "Measure a version on labelled articles, with intervals and slices.",
+    "report": "Write the report of a version as a page.",
     "explain": "Say which words of an article speak for its rubrics and against.",
+    "compare": "Say what one version does better than another, and what worse.",
     "models": "List the trained versions with their figures.",
+    "show": "Tell all that is known of a version.",
+    "promote": "Put a version into production, if it is not worse than what is live.",
+    "rollback": "Put back into production what was there before.",
+    "history": "Say which version was live when, who promoted it, why, on what figures.",
+    "monitor": "Say whether a stream still looks like what a version was trained on.",
+    "verify": "Check every byte of the versions.",
+    "prune": "Remove old versions that nobody needs.",
+    "export": "Write a version into one file.",
+    "import": "Take in a version that was exported.",
 }
 
 
@@ -32,7 +47,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"topics.commands.{cmd_name}"), cmd_name)
+        attribute = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # `import` is `import_` there
+        command = getattr(import_module(f"topics.commands.{attribute}"), attribute)
         assert isinstance(command, click.Command)
         return command
 

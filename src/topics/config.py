@@ -13,14 +13,15 @@ C = 0.3
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from topics.articles import Columns
 from topics.errors import UsageError, listed
+from topics.rules import Rule
 
 T = TypeVar("T")
 
@@ -48,12 +49,32 @@ class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Handed to the classifier, which knows its own keys."""
 
 
+class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[topics]`: which topic model, and how."""
+
+    model: str = "lda"
+    settings: dict[str, Any] = {}
+    """Handed to the topic model, which knows its own keys."""
+
+
+class Reporting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[report]`: what `report.html` and `MODEL_CARD.md` of a version say."""
+
+    lang: Literal["ru", "en"] = "ru"
+    excerpt: int = 200
+    """Characters of the text that stand under the title of a mistake; 0: no titles and no text."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     columns: Columns = Columns()
     cleaning: Cleaning = Cleaning()
     rubrics: Rubrics = Rubrics()
+    topics: Topics = Topics()
+    rules: dict[str, Rule] = {}
+    """Rubric -> its keyword rules, see `topics.rules`."""
+    report: Reporting = Reporting()
 
 
 def load_config(path: Path) -> Config:
@@ -91,7 +112,18 @@ def _first_unknown(content: Mapping[str, Any], kind: Any) -> tuple[str, list[str
     for key, value in content.items():
         if key not in fields:
             return key, list(fields)
-        nested = isinstance(fields[key], type) and issubclass(fields[key], msgspec.Struct)
-        if nested and isinstance(value, Mapping) and (found := _first_unknown(value, fields[key])):
-            return f"{key}.{found[0]}", found[1]
+        for path, inner, inside in _nested(key, value, fields[key]):
+            if found := _first_unknown(inner, inside):
+                return f"{path}.{found[0]}", found[1]
     return None
+
+
+def _nested(key: str, value: Any, kind: Any) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
+    """Go over the tables that must fit a Struct: the value itself, or each of a table of such."""
+    if not isinstance(value, Mapping):
+        return
+    if get_origin(kind) is dict:
+        for name, inner in value.items():
+            yield from _nested(f"{key}.{name}", inner, get_args(kind)[1])
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield key, value, kind

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from importlib import resources
-from itertools import chain, compress, islice
+from itertools import chain, compress, islice, repeat
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -15,21 +15,26 @@ from msgspec.structs import replace
 
 from topics.articles import Columns, Shape, UnfitError
 from topics.errors import DataError, UsageError, listed
-from topics.sources import Source, find, rows
+from topics.shards import Piece, whole
+from topics.sources import find, rows
 from topics.types import Article, Labels, Reject, Row
 
-__all__ = ["Batch", "Columns", "Corpus", "embedded", "embedded_inbox", "load_labels"]
+__all__ = ["Batch", "Columns", "Corpus", "embedded", "embedded_inbox", "hashes", "load_labels", "read"]
 
 LIMIT = 2_000_000
+ROWS, CHARACTERS = 2_000, 4_000_000
+"""Most of a batch: two thousand articles of two thousand characters, or one field of two millions."""
 GLANCE = 100
 """Rows of a file looked at for a column before it counts as absent; most files show all in the first."""
 
 
 class Batch(NamedTuple):
-    """What some rows in a row became; both lists are in the order of the source."""
+    """What some rows in a row became; all lists are in the order of the source."""
 
     articles: list[Article]
     rejects: list[Reject]
+    places: list[tuple[str, int]]
+    """Source and line of each article."""
 
 
 _Found: TypeAlias = tuple[Article, str, int] | Reject
@@ -64,58 +69,108 @@ class Corpus:
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self._stdin_is_read = False
 
-    def batches(self, size: int = 2000) -> Iterator[Batch]:
-        """Go over the corpus, `size` rows at a time; memory depends on `size`, not on the corpus.
+    def batches(self, size: int = ROWS) -> Iterator[Batch]:
+        """Go over the corpus, at most `size` rows and some millions of characters at a time.
 
         Rejects of `labels_file` come in the first batch. Raises DataError for a file that cannot be read
         or lacks a column, with the names of those it has.
         """
-        if size < 1:
-            raise UsageError(f"a batch of {size} rows; the least is 1")
-        seen, unmatched = _Seen(), set(self.labels)
-        found = chain(self._label_rejects, chain.from_iterable(map(self._read, self.sources)))
-        while chunk := list(islice(found, size)):
-            yield self._batch(chunk, seen, unmatched)
+        unmatched = set(self.labels)
+        for batch in read(self._pieces(), self.shape, size, self._label_rejects):
+            unmatched.difference_update(article.id for article in batch.articles)
+            yield batch._replace(articles=list(map(self.labelled, batch.articles))) if self.labels else batch
         self.unmatched_labels = tuple(sorted(unmatched))
 
-    def _read(self, source: Source) -> Iterator[_Found]:
-        if source.path is None and self._stdin_is_read:
-            raise UsageError("standard input can be read only once; save it to a file and name that")
-        self._stdin_is_read |= source.path is None
-        name, label, article = source.name, self._label(source), self.shape.article
-        for found in _checked(rows(source, self.shape.limit), self.shape.columns, name):
-            if isinstance(found, Reject):
-                yield found
-                continue
-            line, values = found
-            try:
-                made = article(values)
-            except UnfitError as error:
-                yield Reject(name, line, str(error))
-                continue
-            yield made if made.id else replace(made, id=f"{label}:{line}"), name, line
+    def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
+        """Go over the rows one by one, as they come; an id may come again.
 
-    def _label(self, source: Source) -> str:
-        """Return what ids made up begin with: the file's name, or its path if two share a name."""
-        if source.path is None:
-            return source.name
-        name = source.path.name
-        is_only = sum(other.path is not None and other.path.name == name for other in self.sources) == 1
-        return name if is_only else source.name
+        `pause` is called whenever standard input has no more for now.
+        """
+        for piece in self._pieces():
+            for found in _made(rows(piece.source, self.shape.limit, piece.part, pause), piece, self.shape):
+                yield found if isinstance(found, Reject) else found[0]
 
-    def _batch(self, chunk: list[_Found], seen: _Seen, unmatched: set[str]) -> Batch:
-        chunk = _without_repeats(chunk, seen)
-        articles = [found[0] for found in chunk if not isinstance(found, Reject)]
-        if self.labels:
-            articles = [self._labelled(article, unmatched) for article in articles]
-        return Batch(articles, [found for found in chunk if isinstance(found, Reject)])
-
-    def _labelled(self, article: Article, unmatched: set[str]) -> Article:
+    def labelled(self, article: Article) -> Article:
+        """Return the article with what the file of labels says of it."""
         labels = self.labels.get(article.id)
-        if labels is None:
-            return article
-        unmatched.discard(article.id)
-        return replace(article, labels=labels)
+        return replace(article, labels=labels) if labels else article
+
+    def pick(self, rows: Collection[int]) -> dict[int, Article]:
+        """Read again the articles that came at these places, from 0, of all batches."""
+        wanted, start = set(rows), 0
+        found: dict[int, Article] = {}
+        for batch in self.batches() if wanted else ():
+            here = wanted.intersection(range(start, start + len(batch.articles)))
+            found.update((row, batch.articles[row - start]) for row in here)
+            start += len(batch.articles)
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def _pieces(self) -> Iterator[Piece]:
+        for piece in whole(self.sources):
+            if piece.source.path is None:
+                if self._stdin_is_read:
+                    raise UsageError("standard input can be read only once; save it to a file and name that")
+                self._stdin_is_read = True
+            yield piece
+
+
+def read(
+    pieces: Iterable[Piece], shape: Shape, size: int = ROWS, rejects: Sequence[Reject] = ()
+) -> Iterator[Batch]:
+    """Go over pieces of a corpus in batches; of articles with one id the first counts.
+
+    `rejects` come first. Raises DataError for a file that cannot be read or lacks a column.
+    """
+    if size < 1:
+        raise UsageError(f"a batch of {size} rows; the least is 1")
+    seen = _Seen()
+    found = chain(rejects, chain.from_iterable(map(_found, pieces, repeat(shape))))
+    for chunk in _chunks(found, size):
+        kept = _without_repeats(chunk, seen)
+        placed = [found for found in kept if not isinstance(found, Reject)]
+        yield Batch(
+            [article for article, _, _ in placed],
+            [found for found in kept if isinstance(found, Reject)],
+            [(source, line) for _, source, line in placed],
+        )
+
+
+def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
+    found: Iterable[Row | Reject] = rows(piece.source, shape.limit, piece.part)
+    if piece.part.line == 1:
+        found = _checked(iter(found), shape.columns, piece.source.name)
+    return _made(found, piece, shape)
+
+
+def _made(found: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Found]:
+    name, label, article = piece.source.name, piece.label, shape.article
+    for row in found:
+        if isinstance(row, Reject):
+            yield row
+            continue
+        line, values = row
+        try:
+            made = article(values)
+        except UnfitError as error:
+            yield Reject(name, line, str(error))
+            continue
+        yield made if made.id else replace(made, id=f"{label}:{line}"), name, line
+
+
+def _chunks(found: Iterable[_Found], size: int) -> Iterator[list[_Found]]:
+    """Gather rows, until there are enough or their texts are long enough."""
+    chunk: list[_Found] = []
+    held = 0
+    for item in found:
+        chunk.append(item)
+        held += 0 if isinstance(item, Reject) else len(item[0].text)
+        if len(chunk) == size or held >= CHARACTERS:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
 
 
 def _without_repeats(chunk: list[_Found], seen: _Seen) -> list[_Found]:
@@ -158,15 +213,12 @@ class _Seen:
 
     def add(self, ids: list[str]) -> list[bool]:
         """Return for each id whether it came before, in this call or an earlier one."""
-        hashes = np.frombuffer(
-            b"".join([blake2b(i.encode(errors="surrogatepass"), digest_size=8).digest() for i in ids]),
-            np.uint64,
-        )
-        fresh, first = np.unique(hashes, return_index=True)
+        hashed = hashes(ids)
+        fresh, first = np.unique(hashed, return_index=True)
         known = np.zeros(len(fresh), bool)
         for run in self.runs:
             known |= run[np.searchsorted(run, fresh).clip(max=len(run) - 1)] == fresh
-        repeated = np.ones(len(hashes), bool)
+        repeated = np.ones(len(hashed), bool)
         repeated[first] = known
         self._merge(fresh[~known])
         return repeated.tolist()
@@ -177,6 +229,12 @@ class _Seen:
             run.sort(kind="stable")  # quick on what is sorted in parts
         if len(run):
             self.runs.append(run)
+
+
+def hashes(ids: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """Return 64 bits of each id."""
+    digests = [blake2b(i.encode(errors="surrogatepass"), digest_size=8).digest() for i in ids]
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def load_labels(path: str | Path) -> tuple[dict[str, Labels], list[Reject]]:

@@ -28,7 +28,7 @@ class Decisions(msgspec.Struct, frozen=True):
 
     def probabilities(self, margins: npt.NDArray[np.floating]) -> Floats:
         """Turn margins into probabilities; shape (articles, rubrics) both."""
-        return _sigmoid(margins * np.array(self.slopes) + np.array(self.offsets))
+        return sigmoid(margins * np.array(self.slopes) + np.array(self.offsets))
 
     def given(self, probabilities: Floats) -> npt.NDArray[np.bool_]:
         """Tell which rubrics are given; shape (articles, rubrics)."""
@@ -53,7 +53,7 @@ def learn_decisions(margins: Floats, truth: Truth, review_share: float) -> Decis
     columns = range(margins.shape[1])
     scalings = [_scale(margins[truth[:, r] >= 0, r], truth[truth[:, r] >= 0, r]) for r in columns]
     slopes, offsets = (tuple(numbers) for numbers in zip(*scalings, strict=True))
-    probabilities = _sigmoid(margins * np.array(slopes) + np.array(offsets))
+    probabilities = sigmoid(margins * np.array(slopes) + np.array(offsets))
     overall = best_threshold(probabilities[truth >= 0], truth[truth >= 0])
     thresholds = tuple(_threshold(probabilities[:, r], truth[:, r], overall) for r in columns)
     distance = _distance(probabilities, np.array(thresholds))
@@ -107,15 +107,17 @@ def _scale(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
 
 def _distance(probabilities: Floats, thresholds: Floats) -> Floats:
     """Distance of each article's nearest rubric to its threshold, in log odds."""
-    distances: Floats = np.abs(_log_odds(probabilities) - _log_odds(thresholds)).min(axis=1)
+    distances: Floats = np.abs(log_odds(probabilities) - log_odds(thresholds)).min(axis=1)
     return distances
 
 
-def _log_odds(probabilities: Floats) -> Floats:
+def log_odds(probabilities: Floats) -> Floats:
+    """Turn probabilities into log odds, finite for 0 and 1 too."""
     odds: Floats = np.clip(probabilities, 1e-9, 1 - 1e-9)
     odds = odds / (1 - odds)
     return np.log(odds)
 
 
-def _sigmoid(values: Floats) -> Floats:
+def sigmoid(values: Floats) -> Floats:
+    """Turn log odds into probabilities."""
     return 1 / (1 + np.exp(-np.clip(values, -500, 500)))

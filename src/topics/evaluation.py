@@ -2,41 +2,78 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from topics.decisions import Floats, Truth, learn_decisions
 from topics.estimator import HeldOut
 from topics.manifest import Figures, RubricFigures
+from topics.rules import Hits, Rules
 
 Given = npt.NDArray[np.bool_]
 
 
-def cross_validated(
-    held_out: HeldOut, truth: Truth, rubrics: tuple[str, ...], review_share: float
-) -> Figures:
-    """Measure on articles that neither the model nor its thresholds and calibration had seen.
+class Answers(NamedTuple):
+    """What was said of n articles beside what is true of them."""
 
-    The decisions of a fold are learned from the margins of the other folds.
+    truth: Truth
+    """(n, rubrics): 1 holds, 0 does not hold, -1 unknown."""
+    probabilities: Floats
+    given: Given
+    review: npt.NDArray[np.bool_]
+    """(n,): sent to an editor."""
+
+    def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
+        """Choose articles."""
+        truth, probabilities, given, review = self
+        return Answers(truth[rows], probabilities[rows], given[rows], review[rows])
+
+
+def cross_validated(
+    held_out: HeldOut,
+    truth: Truth,
+    rubrics: tuple[str, ...],
+    review_share: float,
+    rules: Rules | None = None,
+    hits: Hits | None = None,
+) -> Answers:
+    """Say of each article what would have been said had it not been in the training data.
+
+    The decisions of a fold are learned from the margins of the other folds, then the rules act.
 
     Args:
         held_out: margins by models of the other folds.
-        truth: (articles, rubrics); -1 where it must not count.
-        rubrics: names of the columns.
+        truth: (articles, rubrics); -1 where it must not count. Rubrics that have rules only come last.
+        rubrics: those that have a model.
         review_share: as in training.
+        rules: beside the model, if any.
+        hits: which phrase stands in which article.
     """
     margins, folds = held_out
-    probabilities, given = np.zeros(margins.shape), np.zeros(margins.shape, bool)
+    rules = rules or Rules()
+    hits = np.zeros((len(margins), 0), bool) if hits is None else hits
+    modelled = truth[:, : len(rubrics)]
+    probabilities, given = np.zeros(truth.shape), np.zeros(truth.shape, bool)
     review = np.zeros(len(margins), bool)
     for fold in np.unique(folds):
         here = folds == fold
-        decisions = learn_decisions(margins[~here], truth[~here], review_share)
-        probabilities[here] = decisions.probabilities(margins[here])
-        given[here] = decisions.given(probabilities[here])
-        review[here] = decisions.doubtful(probabilities[here])
-    counted = (truth >= 0).any(axis=1)
+        decisions = learn_decisions(margins[~here], modelled[~here], review_share)
+        judgement = rules.judge(decisions.probabilities(margins[here]), decisions, rubrics, hits[here])
+        probabilities[here], given[here], review[here] = judgement
+    return Answers(truth, probabilities, given, review)
+
+
+def held_out_figures(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tuple[str, ...]) -> Figures:
+    """Measure what `cross_validated` answered, where anything is known."""
     method = f"{len(np.unique(folds))}-fold cross-validation, thresholds and calibration of the other folds"
-    return figures(truth[counted], probabilities[counted], given[counted], review[counted], rubrics, method)
+    known = answers.truth >= 0
+    counted = answers.take(np.flatnonzero(known.any(axis=1)))
+    told = np.flatnonzero(known.any(axis=0))
+    names = tuple(rubrics[r] for r in told)
+    truth, probabilities, given, review = counted
+    return figures(truth[:, told], probabilities[:, told], given[:, told], review, names, method)
 
 
 def figures(

@@ -12,13 +12,17 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.errors import ModelError, NotFittedError
+from topics.errors import DataError, ModelError, NotFittedError
+from topics.tokens import Numbering
 from topics.types import TokenBatch
 
-Int64s = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
 
 BODY, LEAD, TITLE, PAIRS = range(4)
+
+_FEW = 10_000
+"""Entries up to which a sort is quicker than going through all columns."""
 
 
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,9 +47,9 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Counts(NamedTuple):
     """Term `columns[i]` stands `counts[i]` times in article `rows[i]`; sorted by column, each pair once."""
 
-    columns: Int64s
-    rows: Int64s
-    counts: Int64s
+    columns: Ints
+    rows: Ints
+    counts: Floats
 
 
 class Tfidf:
@@ -60,18 +64,28 @@ class Tfidf:
         self.fields = fields
 
     def fit(self, tokens: TokenBatch) -> Self:
-        """Choose the terms and weigh them by rarity."""
+        """Choose the terms and weigh them by rarity.
+
+        Raises:
+            DataError: no term is left, all are too rare or too common.
+        """
         n, rows = len(tokens), _rows(tokens)
         frequency = np.bincount(
-            _count(tokens.ids.astype(np.int64), rows, n).columns, minlength=len(tokens.lemmas)
+            _count(tokens.ids, rows, n, len(tokens.lemmas)).columns, minlength=len(tokens.lemmas)
         )
         kept = np.flatnonzero(frequency >= self.fields.min_df)
         self.lemmas = sorted(tokens.lemmas[i] for i in kept.tolist())
-        self._index = {lemma: i for i, lemma in enumerate(self.lemmas)}
-        words = self._words(tokens)
-        self.terms, frequencies = self._choose_terms(_count(*self._occurrences(tokens, words, rows), n), n)
+        self._number = Numbering(self.lemmas)
+        words = self._number(tokens)
+        self.terms, frequencies = self._choose_terms(self._occurrences(tokens, words, rows), n)
         self.pairs, pair_frequencies = self._choose_pairs(_count(*self._neighbours(words, rows), n))
         frequencies = np.concatenate([frequencies, pair_frequencies])
+        if not len(frequencies):
+            raise DataError(
+                f"of {n} articles no word stands in at least {self.fields.min_df} and in at most "
+                f"{self.fields.max_df:.0%} of them; give more articles, or set min_df and max_df under "
+                "[rubrics.settings.fields]"
+            )
         self.idf = (np.log((1 + n) / (1 + frequencies)) + 1).astype(np.float32)
         return self._prepare()
 
@@ -83,17 +97,18 @@ class Tfidf:
         """
         if not hasattr(self, "idf"):
             raise NotFittedError("Tfidf.transform before fit: call fit(tokens) or load(folder) first")
-        n, rows, words = len(tokens), _rows(tokens), self._words(tokens)
+        n, rows, words = len(tokens), _rows(tokens), self._number(tokens)
         codes, code_rows = self._occurrences(tokens, words, rows)
         columns = self._column_of[codes]
-        singles = _count(columns[columns >= 0], code_rows[columns >= 0], n)
-        pairs = self._known_pairs(_count(*self._neighbours(words, rows), n))
-        columns, rows, counts = (np.concatenate(both) for both in zip(singles, pairs, strict=True))
-        weights = self._weigh(columns, rows, counts, n)
-        order = np.argsort(rows.astype(np.uint16 if n < 65_536 else np.int64), kind="stable")
-        starts = np.searchsorted(rows[order], np.arange(n + 1))
-        indices, starts = columns[order].astype(np.int32), starts.astype(np.int32)  # what scikit-learn takes
-        return sparse.csr_array((weights[order], indices, starts), (n, len(self.idf)))
+        known = columns >= 0
+        found = _count(columns[known], code_rows[known], n, len(self.terms))
+        if len(self.pairs):
+            pairs = self._known_pairs(_count(*self._neighbours(words, rows), n))
+            found = _join(found, pairs)
+        places = found.rows.astype(np.int32), found.columns.astype(np.int32)  # what scikit-learn takes
+        entries = sparse.coo_array((self._weigh(found, n), places), (n, len(self.idf)))
+        entries.has_canonical_format = True  # each entry once: spares a search for others
+        return entries.tocsr()
 
     def term(self, column: int) -> tuple[int, str]:
         """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
@@ -105,7 +120,7 @@ class Tfidf:
 
     def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
         """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""
-        words, title = self._words(tokens), int(tokens.bodies[0])
+        words, title = self._number(tokens), int(tokens.bodies[0])
         found: dict[int, list[int]] = {}
         for field, end in ((BODY, len(words)), (LEAD, title + self.fields.lead_words), (TITLE, title)):
             for place, word in enumerate(words[:end]):
@@ -114,7 +129,7 @@ class Tfidf:
         singles = {column: (tuple(places), 1) for column, places in found.items() if column >= 0}
         return singles | self._pair_places(words)
 
-    def _pair_places(self, words: Int64s) -> dict[int, tuple[tuple[int, ...], int]]:
+    def _pair_places(self, words: Ints) -> dict[int, tuple[tuple[int, ...], int]]:
         found: dict[int, list[int]] = {}
         for place, (first, second) in enumerate(pairwise(words)):
             key = first * len(self.lemmas) + second
@@ -143,8 +158,9 @@ class Tfidf:
         limits = (self.terms, 3 * len(self.lemmas)), (self.pairs, len(self.lemmas) ** 2)
         rising = all(_rises_within(numbers, limit) for numbers, limit in limits)
         if not rising or len(self.idf) != len(self.terms) + len(self.pairs):
-            raise ModelError(f"{folder}: lemmas.txt, terms.npy, pairs.npy and idf.npy do not fit together")
-        self._index = {lemma: i for i, lemma in enumerate(self.lemmas)}
+            names = "lemmas.txt, terms.npy, pairs.npy and idf.npy"
+            raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
+        self._number = Numbering(self.lemmas)
         return self._prepare()
 
     def _prepare(self) -> Self:
@@ -155,13 +171,7 @@ class Tfidf:
         self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
         return self
 
-    def _words(self, tokens: TokenBatch) -> Int64s:
-        """Number each token by its place among `lemmas`; -1: a lemma not in there."""
-        find = self._index.get
-        table = np.fromiter((find(lemma, -1) for lemma in tokens.lemmas), np.int64, len(tokens.lemmas))
-        return table[tokens.ids]
-
-    def _occurrences(self, tokens: TokenBatch, words: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:
+    def _occurrences(self, tokens: TokenBatch, words: Ints, rows: Ints) -> tuple[Ints, Ints]:
         """List the known words of each field: codes (field * number of lemmas + word) and articles.
 
         A word of the title stands in the title, in the lead and in the body.
@@ -174,21 +184,22 @@ class Tfidf:
         codes = [words[body], words[lead] + LEAD * width, words[title] + TITLE * width]
         return np.concatenate(codes), np.concatenate([rows[body], rows[lead], rows[title]])
 
-    def _neighbours(self, words: Int64s, rows: Int64s) -> tuple[Int64s, Int64s]:
+    def _neighbours(self, words: Ints, rows: Ints) -> tuple[Ints, Ints]:
         """List the pairs of known words side by side: keys (first * number of lemmas + second), articles."""
         if not self.fields.pair_weight:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         both = (words[1:] >= 0) & (words[:-1] >= 0) & (rows[1:] == rows[:-1])
-        return (words[:-1] * len(self.lemmas) + words[1:])[both], rows[:-1][both]
+        return (words[:-1].astype(np.int64) * len(self.lemmas) + words[1:])[both], rows[:-1][both]
 
-    def _choose_terms(self, found: _Counts, n: int) -> tuple[Int64s, Int64s]:
-        frequency = np.bincount(found.columns, minlength=3 * len(self.lemmas))
+    def _choose_terms(self, occurrences: tuple[Ints, Ints], n: int) -> tuple[Ints, Ints]:
+        width = 3 * len(self.lemmas)
+        frequency = np.bincount(_count(*occurrences, n, width).columns, minlength=width)
         telling = (frequency >= self.fields.min_df) & (frequency <= self.fields.max_df * n)
         wanted = [True, self.fields.lead_weight > 0, self.fields.title_weight > 0]
         terms = np.flatnonzero(telling & np.repeat(wanted, len(self.lemmas)))
         return terms, frequency[terms]
 
-    def _choose_pairs(self, found: _Counts) -> tuple[Int64s, Int64s]:
+    def _choose_pairs(self, found: _Counts) -> tuple[Ints, Ints]:
         """Keep the pairs that enough articles hold, the most frequent where there are too many."""
         pairs, frequency = np.unique(found.columns, return_counts=True)
         enough = np.flatnonzero(frequency >= self.fields.min_df)
@@ -197,16 +208,15 @@ class Tfidf:
         return pairs[chosen], frequency[chosen]
 
     def _known_pairs(self, found: _Counts) -> _Counts:
-        if not len(self.pairs):
-            return _Counts(*(column[:0] for column in found))
         at = np.searchsorted(self.pairs, found.columns)  # quick, since `found` is sorted
         at[at == len(self.pairs)] = 0
         hit = self.pairs[at] == found.columns
         return _Counts(at[hit] + len(self.terms), found.rows[hit], found.counts[hit])
 
-    def _weigh(self, columns: Int64s, rows: Int64s, counts: Int64s, n: int) -> Floats:
+    def _weigh(self, found: _Counts, n: int) -> Floats:
         """TF-IDF weights, each field of each article scaled to the field's length."""
-        weights: Floats = (np.log(counts.astype(np.float32)) + 1) * self.idf[columns]
+        columns, rows, counts = found
+        weights: Floats = (np.log(counts) + 1) * self.idf[columns]
         blocks = rows * 4 + self._field_of[columns]
         lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
         fields = self.fields
@@ -216,23 +226,48 @@ class Tfidf:
         return weights
 
 
-def _rises_within(numbers: Int64s, limit: int) -> bool:
+def _rises_within(numbers: Ints, limit: int) -> bool:
     """Tell whether numbers rise strictly from at least 0 to less than `limit`."""
     bounded = not len(numbers) or (numbers[0] >= 0 and numbers[-1] < limit)
     return bool(bounded and np.all(numbers[1:] > numbers[:-1]))
 
 
-def _rows(tokens: TokenBatch) -> Int64s:
+def _join(some: _Counts, others: _Counts) -> _Counts:
+    return _Counts(
+        np.concatenate([some.columns, others.columns]),
+        np.concatenate([some.rows, others.rows]),
+        np.concatenate([some.counts, others.counts]),
+    )
+
+
+def _rows(tokens: TokenBatch) -> Ints:
     """Tell for each token which article it stands in."""
-    return np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))
+    return np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
 
 
-def _count(columns: Int64s, rows: Int64s, n: int) -> _Counts:
-    """Count how often each column stands in each of n articles, by one sort of one key."""
+def _count(columns: Ints, rows: Ints, n: int, width: int | None = None) -> _Counts:
+    """Count how often each column stands in each of n articles.
+
+    Args:
+        columns: below `width`, where that is known.
+        rows: rising among those of one column, as reading article by article makes them.
+        n: number of articles.
+        width: number of columns; without it, or for few entries, sorting takes the place of counting.
+    """
+    if width is None or len(columns) < _FEW:
+        return _count_by_sorting(columns.astype(np.int64), rows, n)
+    entries = sparse.coo_array((np.ones(len(columns), np.float32), (rows, columns)), (n, width)).tocsc()
+    entries.sum_duplicates()
+    names = np.repeat(np.arange(width, dtype=np.int32), np.diff(entries.indptr))
+    return _Counts(names, entries.indices, entries.data)
+
+
+def _count_by_sorting(columns: Ints, rows: Ints, n: int) -> _Counts:
     bits = int(n).bit_length()
     keys = np.sort(columns << bits | rows)
     new = np.ones(len(keys), bool)
     np.not_equal(keys[1:], keys[:-1], out=new[1:])
     first = np.flatnonzero(new)
     keys = keys[first]
-    return _Counts(keys >> bits, keys & (1 << bits) - 1, np.append(first[1:], len(new)) - first)
+    counts = np.append(first[1:], len(new)) - first
+    return _Counts(keys >> bits, keys & (1 << bits) - 1, counts.astype(np.float32))

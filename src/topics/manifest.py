@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
+
+from topics.errors import UsageError
 
 PROTOCOL = 1
 """Grows by one whenever an older `topics` could misread a folder."""
@@ -63,6 +66,20 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review_share: float
 
 
+class TopicFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of the topics of a version."""
+
+    topics: int
+    terms: int
+    """Words and phrases that the model knows."""
+    coherence: float
+    """Mean NPMI of each topic's ten strongest words, on the articles trained on; -1 to 1."""
+    diversity: float
+    """Share of different words among the ten strongest of all topics."""
+    unreached: float
+    """Share of the articles that hold no known word."""
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that `models` shows and `load` checks."""
 
@@ -75,10 +92,23 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubrics with too few positives to learn from, with their number."""
     configuration: dict[str, Any]
     corpus: CorpusFacts
-    figures: Figures
+    figures: Figures | None
+    """None: it is a topic model."""
     libraries: dict[str, str]
+    topics: TopicFigures | None = None
+    """None: it is a model of rubrics."""
     files: dict[str, File] = {}
     protocol: int = PROTOCOL
+
+    def rubric_figures(self) -> Figures:
+        """Return the figures of a version that knows rubrics.
+
+        Raises:
+            UsageError: it is a topic model.
+        """
+        if self.figures is None:
+            raise UsageError(f"{self.name}/{self.version} knows topics, not rubrics; name another version")
+        return self.figures
 
 
 def libraries() -> dict[str, str]:
@@ -90,6 +120,25 @@ def libraries() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+_DECISIVE = ("pymorphy3", "pymorphy3-dicts-ru")
+"""Libraries that change an answer: another dictionary finds other lemmas. The others move the last digits."""
+
+
+def differing_libraries(manifest: Manifest) -> str:
+    """Say which libraries here would make a version answer otherwise than where it was trained; "" if none.
+
+    >>> differing_libraries(manifest)
+    'trained with pymorphy3-dicts-ru 2.4.417127.4579844, here is 2.5.1: some words may be read otherwise'
+    """
+    found = []
+    for name in _DECISIVE:
+        trained = manifest.libraries.get(name)
+        with suppress(PackageNotFoundError):
+            if trained and trained != version(name):
+                found.append(f"trained with {name} {trained}, here is {version(name)}")
+    return f"{'; '.join(found)}: some words may be read otherwise" if found else ""
 
 
 def version_name(moment: datetime, ingredients: Iterable[object]) -> str:

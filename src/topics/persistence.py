@@ -17,7 +17,7 @@ import numpy.typing as npt
 from topics.errors import ModelError
 
 T = TypeVar("T")
-_REMEDY = "restore the version from a backup or train again"
+REMEDY = "restore the version from a backup or train again"
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
@@ -34,7 +34,7 @@ def read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); {_REMEDY}") from error
+        raise ModelError(f"{path}: cannot be read ({error}); {REMEDY}") from error
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
@@ -51,10 +51,10 @@ def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDAr
     try:
         array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError, OverflowError, SyntaxError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); {_REMEDY}") from error
+        raise ModelError(f"{path}: cannot be read ({error}); {REMEDY}") from error
     if array.dtype != np.dtype(kind) or array.ndim != dimensions:
         found = f"{array.ndim} dimensions of {array.dtype}"
-        raise ModelError(f"{path}: holds {found}, not {dimensions} of {np.dtype(kind)}; {_REMEDY}")
+        raise ModelError(f"{path}: holds {found}, not {dimensions} of {np.dtype(kind)}; {REMEDY}")
     return array
 
 
@@ -72,4 +72,4 @@ def read_struct(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); {_REMEDY}") from error
+        raise ModelError(f"{path}: cannot be read ({error}); {REMEDY}") from error

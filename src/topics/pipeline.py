@@ -13,14 +13,19 @@ import numpy as np
 from topics import persistence, plugins
 from topics.boilerplate import Boilerplate
 from topics.cleaning import Cleaner
+from topics.decisions import log_odds
 from topics.errors import UsageError, listed
 from topics.estimator import Classifier, Contribution
+from topics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
 from topics.tokens import spans, tokenize
-from topics.types import Article, Explanation, Place, Prediction, Reason, Score, TokenBatch
+from topics.types import Article, Explanation, FiredRule, Place, Prediction, Reason, Score, TokenBatch
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classifier: str
+
+
+class _SavedCleaner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop_recaps: bool
     skipped_rules: tuple[str, ...]
 
@@ -28,33 +33,54 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Pipeline:
     """Articles in, predictions out."""
 
-    def __init__(self, cleaner: Cleaner, classifier: Classifier, kind: str = "linear") -> None:
+    def __init__(
+        self, cleaner: Cleaner, classifier: Classifier, kind: str = "linear", rules: Rules | None = None
+    ) -> None:
         self.cleaner = cleaner
         self.classifier = classifier
         self.kind = kind
+        self.rules = rules or Rules()
+
+    @property
+    def rubrics(self) -> tuple[str, ...]:
+        """The columns of every answer: rubrics with a model, then those with rules only."""
+        return (*self.classifier.rubrics, *self.rules.beside(self.classifier.rubrics))
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The least probability at which each of `rubrics` is given."""
+        alone = len(self.rubrics) - len(self.classifier.rubrics)
+        return (*self.classifier.decisions.thresholds, *(THRESHOLD,) * alone)
 
     def read(self, articles: Sequence[Article]) -> TokenBatch:
         """Clean and tokenize."""
         return read(self.cleaner, articles)
 
-    def predict(self, articles: Sequence[Article], model: str = "") -> list[Prediction]:
-        """Tag articles, in order; `model` is the version to be named in the predictions."""
-        rubrics, decisions = self.classifier.rubrics, self.classifier.decisions
-        probabilities = self.classifier.predict_proba(self.read(articles))
+    def judge(self, tokens: TokenBatch) -> Judgement:
+        """Ask the model, then let the rules act."""
+        model = self.classifier
+        return self.rules.judge(
+            model.predict_proba(tokens), model.decisions, model.rubrics, self.rules.hits(tokens)
+        )
+
+    def predict(
+        self, articles: Sequence[Article], model: str = "", tokens: TokenBatch | None = None
+    ) -> list[Prediction]:
+        """Tag articles, in order; `model` is the version to be named, `tokens` what `read` made of them."""
+        rubrics = self.rubrics
+        probabilities, given, review = self.judge(self.read(articles) if tokens is None else tokens)
         order = np.argsort(-probabilities, axis=1, kind="stable").tolist()
-        given = decisions.given(probabilities).tolist()
-        doubtful = decisions.doubtful(probabilities).tolist()
         rounded = probabilities.round(4).tolist()
         return [
             Prediction(
                 id=article.id,
                 rubrics=tuple([Score(rubrics[r], values[r]) for r in best_first if holds[r]]),
                 scores={rubrics[r]: values[r] for r in best_first},
-                needs_review=review,
+                needs_review=doubtful,
                 model=model,
             )
-            for article, values, best_first, holds, review in zip(
-                articles, rounded, order, given, doubtful, strict=True
+            for article, values, best_first, holds, doubtful in zip(
+                articles, rounded, order, given.tolist(), review.tolist(), strict=True
             )
         ]
 
@@ -64,21 +90,29 @@ class Pipeline:
         Raises:
             UsageError: the version knows no such rubric.
         """
-        if rubric not in self.classifier.rubrics:
-            known = listed(self.classifier.rubrics)
-            raise UsageError(f"the model knows no rubric {rubric!r}; it knows {known}")
-        at = self.classifier.rubrics.index(rubric)
+        if rubric not in self.rubrics:
+            raise UsageError(f"the model knows no rubric {rubric!r}; it knows {listed(self.rubrics)}")
+        at = self.rubrics.index(rubric)
         title, text = self.cleaner.clean(article.title, article.text, article.outlet)
         tokens = tokenize([title], [text])
-        prior, contributions = self.classifier.contributions(tokens)
-        probabilities = self.classifier.predict_proba(tokens)
+        places = list(chain(_places("title", title), _places("text", text)))
+        judgement = self.judge(tokens)
+        prior, threshold = PRIOR, THRESHOLD
+        reasons: tuple[Reason, ...] = ()
+        if at < len(self.classifier.rubrics):
+            priors, contributions = self.classifier.contributions(tokens)
+            prior, threshold = float(priors[at]), self.classifier.decisions.thresholds[at]
+            reasons = _reasons(title, text, places, contributions, at)
+        odds = log_odds(np.array([judgement.probabilities[0, at], threshold]))
         return Explanation(
             rubric=rubric,
-            probability=round(float(probabilities[0, at]), 4),
-            threshold=round(self.classifier.decisions.thresholds[at], 4),
-            given=bool(self.classifier.decisions.given(probabilities)[0, at]),
-            prior=float(prior[at]),
-            reasons=_reasons(title, text, contributions, at),
+            probability=round(float(judgement.probabilities[0, at]), 4),
+            threshold=round(threshold, 4),
+            distance=round(float(odds[0] - odds[1]), 4),
+            given=bool(judgement.given[0, at]),
+            prior=prior,
+            reasons=reasons,
+            rules=_fired(self.rules, rubric, tokens, places),
             title=title,
             text=text,
             model=model,
@@ -86,9 +120,9 @@ class Pipeline:
 
     def save(self, folder: Path) -> None:
         """Write plain files into an existing folder."""
-        saved = _Saved(self.kind, self.cleaner.drop_recaps, self.cleaner.skip)
-        persistence.write_struct(folder / "pipeline.json", saved)
-        persistence.write_struct(folder / "boilerplate.json", self.cleaner.boilerplate.to_json())
+        persistence.write_struct(folder / "pipeline.json", _Saved(self.kind))
+        save_cleaner(self.cleaner, folder)
+        persistence.write_struct(folder / "rules.json", self.rules.rules)
         self.classifier.save(folder)
 
     @classmethod
@@ -98,10 +132,26 @@ class Pipeline:
         Raises:
             ModelError: a file is missing, damaged or of another kind.
         """
-        saved = persistence.read_struct(folder / "pipeline.json", _Saved)
-        repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
-        cleaner = Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
-        return cls(cleaner, plugins.CLASSIFIERS.load(saved.classifier).load(folder), saved.classifier)
+        kind = persistence.read_struct(folder / "pipeline.json", _Saved).classifier
+        rules = Rules(persistence.read_struct(folder / "rules.json", dict[str, Rule]))
+        return cls(load_cleaner(folder), plugins.CLASSIFIERS.load(kind).load(folder), kind, rules)
+
+
+def save_cleaner(cleaner: Cleaner, folder: Path) -> None:
+    """Write how text is cleaned: `cleaning.json`, and what outlets repeat: `boilerplate.json`."""
+    persistence.write_struct(folder / "cleaning.json", _SavedCleaner(cleaner.drop_recaps, cleaner.skip))
+    persistence.write_struct(folder / "boilerplate.json", cleaner.boilerplate.to_json())
+
+
+def load_cleaner(folder: Path) -> Cleaner:
+    """Read what `save_cleaner` wrote.
+
+    Raises:
+        ModelError: a file is missing, damaged or of another kind.
+    """
+    saved = persistence.read_struct(folder / "cleaning.json", _SavedCleaner)
+    repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
+    return Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
 
 
 def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:
@@ -110,9 +160,24 @@ def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:
     return tokenize([title for title, _ in cleaned], [text for _, text in cleaned])
 
 
-def _reasons(title: str, text: str, contributions: list[Contribution], at: int) -> tuple[Reason, ...]:
+def _fired(rules: Rules, rubric: str, tokens: TokenBatch, places: list[Place]) -> tuple[FiredRule, ...]:
+    """Name the phrases of a rubric that stand in one article, and where."""
+    return tuple(
+        FiredRule(
+            phrase.words,
+            phrase.effect,
+            phrase.weight,
+            tuple(_join(places[at], places[at + len(phrase.lemmas) - 1]) for at in starts.tolist()),
+        )
+        for phrase, starts in zip(rules.phrases, rules.places(tokens), strict=True)
+        if phrase.rubric == rubric and len(starts)
+    )
+
+
+def _reasons(
+    title: str, text: str, places: list[Place], contributions: list[Contribution], at: int
+) -> tuple[Reason, ...]:
     """Gather what terms add by the words that a reader sees: «завода» and «заводов» stand apart."""
-    places = list(chain(_places("title", title), _places("text", text)))
     weights: dict[str, float] = {}
     found: dict[str, list[Place]] = {}
     for contribution in contributions:

@@ -26,6 +26,10 @@ class Table:
         """Go over the project's own names; entry points join in `load` only, being slow to list."""
         return iter(self.own)
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the project has a part of this name of its own."""
+        return name in self.own
+
     def load(self, name: str) -> Any:
         """Import and return the part called `name`.
 
@@ -54,5 +58,7 @@ READERS = Table(
         "parquet": "topics.readers.parquet:read",
     },
 )
+CUTTERS = Table("cutter", {"jsonl": "topics.readers.jsonl:cut", "parquet": "topics.readers.parquet:cut"})
+"""Formats whose files can be read in parts."""
 CLASSIFIERS = Table("classifier", {"linear": "topics.classifiers.linear:LinearClassifier"})
 TOPIC_MODELS = Table("topic model", {"lda": "topics.topic_models.lda:LdaModel"})

@@ -5,17 +5,19 @@ from __future__ import annotations
 import glob
 import gzip
 import io
+import select
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from topics import storage
 from topics.errors import DataError, UsageError
-from topics.plugins import READERS
-from topics.types import Reject, Row
+from topics.plugins import CUTTERS, READERS
+from topics.types import WHOLE, Part, Reject, Row
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -32,11 +34,17 @@ class Source(NamedTuple):
     """None: standard input."""
     format: str | None
     """A name in `READERS`; None: told from the first bytes."""
+    shown: str = ""
+    """What messages call it, if not by its path."""
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return "stdin" if self.path is None else str(self.path)
+        return self.shown or ("stdin" if self.path is None else str(self.path))
+
+    def absolute(self) -> Source:
+        """Return the same source for a process of another working folder; messages call it as before."""
+        return self if self.path is None else self._replace(path=self.path.absolute(), shown=self.name)
 
 
 def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> list[Source]:
@@ -55,7 +63,7 @@ def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> l
 
 
 def _expand(given: str | Path, form: str | None) -> list[Source]:
-    path = Path(given)
+    path = storage.path(given)
     if str(given) == "-":
         return [Source(None, form)]
     if path.is_dir():
@@ -110,48 +118,83 @@ def _suffixes() -> str:
     return ", ".join(f".{name}" for name in READERS) + " (also with .gz or .zst after it)"
 
 
-def rows(source: Source, limit: int) -> Iterator[Row | Reject]:
-    """Open a source and return what its reader finds.
+def cut(source: Source, size: int) -> list[Part]:
+    """Cut a source into parts of some `size` bytes that can be read apart; packed files and tables are whole.
+
+    Raises DataError if the source cannot be opened.
+    """
+    if source.path is None:
+        return [WHOLE]
+    try:
+        with ExitStack() as stack:
+            stream = _open(source, stack)
+            total = stream.seek(0, io.SEEK_END)
+            stream.seek(0)
+            whole = WHOLE._replace(size=total)
+            if source.format is None or source.format not in CUTTERS or _packing(stream, source):
+                return [whole]
+            return list(CUTTERS.load(source.format)(stream, size)) or [whole]
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from error
+
+
+def rows(
+    source: Source, limit: int, part: Part = WHOLE, pause: Callable[[], None] | None = None
+) -> Iterator[Row | Reject]:
+    """Open a source and return what its reader finds in it, or in a part of it.
+
+    `pause` is called whenever standard input has no more for now: its writer may be waiting for an answer.
 
     A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
     Raises DataError if the source cannot be opened or read at all.
     """
-    line = 0
+    line = part.line - 1
+    within = () if part.start == 0 and part.stop is None else (part,)
     try:
         with ExitStack() as stack:
-            stream = _unpacked(_open(source, stack), source, stack)
+            stream = _unpacked(_open(source, stack, pause), source, stack)
             read = READERS.load(source.format or _tell(stream))
-            for found in read(stream, source.name, limit):
+            for found in read(stream, source.name, limit, *within):
                 line = found.line
                 yield found
     except _DamageError as damage:
         yield Reject(source.name, line + 1, str(damage))
     except OSError as error:
-        raise DataError(
-            f"{source.name}: cannot be read ({error.strerror or error}); check the file"
-        ) from error
+        raise _unreadable(source, error) from error
 
 
-def _open(source: Source, stack: ExitStack) -> io.BufferedReader:
+def _unreadable(source: Source, error: Exception) -> DataError:
+    cause = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+    return DataError(f"{source.name}: cannot be read ({cause}); check the file")
+
+
+def _open(source: Source, stack: ExitStack, pause: Callable[[], None] | None = None) -> io.BufferedReader:
     if source.path is not None:
-        return stack.enter_context(io.BufferedReader(io.FileIO(source.path), BUFFER))
-    return _buffered(sys.stdin.buffer)  # never closed: it is not ours
+        return stack.enter_context(io.BufferedReader(storage.opened(source.path), BUFFER))  # type: ignore[arg-type]
+    return _buffered(sys.stdin.buffer, pause)  # never closed: it is not ours
 
 
 def _unpacked(stream: io.BufferedReader, source: Source, stack: ExitStack) -> io.BufferedReader:
-    beginning = stream.peek(4)
-    suffix = source.path.suffix.lower() if source.path else ""
-    if suffix == ".gz" or beginning.startswith(PACKINGS[".gz"]):
+    packing = _packing(stream, source)
+    if packing == ".gz":
         return _buffered(stack.enter_context(gzip.GzipFile(fileobj=stream)))
-    if suffix == ".zst" or beginning.startswith(PACKINGS[".zst"]):
+    if packing == ".zst":
         import pyarrow as pa
 
         return _buffered(stack.enter_context(pa.CompressedInputStream(stream, "zstd")))
     return stream
 
 
-def _buffered(stream: object) -> io.BufferedReader:
-    return io.BufferedReader(_Flow(cast(BinaryIO, stream)), BUFFER)
+def _packing(stream: io.BufferedReader, source: Source) -> str:
+    """Tell `.gz`, `.zst` or "", by the name or by the first bytes."""
+    beginning = stream.peek(4)
+    suffix = source.path.suffix.lower() if source.path else ""
+    found = (packing for packing, mark in PACKINGS.items() if suffix == packing or beginning.startswith(mark))
+    return next(found, "")
+
+
+def _buffered(stream: object, pause: Callable[[], None] | None = None) -> io.BufferedReader:
+    return io.BufferedReader(_Flow(cast(BinaryIO, stream), pause), BUFFER)
 
 
 class _DamageError(OSError):
@@ -161,7 +204,9 @@ class _DamageError(OSError):
 class _Flow(io.RawIOBase):
     """A stream that hands on what has come, without waiting for more, and says plainly what is damaged."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, pause: Callable[[], None] | None = None) -> None:
+        self._stream = stream
+        self._pause = pause
         # read1 returns what there is: a row that a CMS has piped in is not held back until more come.
         self._read = cast(io.BufferedReader, stream).read1
 
@@ -170,6 +215,8 @@ class _Flow(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
+        if self._pause and not _has_more(self._stream):
+            self._pause()
         try:
             data = self._read(len(view))
         except (EOFError, zlib.error, OSError) as error:
@@ -178,6 +225,14 @@ class _Flow(io.RawIOBase):
             raise _DamageError(_what_broke(error)) from error
         view[: len(data)] = data
         return len(data)
+
+
+def _has_more(stream: BinaryIO) -> bool:
+    """Tell whether a read returns at once."""
+    try:
+        return bool(select.select([stream], [], [], 0)[0])
+    except (OSError, ValueError):  # no file of the system's: a test's buffer, a pipe on Windows
+        return True
 
 
 def _what_broke(error: Exception) -> str:

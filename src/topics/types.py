@@ -51,6 +51,21 @@ class Row(NamedTuple):
     values: dict[str, object]
 
 
+class Part(NamedTuple):
+    """Some rows in a row of one file."""
+
+    start: int = 0
+    stop: int | None = None
+    """Bytes of a file of lines, row groups of Parquet; None: to the end."""
+    line: int = 1
+    """The number of its first line, or row."""
+    size: int = 0
+    """About how many bytes there are to read."""
+
+
+WHOLE = Part()
+
+
 class Reject(msgspec.Struct, frozen=True):
     """A row that could not become an article."""
 
@@ -65,7 +80,8 @@ class TokenBatch:
     """The lemmas of some articles, as columns. An article's title comes first, then its body.
 
     Article `i` is `ids[offsets[i]:offsets[i + 1]]`; its body starts at `bodies[i]`. Each id stands for
-    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Ids mean nothing outside their batch.
+    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Batches of one process share their list
+    of lemmas, which only grows; other than that, ids mean nothing outside their batch.
     """
 
     lemmas: Sequence[str]
@@ -124,6 +140,9 @@ class Prediction(msgspec.Struct, frozen=True):
     model: str
     """The version, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()
+    """The foremost topics with their shares, foremost first; none: no version of topics, or no known word."""
+    topic_model: str = ""
+    """The version of topics, "" without one."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -144,17 +163,32 @@ class Reason(msgspec.Struct, frozen=True):
     places: tuple[Place, ...]
 
 
+class FiredRule(msgspec.Struct, frozen=True):
+    """A keyword rule whose phrase stands in the article."""
+
+    phrase: str
+    """As the configuration has it."""
+    effect: Literal["force", "forbid", "lift"]
+    weight: float
+    """What `lift` adds to the log odds; 0 for the others, which settle the matter."""
+    places: tuple[Place, ...]
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """Why an article was given a rubric, or was not."""
 
     rubric: str
     probability: float
     threshold: float
+    distance: float
+    """From the threshold to the probability, in log odds; below 0 the rubric is not given."""
     given: bool
     prior: float
-    """Log odds before the first word; with the reasons' weights they sum to those of `probability`."""
+    """Log odds before the first word; with the weights of reasons and rules they sum to those of
+    `probability`, unless a rule forces or forbids."""
     reasons: tuple[Reason, ...]
     """Heaviest first."""
+    rules: tuple[FiredRule, ...]
     title: str
     text: str
     """The article as the model read it, after cleaning: what the places count in."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
 from scipy import sparse
 
 from topics import persistence
@@ -23,6 +22,9 @@ from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
 from topics.features import Fields, Tfidf
 from topics.types import TokenBatch
+
+if TYPE_CHECKING:
+    from joblib import Parallel
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +74,8 @@ class LinearClassifier:
         self, tokens: TokenBatch, truth: Truth, rubrics: Sequence[str], clean: npt.NDArray[np.bool_]
     ) -> Self:
         """Learn the final models, and from models of folds the calibration and the thresholds."""
+        from joblib import Parallel, delayed
+
         self.rubrics = tuple(rubrics)
         self.tfidf = Tfidf(self.settings.fields).fit(tokens)
         X = self.tfidf.transform(tokens)
@@ -126,7 +130,8 @@ class LinearClassifier:
         widths = map(len, (saved.intercepts, decisions.slopes, decisions.offsets, decisions.thresholds))
         shape = (len(self.tfidf.idf), len(self.rubrics))
         if self.coefficients.shape != shape or any(width != len(self.rubrics) for width in widths):
-            raise ModelError(f"{folder}: classifier.json and coefficients.npy do not fit together")
+            names = "classifier.json and coefficients.npy"
+            raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
         return self
 
 
@@ -138,6 +143,8 @@ def _hold_out(
     settings: LinearSettings,
 ) -> HeldOut:
     """Let models of the other folds judge each fold."""
+    from joblib import delayed
+
     folds = _folds(clean, settings)
     tasks = [(fold, r) for fold in range(settings.folds) for r in range(len(columns))]
     judgements = parallel(delayed(_judge)(X, columns[r], clean, folds == fold, settings) for fold, r in tasks)

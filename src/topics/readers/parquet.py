@@ -12,33 +12,51 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from topics.errors import DataError
-from topics.types import Reject, Row
+from topics.types import WHOLE, Part, Reject, Row
 
 ROWS = 2000
+_BYTES = 1 << 25
+"""Held at once, about: rows with fields of megabytes come fewer at a time."""
 
 
-def read(stream: BinaryIO, name: str, limit: int) -> Iterator[Row | Reject]:
+def read(stream: BinaryIO, name: str, limit: int, part: Part = WHOLE) -> Iterator[Row | Reject]:
     """Return every row; lists as lists, dates and times as `datetime` has them.
 
     Parquet keeps its table of contents at the end, so a stream that cannot seek is copied to a temporary
     file first. Raises DataError if the file is damaged.
     """
-    number = 0
-    for batch in _batches(stream, name):
+    number = part.line - 1
+    for batch in _batches(stream, name, part):
         for found in _dicts(batch):
             number += 1
             yield Reject(name, number, found) if isinstance(found, str) else Row(number, found)
 
 
-def _batches(stream: BinaryIO, name: str) -> Iterator[pa.RecordBatch]:
+def _batches(stream: BinaryIO, name: str, part: Part) -> Iterator[pa.RecordBatch]:
     try:
         with nullcontext(stream) if stream.seekable() else _copy(stream) as seekable:
             file = pq.ParquetFile(seekable)
             _check(file.schema_arrow.names, name)
-            yield from file.iter_batches(ROWS)
+            groups = list(range(file.num_row_groups))[part.start : part.stop]
+            for group in groups:
+                facts = file.metadata.row_group(group)
+                rows = max(1, min(ROWS, _BYTES * facts.num_rows // max(facts.total_byte_size, 1)))
+                yield from file.iter_batches(rows, row_groups=[group])
     except (pa.ArrowException, OSError) as error:
         cause = str(error).splitlines()[0]
         raise DataError(f"{name}: cannot be read as Parquet ({cause}); export or copy it again") from error
+
+
+def cut(stream: BinaryIO, size: int) -> Iterator[Part]:
+    """Cut a file between row groups into parts of at least `size` unpacked bytes, the last one less."""
+    facts = pq.read_metadata(stream)
+    start, rows, held, first = 0, 0, 0, 1
+    for group in range(facts.num_row_groups):
+        held += facts.row_group(group).total_byte_size
+        rows += facts.row_group(group).num_rows
+        if held >= size or group == facts.num_row_groups - 1:
+            yield Part(start, group + 1, first, held)
+            start, first, held, rows = group + 1, first + rows, 0, 0
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 import numpy as np
@@ -13,6 +13,8 @@ from scipy import sparse
 
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
+from topics.manifest import TopicFigures
+from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.continuity import Change, Described, carry_over
 from topics.topic_models.inference import exp_digamma, infer, statistics
 from topics.topic_models.labels import describe
@@ -27,23 +29,30 @@ Texts = Iterable[tuple[str, str]]
 _REMEDY = "restore the version from a backup or train again"
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+_Prior = Annotated[float, msgspec.Meta(ge=0)]
+
+
 class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set of the model."""
 
-    num_topics: int = 30
-    alpha: float = 0.0
+    num_topics: _Count = 0
+    """0: as many as the model before has, else by the size of the archive, see `usual_number`."""
+    alpha: _Prior = 0.0
     """Prior of a topic's share in an article, in words; 0: 2.5 words in all, and at most 0.05 a topic."""
-    eta: float = 0.01
+    eta: Annotated[float, msgspec.Meta(gt=0)] = 0.01
     """Prior of a term's weight in a topic."""
-    passes: int = 1
-    chunk: int = 1000
+    passes: _Positive = 1
+    chunk: _Positive = 1000
     """Articles between two updates of the topics."""
-    iterations: int = 100
+    iterations: _Positive = 100
     """Rounds of inference an article, at most."""
     threshold: float = 1e-3
     """Mean change of an article's topics, in words, below which its inference ends."""
-    seed_iterations: int = 40
-    seed: int = 0
+    seed_iterations: _Positive = 40
+    """Rounds of the factorization that training begins at."""
+    seed: _Count = 0
     vocabulary: VocabularySettings = VocabularySettings()
 
 
@@ -85,7 +94,8 @@ class LdaModel:
         Raises:
             DataError: there are too few articles or terms for so many topics.
         """
-        settings = self.settings
+        usual = usual_number(len(tokens)) if previous is None else len(previous.topics)
+        settings = msgspec.structs.replace(self.settings, num_topics=self.settings.num_topics or usual)
         self.vocabulary = Vocabulary(settings.vocabulary).fit(tokens)
         bags = self.vocabulary.transform(tokens)
         bags = bags[np.diff(bags.indptr) > 0]
@@ -131,6 +141,21 @@ class LdaModel:
         np.divide(gamma, sums, out=gamma, where=sums > 0)
         return gamma
 
+    def figures(self, tokens: TokenBatch) -> TopicFigures:
+        """Tell how well the topics' words keep company in these articles, and how many there are."""
+        found = self.vocabulary.occurrences(tokens)
+        top = np.argsort(-self.counts, axis=1, kind="stable")[:, :10].tolist()
+        wanted = sorted({column for columns in top for column in columns})
+        company = keep_company(found.columns, found.rows, wanted)
+        reached = len(np.unique(found.rows)) / max(len(tokens), 1)
+        return TopicFigures(
+            topics=len(top),
+            terms=len(self.vocabulary.terms),
+            coherence=float(np.mean([c_npmi(company, columns) for columns in top])),
+            diversity=len(wanted) / (10 * len(top)),
+            unreached=1 - reached,
+        )
+
     def save(self, folder: Path) -> None:
         """Write `topics.json`, the arrays, and the files of the vocabulary."""
         self._check_fitted()
@@ -173,6 +198,14 @@ class LdaModel:
     def _check_fitted(self) -> None:
         if not hasattr(self, "counts"):
             raise NotFittedError("LdaModel before fit: call fit(tokens) or load(folder) first")
+
+
+def usual_number(articles: int) -> int:
+    """Say how many topics to look for in so many articles: 7 for 500, 33 for 10,000, 100 at most.
+
+    A rule of thumb, for who has not measured; `docs/topics.md` says how to choose by measuring.
+    """
+    return int(min(max(round(articles**0.5 / 3), 5), 100))
 
 
 def prior(settings: LdaSettings) -> Floats:

@@ -1,0 +1,55 @@
+# make demo, make test: all that a fresh machine needs is Python 3.11 or newer, make and PyPI.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := models/demo
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 10
+
+.PHONY: demo
+demo: .venv/run ## train on the embedded corpus, tag the embedded inbox, print what was tagged and why
+	@echo "== Training on data/demo (500 synthetic articles) into $(DEMO)"
+	$(BIN)/python -m topics train --models $(DEMO)
+	@echo "== Tagging data/demo/inbox (32 articles without rubrics)"
+	$(BIN)/python -m topics predict data/demo/inbox --models $(DEMO) --format table
+
+.PHONY: test
+test: .venv/dev ## run the tests
+	@echo "== Running the tests"
+	$(BIN)/python -m pytest
+
+.PHONY: check
+check: .venv/dev ## run the linter, the type checker and the tests
+	$(BIN)/ruff check src tests scripts
+	$(BIN)/ruff format --check src tests scripts
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+.PHONY: slow
+slow: .venv/dev ## run the tests that take minutes, too
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+.PHONY: lock
+lock: .venv/dev ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 pyproject.toml --group build -o locks/run.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 pyproject.toml --group build --group dev -c locks/run.txt -o locks/dev.txt
+
+.PHONY: clean
+clean: ## remove the environment and what was built
+	rm -rf .venv dist $(DEMO) .pytest_cache .mypy_cache .ruff_cache
+
+# .venv/run and .venv/dev are empty files that say what the environment holds.
+.venv/bin/python:
+	@echo "== Creating the environment .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+
+.venv/run .venv/dev: .venv/%: .venv/bin/python locks/%.txt pyproject.toml
+	@echo "== Installing what locks/$*.txt names, each file checked by its hash"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/$*.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

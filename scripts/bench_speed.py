@@ -1,0 +1,241 @@
+"""Speed of rubrics against fastText and scikit-learn: CPU time of one thread, all in one run.
+
+    python scripts/bench_speed.py scoring      articles a second on rbc2020 and on rubrics
+    python scripts/bench_speed.py training     seconds to train on rubrics with the gold labels over it
+    python scripts/bench_speed.py article      one article through Tagger.tag; a fresh process; --help
+
+The peers get the raw text of the same articles; ours cleans it first, and that is in its time. fastText is
+trained with bigrams and fifteen epochs; scikit-learn has TfidfVectorizer, its tokenizer a dictionary of
+pymorphy3's answers, and LinearSVC. «cold» is the first pass over the corpus by a process that has met none of
+its words; the others are the best of three later passes, taken in turns.
+Needs: pip install fasttext-wheel; the news folder, see scripts/news.py.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import csv
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+import news
+from topics import tokens
+from topics.config import Config
+from topics.corpus import Corpus
+from topics.registry import Registry
+from topics.tagger import Tagger
+from topics.training import train
+from topics.types import Article
+
+BATCH = 2000
+T = TypeVar("T")
+WORD = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]+)*|\d+%?")
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """CPU seconds of this process, and the result."""
+    start = time.process_time()
+    result = work()
+    return time.process_time() - start, result
+
+
+def our_model(models: Path) -> Tagger:
+    corpus = Corpus(news.folder() / "rubrics.jsonl.gz", labels_file=news.folder() / "gold.tsv")
+    train(corpus, Config(), Registry(models))
+    return Tagger.load(models)
+
+
+def plain(article: Article) -> str:
+    return f"{article.title} {article.text}".replace("\n", " ")
+
+
+class Lemmatizer:
+    """What a notebook does: words by a regular expression, lemmas by pymorphy3, remembered."""
+
+    def __init__(self) -> None:
+        import pymorphy3
+
+        self.analyzer = pymorphy3.MorphAnalyzer()
+        self.memo: dict[str, str] = {}
+
+    def __call__(self, text: str) -> list[str]:
+        return [self.memo.get(word) or self._learn(word) for word in WORD.findall(text.lower())]
+
+    def _learn(self, word: str) -> str:
+        lemma: str = self.analyzer.parse(word)[0].normal_form
+        self.memo[word] = lemma
+        return lemma
+
+
+def vectorizer(lemmatizer: Lemmatizer, longest: int = 1) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    settings = {"sublinear_tf": True, "min_df": 3, "max_df": 0.4, "ngram_range": (1, longest)}
+    return TfidfVectorizer(tokenizer=lemmatizer, token_pattern=None, lowercase=False, **settings)
+
+
+class Scikit:
+    """TfidfVectorizer and one LinearSVC a rubric."""
+
+    def __init__(self, lemmatizer: Lemmatizer, longest: int) -> None:
+        self.vectorizer = vectorizer(lemmatizer, longest)
+
+    def fit(self, texts: Sequence[str], truth: np.ndarray[Any, Any]) -> Scikit:
+        from sklearn.multiclass import OneVsRestClassifier
+        from sklearn.svm import LinearSVC
+
+        self.model = OneVsRestClassifier(LinearSVC(C=0.5)).fit(self.vectorizer.fit_transform(texts), truth)
+        return self
+
+    def predict(self, texts: Sequence[str]) -> Any:
+        return self.model.predict(self.vectorizer.transform(texts))
+
+
+def fasttext_model(texts: Sequence[str], labels: Sequence[Sequence[str]]) -> Any:
+    import fasttext
+
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        for text, names in zip(texts, labels, strict=True):
+            file.write(" ".join(f"__label__{name}" for name in names or ["none"]) + f" {text}\n")
+        file.flush()
+        return fasttext.train_supervised(
+            file.name, wordNgrams=2, loss="ova", epoch=15, lr=0.3, thread=1, verbose=0
+        )
+
+
+def scoring() -> None:
+    rows = news.rows("rubrics")
+    labels = [row["rubrics"] for row in rows]
+    truth = np.array([["economy" in row, "industry" in row, "tourism" in row] for row in labels])
+    corpora = {name: news.articles(name) for name in ("rbc2020", "rubrics")}
+    texts = {name: [plain(article) for article in articles] for name, articles in corpora.items()}
+    with tempfile.TemporaryDirectory() as models:
+        tagger = our_model(Path(models))
+        peer = fasttext_model(texts["rubrics"], labels)
+        lemmatizer = Lemmatizer()
+        single, pairs = (Scikit(lemmatizer, longest).fit(texts["rubrics"], truth) for longest in (1, 2))
+        names = (
+            "ours",
+            "ours, cold",
+            "fastText, bigrams",
+            "scikit-learn",
+            "with bigrams",
+            "with bigrams, cold",
+        )
+        print(f"| corpus | articles | characters | {' | '.join(names)} |\n|{'---|' * (3 + len(names))}")
+        for name, articles in corpora.items():
+            ours = partial(batched, tagger.tag_articles, articles)
+            fast = partial(peer.predict, texts[name], k=-1, threshold=0.5)
+            slow, slower = (partial(batched, model.predict, texts[name]) for model in (single, pairs))
+            tokens.forget()
+            lemmatizer.memo.clear()
+            cold = timed(ours)[0], timed(slower)[0]
+            rounds = [[timed(work)[0] for work in (ours, fast, slow, slower)] for _ in range(3)]
+            warm = list(map(min, zip(*rounds, strict=True)))
+            rates = [len(articles) / seconds for seconds in (warm[0], cold[0], *warm[1:], cold[1])]
+            length = sum(map(len, texts[name])) / len(articles)
+            cells = [f"{rate:,.0f}/s ({rates[0] / rate:.2f})" for rate in rates]
+            print(f"| {name} | {len(articles):,} | {length:,.0f} | {' | '.join(cells)} |", flush=True)
+    print("\nIn brackets: how many times faster ours, warm, is.")
+
+
+def batched(score: Callable[[list[Any]], Any], items: list[Any]) -> None:
+    for start in range(0, len(items), BATCH):
+        score(items[start : start + BATCH])
+
+
+def training() -> None:
+    """Train both ways: the same three fields, the same folds, the same number of linear models."""
+    with tempfile.TemporaryDirectory() as models:
+        ours, tagger = timed(lambda: our_model(Path(models)))
+    figures = tagger.manifest.rubric_figures()
+    print(
+        f"ours: {ours:.1f} s CPU, macro-F1 {figures.macro_f1:.3f} (all of `train`, one process)", flush=True
+    )
+    peer, _ = timed(scikit_training)
+    print(f"scikit-learn the same way: {peer:.1f} s CPU; ours takes {ours / peer:.2f} of it")
+
+
+def scikit_training() -> None:
+    """Body, lead and title as three TfidfVectorizers; a final model and five folds, clean rows weighing 5.
+
+    As in `topics`, each model is two: one of the clean rows that finds the archive's errors, one of what is
+    left. Reading the files is in the time, cleaning and measuring are not done at all.
+    """
+    from scipy import sparse
+    from sklearn.svm import LinearSVC
+
+    rows = news.rows("rubrics")
+    with (news.folder() / "gold.tsv").open(encoding="utf-8") as file:
+        gold = {row["id"]: row["rubrics"].split("+") for row in csv.DictReader(file, delimiter="\t")}
+    clean = np.array([row["id"] in gold for row in rows])
+    lemmatizer = Lemmatizer()
+    fields = [
+        [plain(Article("", row["text"], row["title"] or "")) for row in rows],
+        [f"{row['title'] or ''} {' '.join(row['text'].split()[:60])}" for row in rows],
+        [row["title"] or "" for row in rows],
+    ]
+    matrices = [vectorizer(lemmatizer).fit_transform(texts) for texts in fields]
+    X = sparse.hstack([matrices[0], matrices[1], matrices[2] * 0.5]).tocsr()
+    folds = np.random.default_rng(0).permutation(len(rows)) % 5
+    weights = np.where(clean, 5.0, 1.0)
+    for rubric in ("economy", "industry", "tourism"):
+        truth = np.array([rubric in gold.get(row["id"], row["rubrics"]) for row in rows])
+        known = np.array([row["id"] in gold or rubric not in row["unknown"] for row in rows])
+        for fold in (None, *range(5)):
+            train_rows = known & (folds != fold) if fold is not None else known
+            careful = np.flatnonzero(train_rows & clean)
+            first = LinearSVC(C=0.5, class_weight="balanced").fit(X[careful], truth[careful])
+            margins = first.decision_function(X)
+            wrong = np.where(truth, margins < -0.5, margins > 0) & ~clean
+            chosen = np.flatnonzero(train_rows & ~wrong)
+            LinearSVC(C=0.5, class_weight="balanced").fit(X[chosen], truth[chosen], weights[chosen])
+
+
+def article() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        tagger = our_model(Path(folder))
+        near = sorted(news.articles("rbc2020"), key=lambda one: abs(len(one.text) - 1000))[:200]
+        for one in near:
+            tagger.tag(one.text, one.title)
+        times = []
+        for one in near:
+            start = time.perf_counter()
+            tagger.tag(one.text, one.title)
+            times.append(time.perf_counter() - start)
+        print(f"Tagger.tag, 1,000 characters, warm: median {statistics.median(times) * 1e3:.3f} ms")
+        first = "from topics import Tagger; Tagger.load('{}').tag('Завод увеличил выпуск проката')"
+        print(f"fresh process, load and first tag: {fresh('-c', first.format(folder)):.2f} s wall")
+    print(f"python -m topics --help: {fresh('-m', 'topics', '--help'):.2f} s wall")
+
+
+def fresh(*arguments: str) -> float:
+    """Wall seconds of a Python process with compiled bytecode: the best of seven."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    times = []
+    for _ in range(8):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+if __name__ == "__main__":
+    parts = {"scoring": scoring, "training": training, "article": article}
+    if len(sys.argv) != 2 or sys.argv[1] not in parts:
+        sys.exit(__doc__)
+    parts[sys.argv[1]]()

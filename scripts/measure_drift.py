@@ -1,0 +1,117 @@
+"""Is `monitor` silent while nothing happens, and loud when something does? RBC, 2020.
+
+    python scripts/measure_drift.py
+
+A rubric model is trained on `rubrics.jsonl.gz` with `gold.tsv`. Reference: January and February 2020 without
+two weeks; these weeks are streams of nothing new, the weeks of March bring the corona virus. Four pairs of
+weeks are held out in turn. Then a year of false alarms: windows of the reference drawn at random.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import numpy as np
+
+import news
+from topics import profile
+from topics.config import Config
+from topics.corpus import Corpus
+from topics.drift import Drift
+from topics.monitoring import Observer
+from topics.pipeline import Pipeline
+from topics.registry import Registry
+from topics.rules import Judgement
+from topics.tokens import concatenate, take
+from topics.training import train
+from topics.types import Article, TokenBatch
+
+HELD_OUT = ((3, 7), (2, 6), (4, 8), (5, 9))
+
+
+class Stream:
+    """RBC's articles of 2020, read and judged once."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        rows = sorted(news.rows("rbc2020"), key=lambda row: row["date"])
+        self.pipeline = pipeline
+        self.articles = [
+            Article(str(row["id"]), row["text"] or "", row["title"] or "", row["date"], row["source"] or "")
+            for row in rows
+        ]
+        parts: list[TokenBatch] = [
+            pipeline.read(self.articles[start : start + 1000]) for start in range(0, len(rows), 1000)
+        ]
+        self.tokens = concatenate(parts)
+        self.judgement = pipeline.judge(self.tokens)
+        days = [datetime.date.fromisoformat(article.date[:10]) for article in self.articles]
+        self.months = np.array([day.month for day in days])
+        self.weeks = np.array([day.isocalendar().week for day in days])
+
+    def part(self, chosen: np.ndarray) -> tuple[list[Article], TokenBatch, Judgement]:
+        """Choose articles, with their tokens and what was said of them."""
+        rows = np.flatnonzero(chosen)
+        judgement = Judgement(*(column[rows] for column in self.judgement))
+        return [self.articles[i] for i in rows], take(self.tokens, rows), judgement
+
+    def profile(self, chosen: np.ndarray) -> profile.Profile:
+        """Describe the chosen articles."""
+        articles, tokens, judgement = self.part(chosen)
+        dates, outlets = [one.date for one in articles], [one.outlet for one in articles]
+        return profile.describe(tokens, dates, outlets, judgement, self.pipeline.rubrics)
+
+    def drift(self, base: profile.Profile, chosen: np.ndarray) -> Drift:
+        """Hold the chosen articles against a profile."""
+        observer = Observer(self.pipeline, base)
+        observer.add(*self.part(chosen))
+        return observer.drift()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as models:
+        corpus = Corpus(news.folder() / "rubrics.jsonl.gz", labels_file=news.folder() / "gold.tsv")
+        version, _ = train(corpus, Config(), Registry(models))
+        stream = Stream(Pipeline.load(version.folder))
+    winter, march = stream.months <= 2, stream.months == 3
+    print("| held out | week | articles | verdict | farthest measures, distance to limit |")
+    print("|---|---|---|---|---|")
+    for pair in HELD_OUT:
+        base = stream.profile(winter & ~np.isin(stream.weeks, pair))
+        for week in pair:
+            show(pair, f"{week}, quiet", stream.drift(base, winter & (stream.weeks == week)))
+        for week in range(10, 15):
+            show(pair, f"{week}, March", stream.drift(base, march & (stream.weeks == week)))
+        show(pair, "September", stream.drift(base, stream.months == 9))
+    false_alarms(stream, winter)
+
+
+def show(pair: Sequence[int], week: str, drift: Drift) -> None:
+    verdict = "ALARM" if drift.alarms else "quiet"
+    farthest = [(one.measure, one.distance / (one.limit or np.inf)) for one in drift.findings[:3]]
+    words = ", ".join(word.word for word in drift.rising[:4]) if drift.alarms else ""
+    cells = ", ".join(f"{name} {ratio:.2f}" for name, ratio in farthest)
+    print(f"| {pair[0]}, {pair[1]} | {week} | {drift.articles} | {verdict} | {cells} {words} |", flush=True)
+
+
+def false_alarms(stream: Stream, winter: np.ndarray, windows: int = 60) -> None:
+    """Hold out windows of 200 neighbouring articles of the quiet months, each against the rest."""
+    rows, loud = np.flatnonzero(winter), 0
+    for start in np.linspace(0, len(rows) - 200, windows).astype(int):
+        chosen = np.zeros(len(winter), bool)
+        chosen[rows[start : start + 200]] = True
+        drift = stream.drift(stream.profile(winter & ~chosen), chosen)
+        loud += bool(drift.alarms)
+        if drift.alarms:
+            worst = drift.findings[0]
+            place = stream.articles[rows[start]].date[:10]
+            print(f"false alarm from {place}: {worst.measure}", file=sys.stderr)
+    print(f"\n{loud} of {windows} windows of 200 articles of January and February raised an alarm.")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(__doc__)
+    main()

@@ -1,0 +1,103 @@
+"""Both main jobs on a real archive, as a newsroom runs them, and what the user's example comes out as.
+
+    python scripts/measure_job.py [PAGE]
+
+Trains on rubrics.jsonl.gz with gold.tsv laid over it, scores unlabelled.jsonl.gz; prints wall time, peak
+memory (all processes together, sampled ten times a second), rejects and cross-validated figures. PAGE is a
+scraped page, a line a paragraph: its first five are the article, line 8 a teaser of another one.
+Needs psutil and the news folder, see scripts/news.py.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+import news
+from topics.registry import Registry
+from topics.tagger import Tagger
+
+
+def run(*arguments: str | Path) -> tuple[float, float, str]:
+    """Run a command of `topics`; wall seconds, peak megabytes, what it said last."""
+    start, peak = time.monotonic(), 0
+    command = [sys.executable, "-m", "topics", *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        root, done = psutil.Process(process.pid), threading.Event()
+
+        def watch() -> None:
+            nonlocal peak
+            while not done.wait(0.1):
+                peak = max(peak, memory(root))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        said = process.communicate()[1]
+        done.set()
+        watcher.join()
+    if process.returncode:
+        sys.exit(said)
+    return time.monotonic() - start, peak / 1e6, said.strip().split("\ntopics:")[-1].split("\n", 1)[-1]
+
+
+def memory(root: psutil.Process) -> int:
+    """Sum the memory of a process and its children, pages that they share counted once each."""
+    total = 0
+    try:
+        for process in [root, *root.children(recursive=True)]:
+            total += process.memory_full_info().pss
+    except psutil.Error:  # one ended in between
+        pass
+    return total
+
+
+def example(tagger: Tagger, page: Path) -> None:
+    lines = [line for line in page.read_text(encoding="utf-8").split("\n") if line.strip()]
+    parts = {
+        "the article alone": "\n".join(lines[:5]),
+        "the whole page": "\n".join(lines),
+        "line 8 alone": lines[7],
+    }
+    print("\n| the user's example | given | scores |\n|---|---|---|")
+    for name, text in parts.items():
+        tags = tagger.tag(text)
+        given = ", ".join(score.label for score in tags.rubrics) or "none"
+        print(f"| {name} | {given} | {tags.scores} |")
+
+
+def main() -> None:
+    data = news.folder()
+    with tempfile.TemporaryDirectory() as folder:
+        models, scored = Path(folder) / "models", Path(folder) / "scored.jsonl"
+        seconds, peak, _ = run(
+            "train", data / "rubrics.jsonl.gz", "--labels", data / "gold.tsv", "--models", models
+        )
+        registry = Registry(models)
+        manifest = registry.open("rubrics").manifest
+        facts, figures = manifest.corpus, manifest.rubric_figures()
+        print(f"train: {facts.articles:,} articles, {facts.clean} clean, {facts.rejects} rejects; ", end="")
+        print(f"{seconds:.1f} s wall, peak {peak:,.0f} MB")
+        print(f"\n| {figures.method} | positives | precision | recall | F1 | average precision |")
+        print("|---|---|---|---|---|---|")
+        for one in figures.rubrics:
+            numbers = (one.precision, one.recall, one.f1, one.average_precision)
+            print(f"| {one.rubric} | {one.positives} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
+        print(f"\nmacro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, ", end="")
+        print(f"exact match {figures.exact_match:.3f}, calibration error {figures.calibration_error:.3f}\n")
+        seconds, peak, said = run("predict", data / "unlabelled.jsonl.gz", "-o", scored, "--models", models)
+        print(f"predict: {seconds:.1f} s wall, peak {peak:,.0f} MB; {' '.join(said.split())}")
+        with scored.open(encoding="utf-8") as lines:
+            assert all(json.loads(line)["model"].endswith(manifest.version) for line in lines)
+        if len(sys.argv) > 1:
+            example(Tagger.load(models), Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""`topics compare`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from topics.commands.options import (
+    FILE,
+    columns_options,
+    config_option,
+    format_option,
+    models_option,
+    settings,
+)
+
+
+@click.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.argument("data", nargs=-1, required=True)
+@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
+@click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
+@config_option
+@models_option
+@format_option
+@columns_options
+def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Say what version B does better than A on the labelled articles of DATA, and what worse.
+
+    A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
+    bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that
+    neither was trained on.
+
+    \b
+    python -m topics compare rubrics@production rubrics@latest archive/2026-11.jsonl --labels checked.tsv
+    """
+    import msgspec
+
+    from topics import terminal
+    from topics.comparison import compare as job
+    from topics.corpus import Corpus
+    from topics.registry import Registry
+
+    _, columns = settings(options)
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    registry = Registry(options["models"])
+    with terminal.progress() as watch:
+        comparison = job(registry.open(before), registry.open(after), corpus, watch)
+    if as_json:
+        click.echo(msgspec.json.encode(comparison))
+    else:
+        terminal.show_comparison(comparison)

@@ -1,0 +1,130 @@
+"""`topics evaluate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from topics.commands.options import (
+    FILE,
+    columns_options,
+    config_option,
+    format_option,
+    models_option,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from topics.assessment import Assessment
+    from topics.measuring import Estimate, Measure
+
+SLICES = ("outlet", "month", "length")
+
+
+@click.command()
+@click.argument("version")
+@click.argument("data", nargs=-1, required=True)
+@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
+@click.option("--by", multiple=True, type=click.Choice(SLICES), help="Slice by this as well. Repeatable.")
+@click.option("--since", default="", metavar="DATE", help="Count only articles of this day or later.")
+@click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
+@config_option
+@models_option
+@format_option
+@columns_options
+def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Measure VERSION (NAME, NAME@ALIAS or NAME/VERSION) on the labelled articles of DATA.
+
+    Every figure comes with its 95 % bootstrap interval. Near-duplicates count once, unknown labels not at
+    all. DATA should be articles that the version was not trained on: later ones (--since), or others.
+
+    \b
+    python -m topics evaluate rubrics archive/2026-11.jsonl --by outlet --by month
+    python -m topics evaluate rubrics@production archive/ --labels checked.csv --json
+    """
+    import msgspec
+
+    from topics import terminal
+    from topics.assessment import evaluate as job
+    from topics.corpus import Corpus
+    from topics.registry import Registry
+
+    _, columns = settings(options)
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    opened = Registry(options["models"]).open(version)
+    with terminal.progress() as watch:
+        assessment = job(corpus, opened, by, since=options["since"], watch=watch)
+    if as_json:
+        click.echo(msgspec.json.encode(assessment))
+    else:
+        _show(assessment)
+
+
+def _show(assessment: Assessment) -> None:
+    from topics.terminal import out
+
+    console = out()
+    console.print(f"{assessment.model} on {', '.join(assessment.sources)}", style="bold")
+    console.print(
+        f"{assessment.read:,} articles read, {assessment.labelled:,} labelled, {assessment.reprints:,} of "
+        "them near-duplicates that do not count; 95 % intervals after each figure"
+    )
+    whole = assessment.whole
+    console.print(_table(whole))
+    console.print(
+        f"exact match without those for review {_short(whole.exact_match_unreviewed)}, "
+        f"for review {whole.review_share:.1%}; calibration error {whole.calibration_error:.3f}, "
+        f"Brier score {whole.brier_score:.3f}"
+    )
+    for name, slices in assessment.slices.items():
+        table = _overall(name)
+        for part in slices:
+            table.add_row(part.name, str(part.measure.articles), *_row(part.measure))
+        console.print(table)
+    for rubric in whole.rubrics:
+        if rubric.too_few:
+            few = f"only {rubric.positives} articles carry it; its figures are a matter of luck"
+            click.echo(f"topics: {rubric.rubric}: {few}", err=True)
+    for name, count in assessment.not_known.items():
+        click.echo(f"topics: {name}: {count} articles carry it, the version does not know it", err=True)
+    if assessment.trained_on:
+        names = ", ".join(assessment.trained_on)
+        click.echo(
+            f"topics: trained on {names} too: figures on the same articles flatter the version", err=True
+        )
+
+
+def _table(measure: Measure) -> Any:
+    from rich.table import Table
+
+    table = Table("rubric", "positives", "given", "precision", "recall", "F1", "average precision")
+    for rubric in measure.rubrics:
+        figures = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
+        table.add_row(rubric.rubric, str(rubric.positives), str(rubric.given), *map(_short, figures))
+    table.add_section()
+    table.add_row("macro", "", "", "", "", _short(measure.macro_f1), _short(measure.mean_average_precision))
+    table.add_row("micro", "", "", "", "", _short(measure.micro_f1), "")
+    table.add_row("exact match", "", "", "", "", _short(measure.exact_match), "")
+    return table
+
+
+def _overall(name: str) -> Any:
+    from rich.table import Table
+
+    return Table(name, "articles", "micro-F1", "macro-F1", "mean AP", "exact match", "for review")
+
+
+def _row(measure: Measure) -> list[str]:
+    figures = (measure.micro_f1, measure.macro_f1, measure.mean_average_precision, measure.exact_match)
+    return [*map(_short, figures), f"{measure.review_share:.0%}"]
+
+
+def _short(estimate: Estimate) -> str:
+    """`0.812 .79–.83`; a dash where the articles cannot tell."""
+    if estimate.value is None:
+        return "—"
+    if estimate.low is None:
+        return f"{estimate.value:.3f}"
+    low, high = (f"{end:.2f}".removeprefix("0") for end in (estimate.low, estimate.high or 0.0))
+    return f"{estimate.value:.3f} {low}–{high}"

@@ -1,0 +1,92 @@
+"""`topics monitor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from topics.commands.options import (
+    FILE,
+    columns_options,
+    config_option,
+    format_option,
+    models_option,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from topics.monitoring import Report
+
+DRIFTED = 5
+
+
+@click.command()
+@click.argument("version")
+@click.argument("data", nargs=-1, required=True)
+@click.option("--reference", multiple=True, metavar="DATA", help="Compare with these, not with training.")
+@click.option("--html", type=FILE, help="Write a page for editors here.")
+@click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="All measures as one JSON object.")
+@config_option
+@models_option
+@format_option
+@columns_options
+def monitor(
+    version: str, data: tuple[str, ...], reference: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
+    """Say whether the articles of DATA still look like those that VERSION was trained on. No labels needed.
+
+    Held against the profile of training: the words, unknown words, length, outlets, rubric shares and
+    probabilities, articles for review. An alarm is a distance that a quiet stream of this size hardly ever
+    has. Exit code 0: quiet, 5: something changed.
+
+    \b
+    python -m topics monitor rubrics yesterday.jsonl --lang ru --html drift.html
+    python -m topics monitor rubrics march.jsonl --reference january/ --reference february/
+    """
+    import msgspec
+
+    from topics import terminal
+    from topics.corpus import Corpus
+    from topics.monitoring import monitor as job
+    from topics.monitoring_page import page
+    from topics.registry import Registry
+
+    _, columns = settings(options)
+    corpus = Corpus(data, columns=columns, format=options["form"])
+    base = Corpus(reference, columns=columns) if reference else None
+    opened = Registry(options["models"]).open(version)
+    with terminal.progress() as watch:
+        report = job(corpus, opened, base, watch)
+    if options["html"]:
+        options["html"].write_text(page(report, options["lang"]), encoding="utf-8")
+    if as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        _show(report, options["lang"])
+    if report.alarmed:
+        raise SystemExit(DRIFTED)
+
+
+def _show(report: Report, language: Any) -> None:
+    from rich.table import Table
+
+    from topics.monitoring import name_of, sentences
+    from topics.terminal import out
+
+    console = out()
+    for sentence in sentences(report, language):
+        console.print(sentence, markup=False)
+    table = Table("", "distance", "limit", "before", "now", "usual")
+    for finding in report.drift.findings:
+        numbers = ("" if value is None else f"{value:.3f}" for value in (finding.before, finding.now))
+        usual = "" if finding.least is None else f"{finding.least:.3f} … {finding.most:.3f}"
+        table.add_row(
+            name_of(finding.measure, language),
+            f"{finding.distance:.4f}{' !' if finding.alarm else ''}",
+            "—" if finding.limit is None else f"{finding.limit:.4f}",
+            *numbers,
+            usual,
+        )
+    console.print(table)

@@ -1,0 +1,80 @@
+"""`topics promote`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from topics.commands.options import (
+    FILE,
+    columns_options,
+    config_option,
+    format_option,
+    models_option,
+    settings,
+)
+
+
+@click.command()
+@click.argument("version")
+@click.argument("data", nargs=-1)
+@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
+@click.option("--alias", default="production", show_default=True, help="Which alias to move.")
+@click.option("--reason", default="", help="For the history.")
+@click.option("--force", is_flag=True, help="Promote whatever the comparison says; wants a --reason.")
+@click.option("--json", "as_json", is_flag=True, help="The comparison as one JSON object.")
+@config_option
+@models_option
+@format_option
+@columns_options
+def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Put VERSION (NAME@ALIAS or NAME/VERSION) into production, if it is not worse than what is live.
+
+    Both answer the labelled articles of DATA, which neither should be trained on. A rubric whose F1 really
+    falls (paired bootstrap, Holm's correction), or a rubric that is gone, refuses the promotion: exit code 4.
+    The first promotion of a model needs no DATA.
+
+    \b
+    python -m topics promote rubrics@latest archive/2026-11.jsonl --labels checked.tsv
+    python -m topics promote rubrics@latest --force --reason "new rubric: tourism"
+    """
+    import msgspec
+
+    from topics import terminal
+    from topics.corpus import Corpus
+    from topics.promotion import LossError
+    from topics.promotion import promote as job
+    from topics.registry import Registry
+
+    def show(comparison: object) -> None:
+        if as_json:
+            click.echo(msgspec.json.encode(comparison))
+        else:
+            terminal.show_comparison(comparison)  # type: ignore[arg-type]
+
+    _, columns = settings(options)
+    corpus = None
+    if data:
+        corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    alias = options["alias"]
+    try:
+        with terminal.progress() as watch:
+            event, comparison = job(
+                Registry(options["models"]),
+                version,
+                corpus,
+                alias=alias,
+                reason=options["reason"],
+                force=options["force"],
+                watch=watch,
+            )
+    except LossError as refused:
+        show(refused.comparison)
+        raise
+    if comparison:
+        show(comparison)
+    if event is None:
+        click.echo(f"{version} is @{alias} already; nothing was done", err=True)
+    else:
+        click.echo(f"@{alias} is now {event.version}, before {event.before or 'nothing'}", err=True)

@@ -1,0 +1,26 @@
+"""`topics rollback`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from topics.commands.options import models_option
+
+
+@click.command()
+@click.argument("name", default="rubrics")
+@click.option("--alias", default="production", show_default=True, help="Which alias to move.")
+@click.option("--reason", default="", help="For the history.")
+@models_option
+def rollback(name: str, alias: str, reason: str, models: Path) -> None:
+    """Put back into production what was there before. Twice goes back two steps.
+
+    \b
+    python -m topics rollback rubrics --reason "tourism on every crime story"
+    """
+    from topics.registry import Registry
+
+    event = Registry(models).rollback(name, reason, alias)
+    click.echo(f"@{alias} is now {event.version}, before {event.before}", err=True)

@@ -1,0 +1,67 @@
+"""`topics show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from topics.commands.options import models_option
+
+if TYPE_CHECKING:
+    from topics.history import Event
+    from topics.manifest import Manifest
+
+
+@click.command()
+@click.argument("version", default="rubrics")
+@click.option("--json", "as_json", is_flag=True, help="The manifest.")
+@models_option
+def show(version: str, as_json: bool, models: Path) -> None:
+    """Tell all that is known of VERSION (NAME, NAME@ALIAS or NAME/VERSION): corpus, figures, libraries, past.
+
+    \b
+    python -m topics show rubrics@production
+    """
+    import msgspec
+
+    from topics.registry import Registry
+
+    registry = Registry(models)
+    name, found = registry.resolve(version)
+    manifest = registry.manifest(name, found)
+    if as_json:
+        click.echo(msgspec.json.encode(manifest))
+        return
+    events = [event for event in registry.events(name) if found in (event.version, event.before)]
+    aliases = [alias for alias, target in registry.aliases(name).items() if target == found]
+    _show(manifest, aliases, events)
+
+
+def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
+    from topics.manifest import libraries
+    from topics.terminal import out, show_knowledge
+
+    console, corpus = out(), manifest.corpus
+    named = "".join(f" @{alias}" for alias in aliases)
+    console.print(f"[bold]{manifest.name}/{manifest.version}[/]{named}")
+    size = sum(file.size for file in manifest.files.values())
+    console.print(f"made {manifest.created}, {len(manifest.files)} files, {size / 1e6:.1f} MB")
+    console.print(
+        f"trained on {corpus.articles:,} articles ({corpus.labelled:,} labelled, {corpus.clean:,} of them "
+        f"clean) of {', '.join(corpus.sources)}; fingerprint {corpus.fingerprint[:16]}…",
+        markup=False,
+    )
+    show_knowledge(console, manifest)
+    here = libraries()
+    for library, trained in sorted(manifest.libraries.items()):
+        differs = "" if here.get(library) == trained else f", here {here.get(library, 'not installed')}"
+        console.print(f"  {library} {trained}{differs}", markup=False)
+    for event in events:
+        moved = f" to @{event.alias}" if event.alias else ""
+        gone = f", in place of {event.before}" if event.alias and event.before else ""
+        which = event.version if event.version != manifest.version else "it"
+        why = f": {event.why}" if event.why else ""
+        text = f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {event.what} {which}{moved}{gone}{why}"
+        console.print(text, markup=False)

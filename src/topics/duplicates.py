@@ -1,0 +1,111 @@
+"""Near-duplicates: reprints and rewrites of one text, found by MinHash.
+
+An article is the set of its shingles, three lemmas in a row. Two articles agree in a place of their MinHash
+signatures with the probability of their Jaccard similarity (Broder 1997); those that agree in all four places
+of some band (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4) are compared by whole signatures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from topics.types import TokenBatch
+
+Groups = npt.NDArray[np.intp]
+"""(articles,): the number of the first article of the group that each belongs to."""
+_Hashes = npt.NDArray[np.uint64]
+
+SIMILARITY = 0.6
+"""Jaccard similarity from which on two articles count as one. Two reports of one event share under 0.3."""
+_PLACES, _BAND = 64, 4
+_SHINGLE = 3
+_AT_ONCE = 4_000_000
+"""Tokens hashed at once, some 100 MB."""
+
+
+def groups(tokens: TokenBatch, similarity: float = SIMILARITY) -> Groups:
+    """Tell for each article the first one, in order, that it repeats; one that repeats none is its own.
+
+    Likeness is handed on: if B repeats A, and C repeats B, all three are one group. An article of fewer than
+    three words repeats only one of the very same words; one of no word repeats none.
+    """
+    signatures = _signatures(tokens)
+    pairs = np.concatenate([np.empty((0, 2), np.intp), *_candidates(signatures, np.diff(tokens.offsets) > 0)])
+    alike = np.empty(len(pairs), bool)
+    for start in range(0, len(pairs), 100_000):
+        first, second = pairs[start : start + 100_000].T
+        agreed = (signatures[first] == signatures[second]).mean(axis=1)
+        alike[start : start + 100_000] = agreed >= similarity
+    first, second = pairs[alike].T
+    graph = sparse.coo_array((np.ones(len(first), bool), (first, second)), (len(tokens), len(tokens)))
+    _, component = connected_components(graph, directed=False)
+    _, firsts = np.unique(component, return_index=True)
+    return firsts[component]
+
+
+def _signatures(tokens: TokenBatch) -> _Hashes:
+    """Compute the MinHash of each article, shape (articles, places)."""
+    words = np.array([crc32(lemma.encode()) for lemma in tokens.lemmas], np.uint64)
+    generator = np.random.default_rng(20_011)
+    multipliers = generator.integers(0, 1 << 63, _PLACES, np.uint64) * 2 + 1
+    signatures = np.empty((len(tokens), _PLACES), np.uint64)
+    for start, stop in _blocks(tokens.offsets):
+        offsets = tokens.offsets[start : stop + 1] - tokens.offsets[start]
+        hashes = _shingles(words[tokens.ids[tokens.offsets[start] : tokens.offsets[stop]]], offsets)
+        filled = np.flatnonzero(np.diff(offsets))
+        for place, multiplier in enumerate(multipliers):
+            if len(filled):
+                signatures[start + filled, place] = np.minimum.reduceat(hashes * multiplier, offsets[filled])
+    return signatures
+
+
+def _blocks(offsets: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Part the articles into runs of at most `_AT_ONCE` tokens, or of one article."""
+    start, last = 0, len(offsets) - 1
+    while start < last:
+        stop = int(np.searchsorted(offsets, offsets[start] + _AT_ONCE, "right")) - 1
+        yield start, (start := max(stop, start + 1))
+
+
+def _shingles(words: _Hashes, offsets: npt.NDArray[np.int64]) -> _Hashes:
+    """Hash each word with the two that follow it in its article, as far as there are.
+
+    The last two words of an article would make shorter shingles; they repeat the last whole one instead.
+    """
+    ends = np.repeat(offsets[1:], np.diff(offsets))
+    starts = np.repeat(offsets[:-1], np.diff(offsets))
+    at = np.maximum(np.minimum(np.arange(len(words)), ends - _SHINGLE), starts)
+    hashes = np.zeros(len(words), np.uint64)
+    for step in range(_SHINGLE):
+        following = words[np.minimum(at + step, len(words) - 1)] + np.uint64(1)
+        following[at + step >= ends] = 0
+        hashes = _mix(hashes * np.uint64(0x9E3779B97F4A7C15) + following)
+    return hashes
+
+
+def _mix(values: _Hashes) -> _Hashes:
+    """Spread what the bits say over all of them (the finalizer of MurmurHash3)."""
+    values = (values ^ values >> np.uint64(33)) * np.uint64(0xFF51AFD7ED558CCD)
+    values = (values ^ values >> np.uint64(33)) * np.uint64(0xC4CEB9FE1A85EC53)
+    return values ^ values >> np.uint64(33)
+
+
+def _candidates(signatures: _Hashes, filled: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.intp]]:
+    """Pair the articles that agree in a whole band, each with the one before it and with the first."""
+    rows = np.flatnonzero(filled)
+    for place in range(0, _PLACES, _BAND):
+        keys = np.zeros(len(rows), np.uint64)
+        for column in signatures[rows, place : place + _BAND].T:
+            keys = _mix(keys * np.uint64(0x9E3779B97F4A7C15) + column)
+        order = np.argsort(keys, kind="stable")
+        same = np.append(False, keys[order][1:] == keys[order][:-1])
+        first = np.maximum.accumulate(np.where(same, 0, np.arange(len(order))))
+        later = np.flatnonzero(same)
+        yield rows[np.stack([order[later - 1], order[later]], axis=1)]
+        yield rows[np.stack([order[first[later]], order[later]], axis=1)]

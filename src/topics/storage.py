@@ -1,0 +1,131 @@
+"""Where files lie: on a disk, or in an object store (`s3://…`) through fsspec, behind one kind of path.
+
+What is published is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from topics.errors import UsageError
+
+_DRAFT = ".part"
+
+
+def path(name: str | Path) -> Path:
+    """Return the path of a file or folder; one with a protocol (`s3://bucket/archive`) is of an object store.
+
+    Raises:
+        UsageError: the package that speaks the protocol is not installed.
+    """
+    if "://" not in str(name):
+        return Path(name)
+    try:
+        from upath import UPath
+
+        found = UPath(name)
+        found.fs  # noqa: B018 (imports what speaks the protocol)
+    except (ImportError, ValueError) as error:
+        raise UsageError(
+            f"{name}: cannot be reached ({error}); install the extra: pip install 'newsroom-topics[s3]'"
+        ) from error
+    return cast(Path, found)  # it has the methods of a Path, though it is none
+
+
+def is_remote(place: Path) -> bool:
+    """Tell whether a path is of an object store."""
+    return not isinstance(place, Path)
+
+
+@contextmanager
+def publishing(place: Path) -> Iterator[BinaryIO]:
+    """Yield a stream; what is written to it gets its name at the end, when all of it is on disk.
+
+    Several processes may publish one name: the last one stays, whole. An object store gets it in one upload.
+    """
+    if is_remote(place):
+        with tempfile.NamedTemporaryFile() as draft:
+            yield cast(BinaryIO, draft)
+            draft.flush()
+            place.fs.put_file(draft.name, place.path)  # type: ignore[attr-defined]
+        return
+    descriptor, name = tempfile.mkstemp(_DRAFT, f".{place.name}.", place.parent)
+    try:
+        with open(descriptor, "wb") as stream:  # noqa: PTH123 (a descriptor)
+            yield stream
+            stream.flush()
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            os.fsync(descriptor)
+        Path(name).replace(place)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def publish(place: Path, content: bytes) -> None:
+    """Write a file at once."""
+    with publishing(place) as stream:
+        stream.write(content)
+
+
+def sync(folder: Path) -> None:
+    """Bring the names in a folder to disk."""
+    if is_remote(folder):
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file another name, in one step where the store can."""
+    if is_remote(source):
+        source.fs.mv(source.path, target.path)  # type: ignore[attr-defined]
+    else:
+        source.replace(target)
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder and all in it; one that is not there is no error."""
+    if is_remote(folder):
+        with suppress(FileNotFoundError):
+            folder.fs.rm(folder.path, recursive=True)  # type: ignore[attr-defined]
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Delete what processes that were killed have left half written, of one file or of all in a folder."""
+    if not is_remote(folder):
+        for draft in folder.glob(f".{glob.escape(name)}*{_DRAFT}"):
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def on_disk(place: Path) -> Iterator[Path]:
+    """Yield a file that can be mapped into memory: the file itself, or a copy of an object."""
+    if not is_remote(place):
+        yield place
+        return
+    with tempfile.NamedTemporaryFile() as copy:
+        place.fs.get_file(place.path, copy.name)  # type: ignore[attr-defined]
+        yield Path(copy.name)
+
+
+def opened(place: Path) -> IO[bytes]:
+    """Open a file to read its bytes, unbuffered on a disk."""
+    return place.open("rb") if is_remote(place) else place.open("rb", buffering=0)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

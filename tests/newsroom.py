@@ -1,0 +1,68 @@
+"""What the tests share: a few articles, files of them, and a Python that has imported nothing yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import topics
+from topics.corpus import Corpus
+from topics.types import Article, Labels, Reject
+
+SOURCE = Path(topics.__file__).parent
+"""The package, where its tests run it from."""
+PROJECT = Path(__file__).parents[1]
+
+SNOW = {"id": "1", "title": "Снег", "text": "Снегопад закрыл перевал"}
+FERRY = {"id": "2", "title": "Паром", "text": "Паром встал на ремонт"}
+BRIDGE = {"id": "3", "title": "Мост", "text": "Мост открыли раньше срока"}
+
+STEEL = "Завод в Магнитогорске увеличил выплавку стали и запустил новую линию проката."
+BANK = "Банк России поднял ключевую ставку, инфляция выросла, кредиты подорожали."
+HOTEL = "Турпоток вырос: туристы бронируют отели, туроператоры открыли новые маршруты."
+CAT = "Кошка сняла с дерева пожарного."
+
+
+def write(path: Path, *rows: object) -> Path:
+    """Write JSON Lines; a string is written as it stands."""
+    lines = [row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def all_of(corpus: Corpus, size: int = 2000) -> tuple[list[Article], list[Reject]]:
+    batches = list(corpus.batches(size))
+    return [a for batch in batches for a in batch.articles], [r for batch in batches for r in batch.rejects]
+
+
+def known(*rubrics: str, unknown: tuple[str, ...] = ()) -> Labels:
+    return Labels(frozenset(rubrics), frozenset(unknown))
+
+
+class Ran(NamedTuple):
+    """What a program left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def python(*arguments: str, stdin: str = "", cwd: Path | None = None) -> Ran:
+    """Run a fresh Python that finds the package under test."""
+    environment = os.environ | {"PYTHONPATH": str(SOURCE.parent), "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        input=stdin,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)

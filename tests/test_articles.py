@@ -1,0 +1,208 @@
+"""A row becomes an article or a reject: what each column may hold, and what is known of rubrics."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from newsroom import FERRY, SNOW, all_of, known, write
+from topics.articles import iso
+from topics.corpus import Columns, Corpus
+from topics.types import Article, Reject
+
+
+def only(tmp_path: Path, row: object, **options: object) -> Article | str:
+    """What becomes of one row between two good ones: the article, or the reason why there is none."""
+    path = write(tmp_path / "лента.jsonl", {"id": "до", "text": "а"}, row, {"id": "после", "text": "б"})
+    articles, rejects = all_of(Corpus(path, **options))
+    assert [article.id for article in articles if article.id in {"до", "после"}] == ["до", "после"]
+    if rejects:
+        [reject] = rejects
+        assert (reject.source, reject.line) == (str(path), 2)
+        return reject.reason
+    return articles[1]
+
+
+# What becomes of a row
+
+
+@pytest.mark.parametrize(
+    ("row", "made"),
+    [
+        ({"id": "7", "text": "Идёт снег"}, Article("7", "Идёт снег")),
+        ({"id": 7, "text": " Идёт\nснег "}, Article("7", " Идёт\nснег ")),
+        ({"id": "7", "title": "Снег идёт", "text": ""}, Article("7", "", "Снег идёт")),
+        ({"id": "7", "title": "Снег идёт"}, Article("7", "", "Снег идёт")),
+        ({"id": "7", "text": "Снег", "title": None, "outlet": None}, Article("7", "Снег")),
+        ({"text": "Снег"}, Article("лента.jsonl:2", "Снег")),
+        ({"id": " ", "text": "Снег"}, Article("лента.jsonl:2", "Снег")),
+        ({"id": "7", "text": "Снег", "source": "ЛентаСнега"}, Article("7", "Снег", outlet="ЛентаСнега")),
+        (
+            {"id": "7", "text": "Снег", "source": "RSS", "outlet": "Обь"},
+            Article("7", "Снег", outlet="Обь"),
+        ),
+        ({"id": "7", "text": "Снег", "date": "вчера"}, Article("7", "Снег")),
+        ({"id": "7", "text": "Снег", "date": 20260304}, Article("7", "Снег")),
+    ],
+)
+def test_a_row_becomes_an_article(tmp_path, row, made):
+    assert only(tmp_path, row) == made
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"id": "7"}, "no text"),
+        ({"id": "7", "text": None, "title": ""}, "no text"),
+        ({"id": "7", "text": " \n", "title": "\t"}, "no text"),
+        ({"id": "7", "text": 5}, "column 'text' holds a number, not text"),
+        ({"id": "7", "text": 5.5}, "column 'text' holds a number, not text"),
+        ({"id": "7", "text": {"html": "Снег"}}, "column 'text' holds an object, not text"),
+        ({"id": "7", "text": "Снег", "title": ["Снег"]}, "column 'title' holds a list, not text"),
+        ({"id": True, "text": "Снег"}, "column 'id' holds a truth value, not text"),
+        ({"id": "7", "text": "Снег", "outlet": 3}, "column 'outlet' holds a number, not text"),
+        ({"id": "7", "text": "Снег", "source": 3}, "column 'source' holds a number, not text"),
+        ({"id": "7", "text": "я" * 101}, "column 'text' holds 101 characters, more than 100"),
+        ({"id": "7", "title": "я" * 101}, "column 'title' holds 101 characters, more than 100"),
+        ({"id": "до", "text": "Снег"}, "id 'до' was seen before"),
+        ({"id": "7", "text": "Снег", "rubrics": 3}, "column 'rubrics' holds a number, not names of rubrics"),
+        (
+            {"id": "7", "text": "Снег", "rubrics": ["туризм", 3]},
+            "column 'rubrics' holds a list with a number in it, not names of rubrics",
+        ),
+        (
+            {"id": "7", "text": "Снег", "rubrics": [], "unknown": {}},
+            "column 'unknown' holds an object, not names of rubrics",
+        ),
+        (
+            {"id": "7", "text": "Снег", "rubrics": "['туризм']"},
+            "column 'rubrics' holds a list written as text, \"['туризм']\"; write economy;tourism",
+        ),
+        ("{", "not valid JSON: Input data was truncated"),
+    ],
+)
+def test_a_bad_row_is_one_reject_with_its_place_and_reason(tmp_path, row, reason):
+    if reason.startswith("not valid"):
+        assert str(only(tmp_path, row, limit=100)).startswith("not valid JSON: ")
+    else:
+        assert only(tmp_path, row, limit=100) == reason
+
+
+def test_values_of_parquet_that_are_no_text(tmp_path):
+    path = tmp_path / "лента.parquet"
+    columns = {"id": ["1", "2"], "title": [float("nan"), float("nan")], "text": [b"a", b"b"]}
+    pq.write_table(pa.table(columns), path)
+    reasons = [reject.reason for reject in all_of(Corpus(path))[1]]
+    assert reasons == ["column 'text' holds bytes, not text"] * 2
+
+
+def test_nan_is_nothing(tmp_path):
+    path = tmp_path / "лента.parquet"
+    pq.write_table(pa.table({"id": ["1"], "title": [float("nan")], "text": ["Снег"]}), path)
+    assert all_of(Corpus(path)) == ([Article("1", "Снег")], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("2026-03-04", "2026-03-04"),
+        ("20260304", "2026-03-04"),
+        ("2026-03-04T10:15:00+03:00", "2026-03-04T10:15:00+03:00"),
+        ("2026-03-04T10:15:00", "2026-03-04T10:15:00"),
+        ("2026-03-04 10:15", "2026-03-04T10:15:00"),
+        ("2026-03-04T10:15:00Z", "2026-03-04T10:15:00+00:00"),
+        (" 04.03.2026 10:15 ", "2026-03-04T10:15:00"),
+        ("4.3.2026", "2026-03-04"),
+        ("04.03.2026, 09:05:07", "2026-03-04T09:05:07"),
+        (date(2026, 3, 4), "2026-03-04"),
+        (datetime(2026, 3, 4, 10, 15, tzinfo=UTC), "2026-03-04T10:15:00+00:00"),
+        ("31.02.2026", ""),
+        ("04.03.2026 25:00", ""),
+        ("2026-02-31T10:15:00", ""),
+        ("сегодня", ""),
+        ("", ""),
+        (None, ""),
+        (1772600000, ""),
+    ],
+)
+def test_dates(value, found):
+    assert iso(value) == found
+
+
+def test_a_parquet_date_becomes_iso(tmp_path):
+    path = tmp_path / "лента.parquet"
+    stamps = pa.array([0, None], pa.timestamp("ns", "Europe/Moscow"))
+    pq.write_table(pa.table({"id": ["1", "2"], "text": ["а", "б"], "date": stamps}), path)
+    assert [article.date for article in all_of(Corpus(path))[0]] == ["1970-01-01T03:00:00+03:00", ""]
+
+
+# Rubrics
+
+
+@pytest.mark.parametrize(
+    ("rubrics", "unknown", "labels"),
+    [
+        (["экономика", " туризм "], None, known("экономика", "туризм")),
+        ("экономика;туризм", None, known("экономика", "туризм")),
+        ("экономика + туризм", None, known("экономика", "туризм")),
+        ("экономика|туризм;", None, known("экономика", "туризм")),
+        (" Наука, техника ", None, known("Наука, техника")),
+        ([], None, known()),
+        ("none", None, known()),
+        ("Нет", "", known()),
+        ("-", None, known()),
+        ("—", None, known()),
+        ("[]", None, known()),
+        (None, None, None),
+        ("", None, None),
+        (" ;", None, None),
+        ([""], None, None),
+        (None, ["туризм"], None),
+        ([], ["туризм", "спорт"], known(unknown=("туризм", "спорт"))),
+        ("экономика", "туризм;спорт", known("экономика", unknown=("туризм", "спорт"))),
+        ("экономика", "экономика;туризм", known("экономика", unknown=("туризм",))),
+    ],
+)
+def test_rubrics_hold_do_not_hold_or_are_unknown(tmp_path, rubrics, unknown, labels):
+    made = only(tmp_path, {"id": "7", "text": "Снег", "rubrics": rubrics, "unknown": unknown})
+    assert made.labels == labels
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        ((1, 0), known("экономика")),
+        (("да", "Нет"), known("экономика")),
+        ((True, False), known("экономика")),
+        ((1.0, "yes"), known("экономика", "туризм")),
+        (("0.0", "no"), known()),
+        (("TRUE", ""), known("экономика", unknown=("туризм",))),
+        ((None, "0"), known(unknown=("экономика",))),
+        ((None, " "), None),
+    ],
+)
+def test_one_column_a_rubric(tmp_path, cells, labels):
+    row = {"id": "7", "text": "Снег", "экономика": cells[0], "туризм": cells[1]}
+    path = write(tmp_path / "лента.jsonl", row)
+    assert all_of(Corpus(path, Columns(labels=("экономика", "туризм"))))[0][0].labels == labels
+
+
+def test_a_cell_that_is_neither_yes_nor_no(tmp_path):
+    path = write(tmp_path / "лента.jsonl", {**SNOW, "туризм": 1}, {**FERRY, "туризм": "может быть"})
+    articles, rejects = all_of(Corpus(path, Columns(labels=("туризм",))))
+    assert [article.id for article in articles] == ["1"]
+    reason = (
+        "column 'туризм' holds 'может быть'; known: '1', '1.0', 'true', 'yes', 'да'; "
+        "'0', '0.0', 'false', 'no', 'нет'; or empty: not known"
+    )
+    assert rejects == [Reject(str(path), 2, reason)]
+
+
+def test_articles_travel_between_processes(tmp_path):
+    [article], _ = all_of(Corpus(write(tmp_path / "a.jsonl", SNOW), keep=("*",)))
+    assert pickle.loads(pickle.dumps(article)) == article

@@ -1,0 +1,372 @@
+"""The command line: results on stdout, all else on stderr, an exit code and one line with the remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from newsroom import BANK, HOTEL, PROJECT, SOURCE, STEEL, Ran, python, write
+from topics import __version__
+from topics.cli import COMMANDS, cli
+from topics.corpus import embedded, embedded_inbox
+from topics.registry import Registry
+
+Topics = Callable[..., Ran]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    rows = [{"id": f"{n}", "title": "Новость", "text": text} for n, text in enumerate([STEEL, BANK, HOTEL])]
+    return write(tmp_path / "вход.jsonl", *rows)
+
+
+def failed(ran: Ran, code: int, *parts: str) -> None:
+    """It left with this code and one line that says all of this."""
+    lines = ran.err.splitlines()
+    assert ran.code == code, ran.err
+    assert ran.out == ""
+    assert lines[-1].startswith("topics: ")
+    assert "Traceback" not in ran.err
+    for part in parts:
+        assert part in lines[-1]
+
+
+# Results
+
+
+def test_train_prints_the_folder_of_the_version(topics: Topics, tmp_path):
+    ran = topics("train", embedded()[0], "--models", tmp_path, "--jobs", "1")
+    assert ran.code == 0
+    [folder] = ran.out.splitlines()
+    assert Registry(tmp_path).open("rubrics").folder == Path(folder)
+    for told in ("100 articles (100 labelled, 0 of them clean), 0 rejected", "economy", "macro-F1"):
+        assert told in ran.err
+
+
+def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_path):
+    data = write(tmp_path / "архив.jsonl", *embedded()[0].read_text(encoding="utf-8").splitlines(), "{", "[")
+    labels = tmp_path / "метки.csv"
+    labels.write_text("id;rubrics\naltai-001;нет\nнет-такой;economy\n", encoding="utf-8")
+    where = tmp_path / "models", tmp_path / "плохие.jsonl"
+    ran = topics("train", data, "--labels", labels, "--models", where[0], "--rejects", where[1])
+    assert ran.code == 0
+    assert "2 rejected" in ran.err
+    assert "labels without an article: 1, e.g. нет-такой" in ran.err
+    assert f"2 rows could not be read; see {where[1]}" in ran.err
+    rejects = list(map(json.loads, where[1].read_text(encoding="utf-8").splitlines()))
+    assert [reject["line"] for reject in rejects] == [101, 102]
+
+
+def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
+    data = write(tmp_path / "stdin.jsonl", *bare, "{")
+    learned = []
+    for name, stdin in ((str(data), b""), ("-", data.read_bytes()), ("-", gzip.compress(data.read_bytes()))):
+        ran = topics("train", name, "--models", tmp_path / f"{len(learned)}", stdin=stdin)
+        assert ran.code == 0, ran.err
+        learned.append(Registry(tmp_path / f"{len(learned)}").open("rubrics").manifest)
+    assert learned[0].files == learned[1].files == learned[2].files
+    assert learned[1].corpus == learned[2].corpus
+    assert learned[1].corpus.sources == ("stdin",)
+    assert "topics: stdin:101: not valid JSON" in ran.err
+
+
+def test_train_by_a_configuration_whose_columns_the_command_line_overrules(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    data = write(
+        tmp_path / "a.jsonl", *({"nid": r["id"], "body": r["text"], "tags": r["rubrics"]} for r in rows)
+    )
+    config = tmp_path / "настройки.toml"
+    config.write_text(
+        '[columns]\nid = "nid"\ntext = "нет такой"\nrubrics = "tags"\n[rubrics]\nnames = ["tourism"]\n',
+        encoding="utf-8",
+    )
+    options = ["--config", config, "--text-column", "body", "--models", tmp_path, "--name", "туры"]
+    assert topics("train", data, *options).code == 0
+    assert Registry(tmp_path).open("туры").manifest.rubrics == ("tourism",)
+
+
+def test_predict_prints_json_lines_with_cyrillic_as_it_is(topics: Topics, models, inbox):
+    ran = topics("predict", inbox, "--models", models, "--keep", "title")
+    rows = list(map(json.loads, ran.out.splitlines()))
+    assert ran.code == 0
+    assert [(row["id"], row["rubrics"], row["title"]) for row in rows] == [
+        ("0", ["industry"], "Новость"),
+        ("1", ["economy"], "Новость"),
+        ("2", ["tourism"], "Новость"),
+    ]
+    assert list(rows[0]) == ["id", "rubrics", "scores", "needs_review", "model", "title"]
+    assert "Новость" in ran.out
+    assert "3 articles in " in ran.err
+    assert "economy 1, industry 1, tourism 1, none 0" in ran.err
+
+
+def test_predict_reads_standard_input(topics: Topics, models, inbox):
+    from_file = topics("predict", inbox, "--models", models)
+    piped = topics("predict", "-", "--models", models, stdin=inbox.read_bytes())
+    assert piped.out == from_file.out
+    table = f"id;text\n0;{STEEL}\n".encode("cp1251")
+    piped = topics("predict", "-", "--models", models, "--input-format", "csv", stdin=table)
+    assert json.loads(piped.out)["rubrics"] == ["industry"]
+
+
+def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox):
+    as_csv = topics("predict", inbox, "--models", models, "--format", "csv").out.removeprefix("\ufeff")
+    assert as_csv.splitlines()[0] == "id,rubrics,scores,needs_review,model"
+    assert [line.split(",")[1] for line in as_csv.splitlines()[1:]] == ["industry", "economy", "tourism"]
+    table = topics("predict", inbox, "--models", models, "--format", "table").out
+    assert re.search(r"industry [01]\.\d\d", table)
+    assert "завод" in table, "because of"
+
+
+def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models, tmp_path):
+    bad = tmp_path / "вход.jsonl"
+    bad.write_bytes(b"{\n" * 7)
+    ran = topics("predict", bad, "--models", models)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.count(f"topics: {bad}:") == 5, "the first few"
+    assert "topics: 7 rows could not be read\n" in ran.err
+
+
+def test_models_lists_versions_with_their_figures(topics: Topics, models, tmp_path):
+    version = Registry(models).open("rubrics").manifest
+    table = topics("models", "--models", models).out
+    assert version.version in table
+    for told in ("latest", "500", f"{version.figures.macro_f1:.3f}"):
+        assert told in table
+    [line] = topics("models", "--models", models, "--json").out.splitlines()
+    assert json.loads(line)["version"] == version.version
+    none = topics("models", "--models", tmp_path)
+    assert (none.code, none.out) == (0, "")
+    assert "no versions yet; train one with `python -m topics train`" in " ".join(none.err.split())
+
+
+def test_explain_shows_the_words(topics: Topics, models, tmp_path):
+    ran = topics("explain", "--models", models, stdin=STEEL.encode())
+    assert ran.code == 0
+    assert ran.out.startswith("industry: given, probability ")
+    assert "завод" in ran.out
+    file = tmp_path / "заметка.txt"
+    file.write_text(STEEL, encoding="utf-8")
+    ran = topics("explain", file, "--models", models, "--rubric", "tourism", "--json")
+    explanation = json.loads(ran.out)
+    assert (explanation["rubric"], explanation["given"]) == ("tourism", False)
+    assert explanation["text"] == STEEL
+
+
+# Errors
+
+NO_VERSION = "there is no version of 'rubrics'; trained models: none. Train one with `python -m topics train`"
+
+FAILURES = [
+    ("predict", 2, ["Missing argument 'INPUT...'", "--help"]),
+    ("predict нет.jsonl", 3, ["нет.jsonl: there is no such file or folder; check the name"]),
+    ("predict {inbox} --models {tmp}/пусто", 4, [NO_VERSION, "or name the folder with --models"]),
+    ("predict {inbox} --rubrics rubrics@стенд", 4, ["no alias 'стенд'; it has 'latest'"]),
+    ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
+    ("predict {inbox} --rubrics a/b/c", 4, ["there is no version of 'a'"]),
+    ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
+    ("predict {inbox} -o {tmp}/нет/a.csv", 1, ["нет/", "No such file or directory"]),
+    ("predict {inbox} -o {tmp}", 2, ["is no folder of predictions and is not empty"]),
+    ("predict {inbox} --text-column body", 3, ["no column 'body'; the columns are 'id', 'text', 'title'"]),
+    ("predict {inbox} --input-format xml", 2, ["there is no reader called 'xml'; known: 'csv', 'jsonl'"]),
+    ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
+    ("predict {inbox} --nonsense", 2, ["No such option", "--nonsense", "--help"]),
+    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: is no configuration"]),
+    ("predict {tmp}/a.docx", 3, ["a.docx: there is no such file or folder"]),
+    ("train {inbox} --models {tmp}/m", 3, ["no rubric has 10 articles", "--rubrics-column", "--labels"]),
+    (
+        "train {inbox} --labels {tmp}/нет.tsv --models {tmp}/m",
+        3,
+        ["нет.tsv: there is no such file or folder"],
+    ),
+    ("train {inbox} --only нет", 2, ["'нет' is not one of 'rubrics', 'topics'"]),
+    ("train {inbox} --name ../туда --models {tmp}/m", 2, ["'../туда' is no name of a model"]),
+    ("explain {tmp}/нет.txt", 2, ["нет.txt", "No such file or directory"]),
+    ("explain {inbox} --rubric спорт", 2, ["no rubric 'спорт'; it knows 'economy', 'industry', 'tourism'"]),
+    ("models --models {inbox}", 2, ["вход.jsonl", "is a file"]),
+    ("предсказать", 2, ["No such command 'предсказать'", "--help"]),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "parts"), FAILURES)
+def test_an_error_is_one_line_and_a_code(topics: Topics, models, inbox, tmp_path, line, code, parts):
+    arguments = [word.format(inbox=inbox, tmp=tmp_path) for word in line.split()]
+    if "--models" not in arguments and arguments[0] in COMMANDS:
+        arguments += ["--models", str(models)]
+    failed(topics(*arguments), code, *parts)
+    assert {path.name for path in tmp_path.iterdir()} <= {inbox.name, "m"}, "nothing half done lies about"
+
+
+def test_a_damaged_version_is_a_model_error(topics: Topics, own_models, inbox):
+    folder = Registry(own_models).open("rubrics").folder
+    (folder / "idf.npy").write_bytes((folder / "idf.npy").read_bytes()[::-1])
+    failed(topics("predict", inbox, "--models", own_models), 4, "idf.npy: was altered since it was published")
+
+
+def test_text_that_is_no_utf8(topics: Topics, models):
+    failed(topics("explain", "--models", models, stdin="Снег".encode("cp1251")), 3, "is no UTF-8 text")
+
+
+# The world outside
+
+
+def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "topics", *map(str, arguments)],
+        stdin=options.pop("stdin", subprocess.DEVNULL),
+        stderr=options.pop("stderr", subprocess.PIPE),
+        env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
+        **options,
+    )
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(models, tmp_path):
+    many = write(tmp_path / "много.jsonl", *({"id": n, "text": STEEL} for n in range(6000)))
+    with start("predict", many, "--models", models, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b'{"id":"0"')
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode == 1
+    assert b"Traceback" not in err
+    assert b"Exception ignored" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
+def test_a_full_disk_is_told(models, inbox, form):
+    with (
+        Path("/dev/full").open("wb") as full,
+        start("predict", inbox, "--models", models, "--format", form, stdout=full) as process,
+    ):
+        err = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "No space left on device" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_a_folder_that_nobody_may_write_to(topics: Topics, models, inbox, tmp_path, monkeypatch):
+    """Read-only even for root, for whom permissions are no hindrance."""
+    real = Path.open
+
+    def refuse(path: Path, mode: str = "r", *rest: object, **options: object) -> object:
+        if "w" in mode and tmp_path in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, mode, *rest, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    failed(topics("predict", inbox, "-o", tmp_path / "выход.csv", "--models", models), 1, "Permission denied")
+    assert not (tmp_path / "выход.csv").exists()
+
+
+def test_an_output_that_was_there_stays_until_the_new_one_is_whole(topics: Topics, models, tmp_path):
+    output = tmp_path / "выход.jsonl"
+    output.write_text("прежнее\n", encoding="utf-8")
+    bad = write(tmp_path / "плохой.jsonl", {"id": "1", "body": STEEL})
+    assert topics("predict", bad, "-o", output, "--models", models).code == 3
+    assert output.read_text(encoding="utf-8") == "прежнее\n"
+    good = write(tmp_path / "вход.jsonl", {"id": "1", "text": STEEL})
+    assert topics("predict", good, "-o", output, "--models", models).code == 0
+    assert json.loads(output.read_text(encoding="utf-8"))["rubrics"] == ["industry"]
+
+
+def test_ctrl_c_stops_with_a_line_and_leaves_no_output(models, tmp_path):
+    output = tmp_path / "выход.jsonl"
+    with start(
+        "predict", "-", "-o", output, "--models", models, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        # The first line on stderr says that a batch is tagged: the job is in its midst, waiting for more.
+        process.stdin.write(b"".join(b'{"id": %d, "text": "a"}\n' % n for n in range(2000)))
+        process.stdin.flush()
+        assert b"tagging" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        err = process.stderr.read().decode()
+        process.stdin.close()
+    assert process.returncode == 130
+    assert err.split() == ["topics:", "stopped"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_sees_a_bar_and_a_log_sees_lines(topics: Topics, models, inbox):
+    ours, theirs = pty.openpty()
+    with start("predict", inbox, "--models", models, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(ours, 1 << 16):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"tagging: 3 articles" in shown
+    assert b"\x1b[" in shown, "drawn anew in its place"
+    log = topics("predict", inbox, "--models", models).err
+    assert log.startswith("topics: tagging, 3 articles\n")
+    assert "\x1b" not in log
+
+
+# Help
+
+
+def test_help_lists_every_command_and_each_has_a_line(topics: Topics):
+    ran = topics("--help")
+    assert (ran.code, ran.err) == (0, "")
+    for name, line in COMMANDS.items():
+        assert name in ran.out
+        assert line.split()[0] in ran.out
+    assert topics("--version").out.strip().endswith(__version__)
+
+
+def leaves(name: str, command: click.Command) -> list[tuple[str, ...]]:
+    """A command and, if it is a group, those in it."""
+    if isinstance(command, click.Group):
+        return [(name, *rest) for sub in command.commands for rest in leaves(sub, command.commands[sub])]
+    return [(name,)]
+
+
+def every_command() -> list[tuple[str, ...]]:
+    context = click.Context(cli)
+    return [leaf for name in COMMANDS for leaf in leaves(name, cli.get_command(context, name))]
+
+
+@pytest.mark.parametrize("path", every_command(), ids=" ".join)
+def test_every_command_shows_an_example_of_itself(topics: Topics, path):
+    ran = topics(*path, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert f"python -m topics {' '.join(path)}" in ran.out
+    assert topics(*path, "-h").out == ran.out
+
+
+def test_no_command_prints_help_and_fails(topics: Topics):
+    ran = topics()
+    assert ran.code == 2
+    assert "Usage: topics" in ran.out + ran.err
+
+
+def test_python_m_topics_is_the_same_program():
+    ran = python("-m", "topics", "--version")
+    assert (ran.code, ran.out.split()[-1]) == (0, __version__)
+
+
+def test_the_demonstration_from_any_folder(tmp_path):
+    """The two commands of the README, as a newcomer types them."""
+    trained = python("-m", "topics", "train", cwd=tmp_path)
+    assert trained.code == 0, trained.err
+    assert "learning from the demonstration corpus" in trained.err
+    assert (tmp_path / trained.out.strip()).is_dir()
+    tagged = python("-m", "topics", "predict", str(embedded_inbox()), "--format", "table", cwd=tmp_path)
+    assert tagged.code == 0, tagged.err
+    assert "inbox-032" in tagged.out
+    assert str(PROJECT) not in trained.out

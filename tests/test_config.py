@@ -1,0 +1,114 @@
+"""The configuration: what it may say, and what it is told when it says something else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topics.articles import Columns
+from topics.classifiers.linear import LinearSettings
+from topics.config import Cleaning, Config, Rubrics, convert, load_config
+from topics.errors import UsageError
+
+
+def test_a_whole_file(tmp_path):
+    path = tmp_path / "настройки.toml"
+    path.write_text(
+        """
+        [columns]
+        text = "body"
+        rubrics = "рубрики"
+
+        [cleaning]
+        drop_recaps = true
+        skip = ["urls"]
+        boilerplate = false
+
+        [rubrics]
+        names = ["экономика", "туризм"]
+        min_positives = 5
+
+        [rubrics.settings]
+        C = 0.3
+        fields = { lead_weight = 0.7 }
+        """,
+        encoding="utf-8",
+    )
+    assert load_config(path) == Config(
+        columns=Columns(text="body", rubrics="рубрики"),
+        cleaning=Cleaning(drop_recaps=True, skip=("urls",), boilerplate=False),
+        rubrics=Rubrics(
+            names=("экономика", "туризм"),
+            min_positives=5,
+            settings={"C": 0.3, "fields": {"lead_weight": 0.7}},
+        ),
+    )
+
+
+def test_an_empty_file_is_the_defaults(tmp_path):
+    path = tmp_path / "пусто.toml"
+    path.write_bytes(b"")
+    assert load_config(path) == Config()
+
+
+COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title', 'unknown'"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[colums]", "nobody knows the key 'colums'; known are 'cleaning', 'columns', 'rubrics'"),
+        ('[columns]\nbody = "text"', f"nobody knows the key 'columns.body'; {COLUMNS}"),
+        ("[columns]\ntext = 5", "Expected `str`, got `int` - at `$.columns.text`"),
+        ('[cleaning]\nskip = "urls"', "Expected `array`, got `str` - at `$.cleaning.skip`"),
+        ("cleaning = 1", "Expected `object`, got `int` - at `$.cleaning`"),
+        ("[rubrics]\nmin = 1", "nobody knows the key 'rubrics.min'; known are 'classifier', 'min_positives'"),
+        ("text = ", "is no configuration (Invalid value"),
+        (b"\xff\xfe", "is no configuration ('utf-8' codec can't decode"),
+        (None, "is no configuration ([Errno 2] No such file or directory"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content, message):
+    path = tmp_path / "настройки.toml"
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(UsageError) as error:
+        load_config(path)
+    assert str(error.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"c": 1.0}, "rubrics.settings: nobody knows the key 'c'; known are 'C', 'clean_weight', 'fields'"),
+        ({"fields": {"x": 1}}, "rubrics.settings: nobody knows the key 'fields.x'; known are 'lead_weight'"),
+        ({"C": "много"}, "rubrics.settings: Expected `float`, got `str` - at `$.C`"),
+    ],
+)
+def test_a_classifier_knows_its_own_keys(settings, message):
+    with pytest.raises(UsageError) as error:
+        convert(settings, LinearSettings, "rubrics.settings")
+    assert str(error.value).startswith(message)
+
+
+NAMES = st.sampled_from(["columns", "cleaning", "rubrics", "id", "skip", "names", "settings", "иное"])
+VALUES = st.recursive(
+    st.booleans() | st.integers() | st.text(max_size=3),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(NAMES, values, max_size=3),
+)
+
+
+@given(st.dictionaries(NAMES, VALUES))
+def test_any_content_is_a_configuration_or_a_usage_error(content):
+    with suppress(UsageError):
+        assert isinstance(convert(content, Config, "настройки"), Config)
+
+
+def test_every_section_can_be_written_back():
+    plain = msgspec.to_builtins(Config())
+    assert convert(plain, Config, "настройки") == Config()

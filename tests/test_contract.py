@@ -1,0 +1,363 @@
+"""The laws of a part, held against every part that `plugins` names: one more is tested the day it is entered.
+
+A classifier's laws stand in `topics.estimator`, a reader's in `topics.readers`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsroom import BANK, CAT, HOTEL, STEEL, all_of
+from topics import plugins
+from topics.corpus import Corpus, embedded
+from topics.decisions import Truth
+from topics.errors import DataError, ModelError, NotFittedError, UsageError
+from topics.estimator import Classifier
+from topics.tokens import take, tokenize
+from topics.types import Reject, Row, TokenBatch
+
+RUBRICS = ("economy", "industry", "tourism")
+
+
+class Material(NamedTuple):
+    """What there is to learn from."""
+
+    tokens: TokenBatch
+    truth: Truth
+
+
+class Law(NamedTuple):
+    """How a part of one table is taught and asked; all else is the same for all."""
+
+    table: plugins.Table
+    teach: Callable[[Any, Material], Any]
+    ask: Callable[[Any, TokenBatch], Any]
+
+
+def teach_rubrics(model: Classifier, material: Material) -> Classifier:
+    clean = np.arange(len(material.tokens)) % 3 == 0
+    return model.fit(material.tokens, material.truth, RUBRICS, clean)
+
+
+# Topic models join by one line.
+LAWS = [
+    Law(plugins.CLASSIFIERS, teach_rubrics, lambda model, tokens: model.predict_proba(tokens)),
+]
+PARTS = [(law, name) for law in LAWS for name in law.table]
+
+
+class Part(NamedTuple):
+    """One part and how to treat it."""
+
+    kind: type
+    law: Law
+    taught: Any
+
+    def ask(self, tokens: TokenBatch) -> Any:
+        return self.law.ask(self.taught, tokens)
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    """Two hundred articles of the demonstration corpus; every seventh answer is unknown."""
+    articles, _ = all_of(Corpus(embedded()[2:4]))
+    truth = np.array([[name in article.labels.rubrics for name in RUBRICS] for article in articles], np.int8)
+    truth.ravel()[::7] = -1
+    titles, texts = [article.title for article in articles], [article.text for article in articles]
+    return Material(tokenize(titles, texts), truth)
+
+
+@pytest.fixture(scope="module", params=PARTS, ids=lambda part: f"{part[0].table.kind}-{part[1]}")
+def part(request: pytest.FixtureRequest, material: Material) -> Part:
+    law, name = request.param
+    kind = law.table.load(name)
+    return Part(kind, law, law.teach(kind(), material))
+
+
+def read(*texts: str) -> TokenBatch:
+    return tokenize([""] * len(texts), texts)
+
+
+def saved(model: Any, folder: Path) -> Path:
+    folder.mkdir()
+    model.save(folder)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# Whatever learns
+
+
+def test_the_constructor_only_stores_parameters(part):
+    chosen = part.kind.Settings()
+    model = part.kind(chosen)
+    assert model.settings is chosen
+    assert {name for name in vars(part.taught) if name not in vars(model)}, "fit learns"
+
+
+def test_asked_before_fit(part):
+    with pytest.raises(NotFittedError, match=r"before fit: call fit\(…\) first, or load a saved"):
+        part.law.ask(part.kind(), read(STEEL))
+
+
+def test_fit_returns_the_model_itself(part, material):
+    model = part.kind()
+    assert part.law.teach(model, material) is model
+
+
+def test_an_answer_depends_on_its_article_alone(part, material):
+    tokens = take(material.tokens, np.arange(40))
+    together = part.ask(tokens)
+    for row in range(40):
+        assert part.ask(take(tokens, np.array([row]))).tolist() == [together[row].tolist()]
+    order = np.random.default_rng(0).permutation(40)
+    assert (part.ask(take(tokens, order)) == together[order]).all()
+
+
+@pytest.mark.parametrize("text", ["", "—", "qwerty", "синхрофазотрон"])
+def test_an_article_of_no_known_word_is_no_error(part, text):
+    alone, between = part.ask(read(text)), part.ask(read(STEEL, text, HOTEL))
+    assert np.isfinite(alone).all()
+    assert (between[1] == alone[0]).all()
+
+
+def test_no_article_gives_no_row(part):
+    assert part.ask(read()).shape == (0, part.ask(read(STEEL)).shape[1])
+
+
+def test_the_same_seed_gives_the_same_bytes(part, material, tmp_path):
+    again = part.law.teach(part.kind(), material)
+    assert contents(saved(part.taught, tmp_path / "1")) == contents(saved(again, tmp_path / "2"))
+
+
+def test_saved_and_loaded_answers_exactly_alike(part, material, tmp_path):
+    folder = saved(part.taught, tmp_path / "1")
+    loaded = part.kind.load(folder)
+    assert (part.law.ask(loaded, material.tokens) == part.ask(material.tokens)).all()
+    assert contents(saved(loaded, tmp_path / "2")) == contents(folder)
+
+
+def test_a_saved_folder_holds_plain_files_of_three_kinds(part, tmp_path):
+    for path in saved(part.taught, tmp_path / "1").rglob("*"):
+        assert path.is_file()
+        assert path.suffix in {".json", ".npy", ".txt"}
+        if path.suffix == ".npy":
+            assert np.load(path, allow_pickle=False).dtype.kind in "if"
+
+
+def test_any_missing_or_damaged_file_is_a_model_error(part, tmp_path):
+    folder = saved(part.taught, tmp_path / "1")
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        for spoilt in (None, b"", b"\xff" * len(whole), whole[: len(whole) // 2]):
+            path.unlink()
+            if spoilt is not None:
+                path.write_bytes(spoilt)
+            with pytest.raises(ModelError) as error:
+                part.kind.load(folder)
+            assert str(folder) in str(error.value)
+            assert "train again" in str(error.value)
+            path.write_bytes(whole)
+    part.kind.load(folder)
+
+
+# Classifiers
+
+
+@pytest.fixture(scope="module")
+def classifier(part: Part) -> Classifier:
+    if part.law.table is not plugins.CLASSIFIERS:
+        pytest.skip("a law of classifiers")
+    return part.taught
+
+
+def test_it_tells_its_rubrics_and_what_it_held_out(classifier, material):
+    assert classifier.rubrics == RUBRICS
+    assert classifier.held_out.margins.shape == material.truth.shape
+    assert classifier.held_out.folds.shape == (len(material.tokens),)
+    assert len(classifier.decisions.thresholds) == len(RUBRICS)
+
+
+def test_it_learns_what_it_was_taught(classifier):
+    probabilities = classifier.predict_proba(read(BANK, STEEL, HOTEL))
+    assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
+    assert classifier.decisions.given(probabilities).diagonal().all()
+    assert not classifier.decisions.given(classifier.predict_proba(read(CAT))).any()
+
+
+def test_answers_are_probabilities(classifier, material):
+    probabilities = classifier.predict_proba(material.tokens)
+    assert probabilities.shape == material.truth.shape
+    assert probabilities.dtype == np.float64
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+
+
+def test_held_out_margins_are_of_models_that_had_not_seen_the_article(classifier, material):
+    """A rubric dealt by dice can be learned by heart, but not foretold."""
+    n = len(material.tokens)
+    dice = np.random.default_rng(0).integers(0, 2, (n, 1)).astype(np.int8)
+    gambler = type(classifier)().fit(material.tokens, dice, ("dice",), np.zeros(n, bool))
+    foretold = ((gambler.held_out.margins > 0) == (dice == 1)).mean()
+    assert 0.3 < foretold < 0.7
+
+
+@pytest.mark.parametrize("positives", [1, 2, 7])
+def test_a_rubric_of_few_examples_is_no_error(classifier, material, positives):
+    """Some folds then hold no example at all, and some hold all of them."""
+    n = len(material.tokens)
+    rare = (np.arange(n) < positives).astype(np.int8)[:, None]
+    found = type(classifier)().fit(material.tokens, rare, ("редкое",), np.zeros(n, bool))
+    assert np.isfinite(found.held_out.margins).all()
+    probabilities = found.predict_proba(material.tokens)
+    assert probabilities[:positives].min() > np.median(probabilities)
+
+
+def test_a_file_of_another_classifier_never_gives_half_an_answer(classifier, material, tmp_path):
+    tokens, truth = material
+    other = type(classifier)().fit(tokens, truth[:, :2], RUBRICS[:2], np.zeros(len(tokens), bool))
+    foreign = contents(saved(other, tmp_path / "2"))
+    folder = saved(classifier, tmp_path / "1")
+    refused = set()
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        path.write_bytes(foreign[path.name])
+        try:
+            loaded = type(classifier).load(folder)
+        except ModelError:
+            refused.add(path.name)
+        else:
+            assert loaded.predict_proba(tokens).shape == (len(tokens), len(loaded.rubrics))
+        path.write_bytes(whole)
+    assert "classifier.json" in refused
+
+
+def test_what_the_words_add_sums_to_the_log_odds(classifier, material):
+    for row in range(0, len(material.tokens), 20):
+        article = take(material.tokens, np.array([row]))
+        check_sum(classifier, article)
+        for contribution in classifier.contributions(article)[1]:
+            assert all(0 <= token <= len(article.ids) - contribution.length for token in contribution.tokens)
+
+
+@settings(max_examples=20)
+@given(text=st.text() | st.sampled_from([STEEL, BANK, HOTEL, CAT, "стали стали"]))
+def test_any_text_has_an_answer_and_its_reasons(classifier, text):
+    check_sum(classifier, read(text))
+
+
+def check_sum(classifier: Classifier, article: TokenBatch) -> None:
+    prior, contributions = classifier.contributions(article)
+    total = prior + sum((contribution.weights for contribution in contributions), np.zeros(len(RUBRICS)))
+    assert 1 / (1 + np.exp(-total)) == pytest.approx(classifier.predict_proba(article)[0], abs=1e-5)
+
+
+# Readers
+
+HEADER, ROWS = ["id", "text"], [["1", "Снегопад закрыл перевал"], ["2", "Паром встал на ремонт"]]
+
+
+def table(delimiter: str) -> bytes:
+    return "\n".join(delimiter.join(row) for row in [HEADER, *ROWS]).encode()
+
+
+def parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(dict(zip(HEADER, zip(*ROWS, strict=True), strict=True))), sink)
+    return sink.getvalue()
+
+
+# A new reader enters the two rows of `ROWS` in its format.
+EXAMPLES = {
+    "jsonl": b"".join(f'{{"id": "{key}", "text": "{text}"}}\n'.encode() for key, text in ROWS),
+    "csv": table(";"),
+    "tsv": table("\t"),
+    "parquet": parquet(),
+}
+
+
+def rows(form: str, data: bytes) -> Iterator[Row | Reject]:
+    return plugins.READERS.load(form)(io.BytesIO(data), "лента", 1000)
+
+
+@pytest.mark.parametrize("form", [*plugins.READERS])
+def test_a_reader_gives_rows_in_order_with_their_lines(form):
+    found = list(rows(form, EXAMPLES[form]))
+    assert [row.values for row in found] == [dict(zip(HEADER, row, strict=True)) for row in ROWS]
+    lines = [row.line for row in found]
+    assert lines == sorted(set(lines))
+
+
+@pytest.mark.parametrize("form", [*plugins.READERS])
+def test_a_reader_of_nothing_finds_nothing_or_says_why(form):
+    with suppress(DataError):
+        assert list(rows(form, b"")) == []
+
+
+@pytest.mark.parametrize("form", [*plugins.READERS])
+@given(st.binary(max_size=300) | st.binary(max_size=20).map(lambda noise: noise + gzip.compress(noise)))
+def test_a_reader_survives_any_bytes(form, noise):
+    for data in (noise, EXAMPLES[form] + noise, EXAMPLES[form][: len(noise)]):
+        with suppress(DataError):
+            assert all(isinstance(found, Row | Reject) for found in rows(form, data))
+
+
+@pytest.mark.parametrize("form", [*plugins.READERS])
+def test_a_reader_lets_trouble_with_the_disk_pass(form):
+    class Broken(io.BytesIO):
+        def read(self, *size):
+            raise OSError(5, "Input/output error")
+
+        readline = readinto = read1 = read
+
+    with pytest.raises((OSError, DataError)):
+        list(plugins.READERS.load(form)(Broken(EXAMPLES[form]), "лента", 1000))
+
+
+# The tables themselves
+
+TABLES = [plugins.READERS, plugins.CLASSIFIERS, plugins.TOPIC_MODELS]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
+def test_an_unknown_name_lists_the_known_ones(table):
+    with pytest.raises(UsageError) as error:
+        table.load("никакой")
+    assert str(error.value).startswith(f"there is no {table.kind} called 'никакой'; known: ")
+    assert all(repr(name) in str(error.value) for name in table)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
+def test_every_name_leads_to_a_part(table):
+    for name in table:
+        assert callable(table.load(name))
+
+
+def test_a_part_of_another_package_joins_but_replaces_none(monkeypatch):
+    class Point:
+        def __init__(self, name: str) -> None:
+            self.name, self.value = name, "json:loads"
+
+    monkeypatch.setattr(
+        plugins,
+        "entry_points",
+        lambda group: [Point("xml"), Point("csv")] if group == "topics.readers" else [],
+    )
+    assert plugins.READERS.load("xml").__module__ == "json"
+    assert plugins.READERS.load("csv").__module__ == "topics.readers.csv"
+    with pytest.raises(UsageError, match="known: 'csv', 'jsonl', 'parquet', 'tsv', 'xml'"):
+        plugins.READERS.load("docx")

@@ -1,0 +1,166 @@
+"""Figures: against scikit-learn where it knows them, by hand where it does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn import metrics
+
+from topics.decisions import learn_decisions
+from topics.estimator import HeldOut
+from topics.evaluation import calibration_error, cross_validated, figures, held_out_figures
+from topics.manifest import Figures
+
+RUBRICS = ("экономика", "промышленность", "туризм")
+
+
+@st.composite
+def answers(draw, unknown: bool):
+    """Truth, probabilities, what was given and what is for review; some rubric holds somewhere."""
+    n = draw(st.integers(2, 25))
+    states = [-1, 0, 1] if unknown else [0, 1]
+    truth = draw(arrays.arrays(np.int8, (n, 3), elements=st.sampled_from(states)))
+    probabilities = draw(arrays.arrays(float, (n, 3), elements=st.floats(0, 1)))
+    given_ = draw(arrays.arrays(bool, (n, 3)))
+    review = draw(arrays.arrays(bool, n))
+    return truth, probabilities, given_, review
+
+
+@given(answers(unknown=False))
+def test_figures_are_those_of_scikit_learn(case):
+    truth, probabilities, given_, review = case
+    found = figures(*case, RUBRICS, "hold-out")
+    precision, recall, f1, positives = metrics.precision_recall_fscore_support(truth, given_, zero_division=0)
+    assert [rubric.rubric for rubric in found.rubrics] == list(RUBRICS)
+    for r, rubric in enumerate(found.rubrics):
+        assert (rubric.precision, rubric.recall, rubric.f1) == pytest.approx((precision[r], recall[r], f1[r]))
+        assert (rubric.positives, rubric.negatives) == (positives[r], len(truth) - positives[r])
+        if positives[r]:
+            expected = metrics.average_precision_score(truth[:, r], probabilities[:, r])
+            assert rubric.average_precision == pytest.approx(expected)
+    assert found.micro_f1 == pytest.approx(metrics.f1_score(truth, given_, average="micro", zero_division=0))
+    assert found.macro_f1 == pytest.approx(metrics.f1_score(truth, given_, average="macro", zero_division=0))
+    assert found.exact_match == pytest.approx(metrics.accuracy_score(truth, given_))
+    assert found.review_share == pytest.approx(review.mean())
+    assert (found.articles, found.method) == (len(truth), "hold-out")
+
+
+@given(answers(unknown=True))
+def test_what_is_said_where_nothing_is_known_does_not_count(case):
+    truth, probabilities, given_, review = case
+    found = figures(truth, probabilities, given_, review, RUBRICS, "hold-out")
+    hidden = truth < 0
+    other = figures(
+        truth,
+        np.where(hidden, 1 - probabilities, probabilities),
+        given_ ^ hidden,
+        review,
+        RUBRICS,
+        "hold-out",
+    )
+    assert other == found
+    for r, rubric in enumerate(found.rubrics):
+        assert rubric.positives + rubric.negatives == (truth[:, r] >= 0).sum()
+
+
+def test_a_rubric_by_hand():
+    """Of four known articles two hold; given are one of these and one other."""
+    truth = np.array([[1], [1], [0], [0], [-1]], np.int8)
+    given_ = np.array([[True], [False], [True], [False], [True]])
+    probabilities = np.array([[0.9], [0.3], [0.8], [0.1], [0.99]])
+    found = figures(truth, probabilities, given_, np.zeros(5, bool), ("туризм",), "")
+    [tourism] = found.rubrics
+    assert (tourism.precision, tourism.recall, tourism.f1) == (0.5, 0.5, 0.5)
+    assert tourism.average_precision == pytest.approx((1 / 1 + 2 / 3) / 2)
+    assert (found.exact_match, found.articles) == (0.5, 5)
+
+
+def test_exact_match_counts_articles_of_which_every_rubric_is_known():
+    truth = np.array([[1, 0], [1, -1], [0, 1]], np.int8)
+    given_ = np.array([[True, False], [False, True], [True, True]])
+    found = figures(truth, given_.astype(float), given_, np.zeros(3, bool), RUBRICS[:2], "")
+    assert found.exact_match == 0.5
+
+
+# Calibration
+
+
+@pytest.mark.parametrize(
+    ("holds", "probabilities", "error"),
+    [
+        ([1, 1, 0, 0], [1.0, 1.0, 0.0, 0.0], 0.0),
+        ([0, 0, 1, 1], [1.0, 1.0, 0.0, 0.0], 1.0),
+        ([1, 0, 1, 0], [0.5, 0.5, 0.5, 0.5], 0.0),  # two bins of two: half of each hold
+        ([1, 1, 0, 0], [0.9, 0.7, 0.3, 0.1], 0.2),  # bins .1 .3 and .7 .9: gaps of .2
+        ([0, 1, 1, 1], [0.2, 0.4, 0.6, 0.8], 0.25),  # half against .3, all against .7: gaps of .2 and .3
+        ([1], [0.3], 0.7),
+        ([], [], 0.0),
+    ],
+)
+def test_calibration_error_by_hand(holds, probabilities, error):
+    found = calibration_error(np.array(holds, bool), np.array(probabilities, float), bins=2)
+    assert found == pytest.approx(error)
+
+
+@given(arrays.arrays(float, st.integers(1, 60), elements=st.floats(0, 1)), st.randoms(use_true_random=False))
+def test_calibration_error_is_a_share(probabilities, random):
+    holds = np.array([random.random() < 0.5 for _ in probabilities])
+    assert 0 <= calibration_error(holds, probabilities) <= 1
+
+
+def test_calibrated_answers_have_a_small_error_and_shifted_ones_a_large_one():
+    generator = np.random.default_rng(0)
+    probabilities = generator.random(20_000)
+    holds = generator.random(20_000) < probabilities
+    assert calibration_error(holds, probabilities) < 0.015
+    assert calibration_error(holds, np.clip(probabilities + 0.2, 0, 1)) == pytest.approx(0.18, abs=0.02)
+
+
+# Cross-validation
+
+
+def held_out(n: int = 200) -> tuple[HeldOut, np.ndarray]:
+    generator = np.random.default_rng(0)
+    truth = (generator.random((n, 3)) < 0.3).astype(np.int8)
+    return HeldOut(generator.normal(2.0 * truth - 1, 1.0), np.arange(n) % 4), truth
+
+
+def measured(held: HeldOut, truth: np.ndarray) -> Figures:
+    return held_out_figures(cross_validated(held, truth, RUBRICS, 0.1), held.folds, RUBRICS)
+
+
+def test_a_fold_is_judged_by_decisions_of_the_other_folds():
+    (margins, folds), truth = held_out()
+    found = measured(HeldOut(margins, folds), truth)
+    probabilities, given_, review = (
+        np.empty(margins.shape),
+        np.empty(margins.shape, bool),
+        np.empty(200, bool),
+    )
+    for fold in range(4):
+        decisions = learn_decisions(margins[folds != fold], truth[folds != fold], 0.1)
+        here = folds == fold
+        probabilities[here] = decisions.probabilities(margins[here])
+        given_[here] = decisions.given(probabilities[here])
+        review[here] = decisions.doubtful(probabilities[here])
+    assert found == figures(truth, probabilities, given_, review, RUBRICS, found.method)
+    assert found.method.startswith("4-fold cross-validation")
+
+
+def test_an_article_of_which_nothing_is_known_is_not_counted():
+    (margins, folds), truth = held_out()
+    truth[50:] = -1
+    found = measured(HeldOut(margins, folds), truth)
+    assert found.articles == 50
+    assert all(rubric.positives + rubric.negatives == 50 for rubric in found.rubrics)
+
+
+def test_margins_of_a_stranger_give_the_figures_of_chance():
+    """Nothing of the truth leaks into figures: margins that know nothing earn the base rate."""
+    (margins, folds), truth = held_out(2000)
+    noise = np.random.default_rng(1).normal(size=margins.shape)
+    found = measured(HeldOut(noise, folds), truth)
+    assert found.mean_average_precision == pytest.approx(truth.mean(), abs=0.03)

@@ -1,0 +1,268 @@
+"""Lemmas -> weights: what scikit-learn would make of the same tokens, and the fields beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from newsroom import all_of
+from topics.corpus import Corpus, embedded
+from topics.errors import ModelError, NotFittedError
+from topics.features import BODY, LEAD, PAIRS, TITLE, Fields, Tfidf
+from topics.tokens import concatenate, take, tokenize
+from topics.types import TokenBatch
+
+WORDS_ONLY = Fields(min_df=1, max_df=1.0, lead_weight=0, title_weight=0)
+EVERYTHING = Fields(min_df=1, max_df=1.0, lead_words=2, lead_weight=0.7, title_weight=0.5, pair_weight=0.3)
+
+
+@pytest.fixture(scope="module")
+def tokens() -> TokenBatch:
+    articles, _ = all_of(Corpus(embedded()[:2]))
+    return tokenize([article.title for article in articles], [article.text for article in articles])
+
+
+def batch(*texts: str, titles: Sequence[str] = ()) -> TokenBatch:
+    return tokenize(titles or [""] * len(texts), texts)
+
+
+def weights(tfidf: Tfidf, tokens: TokenBatch) -> list[dict[tuple[int, str], float]]:
+    """Of each article: (field, term) -> weight."""
+    X = tfidf.transform(tokens)
+    return [
+        {tfidf.term(int(column)): float(X[row, column]) for column in X[[row]].indices}
+        for row in range(X.shape[0])
+    ]
+
+
+def as_scikit_learn(tokens: TokenBatch, **options: object) -> TfidfVectorizer:
+    names = [[tokens.lemmas[i] for i in tokens.ids[a:b]] for a, b in zip(tokens.offsets, tokens.offsets[1:])]  # noqa: B905
+    vectorizer = TfidfVectorizer(analyzer=lambda words: words, sublinear_tf=True, dtype=np.float64, **options)
+    vectorizer.found = vectorizer.fit_transform(names)
+    return vectorizer
+
+
+@pytest.mark.parametrize(("min_df", "max_df"), [(1, 1.0), (3, 0.4), (10, 0.1)])
+def test_words_of_the_whole_article_weigh_what_scikit_learn_says(tokens, min_df, max_df):
+    fields = Fields(min_df=min_df, max_df=max_df, lead_weight=0, title_weight=0)
+    tfidf, theirs = Tfidf(fields).fit(tokens), as_scikit_learn(tokens, min_df=min_df, max_df=max_df)
+    X = tfidf.transform(tokens)
+    assert [tfidf.term(column) for column in range(X.shape[1])] == [
+        (BODY, word) for word in theirs.get_feature_names_out()
+    ]
+    assert abs(X - theirs.found).max() < 1e-6
+
+
+def test_fields_stand_side_by_side_each_of_its_own_length(tokens):
+    tfidf = Tfidf(Fields(min_df=2, lead_words=20, lead_weight=0.7, title_weight=0.5, pair_weight=0.3)).fit(
+        tokens
+    )
+    X = tfidf.transform(tokens)
+    field = np.array([tfidf.term(column)[0] for column in range(X.shape[1])])
+    for each, weight in ((BODY, 1), (LEAD, 0.7), (TITLE, 0.5), (PAIRS, 0.3)):
+        lengths = np.sqrt(X[:, field == each].multiply(X[:, field == each]).sum(axis=1))
+        filled = np.diff(X[:, field == each].indptr) > 0
+        assert filled.sum() > 150
+        assert lengths[filled] == pytest.approx(weight, abs=1e-6)
+
+
+def test_a_small_example_by_hand():
+    """Three articles of one field: idf of a word in two of them is ln(4 / 3) + 1, in one ln(4 / 2) + 1."""
+    tfidf = Tfidf(WORDS_ONLY).fit(batch("завод банк", "завод завод завод", "отель"))
+    often, once = math.log(4 / 3) + 1, math.log(4 / 2) + 1
+    length = math.hypot(often, once)
+    first, second, third = weights(tfidf, batch("завод банк", "завод завод завод", "отель"))
+    assert first == pytest.approx({(BODY, "завод"): often / length, (BODY, "банк"): once / length})
+    assert second == pytest.approx({(BODY, "завод"): 1.0})
+    assert third == pytest.approx({(BODY, "отель"): 1.0})
+    [mixed] = weights(tfidf, batch("завод завод завод отель"))
+    thrice = (1 + math.log(3)) * often
+    assert mixed[BODY, "завод"] / mixed[BODY, "отель"] == pytest.approx(thrice / once)
+
+
+def test_a_word_stands_in_every_field_that_holds_it():
+    training = batch("банк отель снег", titles=["завод"])
+    tfidf = Tfidf(EVERYTHING).fit(training)
+    terms = {tfidf.term(column) for column in range(len(tfidf.idf))}
+    assert terms == {
+        *((BODY, word) for word in ("завод", "банк", "отель", "снег")),
+        *((LEAD, word) for word in ("завод", "банк", "отель")),
+        (TITLE, "завод"),
+        *((PAIRS, pair) for pair in ("завод банк", "банк отель", "отель снег")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("off", "missing"), [("lead_weight", LEAD), ("title_weight", TITLE), ("pair_weight", PAIRS)]
+)
+def test_a_field_of_no_weight_is_left_out(tokens, off, missing):
+    settings = {"min_df": 2, "lead_weight": 1.0, "title_weight": 1.0, "pair_weight": 1.0, off: 0.0}
+    tfidf = Tfidf(Fields(**settings)).fit(tokens)
+    assert {tfidf.term(column)[0] for column in range(len(tfidf.idf))} == {BODY, LEAD, TITLE, PAIRS} - {
+        missing
+    }
+
+
+def test_rare_and_common_words_are_left_out():
+    texts = ["завод снег"] * 4 + ["завод банк"] * 2 + ["отель"]
+    tfidf = Tfidf(Fields(min_df=2, max_df=0.7, lead_weight=0)).fit(batch(*texts))
+    assert {tfidf.term(column)[1] for column in range(len(tfidf.idf))} == {"снег", "банк"}
+
+
+def test_the_most_frequent_pairs_are_kept():
+    texts = ["завод снег"] * 3 + ["завод банк"] * 2 + ["банк отель"]
+    tfidf = Tfidf(Fields(min_df=1, max_df=0.01, pair_weight=1.0, max_pairs=2)).fit(batch(*texts))
+    assert [tfidf.term(column)[1] for column in range(len(tfidf.idf))] == ["завод банк", "завод снег"]
+
+
+def test_a_pair_does_not_reach_over_an_unknown_word_or_into_the_next_article():
+    tfidf = Tfidf(Fields(min_df=1, max_df=1.0, pair_weight=1.0)).fit(batch("завод банк"))
+    found = weights(tfidf, batch("завод снег банк", "завод", "банк"))
+    assert all((PAIRS, "завод банк") not in article for article in found)
+    assert (PAIRS, "завод банк") in weights(tfidf, batch("снег завод банк"))[0]
+
+
+@pytest.mark.parametrize("text", ["", "…", "синхрофазотрон", "qwerty"])
+def test_an_article_of_no_known_word_is_a_row_of_zeros(text):
+    tfidf = Tfidf(EVERYTHING).fit(batch("завод банк", "завод отель"))
+    X = tfidf.transform(batch(text, "завод"))
+    assert X[[0]].nnz == 0
+    assert X[[1]].nnz > 0
+
+
+def test_no_article_gives_no_row():
+    tfidf = Tfidf(EVERYTHING).fit(batch("завод банк"))
+    assert tfidf.transform(batch()).shape == (0, len(tfidf.idf))
+
+
+def test_transform_before_fit():
+    with pytest.raises(NotFittedError, match=r"before fit: call fit\(tokens\) or load\(folder\) first"):
+        Tfidf(Fields()).transform(batch("завод"))
+
+
+VOCABULARY = ["завод", "банк", "отель", "снег", "рост", "цена", "ГОК", "неведомое"]
+TEXTS = st.lists(st.sampled_from(VOCABULARY), max_size=8).map(" ".join)
+
+
+def tokenized(articles: list[tuple[str, str]]) -> TokenBatch:
+    return tokenize([title for title, _ in articles], [text for _, text in articles])
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6))
+def test_a_row_depends_on_its_article_alone(articles):
+    tfidf = Tfidf(EVERYTHING).fit(
+        batch("завод банк отель", "снег рост цена", "ГОК завод банк", "рост цена отель")
+    )
+    single = [tokenized([article]) for article in articles]
+    together = tfidf.transform(tokenized(articles))
+    assert (together != tfidf.transform(concatenate(single))).nnz == 0
+    for row, alone in enumerate(single):
+        found = tfidf.transform(alone)
+        assert found.indices.tolist() == together[[row]].indices.tolist()
+        assert found.data.tolist() == together[[row]].data.tolist()
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=6), st.randoms())
+def test_the_order_of_training_articles_does_not_matter(articles, random):
+    articles = [*articles, ("", "завод")]
+    first = Tfidf(EVERYTHING).fit(tokenized(articles))
+    second = Tfidf(EVERYTHING).fit(tokenized(random.sample(articles, len(articles))))
+    assert first.lemmas == second.lemmas
+    for name in ("terms", "pairs", "idf"):
+        assert getattr(first, name).tolist() == getattr(second, name).tolist()
+
+
+@given(TEXTS, TEXTS)
+def test_places_are_those_of_the_terms(title, text):
+    tfidf = Tfidf(EVERYTHING).fit(batch("завод банк отель снег рост цена ГОК", titles=["завод снег рост"]))
+    tokens = tokenize([title], [text])
+    lemmas = [tokens.lemmas[i] for i in tokens.ids]
+    places = tfidf.places(tokens)
+    assert sorted(places) == sorted(tfidf.transform(tokens).indices.tolist())
+    for column, (starts, length) in places.items():
+        field, term = tfidf.term(column)
+        assert {" ".join(lemmas[start : start + length]) for start in starts} == {term}
+        if field == TITLE:
+            assert max(starts) < tokens.bodies[0]
+        if field == LEAD:
+            assert max(starts) < tokens.bodies[0] + EVERYTHING.lead_words
+
+
+# In and out of a folder
+
+
+def test_saved_and_loaded_weigh_alike(tokens, tmp_path):
+    fields = Fields(pair_weight=0.3)
+    tfidf = Tfidf(fields).fit(tokens)
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    tfidf.save(first)
+    loaded = Tfidf(fields).load(first)
+    some = take(tokens, np.arange(0, 200, 3))
+    assert (tfidf.transform(some) != loaded.transform(some)).nnz == 0
+    loaded.save(second)
+    assert {path.name: path.read_bytes() for path in second.iterdir()} == {
+        path.name: path.read_bytes() for path in first.iterdir()
+    }
+
+
+def damage(path: Path, how: str) -> None:
+    if how == "missing":
+        path.unlink()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "cut":
+        path.write_bytes(path.read_bytes()[:-7])
+    elif how == "text":
+        path.write_bytes("Снег\ud800".encode(errors="surrogatepass"))
+    elif how == "pickle":
+        np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    elif how == "type":
+        np.save(path, np.arange(3, dtype=np.float16))
+    elif how == "shape":
+        np.save(path, np.load(path)[None])
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "cut", "text", "pickle", "type", "shape"])
+@pytest.mark.parametrize("name", ["terms.npy", "pairs.npy", "idf.npy"])
+def test_a_damaged_array_is_told_by_its_name(tokens, tmp_path, name, how):
+    Tfidf(Fields(pair_weight=0.3)).fit(tokens).save(tmp_path)
+    damage(tmp_path / name, how)
+    with pytest.raises(ModelError, match=rf"{name}: .*restore the version from a backup or train again"):
+        Tfidf(Fields(pair_weight=0.3)).load(tmp_path)
+
+
+@pytest.mark.parametrize("how", ["missing", "text"])
+def test_damaged_lemmas_are_told(tokens, tmp_path, how):
+    Tfidf(Fields()).fit(tokens).save(tmp_path)
+    damage(tmp_path / "lemmas.txt", how)
+    with pytest.raises(ModelError, match=r"lemmas\.txt: cannot be read"):
+        Tfidf(Fields()).load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda saved: saved | {"idf.npy": saved["idf.npy"][:-1]},
+        lambda saved: saved | {"terms.npy": saved["terms.npy"][::-1]},
+        lambda saved: saved | {"terms.npy": saved["terms.npy"] - saved["terms.npy"][0] - 1},
+        lambda saved: saved | {"terms.npy": saved["terms.npy"] + 10_000},
+        lambda saved: saved | {"pairs.npy": np.repeat(saved["pairs.npy"][:1], len(saved["pairs.npy"]))},
+        lambda saved: saved | {"pairs.npy": saved["pairs.npy"] + 10_000_000_000},
+    ],
+)
+def test_files_that_do_not_fit_together_are_told(tokens, tmp_path, spoil):
+    fields = Fields(pair_weight=0.3)
+    Tfidf(fields).fit(tokens).save(tmp_path)
+    for name, array in spoil({path.name: np.load(path) for path in tmp_path.glob("*.npy")}).items():
+        np.save(tmp_path / name, array)
+    with pytest.raises(ModelError, match="do not fit together"):
+        Tfidf(fields).load(tmp_path)

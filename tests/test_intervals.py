@@ -1,0 +1,115 @@
+"""Bootstrap: the same draws for all, reprints together, figures as scikit-learn's."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+
+from topics.intervals import (
+    average_precisions,
+    bootstrap,
+    chance_of_loss,
+    counted_figures,
+    holm,
+    intervals,
+    side_by_side,
+)
+
+ALONE = np.arange(400)
+
+
+def mean_of(values: np.ndarray):
+    return lambda weights: (weights @ values / weights.sum(axis=1))[:, None]
+
+
+def test_the_interval_of_a_mean_is_that_of_the_textbook():
+    values = np.random.default_rng(1).normal(0.3, 0.2, 400)
+    (interval,) = intervals(*bootstrap(mean_of(values), ALONE))
+    half = 1.96 * values.std() / 400**0.5
+    assert interval.value == pytest.approx(values.mean())
+    assert interval.low == pytest.approx(values.mean() - half, abs=half / 8)
+    assert interval.high == pytest.approx(values.mean() + half, abs=half / 8)
+
+
+def test_a_text_printed_ten_times_is_one_witness_not_ten():
+    values = np.repeat(np.random.default_rng(1).normal(0, 1, 40), 10)
+    wide = intervals(*bootstrap(mean_of(values), np.repeat(np.arange(40), 10)))[0]
+    narrow = intervals(*bootstrap(mean_of(values), ALONE))[0]
+    ratio = (wide.high - wide.low) / (narrow.high - narrow.low)
+    assert ratio == pytest.approx(10**0.5, rel=0.15)
+
+
+def test_the_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch):
+    values = np.random.default_rng(1).normal(0, 1, 400)
+    whole = bootstrap(mean_of(values), ALONE, draws=50)[1]
+    monkeypatch.setattr("topics.intervals._AT_ONCE", 1000)
+    np.testing.assert_allclose(bootstrap(mean_of(values), ALONE, draws=50)[1], whole)
+
+
+ROWS = st.lists(
+    st.tuples(st.integers(-1, 1), st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 0.9]), st.integers(0, 3)),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=60)
+@given(ROWS)
+def test_weighted_figures_are_those_of_articles_written_out(rows):
+    """An article drawn three times counts as three articles of the same answer."""
+    truth, given_, scores, times = (np.array(column) for column in zip(*rows, strict=True))
+    statistic = side_by_side(
+        [
+            counted_figures(truth.astype(np.int8)[:, None], given_[:, None]),
+            average_precisions(truth.astype(np.int8)[:, None], scores[:, None]),
+        ]
+    )
+    figures = statistic(times[None, :].astype(float))[0]
+    known = np.repeat(truth >= 0, times)
+    holds, said = np.repeat(truth == 1, times)[known], np.repeat(given_, times)[known]
+    if not known.any():
+        assert np.isnan(figures).sum() == 6, (
+            "all but the two means, which count a rubric without articles as 0"
+        )
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            holds, said, average="binary", zero_division=np.nan
+        )
+        ap = average_precision_score(holds, np.repeat(scores, times)[known]) if holds.any() else np.nan
+    expected = [precision if said.any() else np.nan, recall if holds.any() else np.nan]
+    np.testing.assert_allclose(figures[:2], expected)
+    if said.any() or holds.any():
+        assert figures[2] == pytest.approx(f1)
+        assert figures[3] == pytest.approx(f1), "micro-F1 of one rubric"
+    else:
+        assert np.isnan(figures[2])
+    np.testing.assert_allclose(figures[5], (holds == said).mean())
+    np.testing.assert_allclose(figures[6], ap)
+
+
+def test_an_article_known_in_part_counts_for_its_known_rubrics_alone():
+    truth = np.array([[1, -1], [0, 1]], np.int8)
+    figures = counted_figures(truth, np.array([[True, True], [False, True]]))(np.ones((1, 2)))[0]
+    assert figures.tolist() == [1, 1, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_a_loss_that_all_draws_show_and_one_that_half_of_them_show():
+    drawn = np.array([[-0.1, -0.1, np.nan], [-0.2, 0.1, np.nan], [-0.1, -0.1, np.nan], [-0.1, 0.2, np.nan]])
+    assert chance_of_loss(drawn).tolist() == [1 / 5, 3 / 5, 1]
+
+
+def test_holm_asks_more_of_the_best_of_many():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
+    assert holm(np.array([0.9, 0.8])).tolist() == [1, 1]
+
+
+def test_what_no_draw_defines_has_no_interval():
+    (interval,) = intervals(np.array([np.nan]), np.full((3, 1), np.nan))
+    assert np.isnan([interval.value, interval.low, interval.high]).all()

@@ -1,0 +1,413 @@
+"""Whole jobs: an archive becomes a version, a version tags an inbox, in every format."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from newsroom import BANK, CAT, HOTEL, STEEL, Ran, all_of, known, write
+from topics.classifiers import linear
+from topics.config import Cleaning, Config, Rubrics
+from topics.corpus import Corpus, embedded, embedded_inbox
+from topics.errors import DataError, UsageError
+from topics.manifest import LIBRARIES
+from topics.registry import Registry, Version
+from topics.tagger import Tagger
+from topics.training import train, truth_table
+
+Topics = Callable[..., Ran]
+
+
+def short(tmp_path: Path, n: int = 30) -> Path:
+    """An archive of short articles, a third of them each about banks, steel and hotels."""
+    kinds = [(BANK, "economy"), (STEEL, "industry"), (HOTEL, "tourism")]
+    rows = [
+        {"id": f"{i}", "text": f"{kinds[i % 3][0]} Новость номер {i}.", "rubrics": [kinds[i % 3][1]]}
+        for i in range(n)
+    ]
+    return write(tmp_path / "архив.jsonl", *rows)
+
+
+# Training
+
+
+def test_a_version_knows_what_it_is_made_of(models):
+    manifest = Registry(models).open("rubrics").manifest
+    assert manifest.rubrics == ("economy", "industry", "tourism")
+    assert manifest.left_out == {}
+    facts = manifest.corpus
+    assert [Path(source).name for source in facts.sources] == [path.name for path in embedded()]
+    assert (facts.articles, facts.labelled, facts.clean, facts.rejects) == (500, 500, 0, 0)
+    assert msgspec.convert(manifest.configuration, Config) == Config()
+    assert {"python", "numpy", "scipy", "scikit-learn", "pymorphy3"} <= manifest.libraries.keys()
+    assert manifest.libraries.keys() <= {"python", *LIBRARIES}
+
+
+def test_a_version_knows_how_good_it_is(models):
+    figures = Registry(models).open("rubrics").manifest.figures
+    assert figures.method.startswith("5-fold cross-validation")
+    assert figures.articles == 500
+    by_name = {rubric.rubric: rubric for rubric in figures.rubrics}
+    assert {name: rubric.positives for name, rubric in by_name.items()} == {
+        "economy": 170,
+        "industry": 150,
+        "tourism": 140,
+    }
+    assert all(rubric.positives + rubric.negatives == 500 for rubric in figures.rubrics)
+    # A release passes here: the demonstration corpus is easy, and much less than this is a bug.
+    assert figures.macro_f1 > 0.9
+    assert figures.mean_average_precision > 0.96
+    assert figures.exact_match > 0.8
+    assert figures.calibration_error < 0.05
+    assert figures.review_share == pytest.approx(0.1, abs=0.05)
+
+
+def test_a_version_holds_no_pickle(models):
+    folder = Registry(models).open("rubrics").folder
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".npy", ".txt"}
+    for path in folder.glob("*.npy"):
+        assert np.load(path, allow_pickle=False).dtype.kind in "if"
+
+
+def files(version: Version) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in version.folder.iterdir() if path.name != "manifest.json"}
+
+
+def test_the_same_training_gives_the_same_bytes(tmp_path):
+    corpus = embedded()[:1]
+    first, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "1"))
+    second, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "2"))
+    assert files(first) == files(second)
+    assert first.manifest.figures == second.manifest.figures
+    assert first.manifest.corpus == second.manifest.corpus
+
+
+def test_more_processes_learn_the_same(tmp_path, monkeypatch):
+    corpus = short(tmp_path, 2100)  # two batches, so that reading is shared out too
+    alone, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "1"), jobs=1)
+    monkeypatch.setattr(linear, "_WORTH_PROCESSES", 0)
+    together, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "2"), jobs=2)
+    assert files(alone) == files(together)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Другой"},
+        {"text": STEEL + " Точка."},
+        {"rubrics": ["economy"]},
+        {"unknown": ["tourism"]},
+        {"outlet": "Обь"},
+        {"id": "новый"},
+    ],
+)
+def test_the_fingerprint_tells_one_corpus_from_another(tmp_path, change):
+    path = short(tmp_path)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def fingerprint(name: str) -> str:
+        other = write(tmp_path / name, *rows)
+        return train(Corpus(other), Config(), Registry(tmp_path / "models"))[0].manifest.corpus.fingerprint
+
+    before = fingerprint("до.jsonl")
+    assert fingerprint("то же.jsonl") == before
+    rows[4] |= change
+    assert fingerprint("после.jsonl") != before
+
+
+def test_rows_that_cannot_be_read_are_counted_and_the_rest_is_learned(tmp_path):
+    path = short(tmp_path)
+    path.write_bytes(
+        b'{"id": "x", "text": 5}\n'
+        + path.read_bytes()
+        + b'{"id": "0", "text": "a"}\n{\n\xff\xfe\n{"id": "y"}\n'
+    )
+    version, rejects = train(Corpus(path), Config(), Registry(tmp_path / "models"))
+    assert (version.manifest.corpus.articles, version.manifest.corpus.rejects) == (30, 5)
+    assert [reject.line for reject in rejects] == [1, 32, 33, 34, 35]
+    assert rejects[0].reason == "column 'text' holds a number, not text"
+    assert rejects[1].reason == "id '0' was seen before"
+    assert rejects[4].reason == "no text"
+
+
+def test_labels_laid_over_are_learned_instead_of_what_the_data_says(tmp_path):
+    archive = short(tmp_path)
+    other = {"economy": "tourism", "industry": "industry", "tourism": "economy"}
+    rows = [json.loads(line) for line in archive.read_text(encoding="utf-8").splitlines()]
+    table = tmp_path / "метки.tsv"
+    lines = ["id\trubrics", *(f"{row['id']}\t{other[row['rubrics'][0]]}" for row in rows), "99\teconomy"]
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    corpus = Corpus(archive, labels_file=table)
+    version, _ = train(corpus, Config(), Registry(tmp_path / "models"))
+    assert (version.manifest.corpus.labelled, version.manifest.corpus.clean) == (30, 30)
+    assert corpus.unmatched_labels == ("99",)
+    tagger = Tagger.load(tmp_path / "models")
+    best = [next(iter(tagger.tag(text).scores)) for text in (BANK, STEEL, HOTEL)]
+    assert best == ["tourism", "industry", "economy"]
+
+
+def test_clean_articles_judge_the_others(tmp_path):
+    """The archive calls every third article wrongly; the clean ones are right and settle it."""
+    kinds = [(BANK, "economy"), (STEEL, "industry"), (HOTEL, "tourism")]
+    rows, gold = [], ["id\trubrics"]
+    for i in range(240):
+        text, rubric = kinds[i % 3]
+        wrong = kinds[(i + 1) % 3][1] if i % 9 < 3 else rubric
+        rows.append({"id": f"{i}", "text": f"{text} Номер {i}.", "rubrics": [wrong]})
+        if i >= 150:
+            gold.append(f"{i}\t{rubric}")
+    table = tmp_path / "метки.tsv"
+    table.write_text("\n".join(gold) + "\n", encoding="utf-8")
+    corpus = Corpus(write(tmp_path / "архив.jsonl", *rows), labels_file=table)
+    version, _ = train(corpus, Config(), Registry(tmp_path / "models"))
+    assert version.manifest.figures.articles == 90
+    assert version.manifest.figures.macro_f1 == 1.0
+
+
+# What is learned
+
+
+def test_a_truth_table():
+    labels = [known("спорт"), known(), None, known("снег", unknown=("спорт",)), known("снег", "спорт")]
+    truth, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
+    assert rubrics == ("снег", "спорт")
+    assert left_out == {}
+    assert truth.tolist() == [[0, 1], [0, 0], [-1, -1], [1, -1], [1, 1]]
+
+
+def test_a_rubric_of_too_few_articles_is_left_out_and_told():
+    labels = [known("снег"), known("снег", "туры"), known("спорт"), known()]
+    truth, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
+    assert (rubrics, left_out) == (("снег",), {"спорт": 1, "туры": 1})
+    assert truth.tolist() == [[1], [1], [0], [0]]
+
+
+def test_a_rubric_that_every_article_carries_cannot_be_learned():
+    labels = [known("снег"), known("снег", "туры")] * 2
+    _, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
+    assert (rubrics, left_out) == (("туры",), {"снег": 4})
+
+
+def test_only_the_rubrics_asked_for_in_that_order():
+    labels = [known("б", "а"), known("в"), known("а"), known("б")]
+    truth, rubrics, _ = truth_table(labels, Rubrics(names=("б", "а"), min_positives=1))
+    assert rubrics == ("б", "а")
+    assert truth.tolist() == [[1, 1], [0, 0], [0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [([], "none"), ([None, None], "none"), ([known("снег"), known()], "снег 1"), ([known("а")] * 9, "а 9")],
+)
+def test_nothing_to_learn_from(labels, found):
+    with pytest.raises(DataError) as error:
+        truth_table(labels, Rubrics(min_positives=2))
+    remedy = "name the column with --rubrics-column, or lay labels over with --labels"
+    assert f"(found: {found}); {remedy}" in str(error.value)
+
+
+def test_an_archive_without_labels_publishes_nothing(tmp_path):
+    with pytest.raises(DataError, match="no rubric has 10 articles"):
+        train(Corpus(embedded_inbox()), Config(), Registry(tmp_path / "models"))
+    assert not list((tmp_path / "models").rglob("manifest.json"))
+
+
+def test_articles_without_a_word_that_tells_them_apart(tmp_path):
+    rows = [{"id": f"{n}", "text": STEEL, "rubrics": ["industry"] if n % 2 else []} for n in range(40)]
+    with pytest.raises(DataError) as error:
+        train(Corpus(write(tmp_path / "a.jsonl", *rows)), Config(), Registry(tmp_path / "models"))
+    assert str(error.value) == (
+        "of 40 articles no word stands in at least 3 and in at most 40% of them; "
+        "give more articles, or set min_df and max_df under [rubrics.settings.fields]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rubrics", "message"),
+    [
+        (Rubrics(classifier="лес"), "there is no classifier called 'лес'; known: 'linear'"),
+        (Rubrics(settings={"c": 1.0}), "rubrics.settings: nobody knows the key 'c'; known are 'C'"),
+        (
+            Rubrics(settings={"fields": {"lead": 1}}),
+            "nobody knows the key 'fields.lead'; known are",
+        ),
+        (Rubrics(settings={"folds": "пять"}), "rubrics.settings: Expected `int`, got `str` - at `$.folds`"),
+    ],
+)
+def test_a_setting_that_is_none_is_told_before_the_work_begins(tmp_path, rubrics, message):
+    with pytest.raises(UsageError) as error:
+        train(Corpus(embedded()[0]), Config(rubrics=rubrics), Registry(tmp_path), watch=pytest.fail)
+    assert message in str(error.value)
+
+
+def test_what_an_outlet_repeats_is_learned_and_cut(tmp_path):
+    slogan = "Больше новостей ищите на портале отелей и туров «Вестника»."
+    kinds = [(BANK, "economy"), (STEEL, "industry"), (HOTEL, "tourism")]
+    rows = [
+        {
+            "id": f"{i}",
+            "text": f"{kinds[i % 3][0][:-1]}, сообщили {i} источников «Вестника».\n{slogan}",
+            "outlet": "Вестник",
+            "rubrics": [kinds[i % 3][1]],
+        }
+        for i in range(36)
+    ]
+    corpus = Corpus(write(tmp_path / "вестник.jsonl", *rows))
+    version, _ = train(corpus, Config(), Registry(tmp_path / "1"))
+    assert json.loads((version.folder / "boilerplate.json").read_bytes()) == {"Вестник": [slogan]}
+    tagger = Tagger.load(tmp_path / "1")
+    assert tagger.tag(f"{STEEL}\n{slogan}", outlet="Вестник").scores == tagger.tag(STEEL).scores
+    version, _ = train(corpus, Config(cleaning=Cleaning(boilerplate=False)), Registry(tmp_path / "2"))
+    assert json.loads((version.folder / "boilerplate.json").read_bytes()) == {}
+
+
+# Scoring
+
+
+def from_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
+
+
+def from_csv(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for row in csv.DictReader(stream):
+            rubrics = row["rubrics"].split(";") if row["rubrics"] else []
+            review = {"true": True, "false": False}[row["needs_review"]]
+            yield row | {"rubrics": rubrics, "scores": json.loads(row["scores"]), "needs_review": review}
+
+
+def from_parquet(path: Path) -> Iterator[dict[str, Any]]:
+    for row in pq.read_table(path).to_pylist():
+        yield row | {"scores": dict(row["scores"])}
+
+
+FORMATS = {".jsonl": from_jsonl, ".csv": from_csv, ".parquet": from_parquet}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_inbox_in_every_format(topics: Topics, models, tagger, tmp_path, suffix):
+    output = tmp_path / f"размечено{suffix}"
+    ran = topics("predict", embedded_inbox(), "-o", output, "--models", models, "--keep", "title,outlet")
+    assert (ran.code, ran.out) == (0, "")
+    articles, _ = all_of(Corpus(embedded_inbox()))
+    assert list(FORMATS[suffix](output)) == [
+        {
+            "id": article.id,
+            "rubrics": [score.label for score in prediction.rubrics],
+            "scores": prediction.scores,
+            "needs_review": prediction.needs_review,
+            "model": tagger.version.label,
+            "title": article.title,
+            "outlet": article.outlet,
+        }
+        for article, prediction in zip(articles, tagger.tag_articles(articles), strict=True)
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == {output.name}
+
+
+# What an editor says of the inbox by `GUIDELINES.md`. Some are decoys: a hotel for bees, a ballet's shift.
+EDITOR = {
+    "economy": "001 004 005 007 015 016",
+    "industry": "003 009 010 017 029 030",
+    "tourism": "013 018 021 024 025 026",
+    "economy industry": "020 032",
+    "economy tourism": "023",
+    "industry tourism": "012",
+    "": "002 006 008 011 014 019 022 027 028 031",
+}
+
+
+def test_the_inbox_is_tagged_nearly_as_an_editor_would(topics: Topics, models, tmp_path):
+    output = tmp_path / "размечено.jsonl"
+    topics("predict", embedded_inbox(), "-o", output, "--models", models)
+    said = {f"inbox-{number}": rubrics for rubrics, numbers in EDITOR.items() for number in numbers.split()}
+    tagged = {row["id"]: " ".join(sorted(row["rubrics"])) for row in from_jsonl(output)}
+    assert tagged.keys() == said.keys()
+    wrong = {key: rubrics for key, rubrics in tagged.items() if rubrics != said[key]}
+    assert len(wrong) <= 6, wrong
+
+
+def test_garbage_among_the_rows(topics: Topics, models, tmp_path):
+    inbox = tmp_path / "вход.jsonl"
+    good = [
+        json.dumps({"id": f"{n}", "text": text}).encode() for n, text in enumerate([STEEL, "", CAT, HOTEL])
+    ]
+    bad = [b"{", b"\xff\xfe\x00", b"[1, 2]", b'{"id": "b", "text": {"html": 1}}', b'"text"']
+    inbox.write_bytes(b"\n".join([bad[0], good[0], bad[1], good[1], *bad[2:], good[2], good[3], good[0]]))
+    output = tmp_path / "выход.jsonl"
+    ran = topics("predict", inbox, "-o", output, "--models", models)
+    assert ran.code == 0
+    assert [(row["id"], row["rubrics"]) for row in from_jsonl(output)] == [
+        ("0", ["industry"]),
+        ("2", []),
+        ("3", ["tourism"]),
+    ]
+    rejects = list(from_jsonl(tmp_path / "выход.jsonl.rejects.jsonl"))
+    assert [reject["line"] for reject in rejects] == [1, 3, 4, 5, 6, 7, 10]
+    assert all(reject["source"] == str(inbox) and reject["reason"] for reject in rejects)
+    assert "7 rows could not be read; see " in ran.err
+    assert "7 rejected" in ran.err
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_kept_columns_come_through_and_ours_keep_their_names(topics: Topics, models, tmp_path, suffix):
+    inbox = write(
+        tmp_path / "вход.jsonl",
+        {"id": "1", "text": STEEL, "url": "https://пример.рф/?a=1&b=2", "views": 7, "rubrics": ["спорт"]},
+        {"id": "2", "text": CAT, "url": 'a;"b"\nc', "views": None},
+    )
+    output = tmp_path / f"выход{suffix}"
+    keep = ["--keep", "url", "--keep", "views,rubrics"]
+    assert topics("predict", inbox, "-o", output, "--models", models, *keep).code == 0
+    first, second = FORMATS[suffix](output)
+    assert (first["rubrics"], second["rubrics"]) == (["industry"], [])
+    assert [first["url"], second["url"]] == ["https://пример.рф/?a=1&b=2", 'a;"b"\nc']
+    as_text = suffix != ".jsonl"
+    assert first["views"] == ("7" if as_text else 7)
+    assert first["source_rubrics"] == ('["спорт"]' if as_text else ["спорт"])
+    assert second["views"] == second["source_rubrics"] == ("" if suffix == ".csv" else None)
+
+
+def test_every_column_can_be_kept_in_json_lines(topics: Topics, models, tmp_path):
+    row = {"id": "1", "text": STEEL, "снимки": [{"a": 1}], "дата": None}
+    ran = topics("predict", write(tmp_path / "a.jsonl", row), "--models", models, "--keep", "*")
+    tagged = json.loads(ran.out)
+    assert {name: tagged[name] for name in ("text", "снимки", "дата", "source_id")} == {
+        "text": STEEL,
+        "снимки": [{"a": 1}],
+        "дата": None,
+        "source_id": "1",
+    }
+    for suffix in (".csv", ".parquet"):
+        ran = topics(
+            "predict", tmp_path / "a.jsonl", "-o", tmp_path / f"o{suffix}", "--models", models, "--keep", "*"
+        )
+        assert ran.code == 2
+        assert "--keep '*' works for JSON Lines only; name the columns to keep" in ran.err
+
+
+def test_files_of_several_formats_and_encodings(topics: Topics, models, tmp_path):
+    folder = tmp_path / "вход"
+    write(folder / "1.jsonl", {"id": "1", "body": STEEL})
+    (folder / "2.csv").write_bytes(f"id;body\n2;{HOTEL}".encode("cp1251"))
+    (folder / "3.jsonl.gz").write_bytes(gzip.compress(json.dumps({"id": "3", "body": BANK}).encode()))
+    ran = topics("predict", folder, "--models", models, "--text-column", "body")
+    found = [json.loads(line)["rubrics"] for line in ran.out.splitlines()]
+    assert found == [["industry"], ["tourism"], ["economy"]]
+
+
+def test_no_article_is_no_error(topics: Topics, models, tmp_path):
+    (tmp_path / "пусто.jsonl").write_bytes(b"")
+    for suffix, read in FORMATS.items():
+        output = tmp_path / f"выход{suffix}"
+        assert topics("predict", tmp_path / "пусто.jsonl", "-o", output, "--models", models).code == 0
+        assert list(read(output)) == []

@@ -1,0 +1,218 @@
+"""Keyword rules: what they find, what they do, and that they are seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsroom import BANK, CAT, HOTEL, STEEL, write
+from topics.config import Config, load_config
+from topics.corpus import Corpus, embedded
+from topics.decisions import Decisions
+from topics.errors import UsageError
+from topics.pipeline import Pipeline
+from topics.registry import Registry
+from topics.rules import Rule, Rules
+from topics.tagger import Tagger
+from topics.tokens import tokenize
+from topics.training import train
+from topics.types import Article
+
+
+def hits(phrase: str, text: str, title: str = "") -> bool:
+    return bool(Rules({"r": Rule(force=(phrase,))}).hits(tokenize([title], [text]))[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "stands"),
+    [
+        ("туристический поток", "Туристического потока не убыло.", True),
+        ("туристический поток", "Рост туристических потоков", True),
+        ("туристический поток", "поток туристический", False),  # in this order
+        ("туристический поток", "туристический бурный поток", False),  # side by side
+        ("туристический поток", "туристический", False),
+        ("туристы", "Приехал турист", True),
+        ("ЕС", "Страны ЕС договорились", True),
+        ("ЕС", "Я ем суп", False),
+        ("производство стали", "Производство стали выросло", True),
+        ("паводок", "паводок", True),
+        ("паводок", "", False),
+    ],
+)
+def test_a_phrase_is_found_in_any_of_its_forms(phrase, text, stands):
+    assert hits(phrase, text) is stands
+    assert hits(phrase, "", title=text) is stands
+
+
+def test_a_phrase_does_not_reach_from_the_title_into_the_text_or_into_the_next_article():
+    assert not hits("туристический поток", "Поток машин", title="Сбор туристический")
+    found = Rules({"r": Rule(force=("туристический поток",))}).hits(
+        tokenize(["", ""], ["Лагерь туристический", "Поток машин"])
+    )
+    assert not found.any()
+
+
+words = st.sampled_from(["турист", "поток", "снег", "завод", "река"])
+
+
+articles_of_words = st.lists(st.tuples(st.lists(words, max_size=4), st.lists(words, max_size=6)), max_size=5)
+
+
+@given(articles_of_words, st.lists(words, min_size=1, max_size=3))
+def test_phrases_are_found_as_a_plain_search_finds_them(articles, phrase):
+    tokens = tokenize([" ".join(title) for title, _ in articles], [" ".join(text) for _, text in articles])
+    found = Rules({"r": Rule(force=(" ".join(phrase),))}).hits(tokens)
+    size = len(phrase)
+    for (title, text), here in zip(articles, found[:, 0], strict=True):
+        assert here == any(part[i : i + size] == phrase for part in (title, text) for i in range(len(part)))
+
+
+def test_a_phrase_without_a_word_is_refused():
+    with pytest.raises(UsageError, match=r"\[rules.tourism\]: the phrase '!!!' holds no word"):
+        Rules({"tourism": Rule(force=("!!!",))})
+
+
+# What they do
+
+DECISIONS = Decisions(slopes=(1.0, 1.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.4), doubt=0.3)
+
+
+def judged(rules: dict[str, Rule], text: str, probabilities: tuple[float, float] = (0.3, 0.45)):
+    found = Rules(rules)
+    hits = found.hits(tokenize([""], [text]))
+    return found.judge(np.array([probabilities]), DECISIONS, ("economy", "tourism"), hits)
+
+
+@pytest.mark.parametrize(
+    ("rules", "probabilities", "given_"),
+    [
+        ({}, (0.3, 0.45), (False, True)),
+        ({"economy": Rule(force=("отель",))}, (1.0, 0.45), (True, True)),
+        ({"tourism": Rule(forbid=("отель",))}, (0.3, 0.0), (False, False)),
+        ({"economy": Rule(force=("отель",), forbid=("спрос",))}, (0.0, 0.45), (False, True)),  # forbid wins
+        ({"economy": Rule(forbid=("отель",), force=("спрос",))}, (0.0, 0.45), (False, True)),
+        ({"economy": Rule(lift={"отель": np.log(7)})}, (0.75, 0.45), (True, True)),  # odds 3/7 * 7
+        ({"economy": Rule(lift={"отель": np.log(7), "спрос": -np.log(7)})}, (0.3, 0.45), (False, True)),
+        ({"economy": Rule(force=("завод",), lift={"банк": 9.0})}, (0.3, 0.45), (False, True)),  # not there
+        ({"flood": Rule(force=("отель",))}, (0.3, 0.45, 1.0), (False, True, True)),
+        ({"flood": Rule(force=("паводок",))}, (0.3, 0.45, 0.0474), (False, True, False)),
+        ({"flood": Rule(lift={"отель": 2.0, "спрос": 2.0})}, (0.3, 0.45, 0.7311), (False, True, True)),
+    ],
+)
+def test_what_a_rule_does(rules, probabilities, given_):
+    found = judged(rules, "Спрос на отели. Отели полны, отели!")
+    assert found.probabilities[0] == pytest.approx(probabilities, abs=1e-4)
+    assert tuple(found.given[0].tolist()) == given_
+
+
+def test_what_a_rule_settles_needs_no_review():
+    assert judged({}, "Отель", (0.3, 0.41)).review.tolist() == [True]
+    assert judged({"tourism": Rule(force=("отель",))}, "Отель", (0.3, 0.41)).review.tolist() == [False]
+
+
+def test_without_rules_the_answer_is_the_models_own():
+    probabilities = np.array([[0.123456789, 0.7]])
+    found = Rules().judge(probabilities, DECISIONS, ("economy", "tourism"), np.zeros((1, 0), bool))
+    assert found.probabilities is probabilities
+
+
+# In a version
+
+RULES = """
+[rules.tourism]
+forbid = ["туристический полк"]
+
+[rules.industry]
+lift = { "кошка" = 20 }
+
+[rules.flood]
+force = ["паводок"]
+"""
+
+
+@pytest.fixture(scope="module")
+def ruled(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("ruled")
+    (folder / "c.toml").write_text(RULES, encoding="utf-8")
+    train(Corpus(embedded()), load_config(folder / "c.toml"), Registry(folder / "models"))
+    return folder / "models"
+
+
+def test_rules_are_part_of_the_version(ruled):
+    tagger = Tagger.load(ruled)
+    assert tagger.manifest.rubrics == ("economy", "industry", "tourism", "flood")
+
+    def rubrics(text: str) -> list[str]:
+        return [score.label for score in tagger.tag(text).rubrics]
+
+    assert rubrics("Паводок в Орске подтопил дачи.") == ["flood"]
+    assert rubrics(CAT) == ["industry"]
+    assert "tourism" in rubrics(HOTEL)
+    assert "tourism" not in rubrics(HOTEL + " Туристический полк.")
+
+
+def test_a_rule_changes_only_what_it_names(ruled, tagger):
+    other = Tagger.load(ruled)
+    for text in (STEEL, BANK, HOTEL):
+        plain, found = tagger.tag(text), other.tag(text)
+        shared = {name: found.scores[name] for name in plain.scores}
+        assert shared == pytest.approx(plain.scores, abs=2e-4)
+        assert found.rubrics[0].label == plain.rubrics[0].label
+
+
+def test_an_explanation_shows_the_rule_and_its_place(ruled):
+    tagger = Tagger.load(ruled)
+    found = tagger.explain(CAT, "industry")
+    [rule] = found.rules
+    assert (rule.phrase, rule.effect, rule.weight) == ("кошка", "lift", 20)
+    assert [found.text[place.start : place.stop] for place in rule.places] == ["Кошка"]
+    odds = found.prior + sum(reason.weight for reason in found.reasons) + rule.weight
+    assert 1 / (1 + np.exp(-odds)) == pytest.approx(found.probability, abs=1e-4)
+    assert found.given
+    assert found.distance > 0
+    [forced] = tagger.explain("Паводки отступили", "flood", title="Орск").rules
+    assert (forced.effect, forced.places[0].part) == ("force", "text")
+    assert tagger.explain(CAT, "tourism").rules == ()
+
+
+def test_a_version_without_rules_shows_none(tagger):
+    found = tagger.explain(STEEL, "industry")
+    assert found.rules == ()
+    assert (found.distance > 0) is found.given
+
+
+def test_a_rubric_with_rules_alone_is_measured_where_articles_carry_it(tmp_path):
+    rows = [*Path(embedded()[0]).read_text(encoding="utf-8").splitlines()]
+    flood = [
+        {"id": f"f{i}", "text": f"{text} {i}", "rubrics": rubrics}
+        for i, (text, rubrics) in enumerate(
+            [("Паводок в Орске", ["flood"]), ("Вода в Орске", ["flood"]), ("Паводок в Перми", [])]
+        )
+    ]
+    config = Config(rules={"flood": Rule(force=("паводок",))})
+    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows, *flood)), config, Registry(tmp_path / "m"))
+    found = {rubric.rubric: rubric for rubric in version.manifest.figures.rubrics}["flood"]
+    assert (found.positives, found.precision, found.recall) == (2, 0.5, 0.5)
+    assert "flood" not in version.manifest.left_out
+
+
+def test_an_unknown_key_of_a_rule_is_refused(topics, tmp_path):
+    (tmp_path / "c.toml").write_text('[rules.tourism]\nfarce = ["a"]\n', encoding="utf-8")
+    ran = topics("train", "--config", tmp_path / "c.toml", "--models", tmp_path / "m")
+    assert ran.code == 2
+    assert "nobody knows the key 'rules.tourism.farce'; known are 'forbid', 'force', 'lift'" in ran.err
+
+
+def test_saved_and_loaded_rules_act_alike(ruled):
+    opened = Registry(ruled).open("rubrics")
+    pipeline = Pipeline.load(opened.folder)
+    assert pipeline.rules.rules["flood"] == Rule(force=("паводок",))
+    bare = Pipeline(pipeline.cleaner, pipeline.classifier)
+    articles = [Article(str(i), text) for i, text in enumerate((STEEL, BANK, HOTEL, "Паводок"))]
+    with_rules, without = pipeline.judge(pipeline.read(articles)), bare.judge(bare.read(articles))
+    assert with_rules.given[:3, :3].tolist() == without.given[:3].tolist()
+    assert with_rules.given[:, 3].tolist() == [False, False, False, True]

@@ -1,0 +1,218 @@
+"""Where rows come from: files, folders, patterns, packed files, standard input."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import sys
+
+import pyarrow as pa
+import pytest
+
+from exports import PACKED, as_parquet
+from newsroom import FERRY, SNOW, all_of, write
+from topics.corpus import Corpus
+from topics.errors import DataError, UsageError
+from topics.sources import find
+from topics.types import Article, Reject
+
+
+def test_a_folder_is_read_by_path_and_without_what_no_reader_knows(tmp_path):
+    write(tmp_path / "2025" / "б.jsonl", FERRY)
+    write(tmp_path / "2025" / "а.JSONL", SNOW)
+    (tmp_path / "2026").mkdir()
+    (tmp_path / "2026" / "в.csv.gz").write_bytes(gzip.compress("id;text\n3;Мост\n".encode()))
+    write(tmp_path / "ПРОЧТИ.md", "не новости")
+    write(tmp_path / ".скрыто.jsonl", "{")
+    write(tmp_path / "голый", "{")
+    articles, rejects = all_of(Corpus(tmp_path))
+    assert [article.id for article in articles] == ["1", "2", "3"]
+    assert rejects == []
+
+
+def test_patterns_and_several_sources_read_each_file_once(tmp_path):
+    first, second = write(tmp_path / "x" / "1.jsonl", SNOW), write(tmp_path / "y" / "2.jsonl", FERRY)
+    write(tmp_path / "y" / "заметка.txt", "не новости")
+    for sources in (
+        str(tmp_path / "*" / "*"),
+        [tmp_path / "x", second, first],
+        str(tmp_path / "**" / "*.jsonl"),
+    ):
+        assert [article.id for article in all_of(Corpus(sources))[0]] == ["1", "2"]
+
+
+def test_the_format_may_be_named(tmp_path):
+    path = tmp_path / "выгрузка.txt"
+    path.write_text("id;text\n1;Снег\n", encoding="utf-8")
+    for source in (path, str(tmp_path / "*.txt")):
+        assert all_of(Corpus(source, format="csv"))[0] == [Article("1", "Снег")]
+
+
+SUFFIXES = ".jsonl, .csv, .tsv, .parquet (also with .gz or .zst after it)"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("нет.jsonl", DataError, "{}: there is no such file or folder; check the name"),
+        (
+            "*.csv",
+            DataError,
+            "{}: no file that can be read matches this pattern; known suffixes: " + SUFFIXES,
+        ),
+        ("пусто", DataError, "{}: no file in this folder can be read; known suffixes: " + SUFFIXES),
+        (
+            "статья.docx",
+            UsageError,
+            "{}: no reader knows the suffix '.docx'; known: " + SUFFIXES + "; or name the format",
+        ),
+        (
+            "голый.gz",
+            UsageError,
+            "{}: no reader knows a file without a suffix; known: " + SUFFIXES + "; or name the format",
+        ),
+    ],
+)
+def test_nothing_to_read(tmp_path, name, error, message):
+    (tmp_path / "пусто").mkdir()
+    for bare in ("статья.docx", "голый.gz"):
+        (tmp_path / bare).write_bytes(b"x")
+    with pytest.raises(error) as raised:
+        Corpus(tmp_path / name)
+    assert str(raised.value) == message.format(tmp_path / name)
+
+
+def test_a_named_format_and_nothing_that_matches(tmp_path):
+    with pytest.raises(DataError, match=r"\*\.txt: nothing matches; known suffixes: "):
+        find(str(tmp_path / "*.txt"), "csv")
+
+
+def test_no_source_at_all():
+    with pytest.raises(DataError, match="no input is named; name a file, a folder, a pattern, or - for"):
+        Corpus([])
+
+
+def test_a_format_that_no_reader_knows(tmp_path):
+    path = write(tmp_path / "a.jsonl", SNOW)
+    with pytest.raises(UsageError, match="there is no reader called 'xml'; known: 'csv', 'jsonl'"):
+        next(Corpus(path, format="xml").batches())
+
+
+def test_a_file_that_vanished(tmp_path):
+    path = write(tmp_path / "a.jsonl", SNOW)
+    corpus = Corpus(path)
+    path.unlink()
+    with pytest.raises(
+        DataError, match=r"a\.jsonl: cannot be read \(No such file or directory\); check the file"
+    ):
+        next(corpus.batches())
+
+
+def test_made_up_ids_differ_where_two_files_share_a_name(tmp_path):
+    first, second = (write(tmp_path / day / "лента.jsonl", {"text": "Снег"}) for day in "ab")
+    ids = [article.id for article in all_of(Corpus([first, second]))[0]]
+    assert ids == [f"{first}:1", f"{second}:1"]
+
+
+MANY = "".join(json.dumps({"id": n, "text": f"Снег {n * n * 7919}"}) + "\n" for n in range(50_000)).encode()
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_packed_file_cut_off_gives_its_rows_and_one_reject(tmp_path, suffix):
+    path = tmp_path / ("лента.jsonl" + suffix)
+    packed = PACKED[suffix](MANY)
+    path.write_bytes(packed[: len(packed) // 2])
+    articles, rejects = all_of(Corpus(path))
+    assert 10_000 < len(articles) < 45_000
+    reason = "the file ends in the middle of its packed data, the rest is lost; copy or export it again"
+    assert rejects == [Reject(str(path), len(articles) + 1, reason)]
+
+
+def test_a_short_csv_cut_off_gives_its_rows(tmp_path):
+    rows = "id;text\n" + "".join(f"{n};Снег {n * n * 7919}\n" for n in range(200))
+    path = tmp_path / "лента.csv.gz"
+    path.write_bytes(gzip.compress(rows.encode())[:-200])
+    articles, rejects = all_of(Corpus(path))
+    assert 50 < len(articles) < 200
+    assert len(rejects) == 1
+
+
+@pytest.mark.parametrize(("suffix", "place"), [(".gz", 3000), (".gz", -6), (".zst", 5), (".gz", 1)])
+def test_a_damaged_packed_file_gives_one_reject(tmp_path, suffix, place):
+    path = tmp_path / ("лента.jsonl" + suffix)
+    packed = bytearray(PACKED[suffix](MANY))
+    packed[place] ^= 0xFF
+    path.write_bytes(packed)
+    rejects = all_of(Corpus(path))[1]
+    damaged = [
+        reject for reject in rejects if reject.reason.startswith("the packed data is damaged from here on (")
+    ]
+    assert damaged == rejects[-1:]
+
+
+def test_a_parquet_file_may_be_packed(tmp_path):
+    path = tmp_path / "a.parquet.gz"
+    path.write_bytes(gzip.compress(as_parquet([{**SNOW, "rubrics": None}])))
+    assert [article.id for article in all_of(Corpus(path))[0]] == ["1"]
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        all_of(Corpus(path))
+
+
+# Standard input
+
+
+def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"id": "1", "text": "Снег"}\n'.encode(),
+        '\n{"id": "1", "text": "Снег"}'.encode(),
+        "id;text\n1;Снег\n".encode(),
+        "id,text\n1,Снег\n".encode("cp1251"),
+        "\ufeffid\ttext\n1\tСнег\n".encode(),
+        gzip.compress('{"id": "1", "text": "Снег"}\n'.encode()),
+        pa.compress("id;text\n1;Снег\n".encode(), codec="zstd", asbytes=True),
+        as_parquet([{"id": "1", "text": "Снег"}]),
+    ],
+)
+def test_standard_input_tells_its_format(monkeypatch, data):
+    stdin(monkeypatch, data)
+    assert all_of(Corpus("-")) == ([Article("1", "Снег")], [])
+
+
+def test_standard_input_with_a_named_format(monkeypatch):
+    stdin(monkeypatch, "text\nСнег\n".encode())
+    assert all_of(Corpus("-", format="csv"))[0] == [Article("stdin:2", "Снег")]
+
+
+def test_standard_input_of_anything_else_is_json_lines(monkeypatch):
+    stdin(monkeypatch, b"Sneg\n")
+    assert [(r.source, r.line) for r in all_of(Corpus("-"))[1]] == [("stdin", 1)]
+
+
+def test_standard_input_is_read_once(monkeypatch):
+    stdin(monkeypatch, b"")
+    corpus = Corpus(["-"])
+    assert all_of(corpus) == ([], [])
+    with pytest.raises(
+        UsageError, match="standard input can be read only once; save it to a file and name that"
+    ):
+        all_of(corpus)
+
+
+def test_a_row_piped_in_does_not_wait_for_the_next(monkeypatch):
+    out, into = os.pipe()
+    os.write(into, '{"id": "1", "text": "Снег"}\n'.encode())
+    with open(out, encoding="utf-8") as pipe, open(into, "wb") as end:  # noqa: PTH123 (descriptors)
+        monkeypatch.setattr(sys, "stdin", pipe)
+        batches = Corpus("-").batches(1)
+        assert next(batches).articles == [Article("1", "Снег")]
+        end.write('{"id": "2", "text": "Дождь"}\n'.encode())
+        end.flush()
+        assert next(batches).articles == [Article("2", "Дождь")]

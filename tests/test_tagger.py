@@ -1,0 +1,217 @@
+"""The library's door: what a CMS gets for one article, and for many."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsroom import BANK, CAT, HOTEL, STEEL, all_of
+from topics import Article, ModelError, Prediction, Score, Tagger, UsageError
+from topics.corpus import Corpus, embedded, embedded_inbox
+
+
+def labels(prediction: Prediction) -> list[str]:
+    return [score.label for score in prediction.rubrics]
+
+
+@pytest.mark.parametrize(
+    ("text", "rubrics"),
+    [
+        (STEEL, ["industry"]),
+        (BANK, ["economy"]),
+        (HOTEL, ["tourism"]),
+        (
+            f"{STEEL} {BANK} Выручка и прибыль завода выросли, инвестиции составили 5 млрд рублей.",
+            ["economy", "industry"],
+        ),
+        (CAT, []),
+        ("", []),
+        ("¯\\_(ツ)_/¯ 🤷", []),
+    ],
+)
+def test_an_article_gets_its_rubrics(tagger, text, rubrics):
+    assert sorted(labels(tagger.tag(text))) == rubrics
+
+
+def test_a_prediction_tells_everything(tagger):
+    found = tagger.tag(STEEL, title="Пуск на комбинате", id="7")
+    assert found.id == "7"
+    assert found.model == tagger.version.label
+    assert found.scores.keys() == {"economy", "industry", "tourism"}
+    assert list(found.scores.values()) == sorted(found.scores.values(), reverse=True)
+    assert found.rubrics == tuple(
+        Score(rubric, value) for rubric, value in found.scores.items() if rubric in labels(found)
+    )
+    assert tagger.manifest.rubrics == ("economy", "industry", "tourism")
+
+
+def test_the_title_speaks_too(tagger):
+    assert (
+        tagger.tag("Подробности позже.", title="Отели для туристов").scores["tourism"]
+        > 2 * (tagger.tag("Подробности позже.").scores["tourism"])
+    )
+
+
+def test_a_version_that_is_not_there(tmp_path, models):
+    with pytest.raises(ModelError, match="there is no version of 'rubrics'"):
+        Tagger.load(tmp_path)
+    with pytest.raises(ModelError, match="'rubrics' has no alias 'стенд'; it has 'latest'"):
+        Tagger.load(models, "rubrics@стенд")
+
+
+# The page and the article
+
+ARTICLE = """На заводе в Магнитогорске запустили новую линию проката.
+Она увеличит выпуск стали на 12%, сообщил директор комбината.
+Оборудование монтировали два года, в цехе будут работать 140 человек."""
+
+PAGE = """<p>На заво&shy;де в Маг&shy;нито&shy;горске запустили&nbsp;новую <b>линию</b> проката.</p>
+<script type="text/javascript">window.ads = {"hotel": "тур в Сочи", "price": 100};</script>
+<p>Она увеличит выпуск ста&#769;ли на&nbsp;12%, сообщил директор комбината.</p>
+<p>Оборудование монтировали два года, в цехе будут работать 140 человек.</p>
+<p>Фото: Иван Петров / ТАСС</p>
+<p>Читайте также: Турпоток на курорты вырос, отели бронируют туристы</p>
+Власти рассчитывают повысить туристическую привлекательность региона
+Туристы бронируют отели на курортах Краснодарского края заранее"""
+
+
+def test_a_scraped_page_gets_what_its_article_gets(tagger):
+    assert tagger.tag(PAGE) == tagger.tag(ARTICLE)
+    assert labels(tagger.tag(PAGE)) == ["industry"]
+    assert labels(tagger.tag(PAGE.splitlines()[-1])) == ["tourism"]
+
+
+def test_explaining_a_page_shows_the_article_as_it_was_read(tagger):
+    assert tagger.explain(PAGE, "industry") == tagger.explain(ARTICLE, "industry")
+    assert tagger.explain(PAGE, "industry").text == ARTICLE
+
+
+# Many
+
+
+@pytest.fixture(scope="module")
+def inbox() -> list[Article]:
+    return all_of(Corpus([*embedded()[:1], embedded_inbox()]))[0]
+
+
+def test_many_are_tagged_like_each_alone(tagger, inbox):
+    together = tagger.tag_articles(inbox)
+    assert together == [
+        tagger.tag(article.text, article.title, article.outlet, article.id) for article in inbox
+    ]
+    assert tagger.tag_articles([]) == []
+
+
+def test_many_threads_get_what_one_gets(tagger, inbox):
+    alone = tagger.tag_articles(inbox)
+    with ThreadPoolExecutor(8) as pool:
+        found = pool.map(lambda a: tagger.tag(a.text, a.title, a.outlet, a.id), inbox * 2)
+        explained = pool.map(lambda a: tagger.explain(a.text, "economy", a.title), inbox[:20])
+        assert list(found) == alone * 2
+        assert [each.probability for each in explained] == [
+            tagger.explain(a.text, "economy", a.title).probability for a in inbox[:20]
+        ]
+
+
+def test_a_table_in_a_table_out(tagger):
+    frame = pd.DataFrame(
+        {"text": [STEEL, CAT, HOTEL], "title": ["Пуск", None, float("nan")], "views": [1, 2, 3]},
+        index=["б", "а", "в"],
+    )
+    found = tagger.tag_many(frame)
+    assert found.index.tolist() == ["б", "а", "в"]
+    assert found.columns.tolist() == ["rubrics", "scores", "needs_review", "model"]
+    assert found["rubrics"].tolist() == [["industry"], [], ["tourism"]]
+    assert found["scores"].tolist() == [
+        tagger.tag(STEEL, "Пуск").scores,
+        tagger.tag(CAT).scores,
+        tagger.tag(HOTEL).scores,
+    ]
+    assert found["needs_review"].dtype == bool
+    assert set(found["model"]) == {tagger.version.label}
+    assert frame.columns.tolist() == ["text", "title", "views"], "the table given stays as it is"
+
+
+@pytest.mark.parametrize("texts", [[], [None], [float("nan")], [pd.NA, ""]])
+def test_a_table_without_text_in_it(tagger, texts):
+    found = tagger.tag_many(pd.DataFrame({"text": pd.Series(texts, dtype=object)}))
+    assert found["rubrics"].tolist() == [[] for _ in texts]
+
+
+def test_a_table_without_the_column(tagger):
+    with pytest.raises(UsageError, match="the table has no column 'text'; it has 'body', 'id'"):
+        tagger.tag_many(pd.DataFrame({"id": [1], "body": [STEEL]}))
+
+
+# Reasons
+
+
+def log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+@pytest.mark.parametrize("rubric", ["economy", "industry", "tourism"])
+def test_prior_and_reasons_sum_to_the_probability(tagger, inbox, rubric):
+    for article in inbox[::5]:
+        found = tagger.explain(article.text, rubric, article.title, article.outlet)
+        total = found.prior + sum(reason.weight for reason in found.reasons)
+        assert 1 / (1 + math.exp(-total)) == pytest.approx(found.probability, abs=1e-4)
+        tagged = tagger.tag(article.text, article.title, article.outlet)
+        assert found.probability == tagged.scores[rubric]
+        assert found.given == (rubric in labels(tagged))
+        if abs(found.probability - found.threshold) > 1e-4:  # both are rounded
+            assert found.given == (found.probability > found.threshold)
+
+
+def test_reasons_are_the_words_as_they_stand_heaviest_first(tagger, inbox):
+    for article in inbox[::5]:
+        found = tagger.explain(article.text, "industry", article.title)
+        weights = [abs(reason.weight) for reason in found.reasons]
+        assert weights == sorted(weights, reverse=True)
+        for reason in found.reasons:
+            assert reason.places
+            assert list(reason.places) == sorted(
+                set(reason.places), key=lambda place: (place.part == "text", place.start)
+            )
+            for place in reason.places:
+                assert getattr(found, place.part)[place.start : place.stop].lower() == reason.words
+
+
+def test_reasons_an_editor_would_name(tagger):
+    found = tagger.explain("Туристы бронируют отели, а завод встал.", "tourism", title="Отели заняты")
+    reasons = {reason.words: reason for reason in found.reasons}
+    assert found.given
+    assert reasons["туристы"].weight > 0
+    assert reasons["завод"].weight < 0
+    assert [(place.part, place.start, place.stop) for place in reasons["отели"].places] == [
+        ("title", 0, 5),
+        ("text", 18, 23),
+    ]
+
+
+def test_an_empty_text_has_no_reasons(tagger):
+    found = tagger.explain("", "tourism")
+    assert (found.reasons, found.given, found.text) == ((), False, "")
+    assert found.probability == tagger.tag("").scores["tourism"]
+
+
+def test_a_rubric_that_nobody_taught(tagger):
+    with pytest.raises(
+        UsageError, match="knows no rubric 'спорт'; it knows 'economy', 'industry', 'tourism'"
+    ):
+        tagger.explain(STEEL, "спорт")
+
+
+@settings(max_examples=40)
+@given(
+    text=st.text(st.characters() | st.sampled_from("завод стали\ud800\x00<&;")), title=st.text(max_size=20)
+)
+def test_any_text_is_tagged_and_explained(tagger, text, title):
+    tagged, found = tagger.tag(text, title), tagger.explain(text, "industry", title)
+    assert found.probability == tagged.scores["industry"]
+    assert all(0 <= value <= 1 for value in tagged.scores.values())

@@ -1,0 +1,239 @@
+"""Text -> lemmas: tables of sentences, and what holds for any text at all."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topics import tokens as room
+from topics.corpus import embedded
+from topics.lemmas import lemmas
+from topics.tokens import Numbering, compact, concatenate, forget, spans, take, tokenize
+from topics.types import TokenBatch
+
+Words = list[tuple[list[str], list[str]]]
+
+
+def words(batch: TokenBatch) -> Words:
+    """The title's and the body's lemmas of each article."""
+    named = [batch.lemmas[i] for i in batch.ids]
+    return [
+        (named[start:body], named[body:stop])
+        for start, body, stop in zip(batch.offsets, batch.bodies, batch.offsets[1:], strict=False)
+    ]
+
+
+def read(text: str) -> str:
+    [(title, body)] = words(tokenize([""], [text]))
+    assert title == []
+    return " ".join(body)
+
+
+SENTENCES = {
+    "Завод увеличил выпуск проката.": "завод увеличить выпуск прокат",
+    "Цены на бензин выросли на 3%": "цена на бензин вырасти на <percent>",
+    "Ставка — 7,5%, а не 8,25%": "ставка <number> <percent> не <number> <percent>",
+    "В 2025 году выручка — 10 млн руб.": "<year> год выручка <number> млн руб",
+    "за $100 или 90 €": "за <money> или <number> <money>",
+    "ЦБ РФ и ИИ": "цб рф ии",
+    "«Ёлка» стоит дёшево": "елка стоить дешево",
+    "ГОКа,ГОКом;МИДу": "гок гок мид",
+    "руб./кг": "руб кг",
+    "завод\u2011гигант и завод\u2010спутник": "завод гигант завод спутник",
+    "слово–слово—слово": "слово слово слово",
+    "газо- и нефтепровод": "газо нефтепровод",
+    "Силуанов и\tНабиуллина\n\nвстретились": "силуанов набиуллин встретиться",
+    "завод🏭банк": "завод банк",
+    "snake_case и e-mail": "snake case mail",
+    "": "",
+    " … — !": "",
+    "\x00": "",
+    "завод\x00банк": "завод банк",
+    "\ud83d завод \ude00": "завод",
+    # homonyms, settled by their neighbours
+    "Производство стали выросло": "производство сталь вырасти",
+    "Экспорт стали из России": "экспорт сталь из россия",
+    "тонн стали": "тонна сталь",
+    "марка стали": "марка сталь",
+    "стали марки 09Г2С": "сталь марка 09г2с",
+    "лист оцинкованной стали": "лист оцинковать сталь",
+    "Жители стали чаще ездить на море": "житель стать частый ездить на море",
+    "Стали известны имена": "стать известный имя",
+    "стали": "стать",
+    "Экипаж суда спасён": "экипаж судно спасти",
+    "Рыболовные суда вышли в море": "рыболовный судно выйти море",
+    "Решение суда": "решение суд",
+    "стеклянные банки": "стеклянный банка",
+    "Российские банки": "российский банк",
+    "Стали стали, стали?": "стать стать стать",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), SENTENCES.items())
+def test_sentences(text, expected):
+    assert read(text) == expected
+
+
+def test_the_title_stands_before_the_body_and_apart_from_it():
+    batch = tokenize(["Рост цен", "", "Мост"], ["Бензин дорожает", "Снег", ""])
+    assert words(batch) == [(["рост", "цена"], ["бензин", "дорожать"]), ([], ["снег"]), (["мост"], [])]
+    assert len(batch) == 3
+
+
+def test_a_homonym_does_not_look_into_another_part_or_article():
+    batch = tokenize(["Производство", "Снег"], ["стали", "производство"])
+    assert words(batch)[0] == (["производство"], ["стать"])
+    batch = tokenize(["", "Стали"], ["Производство", ""])
+    assert words(batch)[1] == (["стать"], [])
+
+
+def test_no_article():
+    batch = tokenize([], [])
+    assert len(batch) == 0
+    assert words(batch) == words(concatenate([])) == words(concatenate([batch, batch])) == []
+
+
+def test_columns_are_what_types_say():
+    batch = tokenize(["Рост", ""], ["цен цен", ""])
+    assert (batch.ids.dtype, batch.offsets.dtype, batch.bodies.dtype) == (np.int32, np.int64, np.int64)
+    assert batch.offsets.tolist() == [0, 3, 3]
+    assert batch.bodies.tolist() == [1, 3]
+    assert len(set(batch.lemmas)) == len(batch.lemmas)
+
+
+# What holds for any text
+
+TRICKY = [
+    *"абЁё-%₽$_1₂½ \n\t\x00\x1c\x85\u00a0\u2009\u200b\u0301\u2010\u2011\ud800\udc00😀𝔘🏭İßŉǅﬁة中",
+    *("стали ", "суда ", "банки ", "производство ", "экипаж ", " ", "ГОКа ", "самолёт-разведчик ", "\r\n"),
+]
+TEXT = st.text(st.characters() | st.characters(categories=("Cs",))) | st.lists(st.sampled_from(TRICKY)).map(
+    "".join
+)
+ARTICLES = st.lists(st.tuples(TEXT, TEXT), max_size=5)
+
+
+def tokenized(articles: list[tuple[str, str]]) -> TokenBatch:
+    return tokenize([title for title, _ in articles], [text for _, text in articles])
+
+
+@given(ARTICLES)
+def test_tokens_of_an_article_do_not_depend_on_its_neighbours(articles):
+    assert words(tokenized(articles)) == [words(tokenized([article]))[0] for article in articles]
+
+
+@given(ARTICLES)
+def test_arrow_and_python_split_alike(articles):
+    by_python = words(tokenized(articles))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "_SMALL", 0)
+        assert words(tokenized(articles)) == by_python
+
+
+def test_a_long_batch_reads_like_its_articles():
+    texts = [f"Производство стали № {n} выросло на {n}%." * 50 for n in range(20)]
+    assert sum(map(len, texts)) > room._SMALL
+    assert words(tokenize([""] * 20, texts)) == [words(tokenize([""], [text]))[0] for text in texts]
+
+
+@given(ARTICLES)
+def test_a_batch_is_whole(articles):
+    batch = tokenized(articles)
+    assert len(batch) == len(articles)
+    bounds = np.stack([batch.offsets[:-1], batch.bodies, batch.offsets[1:]], axis=1).ravel()
+    assert bounds.tolist() == sorted(bounds.tolist())
+    assert (batch.offsets[0], batch.offsets[-1]) == (0, len(batch.ids))
+    assert set(batch.ids.tolist()) <= set(range(len(batch.lemmas)))
+    assert not {
+        lemma for lemma in np.array([*batch.lemmas, ""])[batch.ids] if "ё" in lemma or lemma.endswith("?")
+    }
+
+
+@given(TEXT)
+def test_every_span_is_the_word_of_its_lemma(text):
+    [(_, body)] = words(tokenize([""], [text]))
+    found = spans(text)
+    assert len(found) == len(body)
+    assert found == sorted(found)
+    for span, lemma in zip(found, body, strict=True):
+        form = text[span.start : span.stop].replace("\u2010", "-").replace("\u2011", "-")
+        settled = {reading for each in lemmas(form) for reading in readings(each)}
+        assert lemma in settled
+
+
+def readings(lemma: str) -> set[str]:
+    homonym = room.HOMONYMS.get(lemma)
+    return {homonym.first, homonym.second} if homonym else {lemma}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Рост ГОКа", ["Рост", "ГОКа"]),
+        ("😀 завод", ["завод"]),
+        ("𝔘завод", ["завод"]),
+        ("с экс-министром", ["экс-министром", "экс-министром"]),
+        ("самолёт\u2011разведчик!", ["самолёт\u2011разведчик"] * 2),
+        ("за\x00вод", ["за", "вод"]),
+        ("\ud800завод\udc00", ["завод"]),
+        ("«5,5%»", ["5", "5%"]),
+    ],
+)
+def test_spans(text, expected):
+    assert [text[span.start : span.stop] for span in spans(text)] == expected
+
+
+@given(st.lists(ARTICLES, max_size=4))
+def test_concatenated_batches_read_like_one(parts):
+    joined = concatenate([tokenized(part) for part in parts])
+    assert words(joined) == words(tokenized([article for part in parts for article in part]))
+    assert joined.ids.dtype == np.int32
+
+
+@given(ARTICLES, st.lists(st.integers(0, 4)))
+def test_taken_articles_are_those_asked_for_in_that_order(articles, rows):
+    rows = [row for row in rows if row < len(articles)]
+    batch = tokenized(articles)
+    taken = take(batch, np.array(rows, np.int64))
+    assert words(taken) == [words(batch)[row] for row in rows]
+
+
+def test_a_full_lexicon_is_left_and_the_batches_it_read_stay_as_they_are(monkeypatch):
+    texts = [f"слово{n} завод самолёт-{n % 7}" for n in range(200)]
+    before = tokenize([""] * 200, texts)
+    kept = words(before)
+    monkeypatch.setattr(room, "_LEXICON_SIZE", 50)
+    after = tokenize([""] * 200, texts)
+    assert words(after) == kept == words(before)
+    assert after.lemmas is not before.lemmas
+    assert len(tokenize([""], ["завод"]).lemmas) < 50
+
+
+def test_a_numbering_follows_a_lexicon_that_grows_and_one_that_is_left():
+    number = Numbering(["завод", "турист"])
+    assert number(tokenize([""], ["Турист видит завод"])).tolist() == [1, -1, 0]
+    assert number(tokenize([""], ["невиданноеслово завода туриста"])).tolist() == [-1, 0, 1]
+    forget()
+    assert number(tokenize([""], ["туристы и заводы"])).tolist() == [1, 0]
+
+
+@given(ARTICLES)
+def test_a_compact_batch_says_the_same_with_no_lemma_too_many(articles):
+    batch = tokenized(articles)
+    small = compact(batch)
+    assert words(small) == words(batch)
+    assert sorted(set(small.ids.tolist())) == list(range(len(small.lemmas)))
+
+
+def test_many_threads_get_the_same_tokens():
+    lines = [line for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()[:40]]
+    alone = [words(tokenize([""], [line])) for line in lines]
+    forget()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda line: words(tokenize([""], [line])), lines)) == alone
+    named = tokenize([""], ["завод"]).lemmas
+    assert len(set(named)) == len(named), "no lemma has two numbers"
