@@ -50,6 +50,7 @@ FLOORS = {
         storage
         tokens
         topic_models.coherence
+        topic_models.continuity
         topic_models.inference
         topic_models.labels
         topic_models.seeding
@@ -73,6 +74,7 @@ FLOORS = {
         registry
         slices
         topic_models
+        topic_models.choice
         topic_models.lda
         topic_pipeline
     """,
