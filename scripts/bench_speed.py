@@ -162,7 +162,7 @@ def training() -> None:
     """Train both ways: the same three fields, the same folds, the same number of linear models."""
     with tempfile.TemporaryDirectory() as models:
         ours, tagger = timed(lambda: our_model(Path(models)))
-    figures = tagger.manifest.figures
+    figures = tagger.manifest.rubric_figures()
     print(
         f"ours: {ours:.1f} s CPU, macro-F1 {figures.macro_f1:.3f} (all of `train`, one process)", flush=True
     )

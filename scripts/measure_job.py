@@ -81,7 +81,7 @@ def main() -> None:
         )
         registry = Registry(models)
         manifest = registry.open("rubrics").manifest
-        facts, figures = manifest.corpus, manifest.figures
+        facts, figures = manifest.corpus, manifest.rubric_figures()
         print(f"train: {facts.articles:,} articles, {facts.clean} clean, {facts.rejects} rejects; ", end="")
         print(f"{seconds:.1f} s wall, peak {peak:,.0f} MB")
         print(f"\n| {figures.method} | positives | precision | recall | F1 | average precision |")

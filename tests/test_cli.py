@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -66,6 +69,21 @@ def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_
     assert [reject["line"] for reject in rejects] == [101, 102]
 
 
+def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
+    data = write(tmp_path / "stdin.jsonl", *bare, "{")
+    learned = []
+    for name, stdin in ((str(data), b""), ("-", data.read_bytes()), ("-", gzip.compress(data.read_bytes()))):
+        ran = topics("train", name, "--models", tmp_path / f"{len(learned)}", stdin=stdin)
+        assert ran.code == 0, ran.err
+        learned.append(Registry(tmp_path / f"{len(learned)}").open("rubrics").manifest)
+    assert learned[0].files == learned[1].files == learned[2].files
+    assert learned[1].corpus == learned[2].corpus
+    assert learned[1].corpus.sources == ("stdin",)
+    assert "topics: stdin:101: not valid JSON" in ran.err
+
+
 def test_train_by_a_configuration_whose_columns_the_command_line_overrules(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     data = write(
@@ -114,10 +132,12 @@ def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox):
     assert "завод" in table, "because of"
 
 
-def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models):
-    ran = topics("predict", "-", "--models", models, stdin=b"{\n" * 7)
+def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models, tmp_path):
+    bad = tmp_path / "вход.jsonl"
+    bad.write_bytes(b"{\n" * 7)
+    ran = topics("predict", bad, "--models", models)
     assert (ran.code, ran.out) == (0, "")
-    assert ran.err.count("topics: stdin:") == 5, "the first few"
+    assert ran.err.count(f"topics: {bad}:") == 5, "the first few"
     assert "topics: 7 rows could not be read\n" in ran.err
 
 
@@ -159,12 +179,11 @@ FAILURES = [
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
     ("predict {inbox} --rubrics a/b/c", 4, ["there is no version of 'a'"]),
     ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
-    ("predict {inbox} -o {tmp}/a", 2, ["cannot write a file without suffix; known: '.csv'"]),
     ("predict {inbox} -o {tmp}/нет/a.csv", 1, ["нет/", "No such file or directory"]),
-    ("predict {inbox} -o {tmp}", 2, ["is a directory"]),
+    ("predict {inbox} -o {tmp}", 2, ["is no folder of predictions and is not empty"]),
     ("predict {inbox} --text-column body", 3, ["no column 'body'; the columns are 'id', 'text', 'title'"]),
     ("predict {inbox} --input-format xml", 2, ["there is no reader called 'xml'; known: 'csv', 'jsonl'"]),
-    ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'table'"]),
+    ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
     ("predict {inbox} --nonsense", 2, ["No such option", "--nonsense", "--help"]),
     ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: is no configuration"]),
     ("predict {tmp}/a.docx", 3, ["a.docx: there is no such file or folder"]),
@@ -209,7 +228,7 @@ def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "topics", *map(str, arguments)],
         stdin=options.pop("stdin", subprocess.DEVNULL),
-        stderr=subprocess.PIPE,
+        stderr=options.pop("stderr", subprocess.PIPE),
         env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
         **options,
     )
@@ -279,6 +298,23 @@ def test_ctrl_c_stops_with_a_line_and_leaves_no_output(models, tmp_path):
     assert process.returncode == 130
     assert err.split() == ["topics:", "stopped"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_sees_a_bar_and_a_log_sees_lines(topics: Topics, models, inbox):
+    ours, theirs = pty.openpty()
+    with start("predict", inbox, "--models", models, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(ours, 1 << 16):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"tagging: 3 articles" in shown
+    assert b"\x1b[" in shown, "drawn anew in its place"
+    log = topics("predict", inbox, "--models", models).err
+    assert log.startswith("topics: tagging, 3 articles\n")
+    assert "\x1b" not in log
 
 
 # Help

@@ -216,6 +216,36 @@ def test_held_out_margins_are_of_models_that_had_not_seen_the_article(classifier
     assert 0.3 < foretold < 0.7
 
 
+@pytest.mark.parametrize("positives", [1, 2, 7])
+def test_a_rubric_of_few_examples_is_no_error(classifier, material, positives):
+    """Some folds then hold no example at all, and some hold all of them."""
+    n = len(material.tokens)
+    rare = (np.arange(n) < positives).astype(np.int8)[:, None]
+    found = type(classifier)().fit(material.tokens, rare, ("редкое",), np.zeros(n, bool))
+    assert np.isfinite(found.held_out.margins).all()
+    probabilities = found.predict_proba(material.tokens)
+    assert probabilities[:positives].min() > np.median(probabilities)
+
+
+def test_a_file_of_another_classifier_never_gives_half_an_answer(classifier, material, tmp_path):
+    tokens, truth = material
+    other = type(classifier)().fit(tokens, truth[:, :2], RUBRICS[:2], np.zeros(len(tokens), bool))
+    foreign = contents(saved(other, tmp_path / "2"))
+    folder = saved(classifier, tmp_path / "1")
+    refused = set()
+    for path in folder.iterdir():
+        whole = path.read_bytes()
+        path.write_bytes(foreign[path.name])
+        try:
+            loaded = type(classifier).load(folder)
+        except ModelError:
+            refused.add(path.name)
+        else:
+            assert loaded.predict_proba(tokens).shape == (len(tokens), len(loaded.rubrics))
+        path.write_bytes(whole)
+    assert "classifier.json" in refused
+
+
 def test_what_the_words_add_sums_to_the_log_odds(classifier, material):
     for row in range(0, len(material.tokens), 20):
         article = take(material.tokens, np.array([row]))

@@ -20,6 +20,7 @@ FLOORS = {
     2: """
         articles
         boilerplate
+        charts
         cleaning
         config
         decisions
@@ -30,6 +31,7 @@ FLOORS = {
         history
         integrity
         intervals
+        joining
         lemmas
         manifest
         persistence
@@ -37,6 +39,7 @@ FLOORS = {
         readers.csv
         readers.jsonl
         readers.parquet
+        repeats
         rules
         shards
         sources
@@ -47,6 +50,8 @@ FLOORS = {
         topic_models.labels
         topic_models.seeding
         topic_models.vocabulary
+        wording
+        workers
         writers
     """,
     3: """
@@ -54,21 +59,29 @@ FLOORS = {
         classifiers
         classifiers.linear
         corpus
+        curves
         drift
         evaluation
+        jobs
         measuring
         pipeline
         profile
         registry
+        slices
         topic_models
         topic_models.lda
+        topic_pipeline
     """,
     4: """
+        archive
         assessment
+        audit
         comparison
         monitoring
+        pages
         promotion
         reproduction
+        report
         scoring
         tagger
         training
@@ -77,6 +90,7 @@ FLOORS = {
         __main__
         cli
         commands
+        commands.audit
         commands.compare
         commands.evaluate
         commands.explain
@@ -90,6 +104,7 @@ FLOORS = {
         commands.promote
         commands.prune
         commands.reproduce
+        commands.report
         commands.rollback
         commands.show
         commands.train

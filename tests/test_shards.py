@@ -109,7 +109,9 @@ def test_a_file_that_is_no_parquet_is_told_before_the_work_begins(tmp_path):
 def test_long_fields_make_short_batches(tmp_path):
     path = Path(tmp_path / "длинные.jsonl")
     text = "я" * (CHARACTERS // 2)
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for _ in range(8)), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for _ in range(8)), encoding="utf-8"
+    )
     assert [len(batch.articles) for batch in Corpus(path).batches()] == [2, 2, 2, 2]
 
 

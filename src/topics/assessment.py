@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,30 +18,11 @@ from topics.manifest import Manifest
 from topics.measuring import Measure, measure
 from topics.pipeline import Pipeline
 from topics.registry import Version
+from topics.slices import Origin, Slice, origin, slices
 from topics.tokens import concatenate
 from topics.types import Article, TokenBatch
 
 Watch = Callable[[str, int], None]
-
-_LEAST = 20
-"""Articles that a slice must have to be measured; the rest is gathered under `other`."""
-_OTHER = "other"
-_LENGTHS = (
-    (49, "under 50 words"),
-    (149, "50 to 149 words"),
-    (299, "150 to 299 words"),
-    (599, "300 to 599 words"),
-    (math.inf, "600 words and more"),
-)
-"""Most words of each class of length, and its name."""
-_SLICE_DRAWS = 300
-
-
-class Slice(msgspec.Struct, frozen=True):
-    """Figures of the articles that share an outlet, a month or a length."""
-
-    name: str
-    measure: Measure
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -62,14 +41,6 @@ class Assessment(msgspec.Struct, frozen=True):
     """Rubrics that the data names and the version does not know, with their articles."""
     whole: Measure
     slices: dict[str, tuple[Slice, ...]]
-
-
-class _Facts(NamedTuple):
-    """What slices are made by; texts are not kept."""
-
-    outlet: str
-    month: str
-    length: str
 
 
 def evaluate(
@@ -93,16 +64,16 @@ def evaluate(
         DataError: no article is labelled.
         UsageError: there is no such slice.
     """
-    unknown = set(by) - set(_Facts._fields)
+    unknown = set(by) - set(Origin._fields)
     if unknown:
-        raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(_Facts._fields)}")
+        raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(Origin._fields)}")
     if since and not iso(since):
         raise UsageError(f"{since!r} is no date; write 2026-03-04")
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
     batches: list[TokenBatch] = []
     answers: list[Answers] = []
-    facts: list[_Facts] = []
+    origins: list[Origin] = []
     counts: Counter[str] = Counter()
     not_known: Counter[str] = Counter()
     for batch in corpus.batches():
@@ -112,7 +83,8 @@ def evaluate(
             tokens = pipeline.read(chosen)
             answers.append(answer(pipeline, chosen, tokens))
             batches.append(tokens)
-            facts.extend(map(_facts, chosen, np.diff(tokens.offsets).tolist()))
+            lengths = np.diff(tokens.offsets).tolist()
+            origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
             for article in chosen:
                 not_known.update(article.labels.rubrics - set(rubrics) if article.labels else ())
         watch("evaluating", counts["read"])
@@ -135,7 +107,7 @@ def evaluate(
         trained_on=trained_on(version.manifest, corpus),
         not_known=dict(not_known.most_common()),
         whole=measure(counted, rubrics),
-        slices={name: _slices([getattr(facts[i], name) for i in firsts], counted, rubrics) for name in by},
+        slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},
     )
 
 
@@ -153,18 +125,3 @@ def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) 
     ]
     truth = np.array([[-1 if state is None else int(state) for state in row] for row in states], np.int8)
     return Answers(truth, *pipeline.judge(tokens))
-
-
-def _facts(article: Article, words: int) -> _Facts:
-    length = next(name for longest, name in _LENGTHS if words <= longest)
-    return _Facts(article.outlet or "unknown", article.date[:7] or "unknown", length)
-
-
-def _slices(names: Sequence[str], answers: Answers, rubrics: tuple[str, ...]) -> tuple[Slice, ...]:
-    """Measure each slice of some size, by name; lengths from short to long."""
-    sizes = Counter(names)
-    merged = np.array([name if sizes[name] >= _LEAST else _OTHER for name in names])
-    ranks = {name: rank for rank, (_, name) in enumerate(_LENGTHS)}
-    ordered = sorted(set(merged.tolist()), key=lambda name: (name == _OTHER, ranks.get(name, 0), name))
-    parts = {name: answers.take(merged == name) for name in ordered}
-    return tuple(Slice(name, measure(part, rubrics, _SLICE_DRAWS)) for name, part in parts.items())

@@ -22,7 +22,9 @@ from topics.errors import ModelWarning, TopicsError
 COMMANDS = {
     "train": "Learn rubrics from an archive and publish a version.",
     "predict": "Tag every article of an archive.",
+    "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
     "evaluate": "Measure a version on labelled articles, with intervals and slices.",
+    "report": "Write the report of a version as a page.",
     "explain": "Say which words of an article speak for its rubrics and against.",
     "compare": "Say what one version does better than another, and what worse.",
     "models": "List the trained versions with their figures.",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -49,14 +49,32 @@ class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Handed to the classifier, which knows its own keys."""
 
 
+class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[topics]`: which topic model, and how."""
+
+    model: str = "lda"
+    settings: dict[str, Any] = {}
+    """Handed to the topic model, which knows its own keys."""
+
+
+class Reporting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[report]`: what `report.html` and `MODEL_CARD.md` of a version say."""
+
+    lang: Literal["ru", "en"] = "ru"
+    excerpt: int = 200
+    """Characters of the text that stand under the title of a mistake; 0: no titles and no text."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file."""
 
     columns: Columns = Columns()
     cleaning: Cleaning = Cleaning()
     rubrics: Rubrics = Rubrics()
+    topics: Topics = Topics()
     rules: dict[str, Rule] = {}
     """Rubric -> its keyword rules, see `topics.rules`."""
+    report: Reporting = Reporting()
 
 
 def load_config(path: Path) -> Config:

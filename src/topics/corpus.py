@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from importlib import resources
 from itertools import chain, compress, islice, repeat
@@ -81,10 +81,31 @@ class Corpus:
             yield batch._replace(articles=list(map(self.labelled, batch.articles))) if self.labels else batch
         self.unmatched_labels = tuple(sorted(unmatched))
 
+    def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
+        """Go over the rows one by one, as they come; an id may come again.
+
+        `pause` is called whenever standard input has no more for now.
+        """
+        for piece in self._pieces():
+            for found in _made(rows(piece.source, self.shape.limit, piece.part, pause), piece, self.shape):
+                yield found if isinstance(found, Reject) else found[0]
+
     def labelled(self, article: Article) -> Article:
         """Return the article with what the file of labels says of it."""
         labels = self.labels.get(article.id)
         return replace(article, labels=labels) if labels else article
+
+    def pick(self, rows: Collection[int]) -> dict[int, Article]:
+        """Read again the articles that came at these places, from 0, of all batches."""
+        wanted, start = set(rows), 0
+        found: dict[int, Article] = {}
+        for batch in self.batches() if wanted else ():
+            here = wanted.intersection(range(start, start + len(batch.articles)))
+            found.update((row, batch.articles[row - start]) for row in here)
+            start += len(batch.articles)
+            if len(found) == len(wanted):
+                break
+        return found
 
     def _pieces(self) -> Iterator[Piece]:
         for piece in whole(self.sources):
@@ -117,10 +138,14 @@ def read(
 
 
 def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
-    name, label, article = piece.source.name, piece.label, shape.article
     found: Iterable[Row | Reject] = rows(piece.source, shape.limit, piece.part)
     if piece.part.line == 1:
-        found = _checked(iter(found), shape.columns, name)
+        found = _checked(iter(found), shape.columns, piece.source.name)
+    return _made(found, piece, shape)
+
+
+def _made(found: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Found]:
+    name, label, article = piece.source.name, piece.label, shape.article
     for row in found:
         if isinstance(row, Reject):
             yield row

@@ -4,7 +4,9 @@
     ├── UsageError          a call or a configuration is wrong: change it      (exit code 2)
     │   └── NotFittedError  predict before fit
     ├── DataError           an input cannot be used: mend the file             (exit code 3)
-    └── ModelError          a version cannot be used: name or train another    (exit code 4)
+    ├── ModelError          a version cannot be used: name or train another    (exit code 4)
+    ├── WorkerDiedError     a process of a job was killed: look at its rows    (exit code 1)
+    └── StoppedError        a job was stopped from outside: start it again     (exit code 130)
 
 A message is one line: the value that is wrong, the values that would be right, the remedy.
 """
@@ -36,6 +38,16 @@ class ModelError(TopicsError):
     """A version is missing, damaged, or was made for another `topics`."""
 
     exit_code = 4
+
+
+class WorkerDiedError(TopicsError):
+    """A process of a job was killed, as a machine does that runs out of memory. What is done is done."""
+
+
+class StoppedError(TopicsError):
+    """A job was stopped by Ctrl-C. What is done is done."""
+
+    exit_code = 130
 
 
 class ModelWarning(UserWarning):

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.decisions import Decisions, Truth
+from topics.manifest import TopicFigures
 from topics.types import TokenBatch, Topic
 
 
@@ -108,6 +109,10 @@ class TopicModel(Protocol):
         Raises:
             NotFittedError: before `fit`.
         """
+        ...
+
+    def figures(self, tokens: TokenBatch) -> TopicFigures:
+        """Tell how good the topics are, measured on these articles."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from topics.errors import UsageError
+
 PROTOCOL = 1
 """Grows by one whenever an older `topics` could misread a folder."""
 
@@ -64,6 +66,20 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review_share: float
 
 
+class TopicFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of the topics of a version."""
+
+    topics: int
+    terms: int
+    """Words and phrases that the model knows."""
+    coherence: float
+    """Mean NPMI of each topic's ten strongest words, on the articles trained on; -1 to 1."""
+    diversity: float
+    """Share of different words among the ten strongest of all topics."""
+    unreached: float
+    """Share of the articles that hold no known word."""
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that `models` shows and `load` checks."""
 
@@ -76,10 +92,23 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubrics with too few positives to learn from, with their number."""
     configuration: dict[str, Any]
     corpus: CorpusFacts
-    figures: Figures
+    figures: Figures | None
+    """None: it is a topic model."""
     libraries: dict[str, str]
+    topics: TopicFigures | None = None
+    """None: it is a model of rubrics."""
     files: dict[str, File] = {}
     protocol: int = PROTOCOL
+
+    def rubric_figures(self) -> Figures:
+        """Return the figures of a version that knows rubrics.
+
+        Raises:
+            UsageError: it is a topic model.
+        """
+        if self.figures is None:
+            raise UsageError(f"{self.name}/{self.version} knows topics, not rubrics; name another version")
+        return self.figures
 
 
 def libraries() -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Literal, Self
@@ -23,6 +24,9 @@ from topics.types import Article, Explanation, FiredRule, Place, Prediction, Rea
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classifier: str
+
+
+class _SavedCleaner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop_recaps: bool
     skipped_rules: tuple[str, ...]
 
@@ -43,6 +47,12 @@ class Pipeline:
         """The columns of every answer: rubrics with a model, then those with rules only."""
         return (*self.classifier.rubrics, *self.rules.beside(self.classifier.rubrics))
 
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The least probability at which each of `rubrics` is given."""
+        alone = len(self.rubrics) - len(self.classifier.rubrics)
+        return (*self.classifier.decisions.thresholds, *(THRESHOLD,) * alone)
+
     def read(self, articles: Sequence[Article]) -> TokenBatch:
         """Clean and tokenize."""
         return read(self.cleaner, articles)
@@ -54,10 +64,12 @@ class Pipeline:
             model.predict_proba(tokens), model.decisions, model.rubrics, self.rules.hits(tokens)
         )
 
-    def predict(self, articles: Sequence[Article], model: str = "") -> list[Prediction]:
-        """Tag articles, in order; `model` is the version to be named in the predictions."""
+    def predict(
+        self, articles: Sequence[Article], model: str = "", tokens: TokenBatch | None = None
+    ) -> list[Prediction]:
+        """Tag articles, in order; `model` is the version to be named, `tokens` what `read` made of them."""
         rubrics = self.rubrics
-        probabilities, given, review = self.judge(self.read(articles))
+        probabilities, given, review = self.judge(self.read(articles) if tokens is None else tokens)
         order = np.argsort(-probabilities, axis=1, kind="stable").tolist()
         rounded = probabilities.round(4).tolist()
         return [
@@ -109,9 +121,8 @@ class Pipeline:
 
     def save(self, folder: Path) -> None:
         """Write plain files into an existing folder."""
-        saved = _Saved(self.kind, self.cleaner.drop_recaps, self.cleaner.skip)
-        persistence.write_struct(folder / "pipeline.json", saved)
-        persistence.write_struct(folder / "boilerplate.json", self.cleaner.boilerplate.to_json())
+        persistence.write_struct(folder / "pipeline.json", _Saved(self.kind))
+        save_cleaner(self.cleaner, folder)
         persistence.write_struct(folder / "rules.json", self.rules.rules)
         self.classifier.save(folder)
 
@@ -122,15 +133,42 @@ class Pipeline:
         Raises:
             ModelError: a file is missing, damaged or of another kind.
         """
-        saved = persistence.read_struct(folder / "pipeline.json", _Saved)
-        repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
+        kind = persistence.read_struct(folder / "pipeline.json", _Saved).classifier
         written = persistence.read_struct(folder / "rules.json", dict[str, Rule])
-        try:
-            cleaner = Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
-            rules, kind = Rules(written), plugins.CLASSIFIERS.load(saved.classifier)
-        except UsageError as error:  # what a user may mistype, a version must not hold
-            raise ModelError(f"{folder}: {error}; {persistence.REMEDY}") from error
-        return cls(cleaner, kind.load(folder), saved.classifier, rules)
+        with sound(folder):
+            rules, classifier = Rules(written), plugins.CLASSIFIERS.load(kind)
+        return cls(load_cleaner(folder), classifier.load(folder), kind, rules)
+
+
+def save_cleaner(cleaner: Cleaner, folder: Path) -> None:
+    """Write how text is cleaned: `cleaning.json`, and what outlets repeat: `boilerplate.json`."""
+    persistence.write_struct(folder / "cleaning.json", _SavedCleaner(cleaner.drop_recaps, cleaner.skip))
+    persistence.write_struct(folder / "boilerplate.json", cleaner.boilerplate.to_json())
+
+
+def load_cleaner(folder: Path) -> Cleaner:
+    """Read what `save_cleaner` wrote.
+
+    Raises:
+        ModelError: a file is missing, damaged or of another kind.
+    """
+    saved = persistence.read_struct(folder / "cleaning.json", _SavedCleaner)
+    repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
+    with sound(folder):
+        return Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
+
+
+@contextmanager
+def sound(folder: Path) -> Iterator[None]:
+    """Say that what a user may mistype, as the name of a part, a version must not hold.
+
+    Raises:
+        ModelError: instead of UsageError.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise ModelError(f"{folder}: {error}; {persistence.REMEDY}") from error
 
 
 def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:

@@ -79,7 +79,7 @@ class Registry:
                 version = self._free_name(manifest)
                 manifest = msgspec.structs.replace(manifest, version=version, files=files)
                 persistence.write_struct(draft / MANIFEST, manifest)
-                figures = msgspec.to_builtins(manifest.figures)
+                figures = msgspec.to_builtins(manifest.figures or manifest.topics)
                 self._show(draft, manifest, Event(history.PUBLISHED, version, why="trained", figures=figures))
         return Version(self._home(manifest.name) / version, manifest)
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from topics.readers import WHOLE, Part
 from topics.sources import Source, cut
+from topics.types import WHOLE, Part
 
 SIZE = 32 << 20
 """Bytes of a shard: a second or two of work, some ten thousand articles."""

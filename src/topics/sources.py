@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import gzip
 import io
+import select
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -16,8 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from topics import storage
 from topics.errors import DataError, UsageError
 from topics.plugins import CUTTERS, READERS
-from topics.readers import WHOLE, Part
-from topics.types import Reject, Row
+from topics.types import WHOLE, Part, Reject, Row
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -41,6 +41,10 @@ class Source(NamedTuple):
     def name(self) -> str:
         """What messages call it."""
         return self.shown or ("stdin" if self.path is None else str(self.path))
+
+    def absolute(self) -> Source:
+        """Return the same source for a process of another working folder; messages call it as before."""
+        return self if self.path is None else self._replace(path=self.path.absolute(), shown=self.name)
 
 
 def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> list[Source]:
@@ -134,8 +138,12 @@ def cut(source: Source, size: int) -> list[Part]:
         raise _unreadable(source, error) from error
 
 
-def rows(source: Source, limit: int, part: Part = WHOLE) -> Iterator[Row | Reject]:
+def rows(
+    source: Source, limit: int, part: Part = WHOLE, pause: Callable[[], None] | None = None
+) -> Iterator[Row | Reject]:
     """Open a source and return what its reader finds in it, or in a part of it.
+
+    `pause` is called whenever standard input has no more for now: its writer may be waiting for an answer.
 
     A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
     Raises DataError if the source cannot be opened or read at all.
@@ -144,7 +152,7 @@ def rows(source: Source, limit: int, part: Part = WHOLE) -> Iterator[Row | Rejec
     within = () if part.start == 0 and part.stop is None else (part,)
     try:
         with ExitStack() as stack:
-            stream = _unpacked(_open(source, stack), source, stack)
+            stream = _unpacked(_open(source, stack, pause), source, stack)
             read = READERS.load(source.format or _tell(stream))
             for found in read(stream, source.name, limit, *within):
                 line = found.line
@@ -160,10 +168,10 @@ def _unreadable(source: Source, error: Exception) -> DataError:
     return DataError(f"{source.name}: cannot be read ({cause}); check the file")
 
 
-def _open(source: Source, stack: ExitStack) -> io.BufferedReader:
+def _open(source: Source, stack: ExitStack, pause: Callable[[], None] | None = None) -> io.BufferedReader:
     if source.path is not None:
         return stack.enter_context(io.BufferedReader(storage.opened(source.path), BUFFER))  # type: ignore[arg-type]
-    return _buffered(sys.stdin.buffer)  # never closed: it is not ours
+    return _buffered(sys.stdin.buffer, pause)  # never closed: it is not ours
 
 
 def _unpacked(stream: io.BufferedReader, source: Source, stack: ExitStack) -> io.BufferedReader:
@@ -185,8 +193,8 @@ def _packing(stream: io.BufferedReader, source: Source) -> str:
     return next(found, "")
 
 
-def _buffered(stream: object) -> io.BufferedReader:
-    return io.BufferedReader(_Flow(cast(BinaryIO, stream)), BUFFER)
+def _buffered(stream: object, pause: Callable[[], None] | None = None) -> io.BufferedReader:
+    return io.BufferedReader(_Flow(cast(BinaryIO, stream), pause), BUFFER)
 
 
 class _DamageError(OSError):
@@ -196,7 +204,9 @@ class _DamageError(OSError):
 class _Flow(io.RawIOBase):
     """A stream that hands on what has come, without waiting for more, and says plainly what is damaged."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, pause: Callable[[], None] | None = None) -> None:
+        self._stream = stream
+        self._pause = pause
         # read1 returns what there is: a row that a CMS has piped in is not held back until more come.
         self._read = cast(io.BufferedReader, stream).read1
 
@@ -205,6 +215,8 @@ class _Flow(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
+        if self._pause and not _has_more(self._stream):
+            self._pause()
         try:
             data = self._read(len(view))
         except (EOFError, zlib.error, OSError) as error:
@@ -213,6 +225,14 @@ class _Flow(io.RawIOBase):
             raise _DamageError(_what_broke(error)) from error
         view[: len(data)] = data
         return len(data)
+
+
+def _has_more(stream: BinaryIO) -> bool:
+    """Tell whether a read returns at once."""
+    try:
+        return bool(select.select([stream], [], [], 0)[0])
+    except (OSError, ValueError):  # no file of the system's: a test's buffer, a pipe on Windows
+        return True
 
 
 def _what_broke(error: Exception) -> str:

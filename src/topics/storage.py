@@ -5,6 +5,7 @@ What is published is there whole or not at all.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -101,10 +102,10 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(folder: Path) -> None:
-    """Delete what processes that were killed have left half written."""
+def sweep(folder: Path, name: str = "") -> None:
+    """Delete what processes that were killed have left half written, of one file or of all in a folder."""
     if not is_remote(folder):
-        for draft in folder.glob(f".*{_DRAFT}"):
+        for draft in folder.glob(f".{glob.escape(name)}*{_DRAFT}"):
             draft.unlink(missing_ok=True)
 
 

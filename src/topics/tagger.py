@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from msgspec.structs import replace
 
 from topics.errors import UsageError, listed
 from topics.manifest import Manifest
 from topics.pipeline import Pipeline
 from topics.registry import Registry, Version
-from topics.types import Article, Explanation, Prediction
+from topics.topic_pipeline import TopicPipeline
+from topics.types import Article, Explanation, Prediction, Topic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,28 +29,47 @@ class Tagger:
     (Score(label='industry', value=0.97),)
     """
 
-    def __init__(self, pipeline: Pipeline, version: Version) -> None:
+    def __init__(
+        self, pipeline: Pipeline, version: Version, topics: tuple[TopicPipeline, Version] | None = None
+    ) -> None:
         self._pipeline = pipeline
         self.version = version
+        self._topics = topics
 
     @classmethod
-    def load(cls, models: Path | str = "models", rubrics: str = "rubrics") -> Self:
-        """Open a version, every byte of it checked.
+    def load(cls, models: Path | str = "models", rubrics: str = "rubrics", topics: str | None = "") -> Self:
+        """Open a version of rubrics and one of topics, every byte of them checked.
 
         Args:
             models: folder of the trained versions.
             rubrics: `NAME` (alias `production` if it is set, else `latest`), `NAME@ALIAS` or `NAME/VERSION`.
+            topics: the same; by default the model `topics` if there is one; None: no topics.
 
         Raises:
             ModelError: there is no such version, or it is damaged.
         """
-        version = Registry(models).open(rubrics)
-        return cls(Pipeline.load(version.folder), version)
+        registry = Registry(models)
+        version = registry.open(rubrics)
+        if topics == "":
+            topics = "topics" if "topics" in registry.names() else None
+        found = registry.open(topics) if topics else None
+        pair = (TopicPipeline.load(found.folder), found) if found else None
+        return cls(Pipeline.load(version.folder), version, pair)
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Every version that an answer depends on."""
+        return (self.version, self._topics[1]) if self._topics else (self.version,)
 
     @property
     def manifest(self) -> Manifest:
         """What is known of the version: rubrics, figures, corpus, configuration."""
         return self.version.manifest
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics of the version of topics; none without one."""
+        return self._topics[0].topics if self._topics else ()
 
     def tag(self, text: str, title: str = "", outlet: str = "", id: str = "") -> Prediction:  # noqa: A002
         """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error."""
@@ -55,14 +77,25 @@ class Tagger:
 
     def tag_articles(self, articles: list[Article]) -> list[Prediction]:
         """Tag articles, in order. Memory grows with their number: give some thousand at a time."""
-        return self._pipeline.predict(articles, self.version.label)
+        tokens = self._pipeline.read(articles)
+        predictions = self._pipeline.predict(articles, self.version.label, tokens)
+        if self._topics is None:
+            return predictions
+        pipeline, version = self._topics
+        if pipeline.cleaner != self._pipeline.cleaner:  # trained apart
+            tokens = pipeline.read(articles)
+        return [
+            replace(prediction, topics=topics, topic_model=version.label)
+            for prediction, topics in zip(predictions, pipeline.top(tokens), strict=True)
+        ]
 
     def tag_many(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Tag a table with columns `text` and, as far as there are, `title`, `outlet`, `id`.
 
         Returns:
             A DataFrame on the same index with columns `rubrics` (list of names, best first), `scores` (rubric
-            -> probability), `needs_review` and `model`.
+            -> probability), `needs_review` and `model`; with a version of topics also `topics` (name ->
+            share, foremost first) and `topic_model`.
 
         Raises:
             UsageError: there is no column `text`.
@@ -72,12 +105,17 @@ class Tagger:
         if "text" not in frame:
             raise UsageError(f"the table has no column 'text'; it has {listed(frame.columns)}")
         predictions = [prediction for batch in _articles(frame) for prediction in self.tag_articles(batch)]
-        columns = {
+        columns: dict[str, list[Any]] = {
             "rubrics": [[score.label for score in prediction.rubrics] for prediction in predictions],
             "scores": [prediction.scores for prediction in predictions],
             "needs_review": [prediction.needs_review for prediction in predictions],
             "model": [prediction.model for prediction in predictions],
         }
+        if self._topics:
+            columns["topics"] = [
+                {topic.label: topic.value for topic in prediction.topics} for prediction in predictions
+            ]
+            columns["topic_model"] = [prediction.topic_model for prediction in predictions]
         return pd.DataFrame(columns, index=frame.index)
 
     def explain(self, text: str, rubric: str, title: str = "", outlet: str = "") -> Explanation:
@@ -87,6 +125,17 @@ class Tagger:
             UsageError: the version knows no such rubric.
         """
         return self._pipeline.explain(Article("", text, title, outlet=outlet), rubric, self.version.label)
+
+
+class Stored(NamedTuple):
+    """A tagger by name, for a process that is to open it itself: arrays are mapped, not sent."""
+
+    models: str
+    rubrics: str
+
+    def load(self) -> Tagger:
+        """Open it."""
+        return Tagger.load(self.models, self.rubrics)
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from topics.comparison import Change, Comparison
     from topics.manifest import Manifest
-    from topics.scoring import Summary
+    from topics.scoring import Summary, Watch
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
 
@@ -33,8 +34,12 @@ def _err() -> Console:
 
 
 def _tell(line: str) -> None:
-    """Print a line to stderr as it is, however long: a log is searched by lines."""
-    _err().print(line, soft_wrap=True, markup=False)
+    _line(_err(), line)
+
+
+def _line(console: Console, line: str) -> None:
+    """Print a line as it is, however long: a log is searched by lines."""
+    console.print(line, soft_wrap=True, markup=False)
 
 
 def out() -> Console:
@@ -43,24 +48,39 @@ def out() -> Console:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int], None]]:
-    """Show a bar on a terminal, a line now and then elsewhere; yields what is to be told."""
+def progress() -> Iterator[Watch]:
+    """Show a bar on a terminal, a line now and then elsewhere; yields what is to be told.
+
+    Where the share of the work is told, the time left is shown.
+    """
     if not sys.stderr.isatty():
         yield _Lines().tell
         return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    text = TextColumn("{task.description}: {task.completed:,.0f} articles, {task.fields[rate]:,.0f}/s")
-    with Progress(SpinnerColumn(), text, TimeElapsedColumn(), console=_err(), transient=True) as bar:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=_err(), transient=True) as bar:
         tasks: dict[str, tuple[TaskID, float]] = {}
 
-        def tell(stage: str, done: int) -> None:
+        def tell(stage: str, done: int, share: float | None = None) -> None:
             if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=None, rate=0.0), time.monotonic()
+                tasks[stage] = bar.add_task(stage, total=None), time.monotonic()
             task, start = tasks[stage]
-            bar.update(task, completed=done, rate=done / max(time.monotonic() - start, 1e-3))
+            text = _progress(stage, done, share, time.monotonic() - start)
+            bar.update(task, description=text, completed=share or 0, total=None if share is None else 1)
 
         yield tell
+
+
+def _progress(stage: str, done: int, share: float | None, seconds: float) -> str:
+    """`tagging: 120,000 articles, 13,500/s, 25 %, 0:26 left`."""
+    if not done:
+        return stage
+    text = f"{stage}: {done:,} articles, {done / max(seconds, 1e-3):,.0f}/s"
+    if not share:
+        return text
+    left = timedelta(seconds=round(seconds * (1 - share) / share))
+    return f"{text}, {share:.0%}, {left} left"
 
 
 class _Lines:
@@ -68,39 +88,56 @@ class _Lines:
 
     def __init__(self) -> None:
         self._stage = ""
-        self._next = 0.0
+        self._start = self._next = 0.0
 
-    def tell(self, stage: str, done: int) -> None:
-        if stage == self._stage and time.monotonic() < self._next:
-            return
-        self._stage, self._next = stage, time.monotonic() + _EVERY
-        print(
-            f"topics: {stage}, {done:,} articles" if done else f"topics: {stage}", file=sys.stderr, flush=True
+    def tell(self, stage: str, done: int, share: float | None = None) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._start, self._next = stage, now, now + _EVERY
+            print(f"topics: {stage}", file=sys.stderr, flush=True)
+        elif now >= self._next:
+            self._next = now + _EVERY
+            print(f"topics: {_progress(stage, done, share, now - self._start)}", file=sys.stderr, flush=True)
+
+
+def show_version(manifest: Manifest) -> None:
+    """Tell on stderr what was trained and how good it is."""
+    facts = manifest.corpus
+    _tell(
+        f"{manifest.name}: {facts.articles:,} articles ({facts.labelled:,} labelled, {facts.clean:,} of them "
+        f"clean), {facts.rejects:,} rejected"
+    )
+    show_knowledge(_err(), manifest)
+
+
+def show_knowledge(console: Console, manifest: Manifest) -> None:
+    """Tell what a version knows and how well."""
+    if figures := manifest.figures:
+        heads = ("rubric", "positives", "precision", "recall", "F1", "average precision")
+        table = Table(*heads, title=figures.method)
+        for rubric in figures.rubrics:
+            numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
+            table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
+        console.print(table)
+        _line(
+            console,
+            f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
+            f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles",
+        )
+    for name, positives in manifest.left_out.items():
+        _line(console, f"left out: {name}, only {positives} articles carry it")
+    if topics := manifest.topics:
+        _line(
+            console,
+            f"{topics.topics} topics of {topics.terms:,} words and phrases, "
+            f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}",
         )
 
 
-def show_version(manifest: Manifest, unmatched: Sequence[str]) -> None:
-    """Tell on stderr what was trained and how good it is."""
-    facts, figures = manifest.corpus, manifest.figures
-    _tell(
-        f"{facts.articles:,} articles ({facts.labelled:,} labelled, {facts.clean:,} of them clean), "
-        f"{facts.rejects:,} rejected"
-    )
-    table = Table(
-        "rubric", "positives", "precision", "recall", "F1", "average precision", title=figures.method
-    )
-    for rubric in figures.rubrics:
-        numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
-        table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
-    _err().print(table)
-    _tell(
-        f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
-        f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles"
-    )
-    for name, positives in manifest.left_out.items():
-        _tell(f"left out: {name}, only {positives} articles carry it")
-    if unmatched:
-        _tell(f"labels without an article: {len(unmatched)}, e.g. {unmatched[0]}")
+def show_unmatched(ids: Sequence[str]) -> None:
+    """Tell on stderr of labels that no article had."""
+    if ids:
+        _tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
 
 
 def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:
@@ -109,18 +146,18 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
         _tell(f"{folder}: no versions yet; train one with `python -m topics train`")
         return
     version = Column("version", no_wrap=True)  # to be copied
-    table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "rubrics")
+    table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "knows")
     for manifest in manifests:
         named = [alias for alias, version in aliases[manifest.name].items() if version == manifest.version]
-        figures = manifest.figures
-        numbers = (figures.macro_f1, figures.mean_average_precision, figures.exact_match)
+        figures, topics = manifest.figures, manifest.topics
+        numbers = (figures.macro_f1, figures.mean_average_precision, figures.exact_match) if figures else ()
         table.add_row(
             f"{manifest.name}/{manifest.version}",
             ", ".join(named),
             str(manifest.corpus.articles),
             str(manifest.corpus.clean),
-            *(f"{number:.3f}" for number in numbers),
-            ", ".join(manifest.rubrics),
+            *([f"{number:.3f}" for number in numbers] or [""] * 3),
+            f"{topics.topics} topics" if topics else ", ".join(manifest.rubrics),
         )
     out().print(table)
 
@@ -162,13 +199,19 @@ def _change(change: Change) -> tuple[str, ...]:
 
 def show_summary(summary: Summary) -> None:
     """Tell on stderr what a scoring job did."""
-    rate = summary.articles / max(summary.seconds, 1e-3)
-    given = ", ".join(f"{rubric} {count:,}" for rubric, count in summary.rubrics.items())
-    _tell(
-        f"{summary.articles:,} articles in {summary.seconds:.1f} s ({rate:,.0f}/s), "
-        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
-        f"for review {summary.needs_review:,}; by {summary.model}"
+    resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
+    given = ", ".join(f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items())
+    shares = ", ".join(
+        f"{rubric} {found.share:.1%} (in training {found.training:.1%})"
+        for rubric, found in summary.rubrics.items()
     )
+    _tell(
+        f"{summary.articles:,} articles{resumed} in {summary.seconds:.1f} s ({summary.rate:,.0f}/s), "
+        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
+        f"for review {summary.needs_review:,}; by {', '.join(summary.versions)}"
+    )
+    if summary.articles:
+        _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
 
 
 def show_explanation(explanation: Explanation) -> None:
@@ -178,6 +221,11 @@ def show_explanation(explanation: Explanation) -> None:
         f"[bold]{explanation.rubric}[/]: {verdict}, probability {explanation.probability:.2f}, "
         f"threshold {explanation.threshold:.2f}  ({explanation.model})"
     )
+    where = "above" if explanation.distance >= 0 else "below"
+    console.print(f"{abs(explanation.distance):.1f} in log odds {where} the threshold")
+    for rule in explanation.rules:
+        weight = f" {rule.weight:+.2f}" if rule.effect == "lift" else ""
+        console.print(f"rule: [yellow]{rule.phrase}[/] {rule.effect}s it{weight}")
     console.print(_painted(explanation, "title", explanation.title), style="bold")
     console.print(_painted(explanation, "text", explanation.text))
     table = Table("words", "weight", "times")

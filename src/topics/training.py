@@ -1,31 +1,34 @@
-"""The training job: a corpus becomes a version."""
+"""The training jobs: a corpus becomes a version of rubrics, a version of topics, or both from one reading."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from topics import plugins, profile
+from topics import pages, plugins, profile
 from topics.boilerplate import BoilerplateLearner
 from topics.cleaning import Cleaner
 from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Batch, Corpus
 from topics.decisions import Truth, judged
 from topics.errors import DataError
-from topics.evaluation import cross_validated, held_out_figures
+from topics.evaluation import Answers, cross_validated, held_out_figures
 from topics.manifest import CorpusFacts, Manifest, libraries
 from topics.pipeline import Pipeline, read
 from topics.registry import Registry, Version
+from topics.report import build
 from topics.rules import Judgement, Rules
 from topics.tokens import compact, concatenate
+from topics.topic_pipeline import TopicPipeline
 from topics.types import Article, Labels, Reject, TokenBatch
 
 Watch = Callable[[str, int], None]
@@ -35,12 +38,15 @@ Watch = Callable[[str, int], None]
 class Material(NamedTuple):
     """A corpus as training needs it: no text, only tokens and what is known of them."""
 
+    cleaner: Cleaner
     tokens: TokenBatch
     labels: list[Labels | None]
-    dates: list[str]
-    outlets: list[str]
+    origins: list[tuple[str, str]]
+    """Outlet and day of each article."""
     facts: CorpusFacts
     rejects: list[Reject]
+    created: str
+    """When the work began, UTC, ISO 8601."""
 
 
 def train(
@@ -59,7 +65,7 @@ def train(
         config: what to learn and how.
         registry: where the version goes; its alias `latest` moves there.
         name: what the model is called.
-        jobs: processes for the linear models.
+        jobs: processes.
         watch: told of the progress.
 
     Returns:
@@ -70,55 +76,183 @@ def train(
         UsageError: the name or a setting will not do.
     """
     registry.versions(name)  # a name that will not do is told before the work begins
+    material = prepare(corpus, config, jobs, watch)
+    version = train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
+    return version, material.rejects
+
+
+def prepare(
+    corpus: Corpus, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
+) -> Material:
+    """Read a corpus once for rubrics and topics alike.
+
+    Raises:
+        UsageError: a setting will not do.
+    """
+    _settings(config)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
-    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
     cleaner = _cleaner(corpus, config.cleaning, watch)
-    material = gather(corpus, cleaner, jobs, watch)
+    return gather(corpus, cleaner, jobs, watch)._replace(created=created)
+
+
+class Learned(NamedTuple):
+    """What came of a corpus: a pipeline that can tag, and what it says of articles it had not seen."""
+
+    pipeline: Pipeline
+    material: Material
+    truth: Truth
+    """(articles, rubrics of the pipeline), as the data has it."""
+    answers: Answers
+    """Out of fold; its truth is what the figures are measured by."""
+    folds: npt.NDArray[np.intp]
+    left_out: dict[str, int]
+
+
+def learn(
+    material: Material, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
+) -> Learned:
+    """Learn rubrics and publish nothing.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    kind, settings = plugins.CLASSIFIERS.load(config.rubrics.classifier), _settings(config)[0]
     rules = Rules(config.rules)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
-    watch("learning", 0)
+    watch("learning rubrics", 0)
     classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
-    pipeline = Pipeline(cleaner, classifier, config.rubrics.classifier, rules)
-    known = judged(np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))]), clean)
+    truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
     answers = cross_validated(
-        classifier.held_out, known, rubrics, settings.review_share, rules, rules.hits(material.tokens)
+        classifier.held_out,
+        judged(truth, clean),
+        rubrics,
+        settings.review_share,
+        rules,
+        rules.hits(material.tokens),
     )
+    pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
+    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out)
+
+
+def train_rubrics(
+    material: Material,
+    corpus: Corpus,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "rubrics",
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> Version:
+    """Learn rubrics and publish them, with the report; see `train`.
+
+    Args:
+        material: what `prepare` made of the corpus.
+        corpus: read again for the few articles that the report shows.
+        config: what to learn and how.
+        registry: where the version goes; its alias `latest` moves there.
+        name: what the model is called.
+        jobs: processes.
+        watch: told of the progress.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    learned = learn(material, config, jobs, watch)
+    pipeline, answers = learned.pipeline, learned.answers
     manifest = Manifest(
         name=name,
         version="",
-        created=created,
+        created=material.created,
         rubrics=pipeline.rubrics,
-        left_out={name: count for name, count in left_out.items() if name not in rules.rules},
+        left_out={name: count for name, count in learned.left_out.items() if name not in config.rules},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        figures=held_out_figures(answers, classifier.held_out.folds, pipeline.rubrics),
+        figures=held_out_figures(answers, learned.folds, pipeline.rubrics),
         libraries=libraries(),
     )
+    watch("writing the report", 0)
+    report = build(learned, corpus, manifest, config.report.excerpt)
     said = Judgement(answers.probabilities, answers.given, answers.review)
-    looks = profile.describe(material.tokens, material.dates, material.outlets, said, pipeline.rubrics)
+    outlets, days = zip(*material.origins, strict=True)
+    looks = profile.describe(material.tokens, days, outlets, said, pipeline.rubrics)
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
         profile.save(folder, looks)
+        pages.write(folder, report, config.report.lang)
 
-    return registry.publish(manifest, write), material.rejects
+    return registry.publish(manifest, write)
+
+
+def train_topics(
+    material: Material,
+    corpus: Corpus,
+    config: Config,
+    registry: Registry,
+    *,
+    name: str = "topics",
+    watch: Watch = lambda stage, done: None,
+) -> Version:
+    """Find topics and publish them.
+
+    Args:
+        material: what `prepare` made of the corpus.
+        corpus: gone over once more, for the forms in which it writes the words of topics.
+        config: which topic model, and how.
+        registry: where the version goes; its alias `latest` moves there.
+        name: what the model is called.
+        watch: told of the progress.
+
+    Raises:
+        DataError: there are too few articles for so many topics.
+    """
+    model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
+    watch("finding topics", 0)
+    model.fit(material.tokens, _texts(corpus, material.cleaner))
+    manifest = Manifest(
+        name=name,
+        version="",
+        created=material.created,
+        rubrics=(),
+        left_out={},
+        configuration=msgspec.to_builtins(config),
+        corpus=material.facts,
+        figures=None,
+        topics=model.figures(material.tokens),
+        libraries=libraries(),
+    )
+    return registry.publish(manifest, TopicPipeline(material.cleaner, model, config.topics.model).save)
+
+
+def _settings(config: Config) -> tuple[Any, Any]:
+    """Check the settings of the classifier and of the topic model, before any work is done."""
+    classifier = plugins.CLASSIFIERS.load(config.rubrics.classifier)
+    topic_model = plugins.TOPIC_MODELS.load(config.topics.model)
+    return (
+        convert(config.rubrics.settings, classifier.Settings, "rubrics.settings"),
+        convert(config.topics.settings, topic_model.Settings, "topics.settings"),
+    )
+
+
+def _texts(corpus: Corpus, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
+    for batch in corpus.batches():
+        for article in batch.articles:
+            yield cleaner.clean(article.title, article.text, article.outlet)
 
 
 def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:
     """Read a corpus into tokens; of the texts nothing stays in memory."""
     tokens: list[TokenBatch] = []
     labels: list[Labels | None] = []
-    dates: list[str] = []
-    outlets: list[str] = []
+    origins: list[tuple[str, str]] = []
     rejects: list[Reject] = []
     fingerprint = hashlib.sha256()
 
     def note(batch: Batch) -> list[Article]:
         labels.extend(article.labels for article in batch.articles)
-        dates.extend(article.date for article in batch.articles)
-        outlets.extend(article.outlet for article in batch.articles)
+        origins.extend((article.outlet, article.date[:10]) for article in batch.articles)
         rejects.extend(batch.rejects)
         for article in batch.articles:
             fingerprint.update(_essence(article))
@@ -140,7 +274,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
     )
-    return Material(concatenate(tokens), labels, dates, outlets, facts, rejects)
+    return Material(cleaner, concatenate(tokens), labels, origins, facts, rejects, "")
 
 
 def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:

@@ -51,6 +51,21 @@ class Row(NamedTuple):
     values: dict[str, object]
 
 
+class Part(NamedTuple):
+    """Some rows in a row of one file."""
+
+    start: int = 0
+    stop: int | None = None
+    """Bytes of a file of lines, row groups of Parquet; None: to the end."""
+    line: int = 1
+    """The number of its first line, or row."""
+    size: int = 0
+    """About how many bytes there are to read."""
+
+
+WHOLE = Part()
+
+
 class Reject(msgspec.Struct, frozen=True):
     """A row that could not become an article."""
 
@@ -125,6 +140,9 @@ class Prediction(msgspec.Struct, frozen=True):
     model: str
     """The version, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()
+    """The foremost topics with their shares, foremost first; none: no version of topics, or no known word."""
+    topic_model: str = ""
+    """The version of topics, "" without one."""
 
 
 class Place(msgspec.Struct, frozen=True):

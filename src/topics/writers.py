@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,15 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from topics import storage
 from topics.errors import UsageError, listed
 from topics.types import Article, Prediction
 
 Write = Callable[[Sequence[Article], Sequence[Prediction]], None]
 """Takes a batch of articles and what was said of them, in the same order."""
 
+_GROUP_ROWS, _GROUP_BYTES = 100_000, 1 << 26
+"""Of a Parquet row group, about."""
 COLUMNS = ("id", "rubrics", "scores", "needs_review", "model")
 
 
@@ -29,16 +31,8 @@ def writing(path: Path, keep: Sequence[str] = ()) -> Iterator[Write]:
         UsageError: no format has this suffix.
     """
     opened = format_of(path)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        with temporary.open("wb") as stream:
-            with opened(stream, keep) as write:
-                yield write
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with storage.publishing(path) as stream, opened(stream, keep) as write:
+        yield write
 
 
 def format_of(path: Path) -> Callable[[BinaryIO, Sequence[str]], Any]:
@@ -90,6 +84,7 @@ def parquet(stream: BinaryIO, keep: Sequence[str] = ()) -> Iterator[Write]:
     }
     kept = _named(keep)
     schema = pa.schema([*types.items(), *((name, pa.string()) for name in kept)])
+    held: list[pa.Table] = []
     with pq.ParquetWriter(stream, schema) as file:
 
         def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
@@ -97,9 +92,18 @@ def parquet(stream: BinaryIO, keep: Sequence[str] = ()) -> Iterator[Write]:
             for row in rows:
                 row["scores"] = list(row["scores"].items())
                 row.update({name: _text(row[name]) for name in kept})
-            file.write_table(pa.Table.from_pylist(rows, schema))
+            held.append(pa.Table.from_pylist(rows, schema))
+            if sum(map(len, held)) >= _GROUP_ROWS or sum(table.nbytes for table in held) >= _GROUP_BYTES:
+                flush()
+
+        def flush() -> None:
+            # Not a row group a batch: an archive of a hundred million articles would have fifty thousand.
+            file.write_table(pa.concat_tables(held, promote_options="none"))
+            held.clear()
 
         yield write
+        if held:
+            flush()
 
 
 FORMATS = {".jsonl": json_lines, ".csv": comma_separated, ".parquet": parquet}

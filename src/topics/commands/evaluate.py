@@ -62,8 +62,6 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
 
 
 def _show(assessment: Assessment) -> None:
-    from rich.console import Console
-
     from topics.terminal import out
 
     console = out()
@@ -84,16 +82,17 @@ def _show(assessment: Assessment) -> None:
         for part in slices:
             table.add_row(part.name, str(part.measure.articles), *_row(part.measure))
         console.print(table)
-    errors = Console(stderr=True, highlight=False)
     for rubric in whole.rubrics:
         if rubric.too_few:
             few = f"only {rubric.positives} articles carry it; its figures are a matter of luck"
-            errors.print(f"topics: {rubric.rubric}: {few}")
+            click.echo(f"topics: {rubric.rubric}: {few}", err=True)
     for name, count in assessment.not_known.items():
-        errors.print(f"topics: {name}: {count} articles carry it, the version does not know it")
+        click.echo(f"topics: {name}: {count} articles carry it, the version does not know it", err=True)
     if assessment.trained_on:
         names = ", ".join(assessment.trained_on)
-        errors.print(f"topics: trained on {names} too: figures on the same articles flatter the version")
+        click.echo(
+            f"topics: trained on {names} too: figures on the same articles flatter the version", err=True
+        )
 
 
 def _table(measure: Measure) -> Any:

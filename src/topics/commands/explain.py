@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from topics.commands.options import models_option, rubrics_option
+from topics.commands.options import FILE, language_option, models_option, rubrics_option
 from topics.errors import DataError
 
 
@@ -15,16 +16,27 @@ from topics.errors import DataError
 @click.option("--rubric", help="Which rubric. [default: all that are given, else the likeliest]")
 @click.option("--title", default="", help="Title of the article.")
 @click.option("--outlet", default="", help="Outlet of the article.")
+@click.option(
+    "--html", "page", type=FILE, help="Write a page with the words marked, to be read on a phone too."
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON, one rubric a line.")
+@language_option
 @models_option
 @rubrics_option
 def explain(
-    file: IO[str], rubric: str | None, title: str, outlet: str, as_json: bool, **options: Any
+    file: IO[str],
+    rubric: str | None,
+    title: str,
+    outlet: str,
+    page: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Say which words of the article in FILE (plain text, or `-`) speak for its rubrics and against.
 
     \b
     echo "Завод увеличил выпуск проката" | python -m topics explain
+    python -m topics explain article.txt --title "Пуск на комбинате" --html why.html
     """
     import msgspec
 
@@ -37,8 +49,13 @@ def explain(
     rubrics = (
         [rubric] if rubric else [score.label for score in prediction.rubrics] or list(prediction.scores)[:1]
     )
-    for name in rubrics:
-        explanation = tagger.explain(text, name, title, outlet)
+    explanations = [tagger.explain(text, name, title, outlet) for name in rubrics]
+    if page:
+        from topics.pages import explanation_page
+
+        page.write_text(explanation_page(explanations, options["lang"]), encoding="utf-8")
+        return
+    for explanation in explanations:
         if as_json:
             click.echo(msgspec.json.encode(explanation))
         else:

@@ -39,12 +39,32 @@ rubrics_option = click.option(
     help="Which model: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
 )
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
+language_option = click.option(
+    "--lang",
+    type=click.Choice(["ru", "en"]),
+    default="ru",
+    show_default=True,
+    help="Language of what is written.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=lambda: cores(),
+    metavar="N",
+    help="Processes. [default: one a core]",
+)
 format_option = click.option(
     "--input-format",
-    "form",
     metavar="FORMAT",
     help="For `-`: jsonl, csv, tsv. [default: told from its start]",
 )
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def settings(options: dict[str, Any]) -> tuple[Config, Columns]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,31 +19,46 @@ from topics.commands.options import (
     rejects_to,
     rubrics_option,
     settings,
+    workers_option,
 )
+from topics.errors import UsageError
 
 if TYPE_CHECKING:
-    from topics.tagger import Tagger
+    from topics.corpus import Corpus
+    from topics.scoring import Summary
+    from topics.tagger import Stored, Tagger
+    from topics.types import Reject
     from topics.writers import Write
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("-o", "--output", type=FILE, help="File to write: .jsonl, .csv or .parquet. [default: stdout]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    help="File to write (.jsonl, .csv, .parquet), or a folder of parts. [default: stdout]",
+)
 @click.option(
     "--format",
-    "output_format",
-    type=click.Choice(["jsonl", "csv", "table"]),
+    "form",
+    type=click.Choice(["jsonl", "csv", "parquet", "table"]),
     default="jsonl",
     show_default=True,
-    help="What stdout gets; `table` is for reading.",
+    help="What stdout or the parts are written in; `table` is for reading.",
 )
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the source to keep. Repeatable.")
+@workers_option
+@click.option("--dask", metavar="ADDRESS", help="Work on a Dask cluster, tcp://HOST:8786.")
+@click.option("--restart", is_flag=True, help="Forget what an interrupted job has done.")
+@click.option("--limit-rejects", type=click.IntRange(0), metavar="N", help="Stop at more bad rows than this.")
 @click.option(
     "--rejects",
     "rejects_file",
     type=FILE,
     help="Rows that could not be read. [default: OUTPUT.rejects.jsonl]",
 )
+@click.option("--summary", "summary_file", type=FILE, help="Write what was done as JSON.")
 @config_option
 @models_option
 @rubrics_option
@@ -52,32 +67,85 @@ if TYPE_CHECKING:
 def predict(inputs: tuple[str, ...], **options: Any) -> None:
     """Tag every article of INPUT: files, folders, patterns, or `-` for standard input.
 
+    With -o, several processes share the work. Killed and started again by the same command it goes on where
+    it was. From `-` to stdout it is a stream: a line in, a line out, `{"error": …, "line": …}` for a bad one.
+
     \b
     python -m topics predict archive/ -o scored.jsonl --keep title --keep date
+    python -m topics predict archive/ -o scored/ --workers 8 --summary summary.json
     zcat archive.jsonl.gz | python -m topics predict - | jq .rubrics
     """
-    from topics import terminal
+    from topics import persistence, storage, terminal
     from topics.corpus import Corpus
-    from topics.scoring import score
-    from topics.tagger import Tagger
+    from topics.tagger import Stored, Tagger
 
-    output = options["output"]
+    output = storage.path(options["output"]) if options["output"] else None
+    if output:
+        _check_apart(inputs, output)
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
-    corpus = Corpus(inputs, columns=columns, keep=keep, format=options["form"])
+    corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
     tagger = Tagger.load(options["models"], options["reference"])
-    rejects_file = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
-    with (
-        terminal.progress() as watch,
-        rejects_to(rejects_file) as reject,
-        _output(output, options["output_format"], keep, tagger) as write,
-    ):
-        summary = score(corpus, tagger, write, reject, watch)
+    if output and "-" not in inputs:
+        stored = Stored(str(options["models"].absolute()), tagger.version.label)
+        summary = _archive(corpus, stored, output, options)
+    else:
+        summary = _here(corpus, tagger, output, options, is_stream=set(inputs) == {"-"} and not output)
     terminal.show_summary(summary)
+    if options["summary_file"]:
+        persistence.write_struct(options["summary_file"], summary)
+
+
+def _archive(corpus: Corpus, stored: Stored, output: Path, options: dict[str, Any]) -> Summary:
+    from topics import terminal, writers
+    from topics.archive import Order, score_archive
+
+    suffix = output.suffix or f".{options['form']}"
+    if options["form"] == "table" and not output.suffix:
+        raise UsageError(
+            "--format table is for reading on a terminal; for parts choose jsonl, csv or parquet"
+        )
+    writers.format_of(output.with_suffix(suffix))
+    rejects = output.with_name(f"{output.name}.rejects.jsonl") if output.suffix else output / "rejects.jsonl"
+    order = Order(
+        output,
+        suffix,
+        options["rejects_file"] or rejects,
+        options["workers"],
+        options["dask"],
+        options["restart"],
+        options["limit_rejects"],
+    )
+    with terminal.progress() as watch:
+        summary = score_archive(corpus, stored, order, watch)
+    if summary.rejects:
+        click.echo(f"topics: {summary.rejects} rows could not be read; see {order.rejects}", err=True)
+    return summary
+
+
+def _here(
+    corpus: Corpus, tagger: Tagger, output: Path | None, options: dict[str, Any], *, is_stream: bool
+) -> Summary:
+    from topics import terminal
+    from topics.scoring import answer, score
+
+    place = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
+    with rejects_to(place) as reject, _output(output, options["form"], corpus.shape.keep, tagger) as write:
+        if is_stream and options["form"] != "table":
+            to_stdout = options["form"] == "jsonl" and not place
+            return answer(corpus, tagger, write, _error if to_stdout else reject, sys.stdout.buffer.flush)
+        with terminal.progress() as watch:
+            return score(corpus, tagger, write, reject, watch, options["limit_rejects"])
+
+
+def _error(row: Reject) -> None:
+    import msgspec
+
+    sys.stdout.buffer.write(msgspec.json.encode({"error": row.reason, "line": row.line}) + b"\n")
 
 
 @contextmanager
-def _output(path: Path | None, form: str, keep: tuple[str, ...], tagger: Tagger) -> Iterator[Write]:
+def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -> Iterator[Write]:
     from topics import terminal, writers
 
     if path:
@@ -85,7 +153,16 @@ def _output(path: Path | None, form: str, keep: tuple[str, ...], tagger: Tagger)
             yield write
     elif form == "table":
         yield terminal.table_writer(tagger)
+    elif form == "parquet":
+        raise UsageError("Parquet is not written to stdout; name a file with -o")
     else:
         with writers.FORMATS[f".{form}"](sys.stdout.buffer, keep) as write:
             yield write
         sys.stdout.flush()
+
+
+def _check_apart(inputs: Sequence[str], output: Path) -> None:
+    """Refuse an output among the inputs: started again, the job would read what it wrote."""
+    for name in inputs:
+        if "://" not in f"{name}{output}" and output.resolve().is_relative_to(Path(name).resolve()):
+            raise UsageError(f"{output}: lies in {name}, which is to be read; write somewhere else")

@@ -40,12 +40,10 @@ def show(version: str, as_json: bool, models: Path) -> None:
 
 
 def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
-    from rich.table import Table
-
     from topics.manifest import libraries
-    from topics.terminal import out
+    from topics.terminal import out, show_knowledge
 
-    console, corpus, figures = out(), manifest.corpus, manifest.figures
+    console, corpus = out(), manifest.corpus
     named = "".join(f" @{alias}" for alias in aliases)
     console.print(f"[bold]{manifest.name}/{manifest.version}[/]{named}")
     size = sum(file.size for file in manifest.files.values())
@@ -55,16 +53,7 @@ def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
         f"clean) of {', '.join(corpus.sources)}; fingerprint {corpus.fingerprint[:16]}…",
         markup=False,
     )
-    table = Table("rubric", "positives", "precision", "recall", "F1", "average precision")
-    for rubric in figures.rubrics:
-        numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
-        table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
-    console.print(table)
-    console.print(
-        f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, exact match "
-        f"{figures.exact_match:.3f} on {figures.articles:,} articles ({figures.method})",
-        markup=False,
-    )
+    show_knowledge(console, manifest)
     here = libraries()
     for library, trained in sorted(manifest.libraries.items()):
         differs = "" if here.get(library) == trained else f", here {here.get(library, 'not installed')}"

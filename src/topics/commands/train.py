@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +20,11 @@ from topics.commands.options import (
     models_option,
     rejects_to,
     settings,
+    workers_option,
 )
+
+if TYPE_CHECKING:
+    from topics.corpus import Corpus
 
 
 @click.command()
@@ -22,14 +32,15 @@ from topics.commands.options import (
 @click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data; counts as clean.")
 @config_option
 @models_option
-@click.option("--name", default="rubrics", show_default=True, help="What to call the model.")
+@click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
+@click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
-@click.option("--jobs", default=0, metavar="N", help="Processes. [default: one a core]")
+@workers_option
 @click.option("--rejects", "rejects_file", type=FILE, help="Write rows that could not be read to this file.")
 @format_option
 @columns_options
 def train(data: tuple[str, ...], **options: Any) -> None:
-    """Learn rubrics from DATA and publish a version; without DATA, from the demonstration corpus.
+    """Learn rubrics and topics from DATA and publish versions; without DATA, from the demonstration corpus.
 
     DATA are files, folders or patterns (JSON Lines, CSV, TSV, Parquet; .gz, .zst), or `-`.
 
@@ -39,26 +50,50 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     from topics import terminal
     from topics.corpus import Corpus, embedded
     from topics.registry import Registry
-    from topics.training import train as job
+    from topics.training import prepare, train_rubrics, train_topics
 
     config, columns = settings(options)
     corpus = Corpus(
-        data or embedded(), columns=columns, labels_file=options["labels"], format=options["form"]
+        data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
-    with terminal.progress() as watch, rejects_to(options["rejects_file"]) as reject:
-        jobs = options["jobs"] or _cores()
-        version, rejects = job(
-            corpus, config, Registry(options["models"]), name=options["name"], jobs=jobs, watch=watch
-        )
-        for row in rejects:
+    registry, jobs = Registry(options["models"]), options["workers"]
+    with (
+        _standard_input_kept(corpus),
+        terminal.progress() as watch,
+        rejects_to(options["rejects_file"]) as reject,
+    ):
+        versions = []
+        for name in (options["name"], options["topics_name"]):
+            registry.versions(name)  # one that will not do is told before the work begins
+        material = prepare(corpus, config, jobs, watch)
+        for row in material.rejects:
             reject(row)
-    terminal.show_version(version.manifest, corpus.unmatched_labels)
-    click.echo(version.folder)
+        parts = material, corpus, config, registry
+        if options["only"] != "topics":
+            versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
+        if options["only"] != "rubrics":
+            versions.append(train_topics(*parts, name=options["topics_name"], watch=watch))
+    for version in versions:
+        terminal.show_version(version.manifest)
+    terminal.show_unmatched(corpus.unmatched_labels)
+    for version in versions:
+        click.echo(version.folder)
 
 
-def _cores() -> int:
-    from joblib import cpu_count
-
-    return int(cpu_count())
+@contextmanager
+def _standard_input_kept(corpus: Corpus) -> Iterator[None]:
+    """Copy standard input into a file for the while: training goes over its corpus more than once."""
+    if all(source.path for source in corpus.sources):
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "stdin"
+        with copy.open("wb") as stream:
+            shutil.copyfileobj(sys.stdin.buffer, stream)
+        corpus.sources = [
+            source if source.path else source._replace(path=copy, shown=source.name)
+            for source in corpus.sources
+        ]
+        yield

@@ -9,8 +9,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from topics.readers import WHOLE, Part
-from topics.types import Reject, Row
+from topics.types import WHOLE, Part, Reject, Row
 
 BYTES = 6
 """Most bytes a character takes on a line: many exports write the letter «я» as `\\u044f`."""

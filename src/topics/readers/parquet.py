@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from topics.errors import DataError
-from topics.readers import WHOLE, Part
-from topics.types import Reject, Row
+from topics.types import WHOLE, Part, Reject, Row
 
 ROWS = 2000
 _BYTES = 1 << 25

@@ -14,6 +14,8 @@ from scipy.special import digamma
 
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
+from topics.manifest import TopicFigures
+from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.inference import exp_digamma, infer, statistics
 from topics.topic_models.labels import describe
 from topics.topic_models.seeding import seed_counts
@@ -30,7 +32,8 @@ _REMEDY = "restore the version from a backup or train again"
 class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set of the model."""
 
-    num_topics: int = 30
+    num_topics: int = 0
+    """0: by the size of the archive, see `usual_number`."""
     alpha: float = 0.1
     """Prior of a topic's share in an article, before the words."""
     eta: float = 0.01
@@ -71,7 +74,9 @@ class LdaModel:
         Raises:
             DataError: there are too few articles or terms for so many topics.
         """
-        settings = self.settings
+        settings = msgspec.structs.replace(
+            self.settings, num_topics=self.settings.num_topics or usual_number(len(tokens))
+        )
         self.vocabulary = Vocabulary(settings.vocabulary).fit(tokens)
         bags = self.vocabulary.transform(tokens)
         bags = bags[np.diff(bags.indptr) > 0]
@@ -106,6 +111,21 @@ class LdaModel:
         sums = gamma.sum(axis=1, keepdims=True)
         np.divide(gamma, sums, out=gamma, where=sums > 0)
         return gamma
+
+    def figures(self, tokens: TokenBatch) -> TopicFigures:
+        """Tell how well the topics' words keep company in these articles, and how many there are."""
+        found = self.vocabulary.occurrences(tokens)
+        top = np.argsort(-self.counts, axis=1, kind="stable")[:, :10].tolist()
+        wanted = sorted({column for columns in top for column in columns})
+        company = keep_company(found.columns, found.rows, wanted)
+        reached = len(np.unique(found.rows)) / max(len(tokens), 1)
+        return TopicFigures(
+            topics=len(top),
+            terms=len(self.vocabulary.terms),
+            coherence=float(np.mean([c_npmi(company, columns) for columns in top])),
+            diversity=len(wanted) / (10 * len(top)),
+            unreached=1 - reached,
+        )
 
     def save(self, folder: Path) -> None:
         """Write `topics.json`, the arrays, and the files of the vocabulary."""
@@ -147,6 +167,14 @@ class LdaModel:
     def _check_fitted(self) -> None:
         if not hasattr(self, "counts"):
             raise NotFittedError("LdaModel before fit: call fit(tokens) or load(folder) first")
+
+
+def usual_number(articles: int) -> int:
+    """Say how many topics to look for in so many articles: 7 for 500, 33 for 10,000, 100 at most.
+
+    A rule of thumb, for who has not measured; `docs/topics.md` says how to choose by measuring.
+    """
+    return int(min(max(round(articles**0.5 / 3), 5), 100))
 
 
 def _prior(settings: LdaSettings) -> Floats:

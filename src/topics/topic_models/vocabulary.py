@@ -19,6 +19,7 @@ from scipy import sparse
 from topics import persistence
 from topics.errors import ModelError, NotFittedError
 from topics.lemmas import readings
+from topics.tokens import Numbering
 from topics.types import TokenBatch
 
 Int64s = npt.NDArray[np.int64]
@@ -181,7 +182,7 @@ class Vocabulary:
 
     def _set(self, words: list[str], phrases: npt.NDArray[np.int32]) -> None:
         self._words, self._phrases = words, phrases
-        self._index = {word: i for i, word in enumerate(words)}
+        self._number = Numbering(words)
         self._size = len(words) + len(phrases)
         keys = phrases[:, 0].astype(np.int64) << 32 | phrases[:, 1]
         order = np.argsort(keys)
@@ -200,9 +201,7 @@ class Vocabulary:
 
     def _stream(self, tokens: TokenBatch) -> _Stream:
         """Number the words, and join the phrases."""
-        find = self._index.get
-        table = np.fromiter((find(lemma, -1) for lemma in tokens.lemmas), np.int64, len(tokens.lemmas))
-        stream = _Stream(table[tokens.ids], np.arange(len(tokens.ids)))
+        stream = _Stream(self._number(tokens).astype(np.int64), np.arange(len(tokens.ids)))
         borders = _borders(tokens)
         while len(self._keys):
             joined = self._join(stream, borders)

@@ -1,0 +1,113 @@
+"""How often `topics audit` is right: rows of a noisy archive beside the labels that careful reading gave.
+
+    TOPICS_NEWS_DATA=../shared/data python scripts/measure_audit.py
+
+rubrics.jsonl.gz is the archive, gold.tsv the careful reading of 800 of its rows, which were chosen among
+border cases. A label counts where the archive states it and gold.tsv covers the row. «Rule of chance» is the
+share of such labels that are wrong. Rankings: our own (out-of-fold probability of the opposite), cleanlab's
+label quality scores, cleanlab's filter. Then our own with half of gold as checked labels, on the other half.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from topics.audit import doubt
+from topics.config import Config
+from topics.corpus import Corpus, load_labels
+from topics.training import Learned, learn
+
+FIRST = (200, 500, 1_000, 2_000)
+
+
+def main() -> None:
+    data = Path(os.environ.get("TOPICS_NEWS_DATA", "../shared/data"))
+    if not (data / "gold.tsv").is_file():
+        sys.exit(f"{data}: no news data there; name its folder by TOPICS_NEWS_DATA")
+    archive, (gold, _) = data / "rubrics.jsonl.gz", load_labels(data / "gold.tsv")
+    ids = [article.id for batch in Corpus(archive).batches() for article in batch.articles]
+    learned = learn(Corpus(archive), Config())
+    rubrics = learned.pipeline.rubrics
+    right = np.array([[int(name in gold[i].rubrics) if i in gold else -1 for name in rubrics] for i in ids])
+    truth, probabilities = learned.truth, learned.answers.probabilities
+    known = (truth >= 0) & (right >= 0)
+    wrong = known & (truth != right)
+    chance = wrong.sum() / known.sum()
+    print(f"{known.sum()} labels to compare, {wrong.sum()} wrong: rule of chance {chance:.1%}")
+    show("own: out-of-fold probability", doubt(truth, probabilities), truth, known, wrong)
+    for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
+        show(f"cleanlab: {method}", cleanlab_scores(truth, probabilities, method), truth, known, wrong)
+    flagged = cleanlab_filter(truth, probabilities)
+    print(f"cleanlab: find_label_issues flags {flagged.sum()}: {share(flagged, known, wrong)}")
+    same = np.argsort(-doubt(truth, probabilities), axis=None)[: flagged.sum()]
+    first = np.zeros(truth.size, bool)
+    first[same] = True
+    print(f"own, as many: {share(first.reshape(truth.shape), known, wrong)}")
+    half_checked(archive, ids, right)
+
+
+def half_checked(archive: Path, ids: list[str], right: np.ndarray) -> None:
+    """Let half of the careful labels teach; look at the other half."""
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(right[:, 0] >= 0))
+    for half in (rows[::2], rows[1::2]):
+        corpus = Corpus(archive)
+        gold, _ = load_labels(archive.parent / "gold.tsv")
+        corpus.labels = {ids[row]: gold[ids[row]] for row in half}
+        learned: Learned = learn(corpus, Config())
+        truth = learned.truth.copy()
+        truth[half] = -1
+        known = (truth >= 0) & (right >= 0)
+        wrong = known & (truth != right)
+        print(f"half of gold checked: {known.sum()} labels, {wrong.sum()} wrong")
+        show("own: with checked labels", doubt(truth, learned.answers.probabilities), truth, known, wrong)
+
+
+def cleanlab_scores(truth: np.ndarray, probabilities: np.ndarray, method: str) -> np.ndarray:
+    from cleanlab.rank import get_label_quality_scores
+
+    scores = np.zeros(truth.shape)
+    adjust = method != "confidence_weighted_entropy"
+    for r in range(truth.shape[1]):
+        rows, both = binary(truth, probabilities, r)
+        scores[rows, r] = 1 - get_label_quality_scores(
+            truth[rows, r].astype(int), both, method=method, adjust_pred_probs=adjust
+        )
+    return scores
+
+
+def cleanlab_filter(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    from cleanlab.filter import find_label_issues
+
+    flagged = np.zeros(truth.shape, bool)
+    for r in range(truth.shape[1]):
+        rows, both = binary(truth, probabilities, r)
+        flagged[rows, r] = find_label_issues(truth[rows, r].astype(int), both, n_jobs=1)
+    return flagged
+
+
+def binary(truth: np.ndarray, probabilities: np.ndarray, r: int) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.flatnonzero(truth[:, r] >= 0)
+    return rows, np.stack([1 - probabilities[rows, r], probabilities[rows, r]], axis=1)
+
+
+def show(name: str, scores: np.ndarray, truth: np.ndarray, known: np.ndarray, wrong: np.ndarray) -> None:
+    order = np.argsort(-np.where(truth >= 0, scores, -1), axis=None, kind="stable")
+    parts = []
+    for n in FIRST:
+        first = np.zeros(truth.size, bool)
+        first[order[:n]] = True
+        parts.append(f"first {n}: {share(first.reshape(truth.shape), known, wrong)}")
+    print(f"{name:40s}", "   ".join(parts))
+
+
+def share(flagged: np.ndarray, known: np.ndarray, wrong: np.ndarray) -> str:
+    covered, hits = int((flagged & known).sum()), int((flagged & wrong).sum())
+    return f"{hits}/{covered} = {hits / max(covered, 1):.0%}"
+
+
+if __name__ == "__main__":
+    main()

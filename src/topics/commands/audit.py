@@ -1,0 +1,68 @@
+"""`topics audit`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from topics.commands.options import (
+    FILE,
+    columns_options,
+    config_option,
+    format_option,
+    language_option,
+    settings,
+    workers_option,
+)
+
+
+@click.command()
+@click.argument("data", nargs=-1, required=True)
+@click.option("--labels", type=FILE, help="Table of id and rubrics that were checked: they teach.")
+@click.option("-o", "--output", type=FILE, help="CSV to write. [default: stdout]")
+@click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Rows to list.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
+@language_option
+@workers_option
+@config_option
+@format_option
+@columns_options
+def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool, **options: Any) -> None:
+    """List the articles of DATA that seem to be mislabelled, worst first, each with the reason.
+
+    An editor opens the table in Excel, writes what holds into the column `rubrics` (economy+tourism, or
+    none) and hands it to `train --labels`. Rows left empty change nothing.
+
+    \b
+    python -m topics audit archive/ -o doubtful.csv -n 300
+    python -m topics train archive/ --labels doubtful.csv
+    """
+    import msgspec
+
+    from topics import audit as room
+    from topics import terminal
+    from topics.corpus import Corpus
+
+    config, columns = settings(options)
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    with terminal.progress() as watch:
+        found = room.audit(
+            corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
+        )
+    if as_json:
+        content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)
+    else:
+        content = room.as_table(found.suspects).encode()
+    if output:
+        output.write_bytes(content)
+    else:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    click.echo(
+        f"{found.examined:,} labelled articles examined, {found.doubted:,} seem to be mislabelled, "
+        f"{len(found.suspects):,} listed{f' in {output}' if output else ''}",
+        err=True,
+    )

@@ -1,0 +1,37 @@
+"""`topics report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from topics.commands.options import FILE, language_option, models_option
+
+
+@click.command()
+@click.argument("version", default="rubrics")
+@click.option("-o", "--output", type=FILE, help="HTML (or, by its suffix .md, Markdown) to write.")
+@language_option
+@models_option
+def report(version: str, output: Path | None, lang: str, models: Path, **_: Any) -> None:
+    """Write the report of VERSION (NAME, NAME@ALIAS or NAME/VERSION) as one HTML page without network.
+
+    Each version holds its report as `report.html` from the day it was trained. Without -o this prints where
+    it lies; with -o it writes it anew, in the language asked for.
+
+    \b
+    python -m topics report
+    python -m topics report rubrics@production -o report.en.html --lang en
+    """
+    from topics import pages
+    from topics.registry import Registry
+
+    opened = Registry(models).open(version)
+    if output is None:
+        click.echo(opened.folder / "report.html")
+        return
+    found = pages.load(opened.folder)
+    page = pages.model_card if output.suffix == ".md" else pages.report_page
+    output.write_text(page(found, lang), encoding="utf-8")

@@ -1,0 +1,72 @@
+"""Topics as they are versioned: cleaning, tokens and a topic model in one; the sister of `pipeline`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import numpy as np
+
+from topics import persistence, plugins
+from topics.cleaning import Cleaner
+from topics.estimator import TopicModel
+from topics.pipeline import load_cleaner, read, save_cleaner, sound
+from topics.types import Article, Score, TokenBatch, Topic
+
+TOP = 5
+"""Topics told of an article, at most."""
+LEAST = 0.05
+"""Share of an article under which a topic is not told."""
+
+
+class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    topic_model: str
+
+
+class TopicPipeline:
+    """Articles in, shares of topics out."""
+
+    def __init__(self, cleaner: Cleaner, model: TopicModel, kind: str = "lda") -> None:
+        self.cleaner = cleaner
+        self.model = model
+        self.kind = kind
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics, in the order of the model."""
+        return self.model.topics
+
+    def read(self, articles: Sequence[Article]) -> TokenBatch:
+        """Clean and tokenize."""
+        return read(self.cleaner, articles)
+
+    def top(self, tokens: TokenBatch) -> list[tuple[Score, ...]]:
+        """Name the foremost topics of each article with their shares; none: it holds no known word."""
+        shares = self.model.transform(tokens)
+        order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
+        best = np.take_along_axis(shares, order, axis=1).astype(float).round(4).tolist()
+        names = [topic.name or topic.label for topic in self.topics]
+        return [
+            tuple([Score(names[k], share) for k, share in zip(ks, values, strict=True) if share >= LEAST])
+            for ks, values in zip(order.tolist(), best, strict=True)
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write plain files into an existing folder."""
+        persistence.write_struct(folder / "pipeline.json", _Saved(self.kind))
+        save_cleaner(self.cleaner, folder)
+        self.model.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: a file is missing, damaged or of another kind.
+        """
+        kind = persistence.read_struct(folder / "pipeline.json", _Saved).topic_model
+        with sound(folder):
+            model = plugins.TOPIC_MODELS.load(kind)
+        return cls(load_cleaner(folder), model.load(folder), kind)

@@ -1,0 +1,110 @@
+"""One function for many shards: here, in processes of this machine, or on a Dask cluster; all by joblib."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+from topics.errors import UsageError, WorkerDiedError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_GLANCE = 1.0
+"""Seconds between two looks of a worker whether its parent still lives."""
+
+
+def run(
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    workers: int = 1,
+    dask: str | None = None,
+    *,
+    ordered: bool = False,
+    apart: bool = False,
+) -> Iterator[R]:
+    """Return what the function makes of each task, as it is done or in order.
+
+    One worker, or one task, is done in this process, unless it is to be kept `apart`. `dask` is the address
+    of a scheduler; the cluster has its own number of workers.
+
+    Raises:
+        WorkerDiedError: some process was killed; what is done is done.
+        UsageError: there is no Dask, or no scheduler at this address.
+    """
+    if not dask and not apart and (workers <= 1 or len(tasks) <= 1):
+        yield from map(function, tasks)
+        return
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    generator = "generator" if ordered else "generator_unordered"
+    with _backend(max(workers, 2), dask):  # joblib takes 1 for «in this process»
+        # A shard is work for seconds: sent one by one, so that none waits behind another.
+        results = Parallel(return_as=generator, batch_size=1)(
+            delayed(_call)(function, task, None if dask else os.getpid()) for task in tasks
+        )
+        try:
+            yield from results
+        except TerminatedWorkerError as error:
+            raise WorkerDiedError("a worker was killed, most likely for want of memory") from error
+        finally:
+            results.close()
+
+
+def _call(function: Callable[[T], R], task: T, parent: int | None) -> R:
+    if parent:
+        _serve(parent)
+    return function(task)
+
+
+@cache
+def _serve(parent: int) -> None:
+    """Prepare a worker: Ctrl-C is its parent's affair, and without its parent it ends at once.
+
+    By itself it would wait for work for five minutes more, holding memory and the parent's pipes.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_GLANCE)
+    os._exit(1)
+
+
+@contextmanager
+def _backend(workers: int, dask: str | None) -> Iterator[None]:
+    from joblib import parallel_config
+
+    if not dask:
+        with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
+            yield
+        return
+    with _client(dask), parallel_config(backend="dask", n_jobs=-1):
+        yield
+
+
+@contextmanager
+def _client(address: str) -> Iterator[None]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UsageError(
+            "Dask is not installed; install the extra: pip install 'newsroom-topics[dask]'"
+        ) from error
+    try:
+        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{address}: no Dask scheduler answers there ({error}); check the address"
+        ) from error
+    with client:
+        yield

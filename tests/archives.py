@@ -1,0 +1,127 @@
+"""What the tests of the archive share: archives with every kind of trouble, and taggers that misbehave."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from newsroom import BANK, CAT, HOTEL, STEEL
+from topics.archive import Order
+from topics.corpus import Corpus
+from topics.scoring import score
+from topics.tagger import Stored, Tagger
+from topics.types import Article, Prediction, Reject
+from topics.writers import writing
+
+TEXTS = (STEEL, BANK, HOTEL, CAT)
+SHARD = 4_000
+"""Bytes of a shard in these tests: some ten articles."""
+
+
+def rows(first: int, count: int) -> list[dict[str, object]]:
+    """Articles with a number in their ids; every seventh comes again later under the id of another."""
+    return [
+        {
+            "id": str(n // 2 if n % 7 == 0 else n),
+            "title": f'Новость; "№ {n}"',
+            "text": f"{TEXTS[n % 4]} {n}\nИ ещё.",
+        }
+        for n in range(first, first + count)
+    ]
+
+
+def lines(found: list[dict[str, object]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+
+
+def mixed(folder: Path) -> Path:
+    """JSON Lines (one with bad rows and rows without ids), Parquet, CSV and a packed file."""
+    folder.mkdir()
+    broken = [line if n % 9 else "{broken" for n, line in enumerate(lines(rows(0, 60)).splitlines())]
+    nameless = lines([{"text": f"{BANK} {n}"} for n in range(40)])
+    (folder / "а.jsonl").write_text("\n".join(broken) + "\n\n" + nameless, encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(rows(50, 40)), folder / "б.parquet", row_group_size=7)
+    with (folder / "в.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, ["id", "title", "text"])
+        table.writeheader()
+        table.writerows(rows(80, 30))
+    (folder / "г.jsonl.gz").write_bytes(gzip.compress(lines(rows(100, 30)).encode(), mtime=0))
+    for n in range(5):
+        (folder / f"д{n}.jsonl").write_text(lines(rows(200 + n, 2)), encoding="utf-8")
+    return folder
+
+
+def order(output: Path, suffix: str = ".jsonl", **options: object) -> Order:
+    rejects = output.parent / f"{output.name}.rejects.jsonl"
+    return Order(output, output.suffix or suffix, rejects, **{"shard_size": SHARD} | options)
+
+
+def one_after_the_other(
+    source: Path, tagger: Tagger, output: Path, keep: tuple[str, ...] = ()
+) -> list[Reject]:
+    """Write what must come of an archive, without shards."""
+    rejects: list[Reject] = []
+    with writing(output, keep) as write:
+        score(Corpus(source, keep=keep), tagger, write, rejects.append)
+    return rejects
+
+
+class Deadly(NamedTuple):
+    """Opens a tagger that kills its process when it meets a word, as the system does where memory ends."""
+
+    stored: Stored
+    word: str
+
+    def load(self) -> Tagger:
+        return _DeadlyTagger(self.stored.load(), self.word)  # type: ignore[return-value]
+
+
+class _DeadlyTagger:
+    def __init__(self, tagger: Tagger, word: str) -> None:
+        self.word = word
+        self.manifest, self.versions, self.tag = tagger.manifest, tagger.versions, tagger.tag_articles
+
+    def tag_articles(self, articles: list[Article]) -> list[Prediction]:
+        if any(self.word in article.text for article in articles):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.tag(articles)
+
+
+def die_at(moment: int, counter: Path, watched: str) -> None:
+    """Kill this process when it, or another that counts along, touches a file for the `moment`th time."""
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"} and watched in str(
+            arguments[0]
+        ):
+            with_append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            descriptor = os.open(counter, with_append)
+            os.write(descriptor, b".")
+            count = os.fstat(descriptor).st_size
+            os.close(descriptor)
+            if count == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+class Mortal(NamedTuple):
+    """Opens a tagger in a worker whose life ends at a moment; see `die_at`."""
+
+    stored: Stored
+    moment: int
+    counter: Path
+    watched: str
+
+    def load(self) -> Tagger:
+        die_at(self.moment, self.counter, self.watched)
+        return self.stored.load()

@@ -1,0 +1,23 @@
+"""A scoring job in a process of its own, that is killed at a chosen moment: see `test_faults`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from archives import Mortal, die_at, order
+from topics.archive import score_archive
+from topics.corpus import Corpus
+from topics.tagger import Stored
+
+
+def main(source: str, models: str, output: str, workers: str, moment: str, counter: str) -> None:
+    watched = Path(output).name
+    stored = Mortal(Stored(models, "rubrics"), int(moment), Path(counter), watched)
+    if workers != "1":  # otherwise this process opens the tagger and counts from then on
+        die_at(int(moment), Path(counter), watched)
+    score_archive(Corpus(source, keep=("title",)), stored, order(Path(output), workers=int(workers)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

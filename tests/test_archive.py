@@ -1,0 +1,311 @@
+"""The archive job: whatever the shards, the workers and what happens to them, the output is the same."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archives import SHARD, Deadly, lines, mixed, one_after_the_other, order, rows
+from newsroom import BANK, write
+from topics import archive as room
+from topics import repeats
+from topics.archive import score_archive
+from topics.config import Config
+from topics.corpus import Corpus, embedded, hashes
+from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
+from topics.registry import Registry
+from topics.shards import plan
+from topics.tagger import Stored
+from topics.training import train
+from topics.types import Reject
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mixed(tmp_path_factory.mktemp("архив") / "вход")
+
+
+@pytest.fixture
+def stored(models: Path) -> Stored:
+    return Stored(str(models), "rubrics")
+
+
+def rejects_of(path: Path) -> list[Reject]:
+    return [msgspec.json.decode(line, type=Reject) for line in path.read_bytes().splitlines()]
+
+
+# The same as without shards
+
+
+@pytest.mark.parametrize("size", [1, SHARD, 1 << 30])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_file_has_the_bytes_of_one_read_without_shards(tmp_path, source, stored, tagger, suffix, size):
+    expected, output = tmp_path / f"ряд{suffix}", tmp_path / f"выход{suffix}"
+    rejects = one_after_the_other(source, tagger, expected, ("title",))
+    asked = order(output, shard_size=size)
+    summary = score_archive(Corpus(source, keep=("title",)), stored, asked)
+    assert output.read_bytes() == expected.read_bytes()
+    assert rejects_of(asked.rejects) == rejects
+    assert (summary.articles, summary.rejects) == (len(pq_or_lines(expected)), len(rejects))
+    assert sum("was seen before" in reject.reason for reject in rejects) > 5
+    assert not asked.home.exists()
+
+
+def pq_or_lines(path: Path) -> list[object]:
+    if path.suffix == ".jsonl":
+        return path.read_bytes().splitlines()
+    import csv
+
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("size", [1, SHARD])
+def test_parquet_has_the_rows_of_one_read_without_shards(tmp_path, source, stored, tagger, size):
+    one_after_the_other(source, tagger, tmp_path / "ряд.parquet", ("title",))
+    output = tmp_path / "выход.parquet"
+    score_archive(Corpus(source, keep=("title",)), stored, order(output, shard_size=size))
+    assert pq.read_table(output).equals(pq.read_table(tmp_path / "ряд.parquet"))
+
+
+def test_two_processes_write_the_same(tmp_path, source, stored, tagger):
+    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+    summaries = [
+        score_archive(Corpus(source), stored, order(tmp_path / f"{workers}.jsonl", workers=workers))
+        for workers in (1, 2)
+    ]
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
+    assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+    assert summaries[0].rubrics == summaries[1].rubrics
+
+
+def test_a_folder_holds_the_parts_of_the_file(tmp_path, source, stored):
+    score_archive(Corpus(source), stored, order(tmp_path / "один.jsonl"))
+    folder = tmp_path / "части"
+    score_archive(Corpus(source), stored, order(folder))
+    parts = sorted(folder.glob("part-*.jsonl"))
+    assert len(parts) == len(plan(Corpus(source).sources, SHARD)) > 5
+    assert b"".join(part.read_bytes() for part in parts) == (tmp_path / "один.jsonl").read_bytes()
+    assert {path.name for path in folder.iterdir()} - {part.name for part in parts} == {
+        "job.json",
+        "summary.json",
+    }
+
+
+def test_the_summary_counts_what_the_output_holds(tmp_path, source, stored):
+    output = tmp_path / "выход.jsonl"
+    summary = score_archive(Corpus(source), stored, order(output))
+    found = [json.loads(line) for line in output.read_bytes().splitlines()]
+    assert summary.articles == len(found) == len({row["id"] for row in found})
+    assert summary.without == sum(not row["rubrics"] for row in found)
+    assert summary.needs_review == sum(row["needs_review"] for row in found)
+    for rubric, share in summary.rubrics.items():
+        assert share.articles == sum(rubric in row["rubrics"] for row in found)
+        assert share.share == pytest.approx(share.articles / len(found), abs=1e-4)
+        assert 0.2 < share.training < 0.4  # the demonstration corpus: a third each
+
+
+@given(
+    ids=st.lists(st.lists(st.integers(0, 40).map(str), unique=True, max_size=30), min_size=1, max_size=6),
+    size=st.integers(1, 20),
+)
+def test_repeats_are_all_articles_but_the_first_of_an_id(tmp_path, ids, size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeats, "_SLICE", size)
+        paths = [tmp_path / f"{n}.ids" for n in range(len(ids))]
+        for path, names in zip(paths, ids, strict=True):
+            with path.open("wb") as stream:
+                repeats.save(stream, hashes(names), [(0, 100 + n) for n in range(len(names))])
+        found = repeats.find(paths, sum(map(len, ids)))
+    seen: set[str] = set()
+    expected = {
+        (shard, row)
+        for shard, names in enumerate(ids)
+        for row, name in enumerate(names)
+        if name in seen or seen.add(name)
+    }
+    assert {(shard, repeat.row) for shard, rows in found.items() for repeat in rows} == expected
+    assert all(repeat.line == 100 + repeat.row for rows in found.values() for repeat in rows)
+
+
+# Interrupted
+
+
+def fail_at(patch: pytest.MonkeyPatch, number: int, error: BaseException) -> list[int]:
+    """Let a shard fail; return the list of those that are begun."""
+    begun: list[int] = []
+    score_shard = room.score_shard
+
+    def failing(task, **options):
+        begun.append(task.shard.number)
+        if task.shard.number == number:
+            raise error
+        return score_shard(task, **options)
+
+    patch.setattr(room, "score_shard", failing)
+    return begun
+
+
+@pytest.mark.parametrize("name", ["выход.jsonl", "выход.csv", "части"])
+def test_what_is_done_is_not_done_again(tmp_path, source, stored, name, monkeypatch):
+    (tmp_path / "целиком").mkdir()
+    score_archive(Corpus(source), stored, order(tmp_path / "целиком" / name))
+    full = OSError(errno.ENOSPC, "No space left on device", "part")
+    with monkeypatch.context() as patch:
+        fail_at(patch, 4, full)
+        with pytest.raises(OSError, match="No space left"):
+            score_archive(Corpus(source), stored, order(tmp_path / name))
+    begun = fail_at(monkeypatch, -1, full)
+    summary = score_archive(Corpus(source), stored, order(tmp_path / name))
+    assert begun == list(range(4, len(plan(Corpus(source).sources, SHARD))))
+    assert summary.resumed > 0
+    assert contents(tmp_path / name) == contents(tmp_path / "целиком" / name)
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    if output.is_file():
+        return {"": output.read_bytes()}
+    return {path.name: path.read_bytes() for path in output.iterdir() if path.name != "summary.json"}
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path, source, stored, monkeypatch):
+    fail_at(monkeypatch, 3, KeyboardInterrupt())
+    with pytest.raises(StoppedError, match=r"stopped; 3 of \d+ shards are done; the same command goes on"):
+        score_archive(Corpus(source), stored, order(tmp_path / "выход.jsonl"))
+
+
+@pytest.fixture
+def begun(tmp_path, source, stored, monkeypatch) -> Path:
+    """An output whose job was interrupted."""
+    with monkeypatch.context() as patch:
+        fail_at(patch, 2, KeyboardInterrupt())
+        with pytest.raises(StoppedError):
+            score_archive(Corpus(source), stored, order(tmp_path / "выход.jsonl"))
+    return tmp_path / "выход.jsonl"
+
+
+@pytest.fixture
+def own_source(tmp_path) -> Path:
+    return mixed(tmp_path / "вход")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda folder: (folder / "а.jsonl").write_text(lines(rows(0, 5))), "а.jsonl changed"),
+        (lambda folder: (folder / "в.csv").unlink(), "в.csv disappeared"),
+        (lambda folder: (folder / "я.jsonl").write_text("{}"), "я.jsonl came"),
+        (lambda folder: os.utime(folder / "б.parquet", (1, 1)), "б.parquet changed"),
+    ],
+)
+def test_a_job_whose_inputs_changed_says_which_and_refuses(
+    tmp_path, own_source, stored, tagger, monkeypatch, change, told
+):
+    output = tmp_path / "выход.jsonl"
+    with monkeypatch.context() as patch:
+        fail_at(patch, 2, KeyboardInterrupt())
+        with pytest.raises(StoppedError):
+            score_archive(Corpus(own_source), stored, order(output))
+    change(own_source)
+    with pytest.raises(UsageError, match=rf"{told}; to go on .* or .*--restart"):
+        score_archive(Corpus(own_source), stored, order(output))
+    score_archive(Corpus(own_source), stored, order(output, restart=True))
+    one_after_the_other(own_source, tagger, tmp_path / "ряд.jsonl")
+    assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+
+
+def test_a_job_whose_options_changed_refuses(begun, source, stored):
+    with pytest.raises(UsageError, match=r"--keep was \[\] and is \['title'\]"):
+        score_archive(Corpus(source, keep=("title",)), stored, order(begun))
+    with pytest.raises(UsageError, match="the size of a shard was 4000 and is 5000"):
+        score_archive(Corpus(source), stored, order(begun, shard_size=5000))
+
+
+def test_a_job_whose_model_changed_refuses(begun, source, stored, own_models):
+    train(Corpus(embedded()[:3]), Config(), Registry(own_models))
+    with pytest.raises(UsageError, match=r"the model was rubrics/\S+ and is rubrics/\S+;"):
+        score_archive(Corpus(source), Stored(str(own_models), "rubrics"), order(begun))
+
+
+def test_two_jobs_on_one_output_do_not_mix(tmp_path, source, stored, monkeypatch):
+    output, told = tmp_path / "выход.jsonl", []
+    score_shard = room.score_shard
+
+    def second(task, **options):
+        with pytest.raises(UsageError) as refused:
+            score_archive(Corpus(source), stored, order(output))
+        told.append(str(refused.value))
+        monkeypatch.setattr(room, "score_shard", score_shard)
+        return score_shard(task, **options)
+
+    monkeypatch.setattr(room, "score_shard", second)
+    score_archive(Corpus(source), stored, order(output))
+    assert f"process {os.getpid()} of " in told[0]
+    assert "works on it" in told[0]
+
+
+def test_a_finished_folder_is_left_alone_or_refused(tmp_path, own_source, stored, monkeypatch):
+    folder = tmp_path / "части"
+    first = score_archive(Corpus(own_source), stored, order(folder))
+    begun = fail_at(monkeypatch, -1, OSError())
+    assert score_archive(Corpus(own_source), stored, order(folder)) == first
+    assert begun == []
+    (own_source / "а.jsonl").unlink()
+    with pytest.raises(UsageError, match=r"is finished, and since then .*а\.jsonl disappeared.*--restart"):
+        score_archive(Corpus(own_source), stored, order(folder))
+    (folder / "заметки.txt").write_text("моё")
+    score_archive(Corpus(own_source), stored, order(folder, restart=True))
+    assert len(list(folder.glob("part-*"))) == len(plan(Corpus(own_source).sources, SHARD))
+    assert (folder / "заметки.txt").read_text() == "моё"
+
+
+def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):
+    (tmp_path / "дом").mkdir()
+    (tmp_path / "дом" / "роман.txt").write_text("глава первая")
+    for restart in (False, True):
+        with pytest.raises(UsageError, match="is no folder of predictions"):
+            score_archive(Corpus(source), stored, order(tmp_path / "дом", restart=restart))
+    assert [path.name for path in (tmp_path / "дом").iterdir()] == ["роман.txt"]
+
+
+# Rejects
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_too_many_rejects_stop_the_job_and_are_shown(tmp_path, source, stored, tagger, workers):
+    asked = order(tmp_path / "выход.jsonl", workers=workers, limit_rejects=3)
+    with pytest.raises(DataError, match=r"rows cannot be read, more than 3; .*--limit-rejects"):
+        score_archive(Corpus(source), stored, asked)
+    assert len(rejects_of(asked.rejects)) > 3
+    assert not asked.output.exists()
+    score_archive(Corpus(source), stored, asked._replace(limit_rejects=1000))
+    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+    assert asked.output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+
+
+def test_without_rejects_there_is_no_file_of_rejects(tmp_path, stored):
+    good = write(tmp_path / "вход.jsonl", {"id": "1", "text": BANK})
+    asked = order(tmp_path / "выход.jsonl")
+    asked.rejects.write_text("of an earlier run")
+    assert score_archive(Corpus(good), stored, asked).rejects == 0
+    assert not asked.rejects.exists()
+
+
+# Workers that die
+
+
+def test_a_shard_that_kills_its_worker_is_named(tmp_path, stored):
+    data = write(tmp_path / "вход.jsonl", *rows(0, 40), {"id": "яд", "text": "Цианид"}, *rows(100, 40))
+    asked = order(tmp_path / "выход.jsonl", workers=2)
+    at_fault = [shard for shard in plan(Corpus(data).sources, SHARD) if shard.pieces[0].part.line <= 41][-1]
+    with pytest.raises(WorkerDiedError, match=rf"killed.*\(shard {at_fault.number}, {at_fault.place}\)"):
+        score_archive(Corpus(data), Deadly(stored, "Цианид"), asked)
+    assert asked.home.exists()

@@ -1,0 +1,142 @@
+"""Mislabelled rows: found, explained, settled in a table, learned from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from newsroom import write
+from topics.audit import COLUMNS, Suspect, as_table, audit, doubt
+from topics.config import Config
+from topics.corpus import Corpus, embedded, load_labels
+from topics.readers.csv import read
+
+TEXTS = ("reason", "title", "beginning", "outlet", "date")
+PLANTED = {"altai-001": [], "altai-018": ["tourism"], "ural-001": ["tourism"], "volga-001": ["industry"]}
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory):
+    """The demonstration corpus with a few labels that anybody can see are wrong."""
+    rows = []
+    for path in embedded():
+        rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        row["rubrics"] = PLANTED.get(row["id"], row["rubrics"])
+    return write(tmp_path_factory.mktemp("spoiled") / "a.jsonl", *rows)
+
+
+@pytest.fixture(scope="module")
+def found(spoiled):
+    return audit(Corpus(spoiled), Config(), 60)
+
+
+def test_planted_errors_are_found_among_the_worst(found):
+    ids = [suspect.id for suspect in found.suspects]
+    assert set(PLANTED) <= set(ids)
+    assert len(ids) <= 60
+    assert found.examined == 500
+    assert found.doubted >= len(ids)
+    sure = [suspect.sure for suspect in found.suspects]
+    assert sure == sorted(sure, reverse=True)
+    assert min(sure) >= 0.5
+
+
+def test_the_reason_names_the_rubric_the_words_and_how_sure(found):
+    suspect = {suspect.id: suspect for suspect in found.suspects}["volga-001"]
+    assert (suspect.now, suspect.proposed) == (("industry",), ("economy",))
+    assert "Похоже, пропущена рубрика «economy»: модель уверена на " in suspect.reason
+    assert "Похоже, рубрика «industry» лишняя" in suspect.reason
+    words = suspect.reason.split("За неё говорят: ")[1].split(".")[0].split(", ")
+    text = (suspect.title + " " + suspect.beginning).lower()
+    assert any(word in text for word in words)
+
+
+def test_reasons_come_in_english_too(spoiled):
+    [suspect] = audit(Corpus(spoiled), Config(), 1, language="en").suspects
+    assert "the model is" in suspect.reason
+    assert "Похоже" not in suspect.reason
+
+
+@pytest.mark.parametrize(
+    ("truth", "probability", "expected"),
+    [(1, 0.9, 0.1), (1, 0.2, 0.8), (0, 0.7, 0.7), (0, 0.1, 0.1), (-1, 0.9, 0)],
+)
+def test_a_label_is_doubted_as_far_as_the_model_is_sure_of_the_opposite(truth, probability, expected):
+    assert doubt(np.array([[truth]], np.int8), np.array([[probability]]))[0, 0] == pytest.approx(expected)
+
+
+def test_checked_rows_are_not_doubted(spoiled, tmp_path):
+    labels = write(tmp_path / "l.jsonl", *({"id": i, "rubrics": names} for i, names in PLANTED.items()))
+    again = audit(Corpus(spoiled, labels_file=labels), Config(), 500)
+    assert again.examined == 500 - len(PLANTED)
+    assert not {suspect.id for suspect in again.suspects} & set(PLANTED)
+
+
+# The table
+
+
+def suspect(**fields) -> Suspect:
+    plain = {"now": (), "proposed": (), "sure": 0.9} | dict.fromkeys(TEXTS, "")
+    return Suspect(**{"id": "1", **plain, **fields})
+
+
+def test_an_editor_settles_the_table_and_training_reads_it_back(found, tmp_path):
+    """Excel: `;`, a byte-order mark; the editor fills in two rows and saves as CP1251."""
+    text = as_table(found.suspects)
+    assert text.startswith("\ufeffid;rubrics;")
+    rows = list(csv.reader(io.StringIO(text[1:]), delimiter=";"))
+    rows[1][1], rows[2][1] = "economy+tourism", "none"
+    path = tmp_path / "settled.csv"
+    with path.open("w", encoding="cp1251", errors="replace", newline="") as stream:
+        csv.writer(stream, delimiter=";").writerows(rows)
+    labels, rejects = load_labels(path)
+    assert {name: set(label.rubrics) for name, label in labels.items()} == {
+        rows[1][0]: {"economy", "tourism"},
+        rows[2][0]: set(),
+    }
+    assert all(label.clean for label in labels.values())
+    assert len(rejects) == len(rows) - 3
+
+
+def test_a_table_nobody_filled_in_settles_nothing(found, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(as_table(found.suspects), encoding="utf-8")
+    assert load_labels(path)[0] == {}
+
+
+@pytest.mark.parametrize("title", ["=HYPERLINK(1)", "+7 800", "-5 градусов", "@all", "\tТаб"])
+def test_a_spreadsheet_takes_no_text_for_a_formula(title):
+    rows = list(csv.DictReader(io.StringIO(as_table([suspect(title=title)])[1:]), delimiter=";"))
+    assert rows[0]["title"] == "'" + title
+
+
+@pytest.mark.parametrize("title", ['Кавычки "так"; и точка с запятой', "Две\nстроки", "Снег", ""])
+def test_any_title_survives_the_table(title):
+    table = as_table([suspect(title=title, now=("b", "a"))]).encode()
+    [row] = list(read(io.BytesIO(table), "t", 10_000))
+    assert row.values["title"] == title
+    assert tuple(row.values) == COLUMNS
+
+
+def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):
+    ran = topics("audit", spoiled, "-n", 3, "-o", tmp_path / "d.csv", "--jobs", 1)
+    assert (ran.code, ran.out) == (0, "")
+    assert "500 labelled articles examined" in ran.err
+    assert f"3 listed in {tmp_path / 'd.csv'}" in ran.err
+    assert len((tmp_path / "d.csv").read_text(encoding="utf-8").splitlines()) >= 4
+    ran = topics("audit", spoiled, "-n", 2, "--json", "--lang", "en", "--jobs", 1)
+    first, second = map(json.loads, ran.out.splitlines())
+    assert first["sure"] >= second["sure"]
+    assert first["proposed"] != first["now"]
+
+
+def test_too_few_labels_say_so(topics, tmp_path):
+    path = write(tmp_path / "a.jsonl", {"text": "Снег", "rubrics": ["x"]})
+    ran = topics("audit", path)
+    assert ran.code == 3
+    assert "no rubric has 10 articles" in ran.err

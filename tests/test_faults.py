@@ -1,0 +1,179 @@
+"""Whatever kills a job, the same command ends it with the bytes of an undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from archives import mixed, one_after_the_other
+from newsroom import BANK, PROJECT, SOURCE, STEEL, Ran
+from topics.types import Reject
+
+MOMENTS = random.Random(17)
+NEVER = 10**9
+
+
+def job(source: Path, models: Path, output: Path, workers: int, moment: int, counter: Path) -> Ran:
+    """Run a job and kill it, or one of its workers, when it touches a file for the `moment`th time."""
+    counter.unlink(missing_ok=True)
+    arguments = map(str, [source, models, output, workers, moment, counter])
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "tests" / "job.py"), *arguments],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE.parent), str(PROJECT / "tests")])},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    return mixed(tmp_path_factory.mktemp("архив") / "вход")
+
+
+@pytest.fixture(scope="module")
+def rejects(source, tagger, tmp_path_factory) -> list[Reject]:
+    return one_after_the_other(source, tagger, tmp_path_factory.mktemp("ряд") / "выход.jsonl", ("title",))
+
+
+def survive(source: Path, models: Path, folder: Path, suffix: str, workers: int, share: float) -> None:
+    """Kill a job after a share of all it does with files, then again and again, and compare the bytes."""
+    folder.mkdir()
+    whole, output, counter = folder / f"целиком{suffix}", folder / f"выход{suffix}", folder / "счёт"
+    assert job(source, models, whole, workers, NEVER, counter).code == 0
+    moment = max(1, round(share * counter.stat().st_size))
+    died = job(source, models, output, workers, moment, counter)
+    assert died.code in (0, -signal.SIGKILL), died.err  # 0: it was a worker, and the job went on without it
+    if died.code:
+        again = job(source, models, output, workers, max(1, moment // 2), counter)
+        assert again.code in (0, -signal.SIGKILL), again.err
+        last = job(source, models, output, workers, NEVER, counter)
+        assert last.code == 0, last.err
+    assert contents(output) == contents(whole)
+    assert (folder / f"выход{suffix}.rejects.jsonl").read_bytes() == (
+        folder / f"целиком{suffix}.rejects.jsonl"
+    ).read_bytes()
+    assert len(list(folder.iterdir())) == 5  # two outputs, their rejects, and the counter: nothing lies about
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    if output.is_file():
+        return {"": output.read_bytes()}
+    # The summary tells how long it took.
+    return {path.name: path.read_bytes() for path in output.iterdir() if path.name != "summary.json"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "workers", "share"),
+    [(".jsonl", 1, 0.5), (".parquet", 1, 0.95), (".csv", 2, 0.3), ("", 2, 0.8)],
+)
+def test_a_killed_job_goes_on(source, models, tmp_path, suffix, workers, share):
+    survive(source, models, tmp_path / "папка", suffix, workers, share)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [MOMENTS.random() for _ in range(50)])
+def test_a_job_killed_at_any_moment_goes_on(source, models, tmp_path, share):
+    suffix = MOMENTS.choice([".jsonl", ".csv", ".parquet", ""])
+    survive(source, models, tmp_path / "папка", suffix, MOMENTS.choice([1, 2]), share)
+
+
+# Disks
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Path]:
+    """A disk of 200 kB."""
+    place = tmp_path / "диск"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", place], check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def predict(*arguments: object, cwd: Path) -> Ran:
+    done = subprocess.run(
+        [sys.executable, "-m", "topics", "predict", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def last_line(ran: Ran) -> str:
+    return ran.err.splitlines()[-1]
+
+
+def test_a_full_disk_is_told_and_the_job_goes_on_where_there_is_room(source, models, disk, tmp_path):
+    ballast = disk / "занято"
+    ballast.write_bytes(b"x" * 180_000)
+    asked = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
+    full = predict(*asked, cwd=tmp_path)
+    assert (full.code, "No space left on device" in last_line(full)) == (1, True), full.err
+    assert not (disk / "выход.jsonl").exists()
+    ballast.unlink()
+    assert predict(*asked, cwd=tmp_path).code == 0
+    assert predict(source, "-o", "ряд.jsonl", "--models", models, "--keep", "title", cwd=tmp_path).code == 0
+    assert (disk / "выход.jsonl").read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+
+
+def test_a_disk_that_cannot_be_written_is_told(source, models, disk, tmp_path):
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    ran = predict(source, "-o", disk / "выход.jsonl", "--models", models, cwd=tmp_path)
+    assert (ran.code, "Read-only file system" in last_line(ran)) == (1, True), ran.err
+
+
+# A stream
+
+
+@pytest.fixture
+def stream(models) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "topics", "predict", "-", "--models", str(models)],
+        env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_a_line_in_is_a_line_out_before_the_next_comes(stream):
+    def ask(line: str) -> dict[str, object]:
+        stream.stdin.write(line.encode() + b"\n")
+        stream.stdin.flush()
+        return json.loads(stream.stdout.readline())
+
+    for _ in range(3):  # an id that comes again is an article that was edited
+        assert ask(json.dumps({"id": "1", "text": STEEL}))["rubrics"] == ["industry"]
+        assert ask(json.dumps({"id": "2", "text": BANK}))["rubrics"] == ["economy"]
+    assert ask("{") == {"error": "not valid JSON: Input data was truncated", "line": 7}
+    assert ask('{"id": "3"}') == {"error": "no text", "line": 8}
+    assert ask(json.dumps({"text": BANK}))["id"] == "stdin:9"
+    stream.stdin.close()
+    assert stream.wait(60) == 0
+    assert b"7 articles in" in stream.stderr.read()
+
+
+def test_lines_that_come_together_are_answered_in_order(stream):
+    lines = [json.dumps({"id": str(n), "text": f"{BANK} {n}"}) if n % 5 else "?" for n in range(5000)]
+    out, _ = stream.communicate("\n".join(lines).encode())
+    answers = list(map(json.loads, out.splitlines()))
+    assert [answer.get("id") for answer in answers] == [str(n) if n % 5 else None for n in range(5000)]
+    assert [answer["line"] for answer in answers if "error" in answer] == list(range(1, 5001, 5))
