@@ -22,6 +22,9 @@ FLOORS = {
         boilerplate
         charts
         cleaning
+        cleaning.markup
+        cleaning.paragraphs
+        cleaning.tails
         config
         decisions
         drafts
@@ -76,12 +79,15 @@ FLOORS = {
         archive
         assessment
         audit
+        changes
+        cluster
         comparison
+        gathering
         monitoring
         pages
         promotion
-        reproduction
         report
+        reproduction
         scoring
         tagger
         training
@@ -92,6 +98,7 @@ FLOORS = {
         commands
         commands.audit
         commands.compare
+        commands.diff
         commands.evaluate
         commands.explain
         commands.export
@@ -103,8 +110,8 @@ FLOORS = {
         commands.predict
         commands.promote
         commands.prune
-        commands.reproduce
         commands.report
+        commands.reproduce
         commands.rollback
         commands.show
         commands.train

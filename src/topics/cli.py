@@ -22,6 +22,7 @@ from topics.errors import ModelWarning, TopicsError
 COMMANDS = {
     "train": "Learn rubrics from an archive and publish a version.",
     "predict": "Tag every article of an archive.",
+    "diff": "Show what another model changes in a scored archive.",
     "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
     "evaluate": "Measure a version on labelled articles, with intervals and slices.",
     "report": "Write the report of a version as a page.",

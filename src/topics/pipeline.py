@@ -133,11 +133,20 @@ class Pipeline:
         Raises:
             ModelError: a file is missing, damaged or of another kind.
         """
-        kind = persistence.read_struct(folder / "pipeline.json", _Saved).classifier
+        name = persistence.read_struct(folder / "pipeline.json", _Saved).classifier
         written = persistence.read_struct(folder / "rules.json", dict[str, Rule])
-        with sound(folder):
-            rules, classifier = Rules(written), plugins.CLASSIFIERS.load(kind)
-        return cls(load_cleaner(folder), classifier.load(folder), kind, rules)
+        with settings_of(folder):
+            rules, kind = Rules(written), plugins.CLASSIFIERS.load(name)
+        return cls(load_cleaner(folder), kind.load(folder), name, rules)
+
+
+@contextmanager
+def settings_of(folder: Path) -> Iterator[None]:
+    """Take what a user may mistype, and a version must not hold, for damage of the version."""
+    try:
+        yield
+    except UsageError as error:
+        raise ModelError(f"{folder}: {error}; {persistence.REMEDY}") from error
 
 
 def save_cleaner(cleaner: Cleaner, folder: Path) -> None:
@@ -154,21 +163,8 @@ def load_cleaner(folder: Path) -> Cleaner:
     """
     saved = persistence.read_struct(folder / "cleaning.json", _SavedCleaner)
     repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
-    with sound(folder):
+    with settings_of(folder):
         return Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
-
-
-@contextmanager
-def sound(folder: Path) -> Iterator[None]:
-    """Say that what a user may mistype, as the name of a part, a version must not hold.
-
-    Raises:
-        ModelError: instead of UsageError.
-    """
-    try:
-        yield
-    except UsageError as error:
-        raise ModelError(f"{folder}: {error}; {persistence.REMEDY}") from error
 
 
 def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:

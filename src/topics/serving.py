@@ -61,7 +61,7 @@ def log(version: Version, tracking_uri: str | None = None, registered_name: str 
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     manifest = version.manifest
-    figures = manifest.figures
+    figures = manifest.rubric_figures()
     with mlflow.start_run(run_name=version.label):
         mlflow.log_metrics(
             {
