@@ -35,6 +35,7 @@ FLOORS = {
         integrity
         intervals
         joining
+        latent
         lemmas
         manifest
         persistence

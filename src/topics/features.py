@@ -122,6 +122,10 @@ class Tfidf:
         field, word = divmod(int(self.terms[column]), len(self.lemmas))
         return field, self.lemmas[word]
 
+    def width(self, field: int) -> int:
+        """Count the columns of a field."""
+        return int((self._field_of == field).sum())
+
     def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
         """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""
         words, title = self._number(tokens), int(tokens.bodies[0])
