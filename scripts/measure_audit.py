@@ -19,7 +19,7 @@ import numpy as np
 from topics.audit import doubt
 from topics.config import Config
 from topics.corpus import Corpus, load_labels
-from topics.training import Learned, learn
+from topics.training import learn, prepare
 
 FIRST = (200, 500, 1_000, 2_000)
 
@@ -30,7 +30,7 @@ def main() -> None:
         sys.exit(f"{data}: no news data there; name its folder by TOPICS_NEWS_DATA")
     archive, (gold, _) = data / "rubrics.jsonl.gz", load_labels(data / "gold.tsv")
     ids = [article.id for batch in Corpus(archive).batches() for article in batch.articles]
-    learned = learn(Corpus(archive), Config())
+    learned = learn(prepare(Corpus(archive), Config()), Config())
     rubrics = learned.pipeline.rubrics
     right = np.array([[int(name in gold[i].rubrics) if i in gold else -1 for name in rubrics] for i in ids])
     truth, probabilities = learned.truth, learned.answers.probabilities
@@ -57,7 +57,7 @@ def half_checked(archive: Path, ids: list[str], right: np.ndarray) -> None:
         corpus = Corpus(archive)
         gold, _ = load_labels(archive.parent / "gold.tsv")
         corpus.labels = {ids[row]: gold[ids[row]] for row in half}
-        learned: Learned = learn(corpus, Config())
+        learned = learn(prepare(corpus, Config()), Config())
         truth = learned.truth.copy()
         truth[half] = -1
         known = (truth >= 0) & (right >= 0)

@@ -124,12 +124,12 @@ def test_any_title_survives_the_table(title):
 
 
 def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):
-    ran = topics("audit", spoiled, "-n", 3, "-o", tmp_path / "d.csv", "--jobs", 1)
+    ran = topics("audit", spoiled, "-n", 3, "-o", tmp_path / "d.csv", "--workers", 1)
     assert (ran.code, ran.out) == (0, "")
     assert "500 labelled articles examined" in ran.err
     assert f"3 listed in {tmp_path / 'd.csv'}" in ran.err
     assert len((tmp_path / "d.csv").read_text(encoding="utf-8").splitlines()) >= 4
-    ran = topics("audit", spoiled, "-n", 2, "--json", "--lang", "en", "--jobs", 1)
+    ran = topics("audit", spoiled, "-n", 2, "--json", "--lang", "en", "--workers", 1)
     first, second = map(json.loads, ran.out.splitlines())
     assert first["sure"] >= second["sure"]
     assert first["proposed"] != first["now"]

@@ -22,6 +22,9 @@ FLOORS = {
         boilerplate
         charts
         cleaning
+        cleaning.markup
+        cleaning.paragraphs
+        cleaning.tails
         config
         decisions
         drafts
@@ -77,11 +80,15 @@ FLOORS = {
         archive
         assessment
         audit
+        changes
+        cluster
         comparison
+        gathering
         monitoring
         pages
         promotion
         report
+        reproduction
         scoring
         tagger
         training
@@ -92,6 +99,7 @@ FLOORS = {
         commands
         commands.audit
         commands.compare
+        commands.diff
         commands.evaluate
         commands.explain
         commands.export
@@ -104,11 +112,13 @@ FLOORS = {
         commands.promote
         commands.prune
         commands.report
+        commands.reproduce
         commands.rollback
         commands.show
         commands.train
         commands.verify
         monitoring_page
+        serving
         terminal
     """,
 }

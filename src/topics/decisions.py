@@ -17,6 +17,9 @@ Truth = npt.NDArray[np.int8]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
+Bounded = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+"""Checked when a version is read: a probability computed from it is a number."""
+
 _ENOUGH = 20
 _PRIOR = 10
 """Positives at which a rubric's own threshold weighs as much as the one found over all rubrics."""
@@ -69,15 +72,15 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Decisions(msgspec.Struct, frozen=True):
     """How margins become decisions, a number a rubric."""
 
-    slopes: tuple[float, ...]
-    offsets: tuple[float, ...]
+    slopes: tuple[Bounded, ...]
+    offsets: tuple[Bounded, ...]
     """probability = 1 / (1 + exp(-(slope * margin + offset))), Platt's scaling."""
-    thresholds: tuple[float, ...]
+    thresholds: tuple[Share, ...]
     """Least probability at which a rubric is given."""
-    doubt: float
+    doubt: Share
     """Probability of an error above which an editor should look."""
-    min_rubrics: int = 0
-    max_rubrics: int = 0
+    min_rubrics: Count = 0
+    max_rubrics: Count = 0
 
     def probabilities(self, margins: npt.NDArray[np.floating]) -> Floats:
         """Turn margins into probabilities; shape (articles, rubrics) both."""

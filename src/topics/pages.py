@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from topics import charts, persistence
+from topics.manifest import Manifest
 from topics.report import Report
 from topics.slices import LENGTHS, OTHER, UNKNOWN
 from topics.types import Explanation
@@ -16,20 +17,25 @@ _TICKS = ("0", "25", "50", "75", "100")
 _SHOWN_REASONS = 40
 
 
-def report_page(report: Report, language: str) -> str:
-    """Write the report of a version as one HTML page that needs no network."""
+def report_page(report: Report, language: str, manifest: Manifest | None = None) -> str:
+    """Write the report of a version as one HTML page that needs no network.
+
+    Args:
+        report: what there is to say.
+        language: `ru` or `en`.
+        manifest: of the version; the page then tells when and of what it was trained.
+    """
     said = words("report", language)
     names = {name: said(f"length_{i}") for i, (_, name) in enumerate(LENGTHS)}
     names |= {OTHER: said("slice_other"), UNKNOWN: said("slice_unknown")}
-    return _render(
-        "report.html", said, **_facts(report, said), charts=_charts(report, said), slice_names=names
-    )
+    facts = _facts(report, said, manifest)
+    return _render("report.html", said, **facts, charts=_charts(report, said), slice_names=names)
 
 
-def model_card(report: Report, language: str) -> str:
-    """Write what a version is, is for and is not for, in Markdown."""
+def model_card(report: Report, language: str, manifest: Manifest | None = None) -> str:
+    """Write what a version is, is for and is not for, in Markdown; the arguments are those of the page."""
     said = words("report", language)
-    return _render("MODEL_CARD.md", said, **_facts(report, said))
+    return _render("MODEL_CARD.md", said, **_facts(report, said, manifest))
 
 
 def write(folder: Path, report: Report, language: str) -> None:
@@ -74,9 +80,9 @@ def _render(template: str, said: Words, **values: Any) -> str:
     return environment.get_template(template).render(t=said, **shared, **values)
 
 
-def _facts(report: Report, said: Words) -> dict[str, Any]:
+def _facts(report: Report, said: Words, manifest: Manifest | None) -> dict[str, Any]:
     method = said("cross_validation", folds=report.folds)
-    return {"report": report, "when": said.moment(report.created), "method": method}
+    return {"report": report, "method": method, "manifest": manifest, "moment": said.moment}
 
 
 def _charts(report: Report, said: Words) -> dict[str, Any]:

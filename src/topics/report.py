@@ -17,7 +17,7 @@ import numpy.typing as npt
 from topics.corpus import Corpus
 from topics.curves import Bin, Confusion, Point, confusions, precision_recall, reliability, risk_coverage
 from topics.evaluation import Answers
-from topics.manifest import CorpusFacts, Manifest
+from topics.manifest import Manifest
 from topics.measuring import Measure, measure
 from topics.slices import Origin, Slice, origin, slices
 from topics.tokens import take
@@ -70,14 +70,17 @@ class RubricReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that the page says."""
+    """All that the page says; when and of which files a version was trained its manifest knows.
+
+    The same training gives the same report, byte for byte.
+    """
 
     name: str
-    created: str
     folds: int
-    corpus: CorpusFacts
+    articles: int
+    labelled: int
+    clean: int
     left_out: dict[str, int]
-    libraries: dict[str, str]
     whole: Measure
     rubrics: tuple[RubricReport, ...]
     reliability: tuple[Bin, ...]
@@ -106,11 +109,11 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
     mistakes = _mistakes(learned, answers, rows, corpus, excerpt)
     return Report(
         name=manifest.name,
-        created=manifest.created,
         folds=len(np.unique(learned.folds)),
-        corpus=manifest.corpus,
+        articles=manifest.corpus.articles,
+        labelled=manifest.corpus.labelled,
+        clean=manifest.corpus.clean,
         left_out=manifest.left_out,
-        libraries=manifest.libraries,
         whole=measure(answers, rubrics, _DRAWS),
         rubrics=tuple(
             RubricReport(
@@ -138,10 +141,9 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
 
 def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> dict[str, tuple[Slice, ...]]:
     words = np.diff(learned.material.tokens.offsets)
+    material = [learned.material.origins[row] for row in rows]
     origins = [
-        origin(outlet, day, int(words[row]))
-        for row in rows
-        for outlet, day in [learned.material.origins[row]]
+        origin(outlet, day, int(length)) for (outlet, day), length in zip(material, words[rows], strict=True)
     ]
     rubrics = learned.pipeline.rubrics
     return {
@@ -153,14 +155,15 @@ def _mistakes(
     learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, excerpt: int
 ) -> list[tuple[tuple[Mistake, ...], tuple[Mistake, ...]]]:
     """Find, for each rubric, what was given most surely wrongly and what was missed most surely."""
+    at = learned.material.places[rows]
     chosen = [_surest(answers, r) for r in range(answers.truth.shape[1])]
     again = excerpt > 0 and all(source.path is not None or source.shown for source in corpus.sources)
-    wanted = {int(rows[i]) for i in chain.from_iterable(chain.from_iterable(chosen))} if again else set()
+    wanted = {int(at[i]) for i in chain.from_iterable(chain.from_iterable(chosen))} if again else set()
     articles = corpus.pick(wanted)
 
     def described(places: list[int], r: int) -> Iterator[Mistake]:
         for i in places:
-            if article := articles.get(int(rows[i])):
+            if article := articles.get(int(at[i])):
                 yield _mistake(learned, article, float(answers.probabilities[i, r]), excerpt)
 
     return [

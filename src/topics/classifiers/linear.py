@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.decisions import Decisions, Policy, Truth, enough_clean, judged, learn_decisions
+from topics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
 from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
 from topics.features import BODY, Fields, Tfidf
@@ -59,7 +59,7 @@ class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: LinearSettings
     rubrics: tuple[str, ...]
-    intercepts: tuple[float, ...]
+    intercepts: tuple[Bounded, ...]
     decisions: Decisions
 
 

@@ -47,7 +47,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     from topics.corpus import Corpus
 
     config, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     with terminal.progress() as watch:
         found = room.audit(
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch

@@ -44,7 +44,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics.registry import Registry
 
     _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     registry = Registry(options["models"])
     with terminal.progress() as watch:
         comparison = job(registry.open(before), registry.open(after), corpus, watch)

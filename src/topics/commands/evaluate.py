@@ -51,7 +51,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     from topics.registry import Registry
 
     _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     opened = Registry(options["models"]).open(version)
     with terminal.progress() as watch:
         assessment = job(corpus, opened, by, since=options["since"], watch=watch)

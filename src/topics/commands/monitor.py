@@ -54,7 +54,7 @@ def monitor(
     from topics.registry import Registry
 
     _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, format=options["form"])
+    corpus = Corpus(data, columns=columns, format=options["input_format"])
     base = Corpus(reference, columns=columns) if reference else None
     opened = Registry(options["models"]).open(version)
     with terminal.progress() as watch:

@@ -56,7 +56,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
     _, columns = settings(options)
     corpus = None
     if data:
-        corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["form"])
+        corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     alias = options["alias"]
     try:
         with terminal.progress() as watch:

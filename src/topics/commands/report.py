@@ -19,7 +19,7 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
     """Write the report of VERSION (NAME, NAME@ALIAS or NAME/VERSION) as one HTML page without network.
 
     Each version holds its report as `report.html` from the day it was trained. Without -o this prints where
-    it lies; with -o it writes it anew, in the language asked for.
+    it lies; with -o it writes it anew, in the language asked for and with the version's date and sources.
 
     \b
     python -m topics report
@@ -34,4 +34,4 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
         return
     found = pages.load(opened.folder)
     page = pages.model_card if output.suffix == ".md" else pages.report_page
-    output.write_text(page(found, lang), encoding="utf-8")
+    output.write_text(page(found, lang, opened.manifest), encoding="utf-8")
