@@ -78,7 +78,10 @@ def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path)
         ran = topics("train", name, "--models", tmp_path / f"{len(learned)}", stdin=stdin)
         assert ran.code == 0, ran.err
         learned.append(Registry(tmp_path / f"{len(learned)}").open("rubrics").manifest)
-    assert learned[0].files == learned[1].files == learned[2].files
+    told, *others = (
+        {name: file for name, file in one.files.items() if "report" not in name} for one in learned
+    )
+    assert [told, told] == others  # the report names articles without an id by their file
     assert learned[1].corpus == learned[2].corpus
     assert learned[1].corpus.sources == ("stdin",)
     assert "topics: stdin:101: not valid JSON" in ran.err

@@ -55,13 +55,14 @@ def test_an_empty_file_is_the_defaults(tmp_path):
     assert load_config(path) == Config()
 
 
+SECTIONS = "'cleaning', 'columns', 'report', 'rubrics', 'rules', 'topics'"
 COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title', 'unknown'"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[colums]", "nobody knows the key 'colums'; known are 'cleaning', 'columns', 'rubrics'"),
+        ("[colums]", f"nobody knows the key 'colums'; known are {SECTIONS}"),
         ('[columns]\nbody = "text"', f"nobody knows the key 'columns.body'; {COLUMNS}"),
         ("[columns]\ntext = 5", "Expected `str`, got `int` - at `$.columns.text`"),
         ('[cleaning]\nskip = "urls"', "Expected `array`, got `str` - at `$.cleaning.skip`"),

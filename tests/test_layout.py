@@ -51,6 +51,7 @@ FLOORS = {
         topic_models.seeding
         topic_models.vocabulary
         wording
+        worksheets
         workers
         writers
     """,
@@ -82,6 +83,7 @@ FLOORS = {
         promotion
         report
         scoring
+        suggestions
         tagger
         training
     """,
@@ -105,6 +107,7 @@ FLOORS = {
         commands.report
         commands.rollback
         commands.show
+        commands.suggest
         commands.train
         commands.verify
         monitoring_page
