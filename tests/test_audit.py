@@ -17,7 +17,12 @@ from topics.readers.csv import read
 from topics.worksheets import worksheet
 
 TEXTS = ("reason", "title", "beginning", "outlet", "date")
-PLANTED = {"altai-001": [], "altai-018": ["tourism"], "ural-001": ["tourism"], "volga-001": ["industry"]}
+PLANTED = {
+    "tomsk-002": ["tourism"],
+    "altai-018": ["tourism"],
+    "ural-001": ["tourism"],
+    "volga-001": ["industry"],
+}
 
 
 @pytest.fixture(scope="module")

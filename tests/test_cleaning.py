@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from topics import cleaning
 from topics.boilerplate import Boilerplate, BoilerplateLearner
-from topics.cleaning import RULES, Cleaner
+from topics.cleaning import RULES, Cleaner, markup
 from topics.errors import ModelError, UsageError
 
 PROSE = "Завод в Каменске выпустил первую партию насосов. Её отправят на север области."
@@ -273,7 +273,7 @@ def test_cleaning_twice_is_cleaning_once(cleaner: Cleaner, title: str, text: str
 def test_base64_of_120_characters_goes_wherever_it_stands(before: str, length: int) -> None:
     run = "iVBORw0KGgo/" * 12
     kept = " " if length >= 120 else run[:length]
-    assert cleaning.base64(f"{before}«{run[:length]}» конец") == f"{before}«{kept}» конец"
+    assert markup.base64(f"{before}«{run[:length]}» конец") == f"{before}«{kept}» конец"
 
 
 def test_a_rule_is_asked_again_about_what_a_later_one_uncovers() -> None:

@@ -24,7 +24,7 @@ from topics import plugins
 from topics.corpus import Corpus, embedded
 from topics.decisions import Truth
 from topics.errors import DataError, ModelError, NotFittedError, UsageError
-from topics.estimator import Classifier
+from topics.estimator import Classifier, TopicModel
 from topics.tokens import take, tokenize
 from topics.types import Reject, Row, TokenBatch
 
@@ -51,9 +51,13 @@ def teach_rubrics(model: Classifier, material: Material) -> Classifier:
     return model.fit(material.tokens, material.truth, RUBRICS, clean)
 
 
-# Topic models join by one line.
+def teach_topics(model: TopicModel, material: Material) -> TopicModel:
+    return model.fit(material.tokens)
+
+
 LAWS = [
     Law(plugins.CLASSIFIERS, teach_rubrics, lambda model, tokens: model.predict_proba(tokens)),
+    Law(plugins.TOPIC_MODELS, teach_topics, lambda model, tokens: model.transform(tokens)),
 ]
 PARTS = [(law, name) for law in LAWS for name in law.table]
 
@@ -111,7 +115,7 @@ def test_the_constructor_only_stores_parameters(part):
 
 
 def test_asked_before_fit(part):
-    with pytest.raises(NotFittedError, match=r"before fit: call fit\(…\) first, or load a saved"):
+    with pytest.raises(NotFittedError, match=r"before fit: call fit\(.*\) .*load"):
         part.law.ask(part.kind(), read(STEEL))
 
 
@@ -179,11 +183,9 @@ def test_any_missing_or_damaged_file_is_a_model_error(part, tmp_path):
 # Classifiers
 
 
-@pytest.fixture(scope="module")
-def classifier(part: Part) -> Classifier:
-    if part.law.table is not plugins.CLASSIFIERS:
-        pytest.skip("a law of classifiers")
-    return part.taught
+@pytest.fixture(scope="module", params=[*plugins.CLASSIFIERS])
+def classifier(request: pytest.FixtureRequest, material: Material) -> Classifier:
+    return teach_rubrics(plugins.CLASSIFIERS.load(request.param)(), material)
 
 
 def test_it_tells_its_rubrics_and_what_it_held_out(classifier, material):

@@ -22,6 +22,9 @@ FLOORS = {
         boilerplate
         charts
         cleaning
+        cleaning.markup
+        cleaning.paragraphs
+        cleaning.tails
         config
         decisions
         drafts
@@ -32,6 +35,7 @@ FLOORS = {
         integrity
         intervals
         joining
+        latent
         lemmas
         manifest
         persistence
@@ -46,6 +50,7 @@ FLOORS = {
         storage
         tokens
         topic_models.coherence
+        topic_models.continuity
         topic_models.inference
         topic_models.labels
         topic_models.seeding
@@ -70,6 +75,7 @@ FLOORS = {
         registry
         slices
         topic_models
+        topic_models.choice
         topic_models.lda
         topic_pipeline
     """,
@@ -77,11 +83,15 @@ FLOORS = {
         archive
         assessment
         audit
+        changes
+        cluster
         comparison
+        gathering
         monitoring
         pages
         promotion
         report
+        reproduction
         scoring
         suggestions
         tagger
@@ -93,6 +103,7 @@ FLOORS = {
         commands
         commands.audit
         commands.compare
+        commands.diff
         commands.evaluate
         commands.explain
         commands.export
@@ -105,12 +116,14 @@ FLOORS = {
         commands.promote
         commands.prune
         commands.report
+        commands.reproduce
         commands.rollback
         commands.show
         commands.suggest
         commands.train
         commands.verify
         monitoring_page
+        serving
         terminal
     """,
 }

@@ -18,6 +18,7 @@ import msgspec
 
 from topics import __version__, jobs, repeats, storage, workers
 from topics.articles import Shape
+from topics.cluster import delivered
 from topics.corpus import Corpus
 from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
 from topics.jobs import Counts, Done, Job, Record
@@ -25,6 +26,7 @@ from topics.joining import JOINERS, Row
 from topics.manifest import Manifest
 from topics.repeats import Repeat
 from topics.scoring import (
+    Opener,
     Summary,
     Task,
     Watch,
@@ -92,11 +94,14 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         return plan([source.absolute() for source in corpus.sources], order.shard_size)
 
     with jobs.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:
-        for place in (order.output / "part-", order.output, order.rejects):
+        for place in (order.output, order.rejects):
             storage.sweep(place.parent, place.name)
+        if order.is_folder:
+            storage.sweep(order.output)
         before = job.desk.done()
+        opener = delivered(stored, tagger.versions, order.dask) if order.dask else stored
         try:
-            done = before | _score_missing(job, before, corpus.shape, stored, order, watch)
+            done = before | _score_missing(job, before, corpus.shape, opener, order, watch)
         except DataError:
             _write_rejects(job, order.rejects, {})
             raise
@@ -146,7 +151,7 @@ def _finished(order: Order, record: Record) -> Summary | None:
     folder = order.output
     if not folder.exists() or order.home.exists():
         return None
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in storage.listed(folder)}
     if not names:
         return None
     if not {_SUMMARY, jobs.RECORD} <= names:
@@ -164,7 +169,7 @@ def _finished(order: Order, record: Record) -> Summary | None:
 
 
 def _score_missing(
-    job: Job, before: Mapping[int, Done], shape: Shape, stored: Stored, order: Order, watch: Watch
+    job: Job, before: Mapping[int, Done], shape: Shape, stored: Opener, order: Order, watch: Watch
 ) -> dict[int, Done]:
     """Score the shards that nobody has scored, and return them."""
     job.desk.begun()  # whoever had begun them is gone

@@ -86,8 +86,11 @@ def audit(
     worst = doubts.max(axis=1)
     listed = np.argsort(-worst, kind="stable")[: min(n, int((worst >= DOUBT).sum()))]
     watch("giving reasons", 0)
-    articles = corpus.pick(listed.tolist())
-    suspects = [_suspect(articles[row], learned, doubts[row], row, phrases) for row in listed.tolist()]
+    places = learned.material.places
+    articles = corpus.pick(places[listed].tolist())
+    suspects = [
+        _suspect(articles[int(places[row])], learned, doubts[row], row, phrases) for row in listed.tolist()
+    ]
     return Audit(suspects, int((~checked).sum()), int((worst >= DOUBT).sum()))
 
 

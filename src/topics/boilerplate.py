@@ -13,12 +13,8 @@ import numpy as np
 
 from topics.errors import ModelError
 
-SENTENCE_END = re.compile(r"(?<=[.!?…]) +(?=[^а-яё])")
-FIRST, LAST, LONGEST = (
-    2,
-    6,
-    300,
-)  # lines at the beginning and the end that may be boilerplate; characters of one
+SENTENCE_END = re.compile(r" (?<=[.!?…] ) *(?=[^а-яё])")
+FIRST, LAST, LONGEST = 2, 6, 300  # lines at either end that may be boilerplate; characters of one
 
 
 def _hash(text: str) -> int:
@@ -50,17 +46,19 @@ class Boilerplate:
         known = self.outlets.get(outlet)
         if not known:
             return text
-        old = text.split("\n")
-        first, last = 0, len(old)
-        while last > first and old[last - 1] in known:
-            last -= 1
-        while first < last and old[first] in known:
-            first += 1
-        if first == last:
-            return text
-        old[last - 1] = _without_last(old[last - 1], known)
-        old[first] = _without_first(old[first], known)
-        return "\n".join(old[first:last])
+        start, end = 0, len(text)
+        while (last := text.rfind("\n", 0, end) + 1) <= end and text[last:end] in known:
+            if not last:
+                return text
+            end = last - 1
+        while (stop := text.find("\n", start, end)) >= 0 and text[start:stop] in known:
+            start = stop + 1
+        last = max(last, start)
+        end = last + len(_without_last(text[last:end], known))
+        stop = text.find("\n", start, end)
+        line = text[start : stop if stop >= 0 else end]
+        start += len(line) - len(_without_first(line, known))
+        return text[start:end]
 
     def to_json(self) -> dict[str, list[str]]:
         """Outlet -> its fragments, readable by an editor."""

@@ -24,6 +24,7 @@ from topics.registry import Registry, Version, is_name, is_version
 SUFFIXES = (".tar", ".zip")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MOST_FILES = 1_000
+_CHUNK = 1 << 20
 
 
 class _Entry(NamedTuple):
@@ -70,22 +71,26 @@ def unpack(path: Path, registry: Registry, probe: Callable[[Path], object] = lam
     _check_suffix(path)
     if not path.is_file():
         raise UsageError(f"{path}: is no file; name one that `topics export` wrote")
+    with path.open("rb") as stream:
+        with _mending(path):
+            entries = list(_entries(stream, path.suffix))
+        name, version = _identity(path, entries)
+
+        def fill(draft: Path) -> None:
+            for entry in entries:
+                with (draft / entry.name.rpartition("/")[2]).open("wb") as target:
+                    _copy(entry, target, path)
+
+        return registry.adopt(name, version, fill, f"from {path.name}", probe)
+
+
+@contextmanager
+def _mending(path: Path) -> Iterator[None]:
+    """Say of whatever tarfile and zipfile raise that the bundle is damaged."""
     try:
-        with path.open("rb") as stream, _reading(stream, path.suffix) as entries:
-            name, version = _identity(path, entries)
-
-            def fill(draft: Path) -> None:
-                for entry in entries:
-                    with (draft / entry.name.rpartition("/")[2]).open("wb") as target:
-                        _copy(entry, target, path)
-
-            return registry.adopt(name, version, fill, f"from {path.name}", probe)
-    except _DAMAGE as error:
+        yield
+    except Exception as error:  # they fail in a dozen ways on hostile bytes, OSError among them
         raise ModelError(f"{path}: is no whole bundle ({error}); export it again") from error
-
-
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError)
-"""What tarfile and zipfile raise on bytes that are no archive, or one of a kind that they do not read."""
 
 
 def _identity(path: Path, entries: list[_Entry]) -> tuple[str, str]:
@@ -114,8 +119,15 @@ def _is_file(name: str) -> bool:
 
 
 def _copy(entry: _Entry, target: IO[bytes], path: Path) -> None:
-    with entry.open() as source:
-        shutil.copyfileobj(source, target)
+    with _mending(path):
+        source = entry.open()
+    with source:
+        while True:
+            with _mending(path):
+                chunk = source.read(_CHUNK)
+            if not chunk:
+                break
+            target.write(chunk)  # a full disk is no fault of the bundle
     if target.tell() != entry.size:
         raise ModelError(f"{path}: the entry {entry.name!r} is cut short; export it again")
 
@@ -144,14 +156,13 @@ def _add_to_zip(archive: zipfile.ZipFile, name: str, file: Path) -> None:
         shutil.copyfileobj(stream, target)
 
 
-@contextmanager
-def _reading(stream: IO[bytes], suffix: str) -> Iterator[list[_Entry]]:
+def _entries(stream: IO[bytes], suffix: str) -> Iterator[_Entry]:
+    """Go over the entries; they can be opened as long as the stream is."""
     if suffix == ".tar":
-        with tarfile.open(fileobj=stream, mode="r:") as tar:
-            yield [_tar_entry(tar, entry) for entry in tar.getmembers()]
-    else:
-        with zipfile.ZipFile(stream) as archive:
-            yield [_zip_entry(archive, entry) for entry in archive.infolist()]
+        tar = tarfile.TarFile(fileobj=stream)  # not `tarfile.open`, which would unpack a .tar.gz
+        return (_tar_entry(tar, entry) for entry in tar.getmembers())
+    archive = zipfile.ZipFile(stream)
+    return (_zip_entry(archive, entry) for entry in archive.infolist())
 
 
 def _tar_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> _Entry:

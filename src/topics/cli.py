@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 from keyword import iskeyword
+from typing import TextIO
 
 import click
 
 from topics import __version__
-from topics.errors import TopicsError
+from topics.errors import ModelWarning, TopicsError
 
 # Command -> what it does in a line. Each is `topics.commands.NAME:NAME`, imported when called.
 COMMANDS = {
     "train": "Learn rubrics from an archive and publish a version.",
     "predict": "Tag every article of an archive.",
+    "diff": "Show what another model changes in a scored archive.",
     "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
     "evaluate": "Measure a version on labelled articles, with intervals and slices.",
     "suggest": "Choose the articles that are worth labelling next.",
@@ -34,7 +37,8 @@ COMMANDS = {
     "monitor": "Say whether a stream still looks like what a version was trained on.",
     "verify": "Check every byte of the versions.",
     "prune": "Remove old versions that nobody needs.",
-    "export": "Write a version into one file.",
+    "reproduce": "Train a version again and compare every byte.",
+    "export": "Write a version into one file, or log it to MLflow.",
     "import": "Take in a version that was exported.",
 }
 
@@ -73,6 +77,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    warnings.showwarning = _warn
     try:
         sys.exit(cli.main(prog_name="topics", standalone_mode=False))
     except click.exceptions.Exit as done:
@@ -88,6 +93,19 @@ def main() -> None:
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped", 130)
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Say a warning of ours in a line; those of libraries are for developers, who run Python with -W."""
+    if issubclass(category, ModelWarning) or sys.warnoptions:
+        click.echo(f"topics: {message}", err=True)
 
 
 def _fail(message: str, code: int) -> None:

@@ -134,13 +134,15 @@ def _answers(
     for batch in corpus.batches():
         rejects += len(batch.rejects)
         articles = [article for article in batch.articles if article.labels]
+        read += len(batch.articles)
+        watch("comparing", read)
+        if not articles:
+            continue
         for pipeline, found in zip(pipelines, answers, strict=True):
             tokens = pipeline.read(articles)
             found.append(_columns(answer(pipeline, articles, tokens), pipeline.rubrics, rubrics))
             if pipeline is pipelines[0]:
                 batches.append(tokens)
-        read += len(batch.articles)
-        watch("comparing", read)
     whole = concatenate(batches)
     if not len(whole):
         raise DataError(

@@ -44,6 +44,8 @@ class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubrics to learn; none named: all that the data names."""
     min_positives: int = 10
     """Articles that must carry a rubric before it is learned."""
+    max_articles: int = 200_000
+    """Articles to learn from, chosen by lot where there are more; 0: all. Memory grows with them."""
     classifier: str = "linear"
     settings: dict[str, Any] = {}
     """Handed to the classifier, which knows its own keys."""

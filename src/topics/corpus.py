@@ -64,7 +64,7 @@ class Corpus:
     ) -> None:
         self.sources = find(sources, format)
         self.shape = Shape(columns, tuple(keep), limit)
-        self.labels, self._label_rejects = load_labels(labels_file) if labels_file else ({}, [])
+        self.labels, self.label_rejects = load_labels(labels_file) if labels_file else ({}, [])
         self.unmatched_labels: tuple[str, ...] = ()
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self._stdin_is_read = False
@@ -76,7 +76,7 @@ class Corpus:
         or lacks a column, with the names of those it has.
         """
         unmatched = set(self.labels)
-        for batch in read(self._pieces(), self.shape, size, self._label_rejects):
+        for batch in read(self._pieces(), self.shape, size, self.label_rejects):
             unmatched.difference_update(article.id for article in batch.articles)
             yield batch._replace(articles=list(map(self.labelled, batch.articles))) if self.labels else batch
         self.unmatched_labels = tuple(sorted(unmatched))
@@ -125,7 +125,7 @@ def read(
     """
     if size < 1:
         raise UsageError(f"a batch of {size} rows; the least is 1")
-    seen = _Seen()
+    seen = Seen()
     found = chain(rejects, chain.from_iterable(map(_found, pieces, repeat(shape))))
     for chunk in _chunks(found, size):
         kept = _without_repeats(chunk, seen)
@@ -173,7 +173,7 @@ def _chunks(found: Iterable[_Found], size: int) -> Iterator[list[_Found]]:
         yield chunk
 
 
-def _without_repeats(chunk: list[_Found], seen: _Seen) -> list[_Found]:
+def _without_repeats(chunk: list[_Found], seen: Seen) -> list[_Found]:
     """Put a reject in the place of each article whose id came before."""
     placed = [(i, found) for i, found in enumerate(chunk) if not isinstance(found, Reject)]
     repeated = seen.add([article.id for _, (article, _, _) in placed])
@@ -200,7 +200,7 @@ def _checked(found: Iterator[Row | Reject], columns: Columns, name: str) -> Iter
     return chain(ahead, found)
 
 
-class _Seen:
+class Seen:
     """The ids that came so far, as 64-bit hashes: 8 bytes an id, for a while 16 when lists are merged.
 
     Two different ids share a hash with a chance of about n² / 2⁶⁵: 3 in 10⁸ for a million ids, 3 in 10⁴ for

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +11,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.int8]
 """(articles, rubrics): 1 holds, 0 does not hold, -1 unknown."""
+
+Bounded = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+"""Checked when a version is read: a probability computed from it is a number."""
 
 _ENOUGH = 20
 _PRIOR = 30
@@ -18,12 +23,12 @@ _PRIOR = 30
 class Decisions(msgspec.Struct, frozen=True):
     """How margins become decisions, a number a rubric."""
 
-    slopes: tuple[float, ...]
-    offsets: tuple[float, ...]
+    slopes: tuple[Bounded, ...]
+    offsets: tuple[Bounded, ...]
     """probability = 1 / (1 + exp(-(slope * margin + offset))), Platt's scaling."""
-    thresholds: tuple[float, ...]
+    thresholds: tuple[Annotated[float, msgspec.Meta(ge=0, le=1)], ...]
     """Least probability at which a rubric is given."""
-    doubt: float
+    doubt: Annotated[float, msgspec.Meta(ge=0)]
     """Distance to a threshold, in log odds, under which an editor should look."""
 
     def probabilities(self, margins: npt.NDArray[np.floating]) -> Floats:

@@ -10,7 +10,7 @@ measures together (Bonferroni), so that one quiet stream in a hundred raises an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from topics.profile import WORDS, Expected, Profile, Readings, bins, expected
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 LEVEL = 0.01
 _DRAWS = 50
@@ -142,24 +142,37 @@ def _words(profile: Profile, words: Mapping[str, int], n: int, level: float) -> 
 def _limit(
     counts: Ints, runs: tuple[int, ...], n: int, level: float, generator: np.random.Generator | None
 ) -> float:
-    """Find the distance that n neighbouring articles of the profile hardly ever have to the others."""
+    """Find the distance that n neighbouring articles of the profile hardly ever have to the others.
+
+    Shorter windows than n lie farther from the rest, so that a limit found on them is on the safe side; but
+    there are more of them, which makes it surer. The lowest of the limits is taken.
+    """
+    size = float(np.mean(runs))
+    if n < size and generator is not None:
+        return _limit_of_windows(counts, 1, level, lambda windows: _drawn(windows, n, generator))
+    longest = int(np.clip(round(n / size), 1, max(1, len(runs) // 3)))
+    lengths = {2**power for power in range(longest.bit_length())}
+    return min(_limit_of_windows(counts, length, level, _shares) for length in lengths | {longest})
+
+
+def _limit_of_windows(
+    counts: Ints, length: int, level: float, shares_of: Callable[[Floats], Floats]
+) -> float:
     from scipy.special import fdtri
 
-    size = float(np.mean(runs))
-    length = int(np.clip(round(n / size), 1, max(1, len(runs) // 3)))
     sums = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
     windows = sums[length:] - sums[:-length]
-    others = _shares(sums[-1] - windows)
-    if n >= size or generator is None:
-        usual = divergence(_shares(windows), others)
-    else:
-        drawn = generator.multinomial(max(n, 1), _shares(windows)[:, None], (len(windows), _DRAWS))
-        usual = divergence(_shares(drawn), others[:, None]).ravel()
+    usual = divergence(shares_of(windows), _shares(sums[-1] - windows)).ravel()
     mean, variance = float(usual.mean()), float(usual.var(ddof=1))
     if mean <= 0 or variance <= 0:  # one bin: it cannot differ
         return mean
     freedom = max(1.0, 2 * mean**2 / variance)
-    return float(mean * fdtri(freedom, len(runs) / length * freedom, 1 - level))
+    return float(mean * fdtri(freedom, len(counts) / length * freedom, 1 - level))
+
+
+def _drawn(windows: Floats, n: int, generator: np.random.Generator) -> Floats:
+    """Draw n articles from each window, many times; shape (draws, windows, bins)."""
+    return _shares(generator.multinomial(max(n, 1), _shares(windows), (_DRAWS, len(windows))))
 
 
 def _shares(counts: Ints | Floats) -> Floats:
@@ -188,7 +201,7 @@ def _changed(
     ]
     certainty = (odds[0] - odds[1]) / np.sqrt(1 / (new + prior) + 1 / (old + prior))
     order = np.argsort(-certainty, kind="stable")
-    found = [Word(lemmas[i], old[i] / before, new[i] / now) for i in order]
+    found = [Word(lemmas[i], float(old[i]) / before, float(new[i]) / now) for i in order.tolist()]
     rising = [word for word in found[:_SHOWN_WORDS] if word.now > word.before]
     falling = [word for word in found[: -_SHOWN_WORDS - 1 : -1] if word.now < word.before]
     return tuple(rising), tuple(falling)

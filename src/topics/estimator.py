@@ -93,13 +93,19 @@ class TopicModel(Protocol):
         """The topics, in the order of the columns of `transform`."""
         ...
 
-    def fit(self, tokens: TokenBatch, texts: Iterable[tuple[str, str]] | None = None) -> Self:
+    def fit(
+        self,
+        tokens: TokenBatch,
+        texts: Iterable[tuple[str, str]] | None = None,
+        previous: Self | None = None,
+    ) -> Self:
         """Learn from n articles.
 
         Args:
             tokens: n articles.
             texts: their cleaned titles and texts, in the same order, gone over once; labels then stand in the
                 form that the archive uses. Without them labels are lemmas.
+            previous: the model before; its topics are gone on from, and keep their ids and names.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -25,6 +25,10 @@ _FEW = 10_000
 """Entries up to which a sort is quicker than going through all columns."""
 
 
+_Natural = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+_Weight = Annotated[float, msgspec.Meta(ge=0, le=1_000)]
+
+
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What of an article becomes features, and how much each part weighs.
 
@@ -32,16 +36,16 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of six hundred. A weight of 0 leaves the field out.
     """
 
-    min_df: int = 3
+    min_df: _Natural = 3
     """Articles that must hold a word, or a pair of words, before it counts."""
-    max_df: float = 0.4
+    max_df: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.4
     """Share of the articles above which a word says nothing."""
-    lead_words: int = 60
-    lead_weight: float = 1.0
-    title_weight: float = 0.5
-    pair_weight: float = 0.0
+    lead_words: _Natural = 60
+    lead_weight: _Weight = 1.0
+    title_weight: _Weight = 0.5
+    pair_weight: _Weight = 0.0
     """Weight of pairs of neighbouring words."""
-    max_pairs: int = 300_000
+    max_pairs: _Natural = 300_000
 
 
 class _Counts(NamedTuple):
@@ -117,6 +121,10 @@ class Tfidf:
             return PAIRS, f"{self.lemmas[first]} {self.lemmas[second]}"
         field, word = divmod(int(self.terms[column]), len(self.lemmas))
         return field, self.lemmas[word]
+
+    def width(self, field: int) -> int:
+        """Count the columns of a field."""
+        return int((self._field_of == field).sum())
 
     def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
         """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""

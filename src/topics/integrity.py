@@ -31,7 +31,7 @@ def _read_1(path: Path) -> Manifest:
     return persistence.read_struct(path, Manifest)
 
 
-_READERS: dict[int, Callable[[Path], Manifest]] = {PROTOCOL: _read_1}
+READERS: dict[int, Callable[[Path], Manifest]] = {PROTOCOL: _read_1}
 """Protocol -> what reads its manifest. A reader stays when the protocol moves on: `tests/golden` holds a
 version of each, and the one of an older protocol turns what it reads into today's `Manifest`."""
 
@@ -49,12 +49,12 @@ def read_manifest(folder: Path) -> Manifest:
     if status and status.st_size > _LARGEST_MANIFEST:
         raise ModelError(f"{path}: is no manifest, having {status.st_size:,} bytes; {_REMEDY}")
     protocol = persistence.read_struct(path, _Protocol).protocol
-    if protocol not in _READERS:
-        known = ", ".join(map(str, _READERS))
+    if protocol not in READERS:
+        known = ", ".join(map(str, READERS))
         raise ModelError(
             f"{folder}: has protocol {protocol}, this topics reads {known}; update topics or train again"
         )
-    return _READERS[protocol](path)
+    return READERS[protocol](path)
 
 
 def check(folder: Path) -> Manifest:

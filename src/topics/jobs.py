@@ -124,7 +124,9 @@ class Desk(NamedTuple):
     def done(self) -> dict[int, Done]:
         """Return the shards that are done."""
         decode = msgspec.json.Decoder(Done).decode
-        found = [decode(path.read_bytes()) for path in self.folder.iterdir() if path.name.endswith(".done")]
+        found = [
+            decode(path.read_bytes()) for path in storage.listed(self.folder) if path.name.endswith(".done")
+        ]
         return {done.shard: done for done in found}
 
     @contextmanager
@@ -137,7 +139,7 @@ class Desk(NamedTuple):
 
     def begun(self) -> list[int]:
         """Return the shards that were begun and not ended, and forget that they were begun."""
-        notes = [path for path in self.folder.iterdir() if path.name.endswith(".running")]
+        notes = [path for path in storage.listed(self.folder) if path.name.endswith(".running")]
         for note in notes:
             note.unlink(missing_ok=True)
         return sorted(int(note.stem) for note in notes)
@@ -189,8 +191,10 @@ def held(
     home.mkdir(exist_ok=True)
     with _locked(home):
         saved = None if restart else _saved(home)
+        if saved and saved.record != record and not Desk(home / saved.record.key, suffix).done():
+            saved = None  # nothing is lost
         if saved is None:
-            for path in home.iterdir():
+            for path in storage.listed(home):
                 if path.is_dir():
                     storage.remove(path)
             saved = _Saved(record, plan())

@@ -78,6 +78,8 @@ class TopicFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of different words among the ten strongest of all topics."""
     unreached: float
     """Share of the articles that hold no known word."""
+    previous: str = ""
+    """The version whose topics it went on from."""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -165,7 +165,7 @@ _PHRASES = {
     "en": {
         "quiet": "Nothing is out of its usual range: {n} articles against {m}.",
         "alarm": "{name}: changed, {ratio} times the usual limit",
-        "mean": "{name}: {before} before, {now} now (usually {least} to {most})",
+        "mean": "{name}: {before} before, {now} now; the change is {ratio} times the usual limit",
         "rising": "More frequent: {words}.",
         "falling": "Less frequent: {words}.",
         "word": "{word} (in {before} of the articles before, {now} now)",
@@ -174,7 +174,7 @@ _PHRASES = {
     "ru": {
         "quiet": "Всё в обычных пределах: {n} статей против {m}.",
         "alarm": "{name}: изменение, в {ratio} раза больше обычного предела",
-        "mean": "{name}: было {before}, стало {now} (обычно от {least} до {most})",
+        "mean": "{name}: было {before}, стало {now}; изменение в {ratio} раза больше обычного предела",
         "rising": "Чаще: {words}.",
         "falling": "Реже: {words}.",
         "word": "{word} (было в {before} статей, стало в {now})",
@@ -214,16 +214,11 @@ def sentences(report: Report, language: Language = "en") -> list[str]:
 def _sentence(finding: Finding, language: Language) -> str:
     name = name_of(finding.measure, language)
     name = name[0].upper() + name[1:]
-    phrases = _PHRASES[language]
-    text = phrases["alarm"].format(name=name, ratio=f"{finding.distance / (finding.limit or 1):.1f}")
-    if finding.before is not None:
-        is_count = finding.measure == profile.LENGTH
-        ends = {
-            key: f"{value:.0f}" if is_count else f"{value:.1%}"
-            for key in ("before", "now", "least", "most")
-            if (value := getattr(finding, key)) is not None
-        }
-        text = phrases["mean"].format(name=name, **ends)
+    values = {"name": name, "ratio": f"{finding.distance / (finding.limit or 1):.1f}"}
+    if finding.before is not None and finding.now is not None:
+        shown = ".0f" if finding.measure == profile.LENGTH else ".1%"
+        values |= {"before": format(finding.before, shown), "now": format(finding.now, shown)}
+    text = _PHRASES[language]["mean" if "now" in values else "alarm"].format_map(values)
     return _comma(f"{text}.", language)
 
 

@@ -17,6 +17,8 @@ import numpy.typing as npt
 from topics.errors import ModelError
 
 T = TypeVar("T")
+LARGEST = 1e9
+"""No weight of ours comes near it, and products of two such numbers still fit into 32 bits."""
 REMEDY = "restore the version from a backup or train again"
 
 
@@ -43,19 +45,28 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
 
 
 def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDArray[Any]:
-    """Map one array into memory, read-only.
+    """Map one array of numbers into memory, read-only.
 
     Raises:
-        ModelError: the file is missing or damaged, or holds another type or number of dimensions.
+        ModelError: the file is missing or damaged, holds another type or number of dimensions, is longer or
+            shorter than its array, or holds what is no number up to a billion.
     """
     try:
-        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError, OverflowError, SyntaxError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}); {REMEDY}") from error
-    if array.dtype != np.dtype(kind) or array.ndim != dimensions:
+        mapped = np.lib.format.open_memmap(path, mode="r")  # knows .npy alone: neither npz nor pickle
+        whole = mapped.offset + mapped.nbytes == path.stat().st_size
+    except Exception as error:  # numpy parses the header as Python; a hostile one fails in many ways
+        raise ModelError(f"{path}: cannot be read ({_first_line(error)}); {REMEDY}") from error
+    array = np.asarray(mapped)
+    if array.dtype != np.dtype(kind) or array.ndim != dimensions or not whole:
         found = f"{array.ndim} dimensions of {array.dtype}"
         raise ModelError(f"{path}: holds {found}, not {dimensions} of {np.dtype(kind)}; {REMEDY}")
+    if array.dtype.kind == "f" and array.size and not -LARGEST <= array.min() <= array.max() <= LARGEST:
+        raise ModelError(f"{path}: holds a number that is not finite, or is beyond a billion; {REMEDY}")
     return array
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def write_struct(path: Path, struct: object) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Literal, Self
@@ -14,7 +15,7 @@ from topics import persistence, plugins
 from topics.boilerplate import Boilerplate
 from topics.cleaning import Cleaner
 from topics.decisions import log_odds
-from topics.errors import UsageError, listed
+from topics.errors import ModelError, UsageError, listed
 from topics.estimator import Classifier, Contribution
 from topics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
 from topics.tokens import spans, tokenize
@@ -132,9 +133,20 @@ class Pipeline:
         Raises:
             ModelError: a file is missing, damaged or of another kind.
         """
-        kind = persistence.read_struct(folder / "pipeline.json", _Saved).classifier
-        rules = Rules(persistence.read_struct(folder / "rules.json", dict[str, Rule]))
-        return cls(load_cleaner(folder), plugins.CLASSIFIERS.load(kind).load(folder), kind, rules)
+        name = persistence.read_struct(folder / "pipeline.json", _Saved).classifier
+        written = persistence.read_struct(folder / "rules.json", dict[str, Rule])
+        with settings_of(folder):
+            rules, kind = Rules(written), plugins.CLASSIFIERS.load(name)
+        return cls(load_cleaner(folder), kind.load(folder), name, rules)
+
+
+@contextmanager
+def settings_of(folder: Path) -> Iterator[None]:
+    """Take what a user may mistype, and a version must not hold, for damage of the version."""
+    try:
+        yield
+    except UsageError as error:
+        raise ModelError(f"{folder}: {error}; {persistence.REMEDY}") from error
 
 
 def save_cleaner(cleaner: Cleaner, folder: Path) -> None:
@@ -151,7 +163,8 @@ def load_cleaner(folder: Path) -> Cleaner:
     """
     saved = persistence.read_struct(folder / "cleaning.json", _SavedCleaner)
     repeated = persistence.read_struct(folder / "boilerplate.json", dict[str, list[str]])
-    return Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
+    with settings_of(folder):
+        return Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
 
 
 def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:

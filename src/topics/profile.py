@@ -30,7 +30,7 @@ _WORDS, _FREQUENCIES = "profile.words.txt", "profile.frequencies.npy"
 
 LEAST = 3
 """Articles that must hold a word before it counts as known."""
-_MOST_RUNS, _RUN = 60, 50
+_MOST_RUNS, _RUN = 60, 25
 """Runs that the articles are cut into, and the articles that each should have."""
 _MOST_ARTICLES = 50_000
 _BINS = 10
@@ -85,11 +85,11 @@ class Profile(NamedTuple):
     """Articles in figures."""
 
     facts: Facts
-    counts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int32]
     """(runs, bins of all measures, then common words): articles of the run that are in the bin, or hold the
     word."""
     means: Floats
-    """(runs, measures); NaN where the measure is no number."""
+    """(runs, measures); 0 where the measure is no number."""
     words: list[str]
     """Known lemmas, the most frequent first."""
     frequencies: npt.NDArray[np.int64]
@@ -105,7 +105,7 @@ class Profile(NamedTuple):
         """Count the words that are in `counts`."""
         return min(_COMMON_WORDS, len(self.words))
 
-    def tables(self) -> Iterator[tuple[Measure, npt.NDArray[np.int64], Floats]]:
+    def tables(self) -> Iterator[tuple[Measure, npt.NDArray[np.int32], Floats]]:
         """Go over the measures: its (runs, bins) counts and its (runs,) means."""
         start = 0
         for at, measure in enumerate(self.facts.measures):
@@ -170,7 +170,7 @@ def describe(
     )
     return Profile(
         facts,
-        np.concatenate(tables, axis=1),
+        np.concatenate(tables, axis=1).astype(np.int32),
         np.stack(means, axis=1),
         [word for _, word, _ in known],
         np.array([-count for count, _, _ in known], np.int64),
@@ -258,7 +258,7 @@ def load(folder: Path) -> Profile:
     """
     profile = Profile(
         persistence.read_struct(folder / _FILE, Facts),
-        persistence.read_array(folder / _COUNTS, np.int64, dimensions=2),
+        persistence.read_array(folder / _COUNTS, np.int32, dimensions=2),
         persistence.read_array(folder / _MEANS, np.float64, dimensions=2),
         persistence.read_lines(folder / _WORDS),
         persistence.read_array(folder / _FREQUENCIES, np.int64),
@@ -304,7 +304,7 @@ def _by_run(run: Ints, runs: int, places: Ints, width: int) -> npt.NDArray[np.in
 
 def _mean_by_run(run: Ints, runs: int, values: Floats | None) -> Floats:
     if values is None:
-        return np.full(runs, np.nan)
+        return np.zeros(runs)
     means: Floats = np.bincount(run, values, runs) / np.maximum(np.bincount(run, minlength=runs), 1)
     return means
 

@@ -266,10 +266,11 @@ class Registry:
         return Version(folder, manifest)
 
     def _free_name(self, manifest: Manifest) -> str:
-        """Name the version by time and content; two of one second differ by a second."""
+        """Name the version by time and content; of two of one second the later gets the next: names sort."""
         moment = datetime.fromisoformat(manifest.created)
         ingredients = manifest.configuration, manifest.corpus.fingerprint, manifest.libraries
-        while (self._home(manifest.name) / (name := version_name(moment, ingredients))).exists():
+        taken = {name.partition("-")[0] for name in self.versions(manifest.name)}
+        while (name := version_name(moment, ingredients)).partition("-")[0] in taken:
             moment += timedelta(seconds=1)
         return name
 

@@ -155,14 +155,15 @@ def _mistakes(
     learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, excerpt: int
 ) -> list[tuple[tuple[Mistake, ...], tuple[Mistake, ...]]]:
     """Find, for each rubric, what was given most surely wrongly and what was missed most surely."""
+    at = learned.material.places[rows]
     chosen = [_surest(answers, r) for r in range(answers.truth.shape[1])]
     again = excerpt > 0 and all(source.path is not None or source.shown for source in corpus.sources)
-    wanted = {int(rows[i]) for i in chain.from_iterable(chain.from_iterable(chosen))} if again else set()
+    wanted = {int(at[i]) for i in chain.from_iterable(chain.from_iterable(chosen))} if again else set()
     articles = corpus.pick(wanted)
 
     def described(places: list[int], r: int) -> Iterator[Mistake]:
         for i in places:
-            if article := articles.get(int(rows[i])):
+            if article := articles.get(int(at[i])):
                 yield _mistake(learned, article, float(answers.probabilities[i, r]), excerpt)
 
     return [

@@ -24,7 +24,7 @@ from topics.errors import DataError
 from topics.jobs import Counts, Desk, Done
 from topics.manifest import Manifest
 from topics.shards import Shard
-from topics.tagger import Stored, Tagger
+from topics.tagger import Tagger
 from topics.types import Article, Prediction, Reject
 from topics.writers import Write, writing
 
@@ -188,18 +188,28 @@ def _training_shares(manifest: Manifest) -> dict[str, float]:
 # --- a shard, wherever a worker is ---
 
 
+class Opener(Protocol):
+    """Opens a tagger where it is called. Hashable, so that a process does it once."""
+
+    def load(self) -> Tagger:
+        """Open it."""
+
+    def __hash__(self) -> int:
+        """Equal for equal ones."""
+
+
 class Task(NamedTuple):
     """All that a worker must know to score a shard; some hundred bytes, and no article among them."""
 
     shard: Shard
     desk: Desk
     shape: Shape
-    tagger: Stored
+    tagger: Opener
     limit_rejects: int | None
 
 
 @lru_cache(1)
-def opened(stored: Stored) -> Tagger:
+def opened(stored: Opener) -> Tagger:
     """Open a tagger once a process."""
     return stored.load()
 

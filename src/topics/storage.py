@@ -30,7 +30,7 @@ def path(name: str | Path) -> Path:
     try:
         from upath import UPath
 
-        found = UPath(name)
+        found = UPath(name, use_listings_cache=False)  # workers write there, too
         found.fs  # noqa: B018 (imports what speaks the protocol)
     except (ImportError, ValueError) as error:
         raise UsageError(
@@ -72,6 +72,11 @@ def publish(place: Path, content: bytes) -> None:
     """Write a file at once."""
     with publishing(place) as stream:
         stream.write(content)
+
+
+def listed(folder: Path) -> list[Path]:
+    """List a folder; an object store has none until something is in it."""
+    return sorted(folder.iterdir()) if folder.exists() else []
 
 
 def sync(folder: Path) -> None:

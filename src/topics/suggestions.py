@@ -99,9 +99,13 @@ def suggest(
         probabilities = model.predict_proba(material.tokens)
         doubts = doubt(probabilities, model.decisions.thresholds, truth)
     chosen = choose(doubts, latent(material.tokens), np.flatnonzero(known), candidates, n)
-    articles = pool.pick(chosen.tolist())
+    places = material.places
+    articles = pool.pick(places[chosen].tolist())
     return Suggestions(
-        [_suggestion(articles[row], rubrics, doubts[row], probabilities[row], phrases) for row in chosen],
+        [
+            _suggestion(articles[int(places[row])], rubrics, doubts[row], probabilities[row], phrases)
+            for row in chosen
+        ],
         int(known.sum()),
         {rubric: int((truth[:, r] == 1).sum()) for r, rubric in enumerate(rubrics)},
     )

@@ -94,7 +94,8 @@ class _Lines:
         now = time.monotonic()
         if stage != self._stage:
             self._stage, self._start, self._next = stage, now, now + _EVERY
-            print(f"topics: {stage}", file=sys.stderr, flush=True)
+            first = f"{stage}, {done:,} articles" if done else stage
+            print(f"topics: {first}", file=sys.stderr, flush=True)
         elif now >= self._next:
             self._next = now + _EVERY
             print(f"topics: {_progress(stage, done, share, now - self._start)}", file=sys.stderr, flush=True)

@@ -12,7 +12,7 @@ import numpy as np
 from topics import persistence, plugins
 from topics.cleaning import Cleaner
 from topics.estimator import TopicModel
-from topics.pipeline import load_cleaner, read, save_cleaner
+from topics.pipeline import load_cleaner, read, save_cleaner, settings_of
 from topics.types import Article, Score, TokenBatch, Topic
 
 TOP = 5
@@ -67,4 +67,6 @@ class TopicPipeline:
             ModelError: a file is missing, damaged or of another kind.
         """
         kind = persistence.read_struct(folder / "pipeline.json", _Saved).topic_model
-        return cls(load_cleaner(folder), plugins.TOPIC_MODELS.load(kind).load(folder), kind)
+        with settings_of(folder):
+            model = plugins.TOPIC_MODELS.load(kind)
+        return cls(load_cleaner(folder), model.load(folder), kind)

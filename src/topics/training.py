@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+from msgspec.structs import replace
 
 from topics import pages, plugins, profile
 from topics.boilerplate import BoilerplateLearner
 from topics.cleaning import Cleaner
 from topics.config import Cleaning, Config, Rubrics, convert
-from topics.corpus import Batch, Corpus
+from topics.corpus import Corpus
 from topics.decisions import Truth, judged
 from topics.errors import DataError
 from topics.evaluation import Answers, cross_validated, held_out_figures
-from topics.manifest import CorpusFacts, Manifest, libraries
-from topics.pipeline import Pipeline, read
+from topics.gathering import Material, Watch, gather, sample
+from topics.manifest import Manifest, libraries
+from topics.pipeline import Pipeline
 from topics.registry import Registry, Version
 from topics.report import build
 from topics.rules import Judgement, Rules
-from topics.tokens import compact, concatenate
 from topics.topic_pipeline import TopicPipeline
-from topics.types import Article, Labels, Reject, TokenBatch
-
-Watch = Callable[[str, int], None]
-"""Told what is being done and how many articles are done."""
-
-
-class Material(NamedTuple):
-    """A corpus as training needs it: no text, only tokens and what is known of them."""
-
-    cleaner: Cleaner
-    tokens: TokenBatch
-    labels: list[Labels | None]
-    origins: list[tuple[str, str]]
-    """Outlet and day of each article."""
-    facts: CorpusFacts
-    rejects: list[Reject]
-    created: str
-    """When the work began, UTC, ISO 8601."""
+from topics.types import Labels, Reject
 
 
 def train(
@@ -111,12 +92,13 @@ class Learned(NamedTuple):
 def learn(
     material: Material, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
 ) -> Learned:
-    """Learn rubrics and publish nothing.
+    """Learn rubrics, from a sample of the articles if there are very many, and publish nothing.
 
     Raises:
         DataError: no rubric has enough articles.
     """
     kind, settings = plugins.CLASSIFIERS.load(config.rubrics.classifier), _settings(config)[0]
+    material = sample(material, config.rubrics.max_articles)
     rules = Rules(config.rules)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
@@ -160,7 +142,7 @@ def train_rubrics(
         DataError: no rubric has enough articles.
     """
     learned = learn(material, config, jobs, watch)
-    pipeline, answers = learned.pipeline, learned.answers
+    pipeline, answers, seen = learned.pipeline, learned.answers, learned.material
     manifest = Manifest(
         name=name,
         version="",
@@ -175,8 +157,8 @@ def train_rubrics(
     watch("writing the report", 0)
     report = build(learned, corpus, manifest, config.report.excerpt)
     said = Judgement(answers.probabilities, answers.given, answers.review)
-    outlets, days = zip(*material.origins, strict=True)
-    looks = profile.describe(material.tokens, days, outlets, said, pipeline.rubrics)
+    outlets, days = zip(*seen.origins, strict=True)
+    looks = profile.describe(seen.tokens, days, outlets, said, pipeline.rubrics)
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
@@ -202,15 +184,18 @@ def train_topics(
         corpus: gone over once more, for the forms in which it writes the words of topics.
         config: which topic model, and how.
         registry: where the version goes; its alias `latest` moves there.
-        name: what the model is called.
+        name: what the model is called; the topics of its latest version keep their ids and names.
         watch: told of the progress.
 
     Raises:
         DataError: there are too few articles for so many topics.
+        ModelError: the latest version is damaged.
     """
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
     watch("finding topics", 0)
-    model.fit(material.tokens, _texts(corpus, material.cleaner))
+    before = registry.open(f"{name}@latest") if registry.versions(name) else None
+    previous = TopicPipeline.load(before.folder).model if before else None
+    model.fit(material.tokens, _texts(corpus, material.cleaner), previous)
     manifest = Manifest(
         name=name,
         version="",
@@ -220,7 +205,7 @@ def train_topics(
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
         figures=None,
-        topics=model.figures(material.tokens),
+        topics=replace(model.figures(material.tokens), previous=before.manifest.version if before else ""),
         libraries=libraries(),
     )
     return registry.publish(manifest, TopicPipeline(material.cleaner, model, config.topics.model).save)
@@ -240,45 +225,6 @@ def _texts(corpus: Corpus, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
     for batch in corpus.batches():
         for article in batch.articles:
             yield cleaner.clean(article.title, article.text, article.outlet)
-
-
-def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:
-    """Read a corpus into tokens; of the texts nothing stays in memory."""
-    tokens: list[TokenBatch] = []
-    labels: list[Labels | None] = []
-    origins: list[tuple[str, str]] = []
-    rejects: list[Reject] = []
-    fingerprint = hashlib.sha256()
-
-    def note(batch: Batch) -> list[Article]:
-        labels.extend(article.labels for article in batch.articles)
-        origins.extend((article.outlet, article.date[:10]) for article in batch.articles)
-        rejects.extend(batch.rejects)
-        for article in batch.articles:
-            fingerprint.update(_essence(article))
-        return batch.articles
-
-    batches = corpus.batches()
-    first = list(islice(batches, 2))
-    workers = jobs if len(first) == 2 else 1  # starting a process costs more than reading one batch
-    reading = delayed(_read)
-    work = (reading(cleaner, note(batch)) for batch in chain(first, batches))
-    for part in Parallel(workers, return_as="generator")(work):
-        tokens.append(part)
-        watch("reading", sum(map(len, tokens)))
-    facts = CorpusFacts(
-        sources=tuple(source.name for source in corpus.sources),
-        fingerprint=fingerprint.hexdigest(),
-        articles=len(labels),
-        labelled=sum(label is not None for label in labels),
-        clean=sum(label is not None and label.clean for label in labels),
-        rejects=len(rejects),
-    )
-    return Material(cleaner, concatenate(tokens), labels, origins, facts, rejects, "")
-
-
-def _read(cleaner: Cleaner, articles: list[Article]) -> TokenBatch:
-    return compact(read(cleaner, articles))
 
 
 def truth_table(
@@ -328,10 +274,3 @@ def _cleaner(corpus: Corpus, settings: Cleaning, watch: Watch) -> Cleaner:
         done += len(batch.articles)
         watch("learning what outlets repeat", done)
     return Cleaner(settings.drop_recaps, settings.skip, learner.learn())
-
-
-def _essence(article: Article) -> bytes:
-    """What of an article decides what is learned from it, as bytes."""
-    labels = article.labels
-    known = labels and (sorted(labels.rubrics), sorted(labels.unknown), labels.clean)
-    return msgspec.json.encode((article.id, article.title, article.text, article.outlet, known))

@@ -9,13 +9,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from topics.errors import UsageError, WorkerDiedError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+_PATIENCE = "10s"
+"""For a scheduler to answer."""
 _GLANCE = 1.0
 """Seconds between two looks of a worker whether its parent still lives."""
 
@@ -47,12 +52,17 @@ def run(
     generator = "generator" if ordered else "generator_unordered"
     with _backend(max(workers, 2), dask):  # joblib takes 1 for «in this process»
         # A shard is work for seconds: sent one by one, so that none waits behind another.
-        results = Parallel(return_as=generator, batch_size=1)(
+        # A cluster gets all of them at once, they are short: a machine that joins later finds work.
+        ahead = "all" if dask else "2 * n_jobs"
+        results = Parallel(return_as=generator, batch_size=1, pre_dispatch=ahead)(
             delayed(_call)(function, task, None if dask else os.getpid()) for task in tasks
         )
         try:
             yield from results
-        except TerminatedWorkerError as error:
+        except Exception as error:
+            # Dask's KilledWorker is not imported, being of an extra.
+            if not isinstance(error, TerminatedWorkerError) and type(error).__name__ != "KilledWorker":
+                raise
             raise WorkerDiedError("a worker was killed, most likely for want of memory") from error
         finally:
             results.close()
@@ -88,12 +98,24 @@ def _backend(workers: int, dask: str | None) -> Iterator[None]:
         with parallel_config(backend="loky", n_jobs=workers, inner_max_num_threads=1):
             yield
         return
-    with _client(dask), parallel_config(backend="dask", n_jobs=-1):
+    from joblib._dask import DaskDistributedBackend
+
+    class Cluster(DaskDistributedBackend):  # type: ignore[misc]
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            # A cluster that has one worker just now is no reason for joblib to do the work in this process.
+            return int(max(2, super().effective_n_jobs(n_jobs)))
+
+    with client(dask) as scheduler, parallel_config(backend=Cluster(client=scheduler), n_jobs=-1):
         yield
 
 
 @contextmanager
-def _client(address: str) -> Iterator[None]:
+def client(address: str) -> Iterator[Client]:
+    """Speak with the Dask scheduler at an address.
+
+    Raises:
+        UsageError: there is no Dask, or no scheduler.
+    """
     try:
         from distributed import Client
     except ImportError as error:
@@ -101,10 +123,10 @@ def _client(address: str) -> Iterator[None]:
             "Dask is not installed; install the extra: pip install 'newsroom-topics[dask]'"
         ) from error
     try:
-        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call]
+        scheduler = Client(address, timeout=_PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{address}: no Dask scheduler answers there ({error}); check the address"
         ) from error
-    with client:
-        yield
+    with scheduler:
+        yield scheduler

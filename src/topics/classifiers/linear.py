@@ -17,10 +17,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.decisions import Decisions, Truth, enough_clean, judged, learn_decisions
+from topics.decisions import Bounded, Decisions, Truth, enough_clean, judged, learn_decisions
 from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
-from topics.features import Fields, Tfidf
+from topics.features import BODY, Fields, Tfidf
+from topics.latent import Latent, LatentSettings
 from topics.types import TokenBatch
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set of a linear classifier."""
 
     fields: Fields = Fields()
+    latent: LatentSettings = LatentSettings()
     C: float = 0.5
     """Inverse strength of regularization, as in scikit-learn."""
     clean_weight: float = 5.0
@@ -57,7 +59,7 @@ class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: LinearSettings
     rubrics: tuple[str, ...]
-    intercepts: tuple[float, ...]
+    intercepts: tuple[Bounded, ...]
     decisions: Decisions
 
 
@@ -79,13 +81,15 @@ class LinearClassifier:
         self.rubrics = tuple(rubrics)
         self.tfidf = Tfidf(self.settings.fields).fit(tokens)
         X = self.tfidf.transform(tokens)
+        latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
+        X = latent.extend(X)
         # Processes, not threads: liblinear draws from one random generator a process.
         jobs = self.jobs if X.nnz * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
         with Parallel(jobs) as parallel:
             columns = list(truth.T)
             models = parallel(delayed(_solve)(X, column, clean, self.settings) for column in columns)
             self.held_out = _hold_out(parallel, X, columns, clean, self.settings)
-        self.coefficients = np.stack([model[0] for model in models], axis=1)
+        self.coefficients = latent.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
         self.decisions = learn_decisions(
             self.held_out.margins, judged(truth, clean), self.settings.review_share

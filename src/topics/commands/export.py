@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from topics.commands.options import FILE, models_option
+from topics.errors import UsageError
 
 
 @click.command()
 @click.argument("version")
-@click.argument("file", type=FILE)
+@click.argument("file", type=FILE, required=False)
+@click.option("--to", type=click.Choice(["file", "mlflow"]), default="file", show_default=True)
+@click.option("--tracking-uri", metavar="URI", help="MLflow's store, as sqlite:///mlflow.db.")
+@click.option("--registered-name", metavar="NAME", help="Enter it into MLflow's model registry as this.")
 @models_option
-def export(version: str, file: Path, models: Path) -> None:
-    """Write VERSION (NAME, NAME@ALIAS or NAME/VERSION) into FILE, a .tar or a .zip.
+def export(version: str, file: Path | None, to: str, models: Path, **options: Any) -> None:
+    """Write VERSION (NAME, NAME@ALIAS or NAME/VERSION) into FILE, a .tar or a .zip; or log it to MLflow.
 
-    Prints the file's SHA-256; who imports it can compare.
+    Prints the file's SHA-256, so that who imports it can compare; of MLflow the model's URI.
 
     \b
     python -m topics export rubrics@production rubrics.tar
+    python -m topics export rubrics@production --to mlflow --tracking-uri sqlite:///mlflow.db
     """
-    from topics import bundles, integrity
     from topics.registry import Registry
 
-    bundles.pack(Registry(models).open(version), file)
+    opened = Registry(models).open(version)
+    if to == "mlflow":
+        from topics import serving
+
+        click.echo(serving.log(opened, options["tracking_uri"], options["registered_name"]))
+        return
+    from topics import bundles, integrity
+
+    if file is None:
+        raise UsageError("name a FILE to write, a .tar or a .zip, or give --to mlflow")
+    bundles.pack(opened, file)
     click.echo(f"{integrity.describe(file).sha256}  {file}")

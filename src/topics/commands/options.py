@@ -68,7 +68,7 @@ def cores() -> int:
 
 
 def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
-    """Read the configuration; columns named on the command line win over it."""
+    """Read the configuration; columns named on the command line win over it, in what is recorded too."""
     import msgspec
 
     from topics.config import Config, load_config
@@ -79,7 +79,8 @@ def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
         for key, value in options.items()
         if key.endswith("_column") and value
     }
-    return config, msgspec.structs.replace(config.columns, **named)
+    columns = msgspec.structs.replace(config.columns, **named)
+    return msgspec.structs.replace(config, columns=columns), columns
 
 
 @contextmanager

@@ -58,8 +58,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     )
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
-    registry, only = Registry(options["models"]), options["only"]
-    jobs = options["workers"]
+    registry, jobs = Registry(options["models"]), options["workers"]
     with (
         _standard_input_kept(corpus),
         terminal.progress() as watch,
@@ -71,14 +70,11 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         material = prepare(corpus, config, jobs, watch)
         for row in material.rejects:
             reject(row)
-        if only != "topics":
-            name = options["name"]
-            versions.append(
-                train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
-            )
-        if only != "rubrics":
-            name = options["topics_name"]
-            versions.append(train_topics(material, corpus, config, registry, name=name, watch=watch))
+        parts = material, corpus, config, registry
+        if options["only"] != "topics":
+            versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
+        if options["only"] != "rubrics":
+            versions.append(train_topics(*parts, name=options["topics_name"], watch=watch))
     for version in versions:
         terminal.show_version(version.manifest)
     terminal.show_unmatched(corpus.unmatched_labels)

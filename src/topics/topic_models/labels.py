@@ -56,9 +56,9 @@ def describe(
     forms = {column: terms[column] for column in np.unique(order).tolist()}
     if texts is not None:
         found = surface_forms(vocabulary.occurrences(tokens), tokens, texts, list(forms))
-        forms |= {column: _prefer(terms[column].split(), seen) for column, seen in found.items()}
+        forms |= {column: prefer(terms[column].split(), seen) for column, seen in found.items()}
     within, overall = _shares(counts)
-    labels = _labels([[(terms[column], forms[column]) for column in row] for row in order.tolist()])
+    labels = label_all([[(terms[column], forms[column]) for column in row] for row in order.tolist()])
     shares = counts.sum(axis=1) / counts.sum()
     return tuple(
         Topic(
@@ -105,7 +105,7 @@ def surface_forms(
     return forms
 
 
-def _labels(ranked: list[list[tuple[str, str]]]) -> list[str]:
+def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
     """Name each topic by its first words; one that would bear another's name takes a word more."""
     labels: list[str] = []
     for words in ranked:
@@ -130,7 +130,7 @@ def _without_echoes(words: list[tuple[str, str]]) -> list[str]:
     return kept
 
 
-def _prefer(lemmas: list[str], seen: Counter[str]) -> str:
+def prefer(lemmas: list[str], seen: Counter[str]) -> str:
     """Choose the form for a label: in the nominative, in the number that prevails.
 
     «металлов» 7, «металлы» 5, «металл» 1 -> «металлы». The first word tells: an adjective agrees with its
@@ -154,6 +154,9 @@ def _prefer(lemmas: list[str], seen: Counter[str]) -> str:
             for number, is_nominative, _ in _cases(form.split()[0], lemmas[0])
         )
     ]
+    if not nominative and len(lemmas) == 1 and wanted == "sing":  # «в Идлибе», and never «Идлиб»
+        named = sum(times for form, times in seen.items() if form[0].isupper()) > seen.total() / 2
+        return lemmas[0].capitalize() if named else lemmas[0]
     best = max(nominative or forms, key=lambda form: (forms[form], form))
     if seen[best] * _CAPITALS >= forms[best]:
         return best

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.special import digamma
 
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
 from topics.manifest import TopicFigures
 from topics.topic_models.coherence import c_npmi, keep_company
+from topics.topic_models.continuity import Change, Described, carry_over
 from topics.topic_models.inference import exp_digamma, infer, statistics
 from topics.topic_models.labels import describe
 from topics.topic_models.seeding import seed_counts
@@ -34,8 +34,8 @@ class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     num_topics: int = 0
     """0: by the size of the archive, see `usual_number`."""
-    alpha: float = 0.1
-    """Prior of a topic's share in an article, before the words."""
+    alpha: float = 0.0
+    """Prior of a topic's share in an article, in words; 0: 2.5 words in all, and at most 0.05 a topic."""
     eta: float = 0.01
     """Prior of a term's weight in a topic."""
     passes: int = 1
@@ -45,7 +45,7 @@ class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rounds of inference an article, at most."""
     threshold: float = 1e-3
     """Mean change of an article's topics, in words, below which its inference ends."""
-    seed_iterations: int = 100
+    seed_iterations: int = 40
     seed: int = 0
     vocabulary: VocabularySettings = VocabularySettings()
 
@@ -53,6 +53,9 @@ class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: LdaSettings
     topics: tuple[Topic, ...]
+    changes: tuple[Change, ...]
+    last_id: int
+    """The highest id that a topic of this model or of one before it had."""
 
 
 class LdaModel:
@@ -60,16 +63,27 @@ class LdaModel:
 
     Settings = LdaSettings
 
+    vocabulary: Vocabulary
+    counts: Floats
+    """Lambda, shape (topics, terms), eta included."""
+    alpha: Floats
+    """(topics,)"""
+    changes: tuple[Change, ...]
+    """What became of the topics of the model before, if there was one."""
+    last_id: int
+    """The highest id that a topic of this model or of one before it had."""
+
     def __init__(self, settings: LdaSettings | None = None) -> None:
         self.settings = settings or LdaSettings()
 
-    def fit(self, tokens: TokenBatch, texts: Texts | None = None) -> Self:
+    def fit(self, tokens: TokenBatch, texts: Texts | None = None, previous: Self | None = None) -> Self:
         """Learn the topics of n articles.
 
         Args:
             tokens: n articles.
             texts: the cleaned titles and texts that the tokens came from, in the same order, gone over once;
                 labels then stand in the form that the archive uses. Without them labels are lemmas.
+            previous: the model before; its topics are gone on from, and keep their ids and names.
 
         Raises:
             DataError: there are too few articles or terms for so many topics.
@@ -85,10 +99,20 @@ class LdaModel:
                 f"{bags.shape[0]} articles with {bags.shape[1]} terms are too few for {settings.num_topics} "
                 "topics; give more articles or set fewer topics (num_topics)"
             )
-        counts = _learn(bags, settings)
-        self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], _prior(settings))
-        self._topics = describe(self.counts, self.vocabulary, tokens, texts)
+        before = None if previous is None else _distributions(previous, self.vocabulary.terms)
+        counts = learn(bags, settings, before)
+        self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], prior(settings))
+        self._topics, self.changes = describe(self.counts, self.vocabulary, tokens, texts), ()
+        known = 0
+        if previous is not None:
+            known = previous.last_id
+            self._topics, self.changes = carry_over(previous.described(), self.described(), known)
+        self.last_id = max(known, *(topic.id for topic in self._topics))
         return self
+
+    def described(self) -> Described:
+        """Give what matching with another model needs."""
+        return Described(self.topics, self.counts, self.vocabulary.terms)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -130,7 +154,9 @@ class LdaModel:
     def save(self, folder: Path) -> None:
         """Write `topics.json`, the arrays, and the files of the vocabulary."""
         self._check_fitted()
-        persistence.write_struct(folder / "topics.json", _Saved(self.settings, self._topics))
+        persistence.write_struct(
+            folder / "topics.json", _Saved(self.settings, self._topics, self.changes, self.last_id)
+        )
         persistence.write_array(folder / "topic_counts.npy", self.counts)
         persistence.write_array(folder / "topic_alpha.npy", self.alpha)
         self.vocabulary.save(folder)
@@ -147,7 +173,7 @@ class LdaModel:
         self.vocabulary = Vocabulary(saved.settings.vocabulary).load(folder)
         counts = persistence.read_array(folder / "topic_counts.npy", np.float32, dimensions=2)
         alpha = persistence.read_array(folder / "topic_alpha.npy", np.float32)
-        self._topics = saved.topics
+        self._topics, self.changes, self.last_id = saved.topics, saved.changes, saved.last_id
         shape = (len(saved.topics), len(self.vocabulary.terms))
         if counts.shape != shape or alpha.shape != shape[:1] or not shape[0]:
             raise ModelError(
@@ -162,7 +188,7 @@ class LdaModel:
     def _set(self, counts: Floats, alpha: Floats) -> None:
         """Take the learned numbers: `counts` (topics, terms) is lambda, eta included."""
         self.counts, self.alpha = counts, alpha
-        self._words = _expected_words(counts)
+        self._words = expected_words(counts)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "counts"):
@@ -177,18 +203,38 @@ def usual_number(articles: int) -> int:
     return int(min(max(round(articles**0.5 / 3), 5), 100))
 
 
-def _prior(settings: LdaSettings) -> Floats:
-    return np.full(settings.num_topics, settings.alpha, np.float32)
+def prior(settings: LdaSettings) -> Floats:
+    """Return alpha, shape (topics,)."""
+    alpha = settings.alpha or min(0.05, 2.5 / settings.num_topics)
+    return np.full(settings.num_topics, alpha, np.float32)
 
 
-def _expected_words(counts: Floats) -> Floats:
-    """Compute exp(E[log beta]), shape (terms, topics)."""
-    sums = np.exp(digamma(counts.sum(axis=1, dtype=np.float64))).astype(np.float32)
+def expected_words(counts: Floats) -> Floats:
+    """Compute exp(E[log beta]) of lambda, shape (terms, topics)."""
+    sums = exp_digamma(counts.sum(axis=1, dtype=np.float64).astype(np.float32))
     return np.ascontiguousarray((exp_digamma(counts) / sums[:, None]).T)
 
 
-def _learn(bags: sparse.csr_array, settings: LdaSettings) -> Floats:
-    """Teach gensim's LdaModel, begun at the seed: lambda, float32, shape (topics, terms)."""
+def _distributions(model: LdaModel, terms: list[str]) -> Floats:
+    """Give the topics of a model over other terms, shape (topics, terms); a term it lacks has none of it."""
+    place = {term: i for i, term in enumerate(model.vocabulary.terms)}
+    counts = np.hstack([model.counts, np.zeros((len(model.counts), 1), np.float32)])
+    found = counts[:, [place.get(term, -1) for term in terms]]
+    shares: Floats = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
+    return shares
+
+
+def learn(bags: sparse.csr_array, settings: LdaSettings, before: Floats | None = None) -> Floats:
+    """Teach gensim's LdaModel, begun at the seed.
+
+    Args:
+        bags: (n, terms), counts; no row is empty.
+        settings: how.
+        before: topics to go on from, see `seed_counts`.
+
+    Returns:
+        Lambda, shape (topics, terms), eta included.
+    """
     from gensim.models import LdaModel as Gensim
 
     class Seeded(Gensim):  # type: ignore[misc]
@@ -202,7 +248,7 @@ def _learn(bags: sparse.csr_array, settings: LdaSettings) -> Floats:
     model = Seeded(
         id2word=dict.fromkeys(range(bags.shape[1]), ""),
         num_topics=settings.num_topics,
-        alpha=_prior(settings),
+        alpha=prior(settings),
         eta=settings.eta,
         random_state=settings.seed,
         iterations=settings.iterations,
@@ -211,7 +257,9 @@ def _learn(bags: sparse.csr_array, settings: LdaSettings) -> Floats:
         decay=0.7,
         eval_every=None,
     )
-    model.state.sstats = seed_counts(bags, settings.num_topics, settings.seed, settings.seed_iterations)
+    model.state.sstats = seed_counts(
+        bags, settings.num_topics, settings.seed, settings.seed_iterations, before
+    )
     model.state.numdocs = bags.shape[0]
     model.sync_state()
     order = np.random.default_rng(settings.seed).permutation(bags.shape[0])

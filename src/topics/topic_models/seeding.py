@@ -14,53 +14,124 @@ from scipy import sparse
 Floats = npt.NDArray[np.float32]
 
 
-def seed_counts(bags: sparse.csr_array, num_topics: int, seed: int, iterations: int) -> Floats:
+def seed_counts(
+    bags: sparse.csr_array, num_topics: int, seed: int, iterations: int, before: Floats | None = None
+) -> Floats:
     """Share out the counts of n articles among topics: float32, shape (topics, terms).
 
     Args:
-        bags: (n, terms), counts.
+        bags: (n, terms), counts; no row is empty.
         num_topics: at most as many as there are articles, and terms.
         seed: of the factorization's random start.
         iterations: of the factorization, at most.
+        before: topics to go on from, shape (any number, terms), each a distribution over the terms.
     """
+    weights = sparse.csr_matrix(_tfidf(bags))
+    start = None if before is None else _go_on(weights, before * _idf(bags), num_topics, seed)
+    articles, terms = _factorize(weights, num_topics, seed, iterations, start)
+    if len(terms) > num_topics:
+        strength = np.linalg.norm(articles, axis=0) * np.linalg.norm(terms, axis=1)
+        kept = np.sort(np.argsort(-strength, kind="stable")[:num_topics])
+        articles, terms = articles[:, kept], terms[kept]
+    return share_out(bags, articles, terms)
+
+
+def _factorize(
+    weights: sparse.csr_matrix,
+    topics: int,
+    seed: int,
+    iterations: int,
+    start: tuple[Floats, Floats] | None = None,
+) -> tuple[Floats, Floats]:
+    """Factorize TF-IDF weights into (n, topics) and (topics, terms), none negative."""
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
 
-    factors = NMF(num_topics, init="nndsvda", max_iter=iterations, random_state=seed)
+    size, init = (topics, "nndsvda") if start is None else (len(start[1]), "custom")
+    factors = NMF(size, init=init, max_iter=iterations, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
-        articles = factors.fit_transform(sparse.csr_matrix(_tfidf(bags))).astype(np.float32)
-    return share_out(bags, articles, factors.components_.astype(np.float32))
+        articles, terms = start or (None, None)
+        found = factors.fit_transform(weights, W=articles, H=terms)
+    return found.astype(np.float32), factors.components_.astype(np.float32)
+
+
+def _go_on(weights: sparse.csr_matrix, terms: Floats, num_topics: int, seed: int) -> tuple[Floats, Floats]:
+    """Start from known topics, with newcomers found in what these leave unexplained.
+
+    There are more of both together than places; the weakest will leave. So a retraining keeps most topics,
+    and yet news can enter.
+    """
+    from sklearn.decomposition import non_negative_factorization
+
+    terms = np.maximum(terms, 1e-6).astype(np.float32)
+    terms /= np.linalg.norm(terms, axis=1, keepdims=True)
+    articles = np.full((weights.shape[0], len(terms)), 0.1, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not converged: a start need not be exact
+        articles = non_negative_factorization(
+            weights, W=articles, H=terms, init="custom", update_H=False, max_iter=10
+        )[0]
+    rest = weights.copy()
+    rest.data = np.maximum(rest.data - _products(weights, articles, terms.T), 0)
+    newcomers = max(num_topics - len(terms), 0) + max(1, round(_NEWCOMERS * num_topics))
+    fresh_articles, fresh_terms = _factorize(rest, min(newcomers, *weights.shape), seed, _QUICK)
+    return (
+        np.ascontiguousarray(np.hstack([articles, fresh_articles]), np.float32),
+        np.vstack([terms, fresh_terms]),
+    )
+
+
+_NEWCOMERS = 0.07
+"""Share of the topics that a retraining puts at stake."""
+_QUICK = 20
 
 
 def share_out(bags: sparse.csr_array, articles: Floats, terms: Floats) -> Floats:
-    """Give each count n(d, w) to the topics in proportion to articles[d, k] * terms[k, w].
+    """Give each count n(d, w) to the topics in proportion to articles[d, k] * (terms[k, w] + general[w]).
+
+    Each row of `terms` is scaled to sum to 1, `general` is the share of each term in the archive. Without the
+    latter a term that the factorization denies a topic would never come back to it.
 
     Args:
         bags: (n, terms), counts.
         articles: (n, topics), not negative.
         terms: (topics, terms), not negative.
     """
-    terms = np.ascontiguousarray(terms.T)
-    rows = np.repeat(np.arange(bags.shape[0]), np.diff(bags.indptr))
-    expected = np.empty(bags.nnz, np.float32)
-    for start in range(0, bags.nnz, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        expected[part] = np.einsum("ij,ij->i", articles[rows[part]], terms[bags.indices[part]])
-    ratios = np.where(expected > 0, bags.data / np.maximum(expected, np.finfo(np.float32).tiny), 0)
+    sums = np.maximum(terms.sum(axis=1), np.finfo(np.float32).tiny)
+    general = np.bincount(bags.indices, bags.data, bags.shape[1]) / bags.data.sum()
+    likely = np.ascontiguousarray((terms / sums[:, None] + _GENERAL * general).T, np.float32)
+    articles = articles * sums
+    expected = _products(bags, articles, likely)
+    ratios = np.divide(bags.data, expected, out=np.zeros_like(expected), where=expected > 0)
     shared = sparse.csr_array((ratios, bags.indices, bags.indptr), bags.shape).T @ articles
-    return np.ascontiguousarray((np.asarray(shared) * terms).T)
+    return np.ascontiguousarray((np.asarray(shared) * likely).T)
 
 
-_BLOCK = 100_000
+_GENERAL = 1.0
+_BLOCK = 20_000
+
+
+def _products(matrix: sparse.csr_array | sparse.csr_matrix, articles: Floats, terms: Floats) -> Floats:
+    """Multiply articles (n, topics) by terms (terms, topics) at the places that a matrix holds."""
+    terms = np.ascontiguousarray(terms)
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    products = np.empty(matrix.nnz, np.float32)
+    for start in range(0, matrix.nnz, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        products[part] = np.einsum("ij,ij->i", articles[rows[part]], terms[matrix.indices[part]])
+    return products
+
+
+def _idf(bags: sparse.csr_array) -> Floats:
+    frequencies = np.bincount(bags.indices, minlength=bags.shape[1])
+    return (np.log((1 + bags.shape[0]) / (1 + frequencies)) + 1).astype(np.float32)
 
 
 def _tfidf(bags: sparse.csr_array) -> sparse.csr_array:
     """Weigh counts as (1 + ln tf) * idf, each article scaled to length 1."""
     n = bags.shape[0]
-    frequencies = np.bincount(bags.indices, minlength=bags.shape[1])
-    idf = (np.log((1 + n) / (1 + frequencies)) + 1).astype(np.float32)
-    weights = (np.log(bags.data) + 1) * idf[bags.indices]
+    weights = (np.log(bags.data) + 1) * _idf(bags)[bags.indices]
     rows = np.repeat(np.arange(n), np.diff(bags.indptr))
     lengths = np.sqrt(np.bincount(rows, weights * weights, n)).astype(np.float32)
     return sparse.csr_array((weights / lengths[rows], bags.indices, bags.indptr), bags.shape)

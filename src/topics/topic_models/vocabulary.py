@@ -136,7 +136,7 @@ class Vocabulary:
             raise NotFittedError("Vocabulary.transform before fit: call fit(tokens) or load(folder) first")
         n, width = len(tokens), len(self._columns)
         found = self.occurrences(tokens)
-        keys, counts = np.unique(found.rows * max(width, 1) + found.columns, return_counts=True)
+        keys, counts = _counted(found.rows * max(width, 1) + found.columns)
         starts = np.searchsorted(keys, np.arange(n + 1) * max(width, 1)).astype(np.int32)
         indices = (keys % max(width, 1)).astype(np.int32)
         return sparse.csr_array((counts.astype(np.float32), indices, starts), (n, width))
@@ -288,8 +288,15 @@ def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools
 def _document_frequencies(ids: npt.NDArray[np.integer], rows: Int64s, width: int, n: int) -> Int64s:
     """Count the articles of each id; -1 is nobody's."""
     known = ids >= 0
-    keys = np.unique(ids[known].astype(np.int64) * max(n, 1) + rows[known])
+    keys = _counted(ids[known].astype(np.int64) * max(n, 1) + rows[known])[0]
     return np.bincount(keys // max(n, 1), minlength=width)
+
+
+def _counted(keys: Int64s) -> tuple[Int64s, Int64s]:
+    """List the distinct keys, rising, and how often each stands; numpy's own unique is slower by half."""
+    keys = np.sort(keys)
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[first], np.diff(first, append=len(keys))
 
 
 def _borders(tokens: TokenBatch) -> Bools:

@@ -1,0 +1,221 @@
+"""Flip, cut and insert bytes in every file of a version, and see that no harm comes of it.
+
+    python scripts/fuzz_versions.py             # ten minutes
+    python scripts/fuzz_versions.py 30 --seed 7
+
+Three games, all on a version trained on the demonstration corpus:
+
+altered   One file is changed, nothing else. Opening it must be refused.
+resigned  The same, and its size and hash in the manifest are made to match and the seal is taken from the
+          history: what a forger would do. It is refused, or it answers with numbers in their range.
+bundled   A .tar or .zip of the version is changed. It is refused, or gives the very same files.
+
+Anything but ModelError (or UsageError for a bundle), and any altered content that is opened as if it were
+whole, ends the run with the change that did it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from topics import bundles, integrity, profile
+from topics.config import Config
+from topics.corpus import Corpus, embedded
+from topics.errors import ModelError
+from topics.pipeline import Pipeline
+from topics.registry import Registry
+from topics.training import train
+from topics.types import Article
+
+ARTICLES = [
+    Article("1", "Завод в Магнитогорске увеличил выплавку стали и запустил новую линию проката.", "Сталь"),
+    Article(
+        "2",
+        "Турпоток вырос: туристы бронируют отели, турфирмы открыли новые маршруты.",
+        "",
+        outlet="Предгорье",
+    ),
+    Article("3", ""),
+]
+NUMBERS = ["1e308", "-1", "0", "9223372036854775807", "18446744073709551616", "0.5", "1e999", "NaN", "null"]
+VALUES = [*NUMBERS, '""', '"x"', "[]", "{}", "true", '"../../x"']
+
+
+class HarmError(Exception):
+    """A change that was neither refused nor harmless."""
+
+
+def fuzz(version: Path, seconds: float, seed: int = 0, most: int = sys.maxsize) -> Counter[str]:
+    """Play until the time is over, or `most` changes are tried; count what came of them.
+
+    Args:
+        version: folder of a version; it is only read.
+        seconds: how long.
+        seed: of the changes.
+        most: changes to try.
+
+    Raises:
+        HarmError: one did harm.
+    """
+    rng, outcomes, end = random.Random(seed), Counter[str](), time.monotonic() + seconds
+    manifest = integrity.check(version)
+    with tempfile.TemporaryDirectory() as scratch:
+        game = _Game(Path(scratch), version, manifest.name)
+        while time.monotonic() < end and sum(outcomes.values()) < most:
+            state = rng.getstate()
+            play = rng.choice([game.altered, game.altered, game.resigned, game.resigned, game.bundled])
+            try:
+                outcomes[play(rng)] += 1
+            except Exception as error:
+                name = play.__name__
+                random.Random().setstate(state)
+                raise HarmError(
+                    f"{name}, after {sum(outcomes.values())} changes of seed {seed}: {game.last}"
+                ) from error
+    return outcomes
+
+
+class _Game:
+    def __init__(self, scratch: Path, version: Path, name: str) -> None:
+        self.scratch, self.version, self.name = scratch, version, name
+        self.registry = Registry(scratch / "models")
+        self.home = self.registry.folder / name / version.name
+        self.home.parent.mkdir(parents=True)
+        shutil.copytree(version, self.home)
+        self.history = (version.parent / "history.jsonl").read_bytes()
+        self.files = {path.name: path.read_bytes() for path in sorted(version.iterdir())}
+        opened = Registry(version.parents[1]).open(f"{name}/{version.name}")
+        self.bundles = []
+        for suffix in bundles.SUFFIXES:
+            bundles.pack(opened, scratch / f"whole{suffix}")
+            self.bundles.append((suffix, (scratch / f"whole{suffix}").read_bytes()))
+        self.last = ""
+
+    def altered(self, rng: random.Random) -> str:
+        """Change one file, or the manifest, or the history: it must be refused, or answer as before."""
+        name = rng.choice([*self.files, "history.jsonl"])
+        whole = self.files.get(name, self.history)
+        changed, self.last = change(rng, name, whole)
+        self._write({name: changed})
+        try:
+            self.registry.open(f"{self.name}/{self.version.name}")
+        except ModelError as error:
+            check_message(error)
+            return "altered: refused"
+        if name != "history.jsonl" and changed != whole:
+            raise HarmError("altered content was opened")
+        return "altered: harmless"
+
+    def resigned(self, rng: random.Random) -> str:
+        """Change one file and make the manifest match."""
+        name = rng.choice([name for name in self.files if name != integrity.MANIFEST])
+        changed, self.last = change(rng, name, self.files[name])
+        self._write({name: changed, "history.jsonl": b""})
+        manifest = integrity.read_manifest(self.home)
+        files = manifest.files | {name: integrity.describe(self.home / name)}
+        signed = msgspec.json.encode(msgspec.structs.replace(manifest, files=files))
+        (self.home / integrity.MANIFEST).write_bytes(signed)
+        try:
+            use(self.registry.open(f"{self.name}/{self.version.name}").folder)
+        except ModelError as error:
+            check_message(error)
+            return "resigned: refused"
+        return "resigned: usable"
+
+    def bundled(self, rng: random.Random) -> str:
+        """Change a bundle: refused, or the same files come out of it."""
+        suffix, whole = rng.choice(self.bundles)
+        changed, self.last = change(rng, suffix, whole)
+        path, models = self.scratch / f"changed{suffix}", self.scratch / "imported"
+        path.write_bytes(changed)
+        shutil.rmtree(models, ignore_errors=True)
+        try:
+            found = bundles.unpack(path, Registry(models), probe=use)
+        except ModelError as error:
+            check_message(error)
+            visible = list(models.glob("*/[!.]*/*"))
+            if visible:
+                raise HarmError(f"a refused bundle left {visible}") from error
+            return "bundled: refused"
+        if {file.name: file.read_bytes() for file in found.folder.iterdir()} != self.files:
+            raise HarmError("another version was imported")
+        return "bundled: the same"
+
+    def _write(self, changed: dict[str, bytes]) -> None:
+        for name, content in (self.files | {"history.jsonl": self.history} | changed).items():
+            path = self.home.parent / name if name == "history.jsonl" else self.home / name
+            path.write_bytes(content)
+
+
+def change(rng: random.Random, name: str, content: bytes) -> tuple[bytes, str]:
+    """Do one thing to some bytes; also say what."""
+    at, length = rng.randrange(len(content) + 1), rng.choice([1, 2, 8, 100, 5000])
+    noise = rng.randbytes(length)
+    ways: dict[str, Callable[[], bytes]] = {
+        "flip": lambda: flip(content, at % max(len(content), 1), 1 << rng.randrange(8)),
+        "cut": lambda: content[:at],
+        "drop": lambda: content[:at] + content[at + length :],
+        "insert": lambda: content[:at] + noise + content[at:],
+        "overwrite": lambda: content[:at] + noise + content[at + length :],
+        "repeat": lambda: content[: at + length] + content[at:],
+        "header": lambda: flip(content, rng.randrange(min(len(content), 130) or 1), rng.randrange(1, 256)),
+        "value": lambda: another_value(rng, content, at),
+    }
+    way = rng.choice(["value"] * 3 + list(ways)) if name.endswith(".json") else rng.choice(list(ways))
+    return ways[way](), f"{way} in {name} at {at}, length {length}"
+
+
+def flip(content: bytes, at: int, mask: int) -> bytes:
+    """Change some bits of one byte."""
+    return content[:at] + bytes([content[at] ^ mask]) + content[at + 1 :] if content else b"\x00"
+
+
+def another_value(rng: random.Random, content: bytes, at: int) -> bytes:
+    """Put another JSON value in the place of the next one."""
+    start = content.find(b": ", at) + 2
+    ends = [end for mark in (b",", b"\n") if (end := content.find(mark, start)) > 0]
+    return content[:start] + rng.choice(VALUES).encode() + content[min(ends, default=len(content)) :]
+
+
+def check_message(error: ModelError) -> None:
+    """A refusal is one line and says what it is about."""
+    if not str(error) or "\n" in str(error):
+        raise HarmError(f"not one line: {error}")
+
+
+def use(folder: Path) -> None:
+    """Do with a version what a newsroom does; every number must be finite and every probability in range."""
+    pipeline = Pipeline.load(folder)
+    for prediction in pipeline.predict(ARTICLES):
+        if not all(0 <= value <= 1 for value in prediction.scores.values()):
+            raise HarmError(f"scores {prediction.scores}")
+    for rubric in pipeline.rubrics[:2]:
+        pipeline.explain(ARTICLES[0], rubric)
+    profile.load(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("seconds", type=float, nargs="?", default=600)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    warnings.simplefilter("error")
+    with tempfile.TemporaryDirectory() as models:
+        version, _ = train(Corpus(embedded()), Config(), Registry(models))
+        for outcome, count in sorted(fuzz(version.folder, options.seconds, options.seed).items()):
+            print(f"{count:8,} {outcome}")
+
+
+if __name__ == "__main__":
+    main()

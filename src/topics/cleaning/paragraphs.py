@@ -1,0 +1,81 @@
+"""Rules that find where lines begin and end, and what stands before the first sentence."""
+
+from __future__ import annotations
+
+import re
+
+MATERIALS = re.compile(
+    r"Материалы по теме:?\s?"
+    r"(?:\d\d:\d\d\s+—\s+\d{1,2} [а-я]{3,8}(?: \d{4})?"  # Материалы по теме00:04 — 11 марта 2017
+    r"[^\n]{1,150}?(?<=[а-яё0-9»?!.…])(?=[А-ЯЁ«])"  # ЗаголовокПодзаголовок, glued, then the article goes on
+    r"(?:[^\n]{1,250}?(?<=[а-яё0-9»?!.…])(?=[А-ЯЁ«\n]|\d\d:\d\d))?)+"
+)
+GLUE_DOT = re.compile(r"\.(?=[А-ЯЁ«])(?<=([а-яё0-9»\")%])\.)")
+GLUE_MARKS = [  # one by one: a pattern that begins with one certain character is searched at full speed
+    (mark, re.compile(rf"{re.escape(mark)}(?=[А-ЯЁ«][а-яё ])(?<=[а-яё0-9»)].)")) for mark in "!?…"
+]
+WORD_BEFORE = re.compile(r"[\w-]{1,40}\Z")
+ABBREVIATION = re.compile(  # им.Пушкина, ул.Мира: the dot ends no sentence
+    r"(?:им|ул|пр|просп|пл|пер|наб|пос|дер|обл|стр|кв|тел|ст|св|проф|акад|ген|гл|см|рис|табл|ред|корр)\Z"
+)
+DOMAIN_OR_MONTH = re.compile(  # Газета.Ру, Цензор.НЕТ, 12.Мая
+    r"(?:Р[уУфФ]|Ком|НЕТ|Инфо|Мая|Марта|Августа|(?:Янва|Февра|Апре|Ию|Сентя|Октя|Ноя|Дека)(?:р|л|б|н){1,2}я)\b"
+)
+BRANDS = frozenset(("Яндекс", "Рамблер"))  # Яндекс.Дзен, Яндекс.Такси
+
+
+def materials(text: str) -> str:
+    """Links that Lenta's pages glue between two paragraphs: a time, a headline, a line under it."""
+    return MATERIALS.sub("\n", text)
+
+
+def glued(text: str) -> str:
+    """`году.Отмечается` -> two lines; `т.Е`, `им.Пушкина`, `Газета.Ru`, `А.С.Пушкин`, `12.Мая` stay."""
+    text = GLUE_DOT.sub(_split_dot, text)
+    for mark, glue in GLUE_MARKS:
+        if mark in text:
+            text = glue.sub(f"{mark}\n", text)
+    return text
+
+
+def _split_dot(m: re.Match[str]) -> str:
+    text, at = m.string, m.start()
+    if not m[1].isalnum():
+        return ".\n"
+    before = WORD_BEFORE.search(text, max(0, at - 40), at)
+    word = before[0] if before else ""
+    stays = len(word) < 2 or word in BRANDS or ABBREVIATION.match(word.lower())
+    if not stays and (word[0].isupper() or word.isdigit()):
+        stays = DOMAIN_OR_MONTH.match(text, m.end())
+    return "." if stays else ".\n"
+
+
+LOOSE = re.compile(r"\n(?:(?=\s)|(?<=\s\n))")  # begins with the line feed: found at full speed
+
+
+def lines(text: str) -> str:
+    """Lines without spaces at their ends, none of them empty."""
+    if text == text.strip() and not LOOSE.search(text):
+        return text
+    return "\n".join(filter(None, map(str.strip, text.split("\n"))))
+
+
+MONTH = "(?:янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек)[а-я]{0,6}"
+DATELINE = re.compile(
+    r"(?:[А-ЯЁ]{2}|С\.-[А-ЯЁ])[А-ЯЁа-яё.,()\- ]{0,60}?\s?[.,]\s*"  # МОСКВА, ЯЛТА (Крым), С.-ПЕТЕРБУРГ,
+    rf"\d{{1,2}} {MONTH}\.?,?\s*[-–—]?\s*"
+    r"(?:/[^/\n]{2,50}/\.?"  # /ТАСС/. /Корр. ТАСС Иван Петров/.
+    r"|(?:РИА [А-ЯЁ][а-яё]+|ТАСС|Интерфакс)(?=\s[А-ЯЁ])"
+    r"|[А-ЯЁA-Z][\w«»\"-]*(?: [А-ЯЁA-Z][\w«»\"-]*){0,3}(?:, [А-ЯЁ][а-яё]+ [А-ЯЁ][\w-]+)?\.)\s*"
+)
+
+
+def datelines(text: str) -> str:
+    """`МОСКВА, 4 дек - РИА Новости.`: it names the outlet, and the outlet predicts the rubric."""
+    return cut_head(DATELINE, text) if text[:2].isupper() or text.startswith("С.-") else text
+
+
+def cut_head(pattern: re.Pattern[str], text: str) -> str:
+    """Drop a match at the very beginning, unless it is the whole text."""
+    m = pattern.match(text)  # sub() would try the pattern at every character
+    return text[m.end() :] if m and m.end() < len(text) else text

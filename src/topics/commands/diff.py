@@ -1,0 +1,121 @@
+"""`topics diff`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from topics.commands.options import (
+    FILE,
+    columns_options,
+    config_option,
+    format_option,
+    models_option,
+    settings,
+)
+
+if TYPE_CHECKING:
+    from topics.changes import Change, Changes, Example, Pair, Tell
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--on",
+    "archive",
+    multiple=True,
+    metavar="INPUT",
+    help="OLD and NEW are versions; let both tag this. Repeatable.",
+)
+@click.option("-o", "--output", type=FILE, help="Write every article that changes, JSON Lines.")
+@click.option(
+    "--examples", type=click.IntRange(0), default=3, show_default=True, help="Shown a rubric and way."
+)
+@click.option("--json", "as_json", is_flag=True, help="The counts and examples as JSON.")
+@config_option
+@models_option
+@format_option
+@columns_options
+def diff(old: str, new: str, **options: Any) -> None:
+    """Show what another model changes: rubric by rubric what articles gain and lose, with examples.
+
+    OLD and NEW are outputs of `predict` (files or folders), or with --on two versions.
+
+    \b
+    python -m topics diff scored-may/ scored-june/ -o changes.jsonl
+    python -m topics diff rubrics@production rubrics@latest --on archive/2026.jsonl
+    """
+    import msgspec
+
+    from topics.changes import compare
+
+    with _changed(options["output"]) as tell:
+        found = compare(_pairs(old, new, options), options["examples"], tell)
+    if options["as_json"]:
+        click.echo(msgspec.json.encode(found))
+    else:
+        _show(found)
+
+
+def _pairs(old: str, new: str, options: dict[str, Any]) -> Iterator[Pair]:
+    from topics import storage
+    from topics.changes import paired, read, tagged
+    from topics.corpus import Corpus
+    from topics.tagger import Tagger
+
+    if not options["archive"]:
+        return paired(read(storage.path(old)), read(storage.path(new)))
+    _, columns = settings(options)
+    corpus = Corpus(options["archive"], columns=columns, format=options["input_format"])
+    return tagged(corpus, *(Tagger.load(options["models"], version) for version in (old, new)))
+
+
+@contextmanager
+def _changed(path: Any) -> Iterator[Tell]:
+    import msgspec
+
+    from topics import storage
+
+    if path is None:
+        yield lambda change: None
+        return
+    with storage.publishing(path) as stream:
+
+        def tell(change: Change) -> None:
+            stream.write(msgspec.json.encode(change) + b"\n")
+
+        yield tell
+
+
+def _show(found: Changes) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    share = found.changed / max(found.articles, 1)
+    console.print(f"{found.old_model} -> {found.new_model}")
+    console.print(f"{found.articles:,} articles, {found.changed:,} of them change ({share:.1%})")
+    if found.only_old or found.only_new:
+        console.print(f"only in the old: {found.only_old:,}; only in the new: {found.only_new:,}")
+    console.print(f"for review: {found.old_review:,} -> {found.new_review:,}")
+    table = Table("rubric", "old", "new", "gained", "lost")
+    for rubric in found.rubrics:
+        numbers = (rubric.old, rubric.new, rubric.gained, rubric.lost)
+        table.add_row(rubric.rubric, *(f"{number:,}" for number in numbers))
+    console.print(table)
+    examples = Table("rubric", "", "id", "title", "score", show_lines=False)
+    for rubric in found.rubrics:
+        for way, listed in (("gained", rubric.gained_examples), ("lost", rubric.lost_examples)):
+            _add(examples, rubric.rubric, way, listed)
+    if examples.row_count:
+        console.print(examples)
+
+
+def _add(table: Any, rubric: str, way: str, examples: Sequence[Example]) -> None:
+    for example in examples:
+        table.add_row(rubric, way, example.id, example.title, f"{example.old:.2f} -> {example.new:.2f}")

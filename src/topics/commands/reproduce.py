@@ -1,0 +1,55 @@
+"""`topics reproduce`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from topics.commands.options import FILE, format_option, models_option
+
+
+@click.command()
+@click.argument("version")
+@click.argument("data", nargs=-1)
+@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data, as in training.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@models_option
+@format_option
+def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Train VERSION again from DATA, as its manifest says, and compare every file by its hash.
+
+    Columns and settings are those of the first training; without DATA, the demonstration corpus. Nothing is
+    published. Exit code 4 if a file differs; other versions of libraries are then named as a likely reason.
+
+    \b
+    python -m topics reproduce rubrics@production archive/ --labels checked.tsv
+    """
+    import msgspec
+
+    from topics import terminal
+    from topics.corpus import Corpus, embedded
+    from topics.errors import ModelError
+    from topics.registry import Registry
+    from topics.reproduction import configuration_of
+    from topics.reproduction import reproduce as job
+
+    manifest = Registry(options["models"]).open(version).manifest
+    corpus = Corpus(
+        data or embedded(),
+        columns=configuration_of(manifest).columns,
+        labels_file=options["labels"],
+        format=options["form"],
+    )
+    with terminal.progress() as watch:
+        found = job(manifest, corpus, options["jobs"], watch)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        for name, state in found.files.items():
+            click.echo(f"{state:8} {name}")
+    if not found.is_same:
+        differing = [f"{name} {then} (here {here})" for name, (then, here) in found.libraries.items()]
+        reason = f"; it was trained with {', '.join(differing)}" if differing else "; the code has changed"
+        raise ModelError(f"{found.model}: does not come out the same{reason}")

@@ -1,0 +1,112 @@
+"""A version as an MLflow model: logged with its plain files, loaded without a pickle.
+
+MLflow calls `_load_pyfunc` of this module with the folder that `log` gave it; the folder is checked byte for
+byte like any other version.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from topics import integrity
+from topics.errors import ModelError, UsageError
+from topics.pipeline import Pipeline
+from topics.registry import Version
+from topics.tagger import Tagger
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Served:
+    """What MLflow calls: a table in, a table out."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        self.tagger = tagger
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Tag a table with the columns of `Tagger.tag_many`; rubrics, scores, needs_review, model."""
+        return self.tagger.tag_many(model_input)
+
+
+def _load_pyfunc(path: str) -> Served:
+    folder = Path(path)
+    if not folder.is_dir():
+        raise ModelError(
+            f"{folder}: is no folder of a version; log it again with `topics export --to mlflow`"
+        )
+    version = Version(folder, integrity.check(folder))
+    return Served(Tagger(Pipeline.load(folder), version))
+
+
+def log(version: Version, tracking_uri: str | None = None, registered_name: str | None = None) -> str:
+    """Log a version to MLflow as a pyfunc model, with its figures and configuration.
+
+    Args:
+        version: as the registry opened it.
+        tracking_uri: where MLflow keeps its runs, as `sqlite:///mlflow.db`; None: as MLflow is set up.
+        registered_name: enter it into MLflow's own registry under this name, too.
+
+    Returns:
+        The URI by which `mlflow.pyfunc.load_model` finds it.
+
+    Raises:
+        UsageError: MLflow is not installed.
+    """
+    try:
+        import mlflow
+    except ImportError as error:
+        raise UsageError("MLflow is not installed: pip install 'newsroom-topics[mlflow]'") from error
+    if tracking_uri:
+        mlflow.set_tracking_uri(tracking_uri)
+    manifest = version.manifest
+    figures = manifest.rubric_figures()
+    with mlflow.start_run(run_name=version.label):
+        mlflow.log_metrics(
+            {
+                "macro_f1": figures.macro_f1,
+                "micro_f1": figures.micro_f1,
+                "exact_match": figures.exact_match,
+                **{f"f1_{rubric.rubric}": rubric.f1 for rubric in figures.rubrics if _is_key(rubric.rubric)},
+            }
+        )
+        mlflow.set_tags({"version": version.label, "corpus": manifest.corpus.fingerprint})
+        logged = mlflow.pyfunc.log_model(
+            name=manifest.name,
+            loader_module=__name__,
+            data_path=str(version.folder),
+            signature=_signature(),
+            pip_requirements=[_requirement()],
+            registered_model_name=registered_name,
+        )
+    return str(logged.model_uri)
+
+
+def _signature() -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array, Map
+
+    optional = [ColSpec(DataType.string, name, required=False) for name in ("title", "outlet", "id")]
+    given = Schema([ColSpec(DataType.string, "text"), *optional])
+    answer = Schema(
+        [
+            ColSpec(Array(DataType.string), "rubrics"),
+            ColSpec(Map(DataType.double), "scores"),
+            ColSpec(DataType.boolean, "needs_review"),
+            ColSpec(DataType.string, "model"),
+        ]
+    )
+    return ModelSignature(inputs=given, outputs=answer)
+
+
+def _requirement() -> str:
+    from topics import __version__
+
+    return f"newsroom-topics=={__version__}"
+
+
+def _is_key(name: str) -> bool:
+    """Tell whether MLflow takes it as the name of a metric: no letters beyond ASCII in some stores."""
+    return name.isascii() and name.replace("_", "").replace("-", "").replace(" ", "").isalnum()

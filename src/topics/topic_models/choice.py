@@ -1,0 +1,129 @@
+"""How many topics: as many as are coherent and come back when the model is trained on other articles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations, product
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from scipy.optimize import linear_sum_assignment
+
+from topics.errors import DataError
+from topics.tokens import take
+from topics.topic_models.coherence import c_npmi, keep_company
+from topics.topic_models.continuity import SAME, overlap
+from topics.topic_models.lda import LdaSettings, learn
+from topics.topic_models.vocabulary import Vocabulary
+from topics.types import TokenBatch
+
+Floats = npt.NDArray[np.float32]
+
+CANDIDATES = (10, 15, 20, 30, 40, 50, 70, 100)
+_TOP = 10
+_ARTICLES_A_TOPIC = 25
+"""Articles of the sample that there must be for each topic of a candidate."""
+
+
+class Point(msgspec.Struct, frozen=True):
+    """How good a number of topics is."""
+
+    num_topics: int
+    npmi: float
+    """Mean over topics and draws, ten words a topic."""
+    npmi_spread: float
+    """Standard deviation over the draws."""
+    stability: float
+    """Share of the topics of one draw that another draw finds too."""
+    score: float
+    """NPMI times stability."""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The number of topics with the best score, and all that were tried."""
+
+    num_topics: int
+    curve: tuple[Point, ...]
+
+
+def choose_topics(
+    tokens: TokenBatch,
+    settings: LdaSettings | None = None,
+    candidates: Sequence[int] = CANDIDATES,
+    *,
+    draws: int = 3,
+    sample: int = 3000,
+    jobs: int = 1,
+) -> Choice:
+    """Try numbers of topics on a sample of the archive.
+
+    Each draw trains on its own four fifths of the sample under its own seed. A seed alone would change next
+    to nothing, since every training begins at the same factorization.
+
+    Args:
+        tokens: the archive.
+        settings: of the model; `num_topics` is not looked at.
+        candidates: numbers to try; those too large for the sample are left out.
+        draws: trainings a candidate, at least 2.
+        sample: articles at most.
+        jobs: processes.
+
+    Raises:
+        DataError: the archive is too small for the smallest candidate.
+    """
+    settings = settings or LdaSettings()
+    generator = np.random.default_rng(settings.seed)
+    rows = np.sort(generator.permutation(len(tokens))[:sample])
+    chosen = take(tokens, rows)
+    vocabulary = Vocabulary(settings.vocabulary).fit(chosen)
+    bags = vocabulary.transform(chosen)
+    full = np.flatnonzero(np.diff(bags.indptr) > 0)
+    limit = min(len(full) // _ARTICLES_A_TOPIC, bags.shape[1])
+    numbers = [number for number in sorted(set(candidates)) if number <= limit]
+    if not numbers:
+        raise DataError(
+            f"{len(full)} articles with known words are too few to choose from {min(candidates)} topics or "
+            f"more; {_ARTICLES_A_TOPIC} a topic are needed. Set the number (num_topics) or give more articles"
+        )
+    parts = [np.sort(generator.permutation(full)[: len(full) * 4 // 5]) for _ in range(draws)]
+    tasks = list(
+        product(numbers[::-1], range(draws))
+    )  # the longest first, so that no process waits at the end
+    models = Parallel(jobs)(
+        delayed(learn)(bags[parts[draw]], msgspec.structs.replace(settings, num_topics=number, seed=draw))
+        for number, draw in tasks
+    )
+    found = dict(zip(tasks, models, strict=True))
+    places = vocabulary.occurrences(chosen)
+    curve = tuple(
+        _point(number, [found[number, draw] for draw in range(draws)], places.columns, places.rows)
+        for number in numbers
+    )
+    return Choice(max(curve, key=lambda point: point.score).num_topics, curve)
+
+
+def _point(
+    number: int, models: list[Floats], sequence: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
+) -> Point:
+    values = []
+    for counts in models:
+        tops = np.argsort(-counts, axis=1, kind="stable")[:, :_TOP]
+        company = keep_company(sequence, rows, tops.ravel().tolist())
+        values.append(float(np.mean([c_npmi(company, top) for top in tops.tolist()])))
+    stability = float(np.mean([_recurring(one, other) for one, other in combinations(models, 2)]))
+    npmi = float(np.mean(values))
+    return Point(
+        number,
+        round(npmi, 4),
+        round(float(np.std(values)), 4),
+        round(stability, 4),
+        round(npmi * stability, 4),
+    )
+
+
+def _recurring(one: Floats, other: Floats) -> float:
+    """Compute the share of topics that have a partner which is the same topic."""
+    similarity = overlap(one, other)
+    return float((similarity[linear_sum_assignment(similarity, maximize=True)] >= SAME).mean())

@@ -1,0 +1,164 @@
+"""Which topic of a new model is which of the old one's: identities and names outlive a retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from topics.types import Topic
+
+Floats = npt.NDArray[np.float64]
+
+SAME = 0.7
+"""Similarity from which on two topics are one; see `docs/topics.md` for how it was chosen."""
+_EVIDENCE = 8
+"""Terms shown for a change."""
+
+
+class Described(NamedTuple):
+    """A topic model as far as matching needs it."""
+
+    topics: tuple[Topic, ...]
+    counts: npt.NDArray[np.float32]
+    """Lambda, shape (topics, terms)."""
+    terms: Sequence[str]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became of some topics, and how that is known."""
+
+    kind: Literal["kept", "born", "died", "split", "merged"]
+    old: tuple[int, ...]
+    """Ids of the topics of the old model; none for one born."""
+    new: tuple[int, ...]
+    """Ids of the topics of the new model, after they were carried over; none for one that died."""
+    similarity: tuple[float, ...]
+    """Of each old topic to each new one, row by row; for one born or dead, to its nearest."""
+    terms: tuple[str, ...]
+    """Lemmas that weigh most in all of the topics; for one born or dead, its own."""
+
+
+class Continuity(NamedTuple):
+    """The new topics under the identities of the old ones, and what changed."""
+
+    topics: tuple[Topic, ...]
+    changes: tuple[Change, ...]
+
+
+def similarities(old: Described, new: Described) -> Floats:
+    """Compare each old topic with each new one: 0 no word in common, 1 the same; shape (old, new).
+
+    The Bhattacharyya coefficient, sum over terms of sqrt(p * q), over the terms of both models.
+    """
+    place = {term: i for i, term in enumerate(new.terms)}
+    pairs = [(i, place[term]) for i, term in enumerate(old.terms) if term in place]
+    left, right = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    result: Floats = _roots(old.counts)[:, left] @ _roots(new.counts)[:, right].T
+    return result
+
+
+def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Floats:
+    """Compute the Bhattacharyya coefficient of topics over the same terms, shape (one, other)."""
+    result: Floats = _roots(one) @ _roots(other).T
+    return result
+
+
+def carry_over(old: Described, new: Described, last_id: int = 0, same: float = SAME) -> Continuity:
+    """Give new topics the ids and names of the old ones that they continue.
+
+    One old topic goes to one new topic so that the similarities sum up highest (Kuhn, 1955). A new topic
+    without a match gets an id that no topic had.
+
+    Args:
+        old: the version before.
+        new: the model just trained.
+        last_id: the highest id given so far, by the old version or by one before it.
+        same: similarity from which on two topics are one.
+    """
+    from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
+
+    similarity = similarities(old, new)
+    rows, columns = linear_sum_assignment(similarity, maximize=True)
+    pairs = [(o, n) for o, n in zip(rows.tolist(), columns.tolist(), strict=True) if similarity[o, n] >= same]
+    old_of = {n: o for o, n in pairs}
+    free = max([last_id, *(topic.id for topic in old.topics)]) + 1
+    topics = []
+    for n, topic in enumerate(new.topics):
+        if n in old_of:
+            before = old.topics[old_of[n]]
+            topics.append(msgspec.structs.replace(topic, id=before.id, name=before.name))
+        else:
+            topics.append(msgspec.structs.replace(topic, id=free, name=""))
+            free += 1
+    return Continuity(
+        tuple(topics), _changes(old, new._replace(topics=tuple(topics)), similarity, old_of, same)
+    )
+
+
+def _changes(
+    old: Described, new: Described, similarity: Floats, old_of: dict[int, int], same: float
+) -> tuple[Change, ...]:
+    new_of = {o: n for n, o in old_of.items()}
+    parts: dict[int, list[int]] = {o: [n] for n, o in old_of.items()}
+    sources: dict[int, list[int]] = {n: [o] for n, o in old_of.items()}
+    born: list[int] = []
+    died: list[int] = []
+    for n in range(len(new.topics)):
+        o = int(similarity[:, n].argmax())
+        if n not in old_of:
+            (parts.setdefault(o, []) if similarity[o, n] >= same else born).append(n)
+    for o in range(len(old.topics)):
+        n = int(similarity[o].argmax())
+        if o not in new_of:
+            (sources.setdefault(n, []) if similarity[o, n] >= same else died).append(o)
+
+    def change(
+        kind: Literal["kept", "born", "died", "split", "merged"], olds: list[int], news: list[int]
+    ) -> Change:
+        if kind == "born":
+            values = [similarity[:, news[0]].max()]
+        elif kind == "died":
+            values = [similarity[olds[0]].max()]
+        else:
+            values = similarity[np.ix_(olds, news)].ravel().tolist()
+        return Change(
+            kind,
+            tuple(old.topics[o].id for o in olds),
+            tuple(new.topics[n].id for n in news),
+            tuple(round(float(value), 3) for value in values),
+            _common_terms(old, olds, new, news),
+        )
+
+    return (
+        *(change("kept", [o], [n]) for n, o in sorted(old_of.items())),
+        *(change("born", [], [n]) for n in born),
+        *(change("died", [o], []) for o in died),
+        *(
+            change("split", [o], news)
+            for o, news in sorted(parts.items())
+            if len(news) > 1 or o not in new_of
+        ),
+        *(
+            change("merged", olds, [n])
+            for n, olds in sorted(sources.items())
+            if len(olds) > 1 or n not in old_of
+        ),
+    )
+
+
+def _common_terms(old: Described, olds: list[int], new: Described, news: list[int]) -> tuple[str, ...]:
+    """Find the terms that weigh much in every one of the topics."""
+    weights = [dict(zip(old.terms, _roots(old.counts[[o]])[0].tolist(), strict=True)) for o in olds]
+    weights += [dict(zip(new.terms, _roots(new.counts[[n]])[0].tolist(), strict=True)) for n in news]
+    least = {term: min(weight.get(term, 0.0) for weight in weights) for term in weights[0]}
+    return tuple(sorted(least, key=lambda term: (-least[term], term))[:_EVIDENCE])
+
+
+def _roots(counts: npt.NDArray[np.float32]) -> Floats:
+    exact = counts.astype(np.float64)
+    roots: Floats = np.sqrt(exact / exact.sum(axis=1, keepdims=True))
+    return roots

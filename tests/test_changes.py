@@ -1,0 +1,120 @@
+"""What another model changes in an archive."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from newsroom import BANK, HOTEL, STEEL, write
+from topics.changes import Changes, Scored, compare, paired, read
+from topics.errors import DataError
+from topics.tagger import Tagger
+from topics.types import Article, Prediction, Score
+from topics.writers import writing
+
+
+def said(name: str, given: str, *, review: bool = False, **scores: float) -> Scored:
+    return Scored(name, frozenset(given.split()), scores, review, "rubrics/старая")
+
+
+OLD = [
+    said("1", "economy", economy=0.9, tourism=0.1),
+    said("2", "economy tourism", economy=0.8, tourism=0.6, review=True),
+    said("3", "", economy=0.2, tourism=0.3),
+    said("4", "tourism", economy=0.2, tourism=0.9),
+]
+NEW = [
+    said("1", "economy", economy=0.95, tourism=0.1),
+    said("2", "economy", economy=0.8, tourism=0.4),
+    said("3", "tourism", economy=0.2, tourism=0.7),
+    said("4", "economy", economy=0.6, tourism=0.1),
+]
+
+
+def of(old: Iterable[Scored], new: Iterable[Scored], examples: int = 5) -> Changes:
+    return compare(paired(iter(old), iter(new)), examples)
+
+
+def test_each_rubric_gains_and_loses():
+    found = of(OLD, NEW)
+    assert (found.articles, found.changed, found.old_review, found.new_review) == (4, 3, 1, 0)
+    economy, tourism = found.rubrics
+    assert (economy.rubric, economy.old, economy.new, economy.gained, economy.lost) == ("economy", 2, 3, 1, 0)
+    assert (tourism.rubric, tourism.old, tourism.new, tourism.gained, tourism.lost) == ("tourism", 2, 1, 1, 2)
+    assert [(example.id, example.change) for example in tourism.lost_examples] == [("4", 0.8), ("2", 0.2)]
+    assert [example.id for example in of(OLD, NEW, 1).rubrics[1].lost_examples] == ["4"]
+
+
+def test_a_model_compared_with_itself_changes_nothing():
+    found = of(OLD, OLD)
+    assert (found.changed, found.only_old, found.only_new) == (0, 0, 0)
+
+
+def test_a_rubric_that_one_model_does_not_know_is_gained_or_lost():
+    [rubric] = of([said("1", "")], [said("1", "наука", наука=0.9)]).rubrics
+    assert (rubric.rubric, rubric.old, rubric.new, rubric.gained) == ("наука", 0, 1, 1)
+
+
+def test_the_order_of_the_outputs_does_not_matter():
+    shuffled = random.Random(1).sample(NEW, len(NEW))
+    assert of(OLD, shuffled) == of(OLD, NEW)
+
+
+def test_articles_of_one_side_are_counted_apart():
+    found = of(OLD[:3], NEW[1:])
+    assert (found.articles, found.only_old, found.only_new) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_every_format_of_predict_is_read(tmp_path, name):
+    prediction = Prediction(
+        "1", (Score("economy", 0.9), Score("туризм", 0.8)), {"economy": 0.9, "туризм": 0.8}, True, "m/v"
+    )
+    with writing(tmp_path / name, ["title"]) as write_rows:
+        write_rows([Article("1", "", kept={"title": "Рост"})], [prediction])
+    expected = Scored(
+        "1", frozenset({"economy", "туризм"}), {"economy": 0.9, "туризм": 0.8}, True, "m/v", "Рост"
+    )
+    assert list(read(tmp_path / name)) == [expected]
+
+
+def test_a_folder_of_parts_is_read_without_its_rejects(tmp_path):
+    for n in range(2):
+        with writing(tmp_path / f"part-0000{n}.jsonl") as write_rows:
+            write_rows([Article(str(n), "")], [Prediction(str(n), (), {}, False, "m/v")])
+    write(tmp_path / "rejects.jsonl", {"source": "a", "line": 1, "reason": "no text"})
+    assert [scored.id for scored in read(tmp_path)] == ["0", "1"]
+
+
+def test_what_is_no_output_of_predict_is_told(tmp_path):
+    data = write(tmp_path / "a.jsonl", {"id": "1", "text": "слово"})
+    with pytest.raises(DataError, match=r"a\.jsonl:1: is no row that `predict` wrote"):
+        list(read(data))
+
+
+def test_the_command_compares_outputs_and_versions(topics, models: Path, tagger: Tagger, tmp_path):
+    data = write(
+        tmp_path / "вход.jsonl",
+        *({"id": str(n), "text": text} for n, text in enumerate([STEEL, BANK, HOTEL])),
+    )
+    for name in ("старое", "новое"):
+        assert topics("predict", data, "-o", tmp_path / f"{name}.jsonl", "--models", models).code == 0
+    changed = (
+        (tmp_path / "новое.jsonl")
+        .read_text(encoding="utf-8")
+        .replace('"rubrics":["economy"]', '"rubrics":["tourism"]')
+    )
+    (tmp_path / "новое.jsonl").write_text(changed, encoding="utf-8")
+    ran = topics(
+        "diff", tmp_path / "старое.jsonl", tmp_path / "новое.jsonl", "-o", tmp_path / "разница.jsonl"
+    )
+    assert "3 articles, 1 of them change (33.3%)" in ran.out
+    [change] = map(json.loads, (tmp_path / "разница.jsonl").read_text(encoding="utf-8").splitlines())
+    assert (change["id"], change["gained"], change["lost"]) == ("1", ["tourism"], ["economy"])
+    label = tagger.version.label
+    ran = topics("diff", label, label, "--on", data, "--models", models, "--json")
+    assert (json.loads(ran.out)["articles"], json.loads(ran.out)["changed"]) == (3, 0)

@@ -1,0 +1,163 @@
+"""The same job on a Dask cluster, and on an object store: the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from archives import SHARD, mixed, one_after_the_other, order
+from topics import archive as room
+from topics import storage, workers
+from topics.archive import score_archive
+from topics.cluster import send
+from topics.corpus import Corpus
+from topics.errors import UsageError
+from topics.shards import plan
+from topics.tagger import Stored, Tagger
+from topics.types import Article, Prediction
+from topics.workers import client
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mixed(tmp_path_factory.mktemp("архив") / "вход")
+
+
+@pytest.fixture
+def stored(models: Path) -> Stored:
+    return Stored(str(models), "rubrics")
+
+
+# A cluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[object]:
+    distributed = pytest.importorskip("distributed", reason="the extra topics[dask] is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def test_a_cluster_writes_the_same(tmp_path, source, stored, tagger, cluster):
+    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+    output = tmp_path / "выход.jsonl"
+    score_archive(Corpus(source), stored, order(output, dask=cluster.scheduler_address))
+    assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+
+
+class Once(NamedTuple):
+    """Opens a tagger that kills the worker which tags the fifth batch; there is no second time."""
+
+    stored: Stored
+    counter: Path
+
+    def load(self) -> Tagger:
+        return FrailTagger(self.stored.load(), self.counter)
+
+
+class FrailTagger(Tagger):
+    def __init__(self, tagger: Tagger, counter: Path) -> None:
+        super().__init__(tagger._pipeline, tagger.version)
+        self.counter = counter
+
+    def tag_articles(self, articles: list[Article]) -> list[Prediction]:
+        with self.counter.open("ab") as stream:
+            stream.write(b".")
+        if self.counter.stat().st_size == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().tag_articles(articles)
+
+
+def test_a_cluster_that_loses_a_worker_writes_the_same(tmp_path, source, stored, tagger, cluster):
+    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+    output, counter = tmp_path / "выход.jsonl", tmp_path / "счёт"
+    score_archive(Corpus(source), Once(stored, counter), order(output, dask=cluster.scheduler_address))
+    assert counter.stat().st_size > len(plan(Corpus(source).sources, SHARD))
+    assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+
+
+def test_a_model_is_sent_to_workers_that_do_not_have_it(
+    tmp_path, source, stored, tagger, cluster, monkeypatch
+):
+    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+    with client(cluster.scheduler_address) as scheduler:
+        sent = send(
+            stored._replace(models=str(tmp_path / "не здесь"), rubrics=tagger.version.label),
+            tagger.versions,
+            scheduler,
+        )
+    monkeypatch.setattr(room, "delivered", lambda *_: sent)
+    output = tmp_path / "выход.jsonl"
+    score_archive(Corpus(source), stored, order(output, dask=cluster.scheduler_address))
+    assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+
+
+def test_no_scheduler_at_the_address_is_told(tmp_path, source, stored, monkeypatch):
+    monkeypatch.setattr(workers, "_PATIENCE", "1s")
+    with pytest.raises(UsageError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers"):
+        score_archive(Corpus(source), stored, order(tmp_path / "выход.jsonl", dask="tcp://127.0.0.1:9"))
+
+
+# An object store
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An empty bucket on a server of this machine."""
+    for needed in ("moto.server", "s3fs", "upath"):
+        pytest.importorskip(needed, reason="moto or the extra topics[s3] is not installed")
+    import s3fs
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+        patch.setenv("AWS_ACCESS_KEY_ID", "any")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem().mkdir("newsroom")
+        yield "s3://newsroom"
+    server.stop()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("name", ["scored.jsonl", "scored.parquet", "parts"])
+def test_an_object_store_is_read_and_written_like_a_disk(tmp_path, source, stored, bucket, name, workers):
+    home = storage.path(f"{bucket}/{name}-{workers}")
+    for path in source.iterdir():
+        (home / "in" / path.name).write_bytes(path.read_bytes())
+    score_archive(Corpus(source), stored, order(tmp_path / name))
+    output = home / "out" / name
+    score_archive(Corpus(str(home / "in")), stored, order(output, workers=workers))
+    assert contents(output) == contents(tmp_path / name)
+    assert not (home / "out" / f"{name}.job").exists()
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    if output.suffix:
+        return {"": output.read_bytes()}
+    return {path.name: path.read_bytes() for path in output.iterdir() if path.name.startswith("part-")}
+
+
+def test_a_job_on_an_object_store_goes_on(source, stored, bucket, monkeypatch):
+    output = storage.path(f"{bucket}/again/scored.jsonl")
+    score_shard = room.score_shard
+
+    def fails_once(task, **options):
+        if task.shard.number == 4:
+            raise OSError("the network is gone")
+        return score_shard(task, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "score_shard", fails_once)
+        with pytest.raises(OSError, match="the network is gone"):
+            score_archive(Corpus(source), stored, order(output))
+    assert score_archive(Corpus(source), stored, order(output)).resumed > 0

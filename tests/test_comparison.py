@@ -1,0 +1,180 @@
+"""Two versions on the same articles, and what may go into production."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from newsroom import STEEL, write
+from topics.comparison import compare
+from topics.config import Config, convert
+from topics.corpus import Corpus, embedded
+from topics.errors import DataError, ModelError, UsageError
+from topics.promotion import LossError, promote
+from topics.registry import Registry
+from topics.training import train
+
+*TRAINED_ON, HELD_OUT = embedded()
+BLIND = {"rubrics": {"settings": {"fields": {"min_df": 60}}}}
+"""Words in sixty articles or more: hardly any that tells a rubric."""
+NO_TOURISM = {"rubrics": {"names": ["economy", "industry"]}}
+
+
+@pytest.fixture(scope="session")
+def rivals(tmp_path_factory) -> Path:
+    """Three versions: a good one, one that lost a rubric, one that is nearly blind and the latest."""
+    folder = tmp_path_factory.mktemp("rivals") / "models"
+    for settings in ({}, NO_TOURISM, BLIND):
+        train(Corpus(TRAINED_ON), convert(settings, Config, ""), Registry(folder))
+    return folder
+
+
+@pytest.fixture
+def registry(rivals: Path, tmp_path: Path) -> Registry:
+    return Registry(shutil.copytree(rivals, tmp_path / "models"))
+
+
+@pytest.fixture
+def labels(registry) -> list[str]:
+    return [f"rubrics/{version}" for version in registry.versions("rubrics")]
+
+
+def test_a_real_loss_is_told_from_chance(registry, labels):
+    good, _, blind = map(registry.open, labels)
+    found = compare(good, blind, Corpus(HELD_OUT))
+    assert (found.before, found.after) == (good.label, blind.label)
+    assert found.articles == 100
+    assert {rubric.rubric for rubric in found.rubrics} == {"economy", "industry", "tourism"}
+    micro = found.overall["micro-F1"]
+    assert micro.verdict == "worse"
+    assert micro.difference.value == pytest.approx(micro.after - micro.before)
+    assert micro.difference.low < micro.difference.value < micro.difference.high < 0
+    assert any(loss.startswith("micro-F1 0.") for loss in found.losses)
+    back = compare(blind, good, Corpus(HELD_OUT))
+    assert back.overall["micro-F1"].verdict == "better"
+    assert back.losses == []
+
+
+def test_a_version_does_not_differ_from_itself(registry, labels):
+    good = registry.open(labels[0])
+    found = compare(good, good, Corpus(HELD_OUT))
+    changes = [*found.overall.values(), *(rubric.f1 for rubric in found.rubrics)]
+    assert {(change.difference.low, change.difference.high, change.verdict) for change in changes} == {
+        (0, 0, "")
+    }
+
+
+def test_the_figures_are_those_of_evaluate(registry, labels):
+    from topics.assessment import evaluate
+
+    good, _, blind = map(registry.open, labels)
+    found = compare(good, blind, Corpus(HELD_OUT))
+    for version, side in ((good, "before"), (blind, "after")):
+        whole = evaluate(Corpus(HELD_OUT), version).whole
+        assert getattr(found.overall["exact match"], side) == whole.exact_match.value
+        assert [getattr(rubric.f1, side) for rubric in found.rubrics] == [
+            one.f1.value for one in whole.rubrics
+        ]
+
+
+def test_a_reprint_counts_once(registry, labels, tmp_path):
+    rows = [json.loads(line) for line in HELD_OUT.read_text(encoding="utf-8").splitlines()]
+    reprints = [row | {"id": f"{row['id']}-{n}"} for row in rows[:30] for n in range(3)]
+    found = compare(
+        registry.open(labels[0]),
+        registry.open(labels[2]),
+        Corpus(write(tmp_path / "a.jsonl", *rows, *reprints)),
+    )
+    assert (found.articles, found.reprints) == (100, 90)
+
+
+def test_articles_without_labels_show_nothing(registry, labels, tmp_path):
+    version = registry.open(labels[0])
+    with pytest.raises(DataError, match="1 articles, none labelled; name the column with --rubrics-column"):
+        compare(version, version, Corpus(write(tmp_path / "a.jsonl", {"id": "1", "text": STEEL})))
+
+
+def test_the_first_promotion_needs_no_data(registry, labels):
+    event, comparison = promote(registry, labels[0])
+    assert comparison is None
+    assert (event.alias, event.before, event.why) == ("production", None, "nothing was live")
+    assert registry.open("rubrics").label == labels[0]
+    assert promote(registry, labels[0]) == (None, None), "it is there already"
+
+
+def test_what_is_worse_is_refused_and_nothing_moves(registry, labels):
+    promote(registry, labels[0])
+    with pytest.raises(
+        LossError, match=r"is not promoted: on 100 articles it is worse than .*micro-F1 0"
+    ) as refused:
+        promote(registry, labels[2], Corpus(HELD_OUT))
+    assert refused.value.exit_code == 4
+    assert refused.value.comparison.after == labels[2]
+    assert registry.open("rubrics").label == labels[0]
+
+
+def test_a_rubric_that_is_gone_is_a_loss(registry, labels):
+    promote(registry, labels[0])
+    with pytest.raises(LossError, match="tourism: not known any more"):
+        promote(registry, labels[1], Corpus(HELD_OUT))
+
+
+def test_what_is_no_worse_goes_in_with_its_figures(registry, labels):
+    promote(registry, labels[2])
+    event, comparison = promote(registry, labels[0], Corpus(HELD_OUT), reason="после чистки разметки")
+    assert registry.open("rubrics").label == labels[0]
+    written = registry.events("rubrics")[-1]
+    assert (written.when, written.who) == (event.when, event.who)
+    assert written.why == "после чистки разметки"
+    assert written.figures == json.loads(msgspec.json.encode(comparison))
+
+
+def test_force_overrules_and_is_written_down(registry, labels):
+    promote(registry, labels[0])
+    with pytest.raises(UsageError, match="--force wants a --reason"):
+        promote(registry, labels[2], force=True)
+    promote(registry, labels[2], Corpus(HELD_OUT), force=True, reason="проба в пятницу")
+    written = registry.events("rubrics")[-1]
+    assert (written.forced, written.why) == (True, "проба в пятницу")
+    assert written.figures["overall"]["micro-F1"]["verdict"] == "worse"
+    assert registry.open("rubrics").label == labels[2]
+
+
+def test_a_promotion_without_data_or_on_what_it_was_trained_on(registry, labels):
+    promote(registry, labels[2])
+    with pytest.raises(UsageError, match="name labelled DATA to compare on, or give --force and --reason"):
+        promote(registry, labels[0])
+    with pytest.raises(UsageError, match=r"was trained on .*: figures there flatter it; name other DATA"):
+        promote(registry, labels[0], Corpus(TRAINED_ON[0]))
+    assert registry.open("rubrics").label == labels[2]
+
+
+def test_of_two_who_promote_at_once_the_second_is_told(registry, labels):
+    promote(registry, labels[0])
+    seen = registry.aliases("rubrics")["production"]
+    promote(registry, labels[1], force=True, reason="успел раньше")
+    with pytest.raises(ModelError, match=r"production moved meanwhile, from .* to .*; compare with that one"):
+        registry.promote("rubrics", labels[2].partition("/")[2], "опоздал", expected=seen)
+
+
+def test_the_commands(topics, registry, labels):
+    models = "--models", registry.folder
+    shown = topics("compare", labels[0], labels[2], HELD_OUT, *models)
+    assert shown.code == 0
+    assert "micro-F1" in shown.out
+    assert "worse" in shown.out
+    as_json = topics("compare", labels[0], labels[2], HELD_OUT, "--json", *models)
+    assert np.isclose(json.loads(as_json.out)["overall"]["micro-F1"]["difference"]["value"], -0.5, atol=0.5)
+    assert topics("promote", labels[0], *models).err.startswith(f"@production is now {labels[0][8:]}")
+    refused = topics("promote", labels[2], HELD_OUT, *models)
+    assert refused.code == 4
+    assert "worse" in refused.out
+    assert refused.err.splitlines()[-1].startswith(f"topics: {labels[2]} is not promoted")
+    assert topics("promote", labels[2], HELD_OUT, "--force", "--reason", "надо", *models).code == 0
+    assert topics("rollback", "--reason", "не надо", *models).code == 0
+    assert registry.open("rubrics").label == labels[0]

@@ -1,0 +1,126 @@
+"""What training makes of a corpus: the same, however many processes read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archives import mixed
+from newsroom import BANK, HOTEL, STEEL, write
+from topics import gathering as room
+from topics import shards
+from topics.cleaning import Cleaner
+from topics.corpus import Corpus
+from topics.gathering import Material, gather, sample
+from topics.pipeline import read
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = mixed(tmp_path_factory.mktemp("архив") / "вход")
+    labelled = [
+        {
+            "id": f"м{n}",
+            "text": f"{text} {n}",
+            "rubrics": rubrics,
+            "outlet": "Вестник",
+            "date": "2026-03-04T10:00:00",
+        }
+        for n, (text, rubrics) in enumerate([(STEEL, ["industry"]), (BANK, []), (HOTEL, None)] * 9)
+    ]
+    write(folder / "я.jsonl", *labelled)
+    return folder
+
+
+@pytest.fixture
+def gathered(source, tmp_path, monkeypatch):
+    """Gather with shards of some bytes; labels are laid over two articles."""
+    labels = write(
+        tmp_path / "метки.jsonl", {"id": "м1", "rubrics": ["tourism"]}, {"id": "нет", "rubrics": []}
+    )
+
+    def run(jobs: int, size: int) -> tuple[Material, Corpus]:
+        monkeypatch.setattr(room, "plan", lambda sources: shards.plan(sources, size))
+        corpus = Corpus(source, labels_file=labels)
+        return gather(corpus, Cleaner(), jobs, lambda stage, done: None), corpus
+
+    return run
+
+
+def words(material: Material) -> list[list[str]]:
+    tokens = material.tokens
+    pairs = zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)
+    return [[tokens.lemmas[i] for i in tokens.ids[start:stop]] for start, stop in pairs]
+
+
+def test_shards_and_processes_change_nothing(gathered):
+    alone, corpus = gathered(1, 1 << 30)
+    assert corpus.unmatched_labels == ("нет",)
+    for size in (4_000, 20_000):
+        shared, corpus = gathered(2, size)
+        assert corpus.unmatched_labels == ("нет",)
+        assert words(shared) == words(alone)
+        assert (shared.labels, shared.origins, shared.facts) == (alone.labels, alone.origins, alone.facts)
+        assert sorted(map(str, shared.rejects)) == sorted(map(str, alone.rejects))
+        assert np.array_equal(shared.tokens.bodies, alone.tokens.bodies)
+
+
+def test_what_is_gathered_is_what_the_corpus_holds(gathered):
+    material, corpus = gathered(1, 4_000)
+    batches = list(corpus.batches())
+    articles = [article for batch in batches for article in batch.articles]
+    assert material.labels == [article.labels for article in articles]
+    tokens = read(Cleaner(), articles)
+    assert [len(found) for found in words(material)] == np.diff(tokens.offsets).tolist()
+    assert material.facts.rejects == sum(len(batch.rejects) for batch in batches)
+    assert material.facts.clean == 1
+    assert ("Вестник", "2026-03-04") in material.origins
+
+
+@pytest.mark.parametrize("change", [{"title": "Иначе"}, {"rubrics": []}, {"id": "другой"}])
+def test_the_fingerprint_tells_one_corpus_from_another(tmp_path, change):
+    row = {"id": "1", "title": "Снег", "text": BANK, "rubrics": ["economy"]}
+    first, second = write(tmp_path / "а.jsonl", row), write(tmp_path / "б.jsonl", row | change)
+    prints = [
+        gather(Corpus(path), Cleaner(), 1, lambda *_: None).facts.fingerprint
+        for path in (first, first, second)
+    ]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_a_corpus_without_articles_gives_no_tokens(tmp_path):
+    material = gather(Corpus(write(tmp_path / "а.jsonl", "{")), Cleaner(), 2, lambda *_: None)
+    assert (len(material.tokens), len(material.labels), len(material.rejects)) == (0, 0, 1)
+
+
+def test_a_sample_takes_clean_labels_first_and_unlabelled_articles_last(gathered):
+    material, _ = gathered(1, 1 << 30)
+    labelled = [label for label in material.labels if label]
+    few = sample(material, 5)
+    assert len(few.labels) == len(few.tokens) == 5
+    assert sum(label.clean for label in few.labels if label) == 1
+    assert None not in few.labels
+    more = sample(material, len(labelled) + 3)
+    assert sum(label is not None for label in more.labels) == len(labelled)
+    assert sample(material, 0) is sample(material, 10**6) is material
+
+
+def test_a_sample_knows_where_its_articles_stand(gathered):
+    material, corpus = gathered(1, 1 << 30)
+    few = sample(material, 7)
+    articles = corpus.pick(few.places.tolist())
+    assert [articles[place].labels for place in few.places.tolist()] == few.labels
+    assert words(few) == [words(material)[place] for place in few.places.tolist()]
+
+
+def test_training_reads_standard_input(topics, tmp_path):
+    rows = [
+        {"id": str(n), "text": f"{text} №{n}", "rubrics": rubrics}
+        for n, (text, rubrics) in enumerate([(STEEL, ["industry"]), (BANK, ["economy"]), (HOTEL, [])] * 20)
+    ]
+    stdin = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    ran = topics("train", "-", "--models", tmp_path / "models", "--only", "rubrics", stdin=stdin)
+    assert (ran.code, "60 articles" in ran.err) == (0, True), ran.err

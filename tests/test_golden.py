@@ -1,0 +1,50 @@
+"""Versions that were made long ago: they open, and answer as they did on their first day."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+from topics import integrity
+from topics.corpus import Corpus, embedded
+from topics.errors import ModelWarning
+from topics.manifest import PROTOCOL
+from topics.pipeline import Pipeline
+from topics.profile import load
+from topics.tagger import Tagger
+
+GOLDEN = Path(__file__).parent / "golden"
+HOMES = sorted(GOLDEN.glob("protocol-*"))
+
+
+def test_there_is_a_golden_version_of_every_protocol_that_can_be_read():
+    assert {home.name for home in HOMES} == {f"protocol-{number}" for number in range(1, PROTOCOL + 1)}
+    assert set(integrity.READERS) == set(range(1, PROTOCOL + 1))
+
+
+@pytest.mark.parametrize("home", HOMES, ids=lambda home: home.name)
+def test_it_answers_as_on_its_first_day(home):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ModelWarning)  # its libraries may be of long ago
+        tagger = Tagger.load(home / "models")
+    expected = json.loads((home / "answers.json").read_text(encoding="utf-8"))
+    articles = next(Corpus(embedded()[1]).batches()).articles[: len(expected)]
+    for found, answer in zip(tagger.tag_articles(articles), expected, strict=True):
+        assert found.id == answer["id"]
+        assert [score.label for score in found.rubrics] == answer["rubrics"]
+        assert found.scores == pytest.approx(answer["scores"], abs=1e-4)
+        assert found.needs_review == answer["needs_review"]
+    assert any(answer["rubrics"] for answer in expected)
+
+
+@pytest.mark.parametrize("home", HOMES, ids=lambda home: home.name)
+def test_all_of_it_can_be_read(home):
+    [folder] = (home / "models" / "rubrics").glob("2*")
+    manifest = integrity.check(folder)
+    assert manifest.corpus.articles == 100
+    assert load(folder).articles == 100
+    article = next(Corpus(embedded()[1]).batches()).articles[0]
+    assert Pipeline.load(folder).explain(article, manifest.rubrics[0]).reasons

@@ -1,0 +1,424 @@
+"""Versions and bundles that mean harm: one clear line, exit code 4, and nothing of theirs runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import stat
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from newsroom import PROJECT, STEEL
+from topics import bundles, integrity
+from topics.errors import ModelError
+from topics.pipeline import Pipeline
+from topics.registry import Registry
+from topics.tagger import Tagger
+
+
+class Bomb:
+    """Unpickling it leaves a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.fixture
+def folder(own_models: Path) -> Path:
+    [found] = (own_models / "rubrics").glob("2*")
+    return found
+
+
+def resign(folder: Path) -> None:
+    """Make the manifest match whatever the files are now, and the history forget: what a forger does."""
+    manifest = integrity.read_manifest(folder)
+    files = {
+        path.name: integrity.describe(path) for path in folder.iterdir() if path.name != integrity.MANIFEST
+    }
+    signed = msgspec.json.encode(msgspec.structs.replace(manifest, files=files))
+    (folder / integrity.MANIFEST).write_bytes(signed)
+    (folder.parent / "history.jsonl").unlink(missing_ok=True)
+
+
+def refused(topics, models: Path, *parts: str) -> None:
+    """`explain` leaves with exit code 4 and one line."""
+    ran = topics("explain", "--models", models, stdin=STEEL.encode())
+    assert ran.code == 4, ran
+    assert ran.out == ""
+    [line] = ran.err.splitlines()
+    assert line.startswith("topics: ")
+    assert "Traceback" not in line
+    for part in parts:
+        assert part in line
+
+
+# One bit, one byte, one file
+
+
+def test_one_flipped_bit_in_any_file_is_seen(own_models, folder):
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        for at in {0, len(whole) // 3, len(whole) // 2, len(whole) - 1}:
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            with pytest.raises(ModelError, match=folder.name):
+                Registry(own_models).open("rubrics")
+        for cut in (0, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:cut])
+            with pytest.raises(ModelError):
+                Registry(own_models).open("rubrics")
+        path.write_bytes(whole)
+    assert Registry(own_models).open("rubrics").folder == folder
+
+
+def test_a_manifest_edited_to_match_altered_files_is_refused_by_its_seal(topics, own_models, folder):
+    coefficients = np.load(folder / "coefficients.npy")
+    np.save(folder / "coefficients.npy", -coefficients)
+    history = (folder.parent / "history.jsonl").read_bytes()
+    resign(folder)
+    (folder.parent / "history.jsonl").write_bytes(history)
+    refused(
+        topics, own_models, "manifest.json: was altered since it was published; restore it or train again"
+    )
+
+
+# Contents that a forger signed
+
+
+def array(path: Path, content: np.ndarray) -> None:
+    np.save(path, content, allow_pickle=True)
+
+
+def npz(path: Path) -> None:
+    with path.open("wb") as stream:
+        np.savez(stream, np.array([{"a": 1}], dtype=object))
+
+
+def claim(path: Path, shape: str) -> None:
+    """A header that claims another shape; the data stays as it was."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(4000))
+
+
+def value(name: str, **changed: object) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        found = json.loads((folder / name).read_bytes())
+        (folder / name).write_text(json.dumps(found | changed), encoding="utf-8")
+
+    return spoil
+
+
+def decisions(**changed: object) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        found = json.loads((folder / "classifier.json").read_bytes())
+        found["decisions"] |= changed
+        (folder / "classifier.json").write_text(json.dumps(found), encoding="utf-8")
+
+    return spoil
+
+
+def in_file(name: str, spoil: Callable[[Path], None]) -> Callable[[Path], None]:
+    return lambda folder: spoil(folder / name)
+
+
+FORGED = {
+    "an npz with object arrays": (in_file("coefficients.npy", npz), "coefficients.npy: cannot be read"),
+    "an array of objects": (
+        in_file("coefficients.npy", lambda path: array(path, np.array([[{}]], dtype=object))),
+        "coefficients.npy: cannot be read",
+    ),
+    "ten gigabytes claimed": (
+        in_file("coefficients.npy", lambda path: claim(path, "(50000, 50000)")),
+        "coefficients.npy: cannot be read (mmap length is greater than file size)",
+    ),
+    "more than memory can address": (
+        in_file("coefficients.npy", lambda path: claim(path, "(4611686018427387904, 16)")),
+        "coefficients.npy: cannot be read",
+    ),
+    "less than nothing": (
+        in_file("coefficients.npy", lambda path: claim(path, "(-1, 3)")),
+        "coefficients.npy:",
+    ),
+    "bytes after the array": (
+        in_file("idf.npy", lambda path: path.write_bytes(path.read_bytes() + b"#!/bin/sh")),
+        "idf.npy: holds",
+    ),
+    "a header that is a program": (
+        in_file("idf.npy", lambda path: claim(path, "__import__('os').mkdir('x')")),
+        "idf.npy: cannot be read",
+    ),
+    "a header of brackets": (
+        in_file("idf.npy", lambda path: claim(path, "(" * 60)),
+        "idf.npy: cannot be read",
+    ),
+    "numbers that are none": (
+        in_file("idf.npy", lambda path: array(path, np.load(path) * np.float32("nan"))),
+        "idf.npy: holds a number that is not finite",
+    ),
+    "infinite numbers": (
+        in_file("coefficients.npy", lambda path: array(path, np.load(path) + np.float32("inf"))),
+        "coefficients.npy: holds a number that is not finite",
+    ),
+    "another shape": (
+        in_file("coefficients.npy", lambda path: array(path, np.load(path)[:-1].copy())),
+        "classifier.json and coefficients.npy do not fit together",
+    ),
+    "another type": (
+        in_file("idf.npy", lambda path: array(path, np.load(path).astype(np.float64))),
+        "idf.npy: holds 1 dimensions of float64, not 1 of float32",
+    ),
+    "terms beyond the words": (
+        in_file("terms.npy", lambda path: array(path, np.load(path) + 10**9)),
+        "terms.npy, pairs.npy and idf.npy do not fit together",
+    ),
+    "terms below zero": (in_file("terms.npy", lambda path: array(path, np.load(path) - 10**6)), "do not fit"),
+    "a threshold above one": (decisions(thresholds=[2.0] * 3), "classifier.json: cannot be read"),
+    "a threshold too few": (decisions(thresholds=[0.5] * 2), "do not fit together"),
+    "a slope beyond measure": (decisions(slopes=[1e300] * 3), "classifier.json: cannot be read"),
+    "a rubric that is a number": (
+        value("classifier.json", rubrics=[1, 2, 3]),
+        "classifier.json: cannot be read",
+    ),
+    "a classifier of its own": (
+        value("pipeline.json", classifier="os:system"),
+        "there is no classifier called 'os:system'",
+    ),
+    "a key of its own": (value("pipeline.json", run="rm -rf"), "pipeline.json: cannot be read"),
+    "no words": (in_file("lemmas.txt", lambda path: path.write_bytes(b"")), "do not fit together"),
+    "words that are no text": (
+        in_file("lemmas.txt", lambda path: path.write_bytes(b"\xff\n")),
+        "lemmas.txt:",
+    ),
+    "JSON ten thousand deep": (
+        in_file("boilerplate.json", lambda path: path.write_bytes(b'{"a":' * 10_000)),
+        "boilerplate.json: cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_what_is_signed_must_still_make_sense(topics, own_models, folder, how):
+    spoil, message = FORGED[how]
+    spoil(folder)
+    resign(folder)
+    refused(topics, own_models, message)
+
+
+@pytest.mark.parametrize("name", ["coefficients.npy", "classifier.json", "lemmas.txt", "manifest.json"])
+def test_a_pickle_is_never_opened(topics, own_models, folder, tmp_path, name):
+    mark = tmp_path / "взорвалось"
+    bomb = pickle.dumps(Bomb(mark))
+    (folder / name).write_bytes(bomb)
+    if name != "manifest.json":
+        resign(folder)
+    refused(topics, own_models, name)
+    (folder / name).write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + bomb)
+    refused(topics, own_models)
+    assert not mark.exists()
+    pickle.loads(bomb)
+    assert mark.exists(), "it would have gone off"
+
+
+def test_a_file_of_another_kind_is_no_file_of_ours(topics, own_models, folder):
+    (folder / "model.skops").write_bytes(b"PK\x03\x04")
+    resign(folder)
+    assert Tagger.load(own_models).tag(STEEL).rubrics, "nobody opens what nobody asked for"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.symlink_to("/dev/zero"), "manifest.json: is no file"),
+        (os.mkfifo, "manifest.json: is no file"),
+        (Path.mkdir, "manifest.json: is no file"),
+        (lambda path: path.write_bytes(b" " * 16_000_001), "is no manifest, having 16,000,001 bytes"),
+    ],
+)
+def test_a_manifest_that_would_hang_its_reader(topics, own_models, folder, spoil, message):
+    (folder / "manifest.json").unlink()
+    spoil(folder / "manifest.json")
+    refused(topics, own_models, message)
+
+
+def test_a_link_to_a_good_file_is_refused(topics, own_models, folder, tmp_path):
+    (folder / "idf.npy").rename(tmp_path / "idf.npy")
+    (folder / "idf.npy").symlink_to(tmp_path / "idf.npy")
+    refused(topics, own_models, "idf.npy: is no file of")
+
+
+# Bundles
+
+
+@pytest.fixture
+def whole(folder: Path, own_models: Path) -> dict[str, bytes]:
+    """The entries of a good bundle."""
+    label = Registry(own_models).open("rubrics").label
+    return {f"{label}/{path.name}": path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def tar_of(path: Path, entries: dict[str, bytes], *more: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, content in entries.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        for info in more:
+            tar.addfile(info)
+    return path
+
+
+def zip_of(path: Path, entries: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return path
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
+    label = next(iter(whole)).rpartition("/")[0]
+    yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {"../../x": b"x"})
+    yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {"/etc/cron.d/x": b"x"})
+    yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/../x": b"x"})
+    yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/..": b"x"})
+    yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/a\\b": b"x"})
+    yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/.hidden": b"x"})
+    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.SYMTYPE, "/etc/passwd"))
+    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.LNKTYPE, f"{label}/idf.npy"))
+    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.CHRTYPE))
+    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.FIFOTYPE))
+    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.DIRTYPE))
+    yield "holds 2 versions", tar_of(path, whole | {"rubrics/20200101T000000Z-000000/x": b"x"})
+    yield "holds 0 versions", tar_of(path, {})
+    yield "files are missing or too many: 'x'", tar_of(path, whole | {f"{label}/x": b"x"})
+    short = {name: content for name, content in whole.items() if not name.endswith("idf.npy")}
+    yield "files are missing or too many: 'idf.npy'", tar_of(path, short)
+    lemmas = f"{label}/lemmas.txt"
+    yield "was altered since it was published", tar_of(path, whole | {lemmas: whole[lemmas][::-1]})
+    other = {name.replace("rubrics/", "туры/"): content for name, content in whole.items()}
+    yield "its manifest is of rubrics/", tar_of(path, other)
+    path.write_bytes(tar_of(path, whole).read_bytes()[:-30_000])
+    yield "is no whole bundle", path
+    with tarfile.open(path, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo(f"{label}/x"))
+    yield "is no whole bundle", path
+
+
+def test_no_tar_brings_harm(topics, tmp_path, whole):
+    for message, path in bad_tars(tmp_path / "b.tar", whole):
+        nothing_comes_of(topics, path, message)
+
+
+def test_entries_of_one_name(topics, tmp_path, whole):
+    name = next(iter(whole))
+    path = tar_of(tmp_path / "b.tar", whole, tarfile.TarInfo(name))
+    nothing_comes_of(topics, path, f"the entry {name!r} comes twice")
+
+
+def test_a_sparse_tar_that_would_fill_the_disk(topics, tmp_path, whole):
+    path, label = tmp_path / "b.tar", next(iter(whole)).rpartition("/")[0]
+    info = tarfile.TarInfo(f"{label}/x")
+    info.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(10**13)}
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, content in whole.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+        tar.addfile(info)
+    nothing_comes_of(topics, path, "is no plain file")
+
+
+def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
+    label = next(iter(whole)).rpartition("/")[0]
+    yield "is not named NAME/VERSION/FILE", zip_of(path, whole | {"../../x": b"x"})
+    yield "is not named NAME/VERSION/FILE", zip_of(path, whole | {f"{label}/": b""})
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{label}/x", bytes(50_000_000))
+    yield "is compressed, as nothing is in a bundle of ours", path
+    link = zipfile.ZipInfo(f"{label}/x")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    yield "is no plain file", path
+    locked = bytearray(zip_of(path, {f"{label}/x": b"x"}).read_bytes())
+    central = locked.rfind(b"PK\x01\x02")
+    locked[central + 8] |= 1
+    path.write_bytes(locked)
+    yield "is encrypted", path
+    twice = bytearray(zip_of(path, {f"{label}/x": b"x", f"{label}/y": b"y"}).read_bytes())
+    path.write_bytes(twice.replace(f"{label}/y".encode(), f"{label}/x".encode()))
+    yield "comes twice", path
+    huge = bytearray(zip_of(path, {f"{label}/x": b"x"}).read_bytes())
+    central = huge.rfind(b"PK\x01\x02")
+    huge[central + 20 : central + 28] = struct.pack("<II", 10**9, 10**9)
+    path.write_bytes(huge)
+    yield "claims to hold more than its own", path
+    path.write_bytes(b"PK\x05\x06" + bytes(18))
+    yield "holds 0 versions", path
+    path.write_bytes(b"not a zip at all")
+    yield "is no whole bundle", path
+
+
+def test_no_zip_brings_harm(topics, tmp_path, whole):
+    for message, path in bad_zips(tmp_path / "b.zip", whole):
+        nothing_comes_of(topics, path, message)
+
+
+def nothing_comes_of(topics, path: Path, message: str) -> None:
+    models = path.parent / "там"
+    ran = topics("import", path, "--models", models)
+    assert (ran.code, ran.out) == (4, ""), (message, ran)
+    [line] = ran.err.splitlines()
+    assert message in line
+    assert str(path) in line or path.name in line
+    assert Registry(models).names() == []
+    assert not list(models.glob("*/[!.]*")), "nothing visible"
+    assert not list(models.glob("*/.draft-*"))
+    assert not (path.parent / "x").exists()
+    path.unlink()
+
+
+def test_a_bundle_whose_model_cannot_be_opened_stays_out(topics, tmp_path, folder, own_models):
+    decisions(thresholds=[0.5] * 2)(folder)
+    resign(folder)
+    opened = Registry(own_models).open("rubrics")
+    bundles.pack(opened, tmp_path / "b.tar")
+    nothing_comes_of(topics, tmp_path / "b.tar", "do not fit together")
+    with pytest.raises(ModelError):
+        Pipeline.load(opened.folder)
+
+
+# By chance
+
+
+def test_a_short_run_of_the_fuzzer(models):
+    path = PROJECT / "scripts" / "fuzz_versions.py"
+    spec = spec_from_file_location("fuzz_versions", path)
+    fuzzer = module_from_spec(spec)
+    spec.loader.exec_module(fuzzer)
+    [version] = (models / "rubrics").glob("2*")
+    outcomes = fuzzer.fuzz(version, seconds=60, seed=1, most=150)
+    assert sum(outcomes.values()) == 150
+    assert {
+        "altered: refused",
+        "resigned: refused",
+        "resigned: usable",
+        "bundled: refused",
+    } <= outcomes.keys()

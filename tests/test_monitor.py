@@ -1,0 +1,263 @@
+"""Drift: silent while a stream is as it was, and saying what changed when it is not."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.distance import jensenshannon
+
+from newsroom import write
+from topics import profile
+from topics.config import Config
+from topics.corpus import Corpus, embedded
+from topics.drift import divergence, drift
+from topics.errors import DataError, ModelError
+from topics.monitoring import Report, monitor, name_of, sentences
+from topics.monitoring_page import page
+from topics.pipeline import Pipeline
+from topics.profile import Facts, Measure, Profile, Readings
+from topics.registry import Registry, Version
+from topics.rules import Judgement
+from topics.tokens import tokenize
+from topics.training import train
+
+Rows = list[dict[str, str]]
+ROWS: Rows = [
+    json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()
+]
+
+
+@pytest.fixture(scope="session")
+def half(tmp_path_factory) -> Version:
+    """Trained on every other demonstration article; the others are a stream of the same kind."""
+    folder = tmp_path_factory.mktemp("half")
+    data = write(folder / "половина.jsonl", *ROWS[::2])
+    return train(Corpus(data), Config(), Registry(folder / "models"))[0]
+
+
+def report(version: Version, folder: Path, rows: Rows, **options: object) -> Report:
+    return monitor(Corpus(write(folder / "поток.jsonl", *rows)), version, **options)
+
+
+def alarms(found: Report) -> set[str]:
+    return {finding.measure for finding in found.drift.alarms}
+
+
+def test_a_stream_of_the_same_kind_is_quiet(half, tmp_path):
+    found = report(half, tmp_path, ROWS[1::2])
+    assert alarms(found) == set()
+    assert sentences(found) == ["Nothing is out of its usual range: 250 articles against 250."]
+    assert sentences(found, "ru") == ["Всё в обычных пределах: 250 статей против 250."]
+
+
+EPIDEMIC = " Коронавирус: карантин, заражённые в больнице, врачи и вакцина, эпидемия и пандемия."
+NONSENSE = "Глокая куздра штеко будланула бокра и курдячит бокрёнка, пуськи бятые, сяпали калуши. "
+
+CHANGES: dict[str, tuple[Callable[[Rows], Rows], set[str]]] = {
+    "an epidemic": (
+        lambda rows: [row | {"text": row["text"] + EPIDEMIC} for row in rows],
+        {"length"},
+    ),
+    "a language that nobody knows": (
+        lambda rows: [row | {"text": NONSENSE * (len(row["text"]) // 100 + 1)} for row in rows],
+        {"unknown words", "words"},
+    ),
+    "headlines alone": (lambda rows: [row | {"text": ""} for row in rows], {"length"}),
+    "a new outlet": (lambda rows: [row | {"outlet": "Новый канал"} for row in rows], {"outlets"}),
+    "tourism alone": (
+        lambda rows: [row for row in ROWS if "tourism" in row["rubrics"]],
+        {"given: tourism", "scores: tourism"},
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_is_told(half, tmp_path, change):
+    make, expected = CHANGES[change]
+    assert expected <= alarms(report(half, tmp_path, make(ROWS[1::2])))
+
+
+def test_the_words_of_an_epidemic_are_named(half, tmp_path):
+    found = report(half, tmp_path, CHANGES["an epidemic"][0](ROWS[1::2]))
+    assert {"коронавирус", "пандемия", "карантин"} <= {word.word for word in found.drift.rising}
+    said = " ".join(sentences(found, "ru"))
+    assert "Слов в статье: было 82, стало 89; изменение в 3,0 раза больше обычного предела" in said
+    assert re.search(r"Чаще: .*коронавирус \(было в [01],\d% статей, стало в 9\d,\d%\)", said)
+    assert "Words in an article: 82 before, 89 now" in " ".join(sentences(found))
+
+
+def test_a_rubric_that_vanishes_is_told_and_what_it_should_be_worth(half, tmp_path):
+    found = report(half, tmp_path, [row for row in ROWS if "tourism" not in row["rubrics"]])
+    assert "scores: tourism" in alarms(found)
+    finding = next(one for one in found.drift.findings if one.measure == "given: tourism")
+    assert finding.now < finding.least <= finding.before <= finding.most
+    assert name_of("given: tourism", "ru") == "статьи с рубрикой «tourism»"
+
+
+def test_expected_precision_is_the_mean_probability_of_what_was_given(half, tmp_path):
+    rows = ROWS[1::2]
+    found = report(half, tmp_path, rows)
+    pipeline = Pipeline.load(half.folder)
+    judgement = pipeline.judge(pipeline.read(next(Corpus(tmp_path / "поток.jsonl").batches()).articles))
+    for r, one in enumerate(found.drift.expected):
+        given_, scores = judgement.given[:, r], judgement.probabilities[:, r]
+        assert one.given == given_.sum()
+        assert one.precision == pytest.approx(scores[given_].mean())
+        assert one.recall == pytest.approx(scores[given_].sum() / scores.sum())
+
+
+def test_another_reference_is_another_yardstick(half, tmp_path):
+    rows = CHANGES["an epidemic"][0](ROWS)  # every other is known to the model and scored the surer
+    reference = Corpus(write(tmp_path / "эпидемия.jsonl", *rows[1::4]))
+    found = report(half, tmp_path, rows[3::4], reference=reference)
+    assert alarms(found) == set()
+    assert found.compared_with == str(tmp_path / "эпидемия.jsonl")
+    assert found.reference_articles == 125
+
+
+def test_nothing_to_compare(half, tmp_path):
+    with pytest.raises(DataError, match="no article could be read; there is nothing to compare"):
+        report(half, tmp_path, [])
+
+
+# The yardstick
+
+
+def test_a_profile_holds_no_article_and_comes_back_as_saved(half, tmp_path):
+    found = profile.load(half.folder)
+    assert found.articles == 250
+    assert sum(found.facts.runs) == 250
+    assert found.facts.since < found.facts.until
+    profile.save(tmp_path, found)
+    again = profile.load(tmp_path)
+    assert again.facts == found.facts
+    np.testing.assert_array_equal(again.counts, found.counts)
+    assert again.words == found.words
+    assert found.frequencies.min() >= profile.LEAST
+
+
+def test_a_version_without_a_profile(half, tmp_path):
+    with pytest.raises(ModelError, match=r"profile\.json: cannot be read"):
+        profile.load(tmp_path)
+
+
+def describe(order: list[int]) -> Profile:
+    rows = [ROWS[i] for i in order]
+    tokens = tokenize([row["title"] for row in rows], [row["text"] for row in rows])
+    scores = np.array([[(i * 37 % 101) / 101] for i in order])
+    judgement = Judgement(scores, scores > 0.5, scores[:, 0] > 0.9)
+    dates = [f"2026-{1 + i // 28:02}-{1 + i % 28:02}" for i in order]
+    return profile.describe(tokens, dates, [row["outlet"] for row in rows], judgement, ["economy"])
+
+
+@given(st.permutations(range(120)))
+def test_a_profile_goes_by_dates_not_by_the_order_of_the_files(order):
+    found, sorted_ = describe(order), describe(list(range(120)))
+    assert found.facts == sorted_.facts
+    assert found.words == sorted_.words
+    np.testing.assert_array_equal(found.counts, sorted_.counts)
+    np.testing.assert_allclose(found.means, sorted_.means)
+
+
+def test_a_word_of_one_week_is_unknown_to_the_other_weeks():
+    tokens = tokenize([""] * 100, ["завод сталь"] * 90 + ["завод паром"] * 10)
+    judgement = Judgement(np.zeros((100, 0)), np.zeros((100, 0), bool), np.zeros(100, bool))
+    dates = [f"2026-01-01T{i // 60:02}:{i % 60:02}:00" for i in range(100)]
+    found = profile.describe(tokens, dates, [""] * 100, judgement, [])
+    [means] = [means for measure, _, means in found.tables() if measure.name == profile.UNKNOWN_WORDS]
+    assert means.tolist() == [0, 0, 0, 0.2], "half of the words of ten of the last 25 articles"
+    assert dict(zip(found.words, found.frequencies.tolist(), strict=True)) == {
+        "завод": 100,
+        "сталь": 90,
+        "паром": 10,
+    }
+
+
+# The statistics
+
+
+SHARES = st.lists(st.integers(0, 50), min_size=3, max_size=3).filter(any)
+
+
+@given(SHARES, SHARES)
+def test_the_divergence_is_scipys_squared(some, others):
+    p, q = np.array(some) / sum(some), np.array(others) / sum(others)
+    assert float(divergence(p, q)) == pytest.approx(jensenshannon(p, q, 2) ** 2, abs=1e-9)
+
+
+def stream(rng: np.random.Generator, n: int, *rates: float) -> Readings:
+    """Articles of which some share is given the rubric; the share may change on the way."""
+    given_ = (rng.random(n) < np.repeat(rates, -(-n // len(rates)))[:n]).astype(float)
+    return Readings({"given: x": given_}, [""] * n, np.zeros((n, 0)), np.zeros((n, 0), bool))
+
+
+def yardstick(rng: np.random.Generator, rates: np.ndarray, size: int) -> Profile:
+    counts = np.stack([rng.multinomial(size, [1 - rate, rate]) for rate in rates]).astype(np.int32)
+    facts = Facts((size,) * len(rates), "", "", (Measure("given: x", (0.5,)),), ())
+    return Profile(facts, counts, counts[:, 1:] / size, [], np.empty(0, np.int64))
+
+
+@pytest.mark.parametrize("wobble", [0.0, 0.05], ids=["steady", "weeks differ"])
+@pytest.mark.parametrize("n", [30, 200, 2000])
+def test_false_alarms_are_as_rare_as_promised(wobble, n):
+    rng = np.random.default_rng(5)
+    loud = 0
+    for _ in range(150):
+        base = yardstick(rng, np.clip(rng.normal(0.3, wobble, 20), 0, 1), 200)
+        rates = np.clip(rng.normal(0.3, wobble, max(1, n // 200)), 0, 1).tolist()
+        loud += bool(drift(base, stream(rng, n, *rates), Counter(), ()).alarms)
+    assert loud <= 6, "one in a hundred is promised; six in 150 would be a chance of one in five hundred"
+
+
+def test_a_change_is_seen_the_sooner_the_longer_the_stream():
+    rng = np.random.default_rng(5)
+    base = yardstick(rng, np.full(20, 0.3), 200)
+    loud = {
+        n: sum(bool(drift(base, stream(rng, n, 0.45), Counter(), ()).alarms) for _ in range(30))
+        for n in (20, 300)
+    }
+    assert loud[300] == 30
+    assert loud[20] < 15
+
+
+# Shown
+
+
+def test_the_page_is_one_file_and_escapes_what_the_data_brings(half, tmp_path):
+    evil = [row | {"text": row["text"] + " <script>alert</script>", "outlet": "<b>&"} for row in ROWS[1::2]]
+    found = report(half, tmp_path, evil)
+    for language in ("en", "ru"):
+        html = page(found, language)
+        assert "<script" not in html
+        assert "http" not in html
+        assert "<b>&" not in html
+    assert "Поток изменился" in page(found, "ru")
+    assert "Без изменений" in page(report(half, tmp_path, ROWS[1::2]), "ru")
+
+
+def test_the_command_is_made_for_cron(topics, half, tmp_path):
+    models = "--models", half.folder.parents[1]
+    quiet = write(tmp_path / "тихо.jsonl", *ROWS[1::2])
+    loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
+    ran = topics("monitor", "rubrics", quiet, *models)
+    assert ran.code == 0
+    assert "Nothing is out of its usual range" in ran.out
+    ran = topics(
+        "monitor", "rubrics", loud, "--json", "--html", tmp_path / "дрейф.html", "--lang", "ru", *models
+    )
+    assert ran.code == 5
+    answer = json.loads(ran.out)
+    assert [one["measure"] for one in answer["drift"]["findings"] if one["alarm"]] == ["outlets"]
+    assert "издания" in (tmp_path / "дрейф.html").read_text(encoding="utf-8")
+    others = [write(tmp_path / f"{n}.jsonl", *CHANGES["a new outlet"][0](ROWS[n::4])) for n in (1, 3)]
+    ran = topics("monitor", "rubrics", others[0], "--reference", others[1], "--lang", "ru", *models)
+    assert ran.code == 0
+    assert "Всё в обычных пределах" in ran.out

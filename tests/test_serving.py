@@ -1,0 +1,88 @@
+"""A version in MLflow: logged with its plain files, answering as the library does."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from newsroom import BANK, HOTEL, STEEL
+from topics.errors import ModelError, UsageError
+from topics.registry import Registry
+from topics.serving import _load_pyfunc, log
+from topics.tagger import Tagger
+
+FRAME = pd.DataFrame({"id": ["1", "2", "3"], "title": ["Сталь", "", ""], "text": [STEEL, BANK, HOTEL]})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """MLflow's embedded store, made once because that takes long; what MLflow warns of is left to it."""
+    pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'newsroom-topics[mlflow]'")
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        warnings.simplefilter("ignore")
+        yield f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@pytest.fixture(autouse=True)
+def _mlflow_may_warn() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def test_what_mlflow_loads_answers_as_the_library_does(models, store):
+    import mlflow
+
+    version = Registry(models).open("rubrics")
+    uri = log(version, store, registered_name="rubrics")
+    expected = Tagger.load(models).tag_many(FRAME)
+    for address in (uri, "models:/rubrics/1"):
+        found = mlflow.pyfunc.load_model(address).predict(FRAME)
+        pd.testing.assert_frame_equal(found, expected)
+    run = mlflow.search_runs(search_all_experiments=True, output_format="list")[0]
+    assert run.data.metrics["macro_f1"] == version.manifest.figures.macro_f1
+    assert run.data.tags["version"] == version.label
+
+
+def test_what_is_logged_holds_no_pickle_and_is_checked_on_load(models, store, tmp_path):
+    import mlflow
+
+    log(Registry(models).open("rubrics"), store)
+    folder = Path(mlflow.artifacts.download_artifacts(_newest(mlflow), dst_path=str(tmp_path / "got")))
+    assert [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")] == []
+    [weights] = folder.rglob("idf.npy")
+    weights.write_bytes(weights.read_bytes()[::-1])
+    with pytest.raises(ModelError, match=r"idf\.npy: was altered since it was published"):
+        mlflow.pyfunc.load_model(str(folder))
+
+
+def _newest(mlflow: object) -> str:
+    return str(mlflow.search_logged_models(output_format="list")[0].model_uri)
+
+
+def test_the_command_prints_the_uri(topics, models, store):
+    import mlflow
+
+    ran = topics("export", "rubrics", "--to", "mlflow", "--tracking-uri", store, "--models", models)
+    assert ran.code == 0, ran.err
+    loaded = mlflow.pyfunc.load_model(ran.out.strip().splitlines()[-1])
+    assert json.loads(loaded.predict(FRAME).to_json())["rubrics"]["0"] == ["industry"]
+
+
+def test_without_mlflow_the_extra_is_named(models, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
+    with pytest.raises(UsageError, match=r"pip install 'newsroom-topics\[mlflow\]'"):
+        log(Registry(models).open("rubrics"))
+
+
+def test_a_folder_that_is_no_version(tmp_path):
+    with pytest.raises(ModelError, match="is no folder of a version; log it again"):
+        _load_pyfunc(str(tmp_path / "нет"))

@@ -1,0 +1,94 @@
+"""What an editor reads of a topic."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from topic_archive import archive, tokens
+from topics.topic_models.labels import label_all, prefer, relevance
+from topics.topic_models.lda import LdaModel, LdaSettings
+
+
+@pytest.mark.parametrize(
+    ("term", "seen", "expected"),
+    [
+        (
+            "редкоземельный металл",
+            {"редкоземельных металлов": 7, "редкоземельные металлы": 5, "редкоземельный металл": 1},
+            "редкоземельные металлы",
+        ),
+        (
+            "железный дорога",
+            {"железной дороги": 9, "железная дорога": 2, "железной дороге": 4},
+            "железная дорога",
+        ),
+        ("экономика", {"экономики": 9, "экономика": 2, "экономике": 3}, "экономика"),
+        ("санкция", {"санкций": 9, "санкции": 6, "санкция": 1}, "санкции"),
+        ("путин", {"Путин": 9, "Путина": 3}, "Путин"),
+        ("следователь", {"Следователи": 4, "следователи": 1, "следователей": 2}, "следователи"),
+        ("вциом", {"ВЦИОМ": 3}, "ВЦИОМ"),
+        ("запустить", {"запустил": 3, "запустили": 5}, "запустить"),
+        ("совет директор", {"совета директоров": 4, "совет директоров": 3}, "совет директоров"),
+        ("аэропорт", {"аэропорту": 4, "аэропорта": 3}, "аэропорт"),  # never seen in the nominative
+        ("грозный", {"Грозном": 4}, "Грозный"),
+        ("кибератака", {"кибератаками": 2}, "кибератаками"),
+    ],
+)
+def test_form_for_a_label(term: str, seen: dict[str, int], expected: str) -> None:
+    assert prefer(term.split(), Counter(seen)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ranked", "expected"),
+    [
+        (
+            [["железный дорога", "поезд", "вагон", "рельс"]],
+            ["железный дорога, поезд, вагон"],
+        ),
+        ([["курс доллар", "доллар", "рубль", "курс"]], ["курс доллар, рубль"]),
+        ([["заболеть", "российский", "вирус", "больница"]], ["вирус, больница, заболеть"]),
+        (
+            [["суд", "дело", "иск", "штраф"], ["суд", "дело", "иск", "арест"]],
+            ["суд, дело, иск", "суд, дело, иск, арест"],
+        ),
+        ([["суд", "дело"], ["суд", "дело"]], ["суд, дело", "суд, дело (2)"]),
+    ],
+)
+def test_labels(ranked: list[list[str]], expected: list[str]) -> None:
+    assert label_all([[(term, term) for term in words] for words in ranked]) == expected
+
+
+def test_relevance_prefers_what_is_the_topics_own() -> None:
+    counts = np.array([[60, 39, 1], [60, 1, 39]], np.float32)
+    assert relevance(counts, 1.0).argmax(axis=1).tolist() == [0, 0]
+    assert relevance(counts, 0.3).argmax(axis=1).tolist() == [1, 2]
+
+
+@pytest.fixture(scope="module")
+def model() -> LdaModel:
+    return LdaModel(LdaSettings(num_topics=5)).fit(tokens(), archive()[0])
+
+
+def test_words_stand_as_the_archive_writes_them(model: LdaModel) -> None:
+    words = {word.words for topic in model.topics for word in topic.words}
+    assert {"редкоземельные металлы", "вагоны"} <= {word.lower() for word in words}
+    assert "редкоземельный металл" not in words
+
+
+def test_labels_differ_and_ids_count_from_one(model: LdaModel) -> None:
+    assert len({topic.label for topic in model.topics}) == 5
+    assert [topic.id for topic in model.topics] == [1, 2, 3, 4, 5]
+    assert sum(topic.share for topic in model.topics) == pytest.approx(1, abs=1e-4)
+    assert [topic.share for topic in model.topics] == sorted((t.share for t in model.topics), reverse=True)
+
+
+def test_without_texts_words_are_lemmas() -> None:
+    words = {
+        word.words
+        for topic in LdaModel(LdaSettings(num_topics=5)).fit(tokens()).topics
+        for word in topic.words
+    }
+    assert "редкоземельный металл" in words

@@ -1,0 +1,524 @@
+"""The life of versions: promoted, rolled back, accounted for, pruned, carried; whatever crashes."""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from newsroom import python
+from topics import bundles, history, integrity
+from topics.config import Config
+from topics.corpus import Corpus, embedded
+from topics.errors import DataError, ModelError, ModelWarning, UsageError
+from topics.history import Event, during, previous, spans
+from topics.manifest import CorpusFacts, Figures, Manifest
+from topics.registry import Registry
+from topics.reproduction import reproduce
+from topics.tagger import Tagger
+from topics.training import train
+
+FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
+FIGURES = Figures("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)
+
+
+def made(registry: Registry, created: str = "2026-03-04T10:15:00+00:00", seed: int = 0) -> str:
+    """Publish a version of two small files; return its name."""
+
+    def fill(folder: Path) -> None:
+        (folder / "слова.txt").write_text(f"завод\n{seed}\n", encoding="utf-8")
+        (folder / "weights.npy").write_bytes(bytes(range(200)))
+
+    manifest = Manifest("rubrics", "", created, ("туризм",), {}, {"seed": seed}, FACTS, FIGURES, {})
+    return registry.publish(manifest, fill).folder.name
+
+
+def day(n: int) -> str:
+    return f"2026-03-{n:02}T10:00:00+00:00"
+
+
+def live(registry: Registry) -> str | None:
+    return registry.aliases("rubrics").get("production")
+
+
+def put(registry: Registry, version: str) -> None:
+    registry.promote("rubrics", version, "проверено", expected=live(registry))
+
+
+# Rolled back
+
+
+def test_rollback_goes_back_step_by_step_and_promotion_goes_on_from_there(registry):
+    a, b, c, d = (made(registry, day(n)) for n in (1, 2, 3, 4))
+    for version in (a, b, c):
+        put(registry, version)
+    assert registry.rollback("rubrics", "хуже").version == b
+    assert registry.rollback("rubrics").version == a
+    put(registry, d)
+    assert registry.rollback("rubrics").version == a
+    with pytest.raises(ModelError, match=rf"has nowhere to go back to; promote one of '{a}', '{b}'"):
+        registry.rollback("rubrics")
+    assert live(registry) == a
+
+
+def test_rollback_passes_over_what_was_removed(registry):
+    a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
+    for version in (a, b, c):
+        put(registry, version)
+    shutil.rmtree(registry.folder / "rubrics" / b)
+    assert registry.rollback("rubrics").version == a
+
+
+def test_nothing_was_ever_live(registry):
+    made(registry)
+    with pytest.raises(ModelError, match="rubrics@production has nowhere to go back to"):
+        registry.rollback("rubrics")
+    with pytest.raises(ModelError, match="there is no model 'туры'; it has 'rubrics'"):
+        registry.rollback("туры")
+
+
+@pytest.mark.parametrize(
+    ("moves", "expected"),
+    [
+        ("", None),
+        ("+a", None),
+        ("+a +b", "a"),
+        ("+a +a +b", "a"),
+        ("+a +b -a", None),
+        ("+a +b +c -b", "a"),
+        ("+a +b +c -b -a", None),
+        ("+a +b -a +c", "a"),
+        ("+a +b +a", "b"),
+        ("+a +gone +b", "a"),
+    ],
+)
+def test_what_a_rollback_goes_back_to(moves, expected):
+    kinds = {"+": history.PROMOTED, "-": history.ROLLED_BACK}
+    events = [Event(kinds[move[0]], move[1:], "production") for move in moves.split()]
+    assert previous(events, "production", ["a", "b", "c"]) == expected
+
+
+# Accounted for
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_which_version_was_live_when():
+    events = [
+        Event("published", "a", "latest", when=moment("2026-03-01T09:00")),
+        Event("promoted", "a", "production", when=moment("2026-03-02T09:00")),
+        Event("published", "b", "latest", when=moment("2026-03-02T23:00")),
+        Event("promoted", "b", "production", "a", when=moment("2026-03-03T12:00")),
+        Event("pruned", "a", when=moment("2026-03-05T12:00")),
+    ]
+
+    def on(start: str, hours: float = 24) -> set[str]:
+        found = during(spans(events), moment(start), moment(start) + timedelta(hours=hours))
+        return {f"{span.alias} {span.version}" for span in found}
+
+    assert on("2026-02-28") == set()
+    assert on("2026-03-01") == {"latest a"}
+    assert on("2026-03-03") == {"production a", "production b", "latest b"}
+    assert on("2026-03-03T11:59", hours=0.001) == {"production a", "latest b"}
+    assert on("2026-03-03T12:00", hours=0.001) == {"production b", "latest b"}
+    assert on("2026-04-01") == {"production b", "latest b"}
+
+
+def test_history_tells_who_promoted_what_and_why(topics, registry):
+    a, b = made(registry, day(1)), made(registry, day(2))
+    put(registry, a)
+    put(registry, b)
+    today = f"{datetime.now().astimezone():%Y-%m-%d}"
+    ran = topics("history", "rubrics", "--at", today, "--models", registry.folder)
+    assert ran.code == 0
+    assert f"rubrics/{a} was @production, what `topics predict` took" in ran.out
+    assert "promoted by" in ran.out
+    assert "проверено" in ran.out
+    lines = topics("history", "--json", "--models", registry.folder).out.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["what"] for event in events] == ["published", "published", "promoted", "promoted"]
+    assert all(event["who"] and event["when"].endswith("Z") for event in events)
+    assert events[0]["figures"]["macro_f1"] == 0.5
+    before = topics("history", "rubrics", "--at", "2020-03-03", "--models", registry.folder)
+    assert before.out == "2020-03-03: rubrics had no version yet\n"
+    wrong = topics("history", "--at", "третьего дня", "--models", registry.folder)
+    assert (wrong.code, wrong.err) == (
+        2,
+        "topics: 'третьего дня' is no date; write 2026-03-03 or 2026-03-03T10:15\n",
+    )
+
+
+def test_history_outlives_what_is_pruned(registry):
+    a, b = made(registry, day(1)), made(registry, day(2))
+    registry.prune("rubrics", keep=1, days=0, remove=True)
+    assert registry.versions("rubrics") == [b]
+    assert [(event.what, event.version) for event in registry.events("rubrics")][-1] == ("pruned", a)
+    assert registry.events("rubrics")[0].figures["macro_f1"] == 0.5
+
+
+# Pruned
+
+
+def test_pruning_keeps_what_is_live_what_a_rollback_needs_the_last_and_the_young(registry):
+    old = [made(registry, day(n)) for n in range(1, 8)]
+    young = made(registry, datetime.now(UTC).isoformat(timespec="seconds"))
+    for version in (old[0], old[2], old[4]):
+        put(registry, version)
+    (registry.folder / "rubrics" / "запасная").mkdir()
+    shutil.copytree(registry.folder / "rubrics" / old[0], registry.folder / "rubrics" / "копия")
+    shown = registry.prune("rubrics", keep=2, days=30)
+    assert (
+        shown.kept
+        == {
+            old[2]: "before @production",
+            old[4]: "@production",
+            young: "@latest",
+            "копия": "of the last 2",
+        }
+        | {}
+    )
+    assert shown.removed == [old[0], old[1], old[3], old[5], old[6]]
+    assert len(registry.versions("rubrics")) == 9, "it only said so"
+    assert registry.prune("rubrics", keep=2, days=30, remove=True) == shown
+    assert set(registry.versions("rubrics")) == set(shown.kept)
+    assert registry.rollback("rubrics").version == old[2]
+
+
+def test_prune_says_first_and_does_when_told(topics, registry):
+    a, b = made(registry, day(1)), made(registry, day(2))
+    options = "--keep", "1", "--days", "0", "--models", registry.folder
+    said = topics("prune", "rubrics", *options)
+    assert said.out.splitlines() == [f"keep    rubrics/{b}  @latest", f"remove  rubrics/{a}"]
+    assert said.err == "Nothing was removed; give --yes to do it.\n"
+    assert registry.versions("rubrics") == [a, b]
+    assert topics("prune", "rubrics", *options, "--yes").out.splitlines()[1] == f"removed  rubrics/{a}"
+    assert registry.versions("rubrics") == [b]
+
+
+def test_pruning_takes_dead_drafts_and_leaves_living_ones(registry):
+    made(registry)
+    home = registry.folder / "rubrics"
+    dead = home / ".draft-умер"
+    dead.mkdir()
+    (dead / "weights.npy").touch()
+    found = []
+
+    def write(folder: Path) -> None:
+        (folder / "слова.txt").write_text("завод\n", encoding="utf-8")
+        found.append(Registry(registry.folder).prune("rubrics", remove=True).orphans)
+
+    manifest = Manifest("rubrics", "", day(9), (), {}, {}, FACTS, FIGURES, {})
+    registry.publish(manifest, write)
+    assert found == [[".draft-умер"]]
+    assert not dead.exists()
+    assert len(registry.versions("rubrics")) == 2
+
+
+# Crashed
+
+
+CALLS = [(os, name) for name in ("open", "mkdir", "chmod", "fsync", "rename", "replace", "unlink", "rmdir")]
+
+
+class Killed(BaseException):
+    """The process is dead: nothing that it would still do happens."""
+
+
+def crash_everywhere(tmp_path: Path, prepare, act, check) -> int:
+    """Do `act` again and again, dying at the first system call, at the second …; check what is left."""
+    due = 0
+    while True:
+        due += 1
+        registry = Registry(tmp_path / str(due))
+        prepare(registry)
+        count = 0
+
+        def watched(call, due=due):
+            def passing(*args, **kwargs):
+                nonlocal count
+                count += 1
+                if count >= due:
+                    raise Killed
+                return call(*args, **kwargs)
+
+            return passing
+
+        with pytest.MonkeyPatch.context() as patch:
+            for place, name in [*CALLS, (io, "open")]:
+                patch.setattr(place, name, watched(getattr(place, name)))
+            try:
+                act(registry)
+                done = True
+            except Killed:
+                done = False
+        check(Registry(registry.folder))
+        if done:
+            return due
+
+
+def three_versions(registry: Registry) -> None:
+    for n in (1, 2, 3):
+        made(registry, day(n))
+    put(registry, registry.versions("rubrics")[0])
+    put(registry, registry.versions("rubrics")[1])
+
+
+def all_is_well(registry: Registry) -> None:
+    """Every visible version is whole, every alias points to one, and the registry can be written."""
+    versions = registry.versions("rubrics")
+    for version in versions:
+        registry.open(f"rubrics/{version}")
+    aliases = registry.aliases("rubrics")
+    assert set(aliases.values()) <= set(versions)
+    assert {"latest", "production"} <= aliases.keys()
+    registry.prune("rubrics", remove=True)
+    assert not list((registry.folder / "rubrics").glob(".draft-*"))
+    assert not list((registry.folder / "rubrics").glob(".pruned-*"))
+    assert live(registry) == aliases["production"]
+    last = made(registry, day(20))
+    assert registry.open("rubrics@latest").folder.name == last
+
+
+def promote_third(registry: Registry) -> None:
+    put(registry, registry.versions("rubrics")[2])
+
+
+def test_a_crash_in_a_promotion_moves_or_does_not(tmp_path):
+    assert crash_everywhere(tmp_path, three_versions, promote_third, all_is_well) > 3
+
+
+def test_a_crash_in_a_rollback(tmp_path):
+    act = lambda registry: registry.rollback("rubrics")  # noqa: E731
+    assert crash_everywhere(tmp_path, three_versions, act, all_is_well) > 3
+
+
+def test_a_crash_in_pruning(tmp_path):
+    act = lambda registry: registry.prune("rubrics", keep=1, days=0, remove=True)  # noqa: E731
+
+    def prepare(registry: Registry) -> None:
+        three_versions(registry)
+        made(registry, day(4))
+        made(registry, day(5))
+
+    assert crash_everywhere(tmp_path, prepare, act, all_is_well) > 8
+
+
+def test_a_crash_in_an_import(tmp_path):
+    other = Registry(tmp_path / "other")
+    bundle = tmp_path / "whole.tar"
+    bundles.pack(other.open(f"rubrics/{made(other, day(9))}"), bundle)
+    act = lambda registry: bundles.unpack(bundle, registry)  # noqa: E731
+    assert crash_everywhere(tmp_path, three_versions, act, all_is_well) > 10
+
+
+def work(folder: Path, seed: int, steps: int) -> None:
+    """Publish, promote, roll back and prune as chance will have it, as one of several processes."""
+    rng, registry = random.Random(seed), Registry(folder)
+    for step in range(steps):
+        action = rng.choice(["publish", "publish", "promote", "rollback", "prune", "open"])
+        try:
+            if action == "publish":
+                made(registry, seed=seed * 1000 + step)
+            elif action == "promote":
+                put(registry, rng.choice(registry.versions("rubrics")))
+            elif action == "rollback":
+                registry.rollback("rubrics")
+            elif action == "prune":
+                registry.prune("rubrics", keep=3, days=0, remove=True)
+            else:
+                registry.open("rubrics")
+        except ModelError as error:
+            expected = ("moved meanwhile", "nowhere to go back", "has no version")
+            if not any(part in str(error) for part in expected):
+                raise
+
+
+def test_eight_processes_at_once(registry):
+    three_versions(registry)
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    workers = [context.Process(target=work, args=(registry.folder, seed, 12)) for seed in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 8
+    events = registry.events("rubrics")
+    brought = {event.version for event in events if event.what == "published"}
+    pruned = {event.version for event in events if event.what == "pruned"}
+    assert set(registry.versions("rubrics")) == brought - pruned, "none lost, none back from the dead"
+    all_is_well(registry)
+
+
+def test_processes_killed_at_random(registry):
+    three_versions(registry)
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    rng = random.Random(1)
+    for seed in range(8):
+        worker = context.Process(target=work, args=(registry.folder, seed, 1000))
+        worker.start()
+        worker.join(rng.uniform(0.02, 0.2))
+        worker.kill()
+        worker.join()
+    all_is_well(registry)
+
+
+# Carried
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".zip"])
+def test_a_bundle_brings_the_version_and_no_alias(registry, tmp_path, suffix):
+    version = registry.open(f"rubrics/{made(registry)}")
+    bundles.pack(version, tmp_path / f"a{suffix}")
+    bundles.pack(version, tmp_path / f"b{suffix}")
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+    elsewhere = Registry(tmp_path / "там")
+    found = bundles.unpack(tmp_path / f"a{suffix}", elsewhere)
+    assert found.label == version.label
+    assert found.manifest == version.manifest
+    assert {path.name: path.read_bytes() for path in found.folder.iterdir()} == {
+        path.name: path.read_bytes() for path in version.folder.iterdir()
+    }
+    assert elsewhere.aliases("rubrics") == {}
+    assert elsewhere.open("rubrics").label == version.label, "the only one there is"
+    assert bundles.unpack(tmp_path / f"a{suffix}", elsewhere).label == version.label, "twice is no error"
+    assert [event.what for event in elsewhere.events("rubrics")] == ["imported"]
+
+
+def test_a_version_of_the_same_name_that_differs_stays(registry, tmp_path):
+    version = registry.open(f"rubrics/{made(registry)}")
+    bundles.pack(version, tmp_path / "a.tar")
+    elsewhere = Registry(tmp_path / "там")
+    other = bundles.unpack(tmp_path / "a.tar", elsewhere).folder / integrity.MANIFEST
+    other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(ModelError, match="is there already and differs; remove it or import elsewhere"):
+        bundles.unpack(tmp_path / "a.tar", elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a.tgz", "a bundle is a .tar or a .zip file"), ("нет.tar", "is no file; name one that")],
+)
+def test_a_file_that_is_no_bundle(registry, tmp_path, name, message):
+    with pytest.raises(UsageError, match=message):
+        bundles.unpack(tmp_path / name, registry)
+
+
+def test_the_commands_carry_a_version(topics, models, tmp_path):
+    out = topics("export", "rubrics", tmp_path / "r.zip", "--models", models).out
+    digest, _, path = out.strip().partition("  ")
+    assert path == str(tmp_path / "r.zip")
+    there = "--models", tmp_path / "там"
+    wrong = topics("import", path, "--sha256", "0" * 64, *there)
+    assert wrong.code == 4
+    assert f"has SHA-256 {digest}, not {'0' * 64}; fetch it again" in wrong.err
+    assert topics("import", path, "--sha256", digest, *there).out.strip() == Tagger.load(models).version.label
+    again = topics("export", "rubrics", tmp_path / "r.zip", "--models", models)
+    assert (again.code, again.err) == (
+        2,
+        f"topics: {tmp_path / 'r.zip'}: is there already; name another file\n",
+    )
+    verified = topics("verify", *there)
+    assert verified.code == 0
+    assert verified.out.split()[1] == integrity.seal(next((tmp_path / "там" / "rubrics").glob("2*")))
+
+
+# Looked at
+
+
+def test_show_tells_corpus_figures_libraries_and_past(topics, models):
+    ran = topics("show", "rubrics", "--models", models)
+    assert ran.code == 0
+    for told in (
+        "@latest",
+        "trained on 500 articles",
+        "economy",
+        "macro-F1",
+        "pymorphy3-dicts-ru",
+        "published it",
+    ):
+        assert told in ran.out
+    assert json.loads(topics("show", "--json", "--models", models).out)["corpus"]["articles"] == 500
+
+
+def test_verify_tells_what_is_damaged_and_goes_on(topics, own_models):
+    home = own_models / "rubrics"
+    [name] = [path.name for path in home.glob("2*")]
+    shutil.copytree(home / name, home / "20200101T000000Z-000000")
+    (home / name / "idf.npy").write_bytes(b"")
+    ran = topics("verify", "--models", own_models)
+    assert (ran.code, ran.out) == (4, "")
+    assert [line.count("topics: ") for line in ran.err.splitlines()] == [1, 1]
+    assert "it was moved" in ran.err
+    assert "idf.npy: is no file of" in ran.err
+
+
+# Made again
+
+
+def test_the_same_training_gives_the_same_bytes(tmp_path):
+    corpus = Corpus(embedded()[:2])
+    version, _ = train(corpus, Config(), Registry(tmp_path))
+    found = reproduce(version.manifest, corpus)
+    assert found.is_same
+    assert set(found.files) == set(version.manifest.files)
+    with pytest.raises(DataError, match=r"DATA is not what rubrics/.* was trained on: 100 articles"):
+        reproduce(version.manifest, Corpus(embedded()[0]))
+
+
+def test_reproduce_uses_the_columns_of_the_training(topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    data = tmp_path / "a.jsonl"
+    data.write_text(
+        "".join(json.dumps({"body": r["text"], "tags": r["rubrics"]}) + "\n" for r in rows), encoding="utf-8"
+    )
+    models = "--models", tmp_path / "m"
+    trained = topics("train", data, "--text-column", "body", "--rubrics-column", "tags", *models)
+    assert trained.code == 0
+    ran = topics("reproduce", "rubrics", data, *models)
+    assert ran.code == 0, ran.err
+    assert {line.split()[0] for line in ran.out.splitlines()} == {"same"}
+
+
+# Other libraries
+
+
+def test_another_dictionary_is_told_on_load(own_models):
+    home = own_models / "rubrics"
+    [folder] = home.glob("2*")
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["libraries"]["pymorphy3-dicts-ru"] = "1.0"
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (home / "history.jsonl").unlink()
+    with pytest.warns(
+        ModelWarning, match="trained with pymorphy3-dicts-ru 1.0, here is .*: some words may be"
+    ):
+        Registry(own_models).open("rubrics")
+    ran = python("-m", "topics", "verify", "--models", str(own_models))
+    assert ran.code == 0
+    assert ran.err.startswith(f"topics: rubrics/{folder.name}: trained with pymorphy3-dicts-ru 1.0, here is ")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, monkeypatch):
+    first, second = made(registry, day(1)), made(registry, day(2))
+    put(registry, first)
+    check = integrity.check
+
+    def pruned_meanwhile(folder: Path) -> Manifest:
+        monkeypatch.setattr(integrity, "check", check)
+        put(registry, second)
+        shutil.rmtree(registry.folder / "rubrics" / first)
+        return check(folder)
+
+    monkeypatch.setattr(integrity, "check", pruned_meanwhile)
+    assert registry.open("rubrics").folder.name == second
