@@ -56,6 +56,7 @@ FLOORS = {
         topic_models.seeding
         topic_models.vocabulary
         wording
+        worksheets
         workers
         writers
     """,
@@ -92,6 +93,7 @@ FLOORS = {
         report
         reproduction
         scoring
+        suggestions
         tagger
         training
     """,
@@ -117,6 +119,7 @@ FLOORS = {
         commands.reproduce
         commands.rollback
         commands.show
+        commands.suggest
         commands.train
         commands.verify
         monitoring_page
