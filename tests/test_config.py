@@ -91,7 +91,10 @@ def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content,
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"c": 1.0}, "rubrics.settings: nobody knows the key 'c'; known are 'C', 'clean_weight', 'fields'"),
+        (
+            {"c": 1.0},
+            "rubrics.settings: nobody knows the key 'c'; known are 'C', 'clean_weight', 'decisions'",
+        ),
         ({"fields": {"x": 1}}, "rubrics.settings: nobody knows the key 'fields.x'; known are 'lead_weight'"),
         ({"C": "много"}, "rubrics.settings: Expected `float`, got `str` - at `$.C`"),
     ],
