@@ -70,7 +70,7 @@ def one_after_the_other(
 ) -> list[Reject]:
     """Write what must come of an archive, without shards."""
     rejects: list[Reject] = []
-    with writing(output, keep) as write:
+    with writing(output, keep, topics=bool(tagger.topics)) as write:
         score(Corpus(source, keep=keep), tagger, write, rejects.append)
     return rejects
 
@@ -88,7 +88,8 @@ class Deadly(NamedTuple):
 class _DeadlyTagger:
     def __init__(self, tagger: Tagger, word: str) -> None:
         self.word = word
-        self.manifest, self.versions, self.tag = tagger.manifest, tagger.versions, tagger.tag_articles
+        self.manifest, self.versions, self.topics = tagger.manifest, tagger.versions, tagger.topics
+        self.tag = tagger.tag_articles
 
     def tag_articles(self, articles: list[Article]) -> list[Prediction]:
         if any(self.word in article.text for article in articles):

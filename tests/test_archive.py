@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -23,8 +24,8 @@ from topics.corpus import Corpus, embedded, hashes
 from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
 from topics.registry import Registry
 from topics.shards import plan
-from topics.tagger import Stored
-from topics.training import train
+from topics.tagger import Stored, Tagger
+from topics.training import prepare, train, train_topics
 from topics.types import Reject
 
 
@@ -85,6 +86,33 @@ def test_two_processes_write_the_same(tmp_path, source, stored, tagger):
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
     assert summaries[0].rubrics == summaries[1].rubrics
+
+
+@pytest.fixture(scope="module")
+def both(models, tmp_path_factory) -> Tagger:
+    """A tagger of rubrics and topics."""
+    folder = Path(shutil.copytree(models, tmp_path_factory.mktemp("обе") / "models"))
+    corpus, config = Corpus(embedded()), Config()
+    train_topics(prepare(corpus, config), corpus, config, Registry(folder))
+    return Tagger.load(folder)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_topics_are_written_beside_rubrics(tmp_path, source, both, suffix):
+    one_after_the_other(source, both, tmp_path / f"ряд{suffix}", ("title",))
+    output = tmp_path / f"выход{suffix}"
+    stored = Stored.of(both, both.version.folder.parents[1])
+    summary = score_archive(Corpus(source, keep=("title",)), stored, order(output))
+    assert [version.partition("/")[0] for version in summary.versions] == ["rubrics", "topics"]
+    if suffix == ".parquet":
+        assert pq.read_table(output).equals(pq.read_table(tmp_path / "ряд.parquet"))
+        found = pq.read_table(output).to_pylist()[0]
+    else:
+        assert output.read_bytes() == (tmp_path / f"ряд{suffix}").read_bytes()
+        found = pq_or_lines(output)[0]
+        found = json.loads(found) if suffix == ".jsonl" else found
+    assert found["topic_model"] == summary.versions[1]
+    assert list(found)[-3:] == ["topics", "topic_model", "title"]
 
 
 def test_a_folder_holds_the_parts_of_the_file(tmp_path, source, stored):

@@ -236,7 +236,7 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
     pieces = {piece.source.name: i for i, piece in enumerate(task.shard.pieces)}
     counts = Counts()
     ids, places = [np.empty(0, np.uint64)], list[tuple[int, int]]()
-    with writing(desk.part(number), task.shape.keep) as write:
+    with writing(desk.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
         for batch in read(task.shard.pieces, task.shape):
             predictions = tagger.tag_articles(batch.articles)
             write(batch.articles, predictions)

@@ -132,10 +132,17 @@ class Stored(NamedTuple):
 
     models: str
     rubrics: str
+    topics: str | None = None
+
+    @classmethod
+    def of(cls, tagger: Tagger, models: Path | str) -> Self:
+        """Name the very versions of a tagger: an alias may move while a job runs."""
+        rubrics, *topics = [version.label for version in tagger.versions]
+        return cls(str(Path(models).absolute()), rubrics, *topics)
 
     def load(self) -> Tagger:
         """Open it."""
-        return Tagger.load(self.models, self.rubrics)
+        return Tagger.load(self.models, self.rubrics, self.topics)
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import msgspec
@@ -21,21 +22,23 @@ Write = Callable[[Sequence[Article], Sequence[Prediction]], None]
 _GROUP_ROWS, _GROUP_BYTES = 100_000, 1 << 26
 """Of a Parquet row group, about."""
 COLUMNS = ("id", "rubrics", "scores", "needs_review", "model")
+TOPIC_COLUMNS = ("topics", "topic_model")
+"""Only where there is a version of topics."""
 
 
 @contextmanager
-def writing(path: Path, keep: Sequence[str] = ()) -> Iterator[Write]:
+def writing(path: Path, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
     """Write a file by its suffix; it gets its name at the end, when all of it is on disk.
 
     Raises:
         UsageError: no format has this suffix.
     """
     opened = format_of(path)
-    with storage.publishing(path) as stream, opened(stream, keep) as write:
+    with storage.publishing(path) as stream, opened(stream, keep, topics=topics) as write:
         yield write
 
 
-def format_of(path: Path) -> Callable[[BinaryIO, Sequence[str]], Any]:
+def format_of(path: Path) -> Callable[..., Any]:
     """Find the format that a suffix names: a context manager that yields a `Write`."""
     if path.suffix not in FORMATS:
         raise UsageError(
@@ -45,33 +48,34 @@ def format_of(path: Path) -> Callable[[BinaryIO, Sequence[str]], Any]:
 
 
 @contextmanager
-def json_lines(stream: BinaryIO, keep: Sequence[str] = ()) -> Iterator[Write]:
+def json_lines(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
     """One object a line, Cyrillic as it is."""
-    encode = msgspec.json.Encoder().encode
+    encode, row = msgspec.json.Encoder().encode, _rows(topics)
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
-        stream.write(b"".join(encode(row) + b"\n" for row in map(_row, articles, predictions)))
+        stream.write(b"".join([encode(found) + b"\n" for found in map(row, articles, predictions)]))
 
     yield write
 
 
 @contextmanager
-def comma_separated(stream: BinaryIO, keep: Sequence[str] = ()) -> Iterator[Write]:
-    """CSV with rubrics separated by `;` and scores as JSON. UTF-8 with a mark that Excel needs."""
+def comma_separated(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
+    """CSV with rubrics separated by `;`, scores and topics as JSON. UTF-8 with a mark that Excel needs."""
     text = io.TextIOWrapper(stream, "utf-8-sig", newline="", write_through=True)
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([*COLUMNS, *_named(keep)])
+    table.writerow([*_columns(topics), *_named(keep)])
+    row = _rows(topics)
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
-        table.writerows(map(_flat, map(_row, articles, predictions)))
+        table.writerows(map(_flat, map(row, articles, predictions)))
 
     yield write
     text.detach()
 
 
 @contextmanager
-def parquet(stream: BinaryIO, keep: Sequence[str] = ()) -> Iterator[Write]:
-    """Rubrics as a list, scores as a map; kept columns as text, so that batches cannot disagree."""
+def parquet(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
+    """Rubrics as a list, scores and topics as maps; kept columns as text, so that batches cannot disagree."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -81,17 +85,20 @@ def parquet(stream: BinaryIO, keep: Sequence[str] = ()) -> Iterator[Write]:
         "scores": pa.map_(pa.string(), pa.float64()),
         "needs_review": pa.bool_(),
         "model": pa.string(),
+        "topics": pa.map_(pa.string(), pa.float64()),
+        "topic_model": pa.string(),
     }
-    kept = _named(keep)
-    schema = pa.schema([*types.items(), *((name, pa.string()) for name in kept)])
+    kept, row, ours = _named(keep), _rows(topics), _columns(topics)
+    maps = [name for name in ours if pa.types.is_map(types[name])]
+    schema = pa.schema([*((name, types[name]) for name in ours), *((name, pa.string()) for name in kept)])
     held: list[pa.Table] = []
     with pq.ParquetWriter(stream, schema) as file:
 
         def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
-            rows = list(map(_row, articles, predictions))
-            for row in rows:
-                row["scores"] = list(row["scores"].items())
-                row.update({name: _text(row[name]) for name in kept})
+            rows = list(map(row, articles, predictions))
+            for found in rows:
+                found.update({name: list(found[name].items()) for name in maps})
+                found.update({name: _text(found[name]) for name in kept})
             held.append(pa.Table.from_pylist(rows, schema))
             if sum(map(len, held)) >= _GROUP_ROWS or sum(table.nbytes for table in held) >= _GROUP_BYTES:
                 flush()
@@ -109,7 +116,25 @@ def parquet(stream: BinaryIO, keep: Sequence[str] = ()) -> Iterator[Write]:
 FORMATS = {".jsonl": json_lines, ".csv": comma_separated, ".parquet": parquet}
 
 
-def _row(article: Article, prediction: Prediction) -> dict[str, Any]:
+def _columns(topics: bool) -> tuple[str, ...]:
+    return COLUMNS + TOPIC_COLUMNS if topics else COLUMNS
+
+
+def _rows(topics: bool) -> Callable[[Article, Prediction], dict[str, Any]]:
+    return _row_with_topics if topics else _row
+
+
+def _row_with_topics(article: Article, prediction: Prediction) -> dict[str, Any]:
+    ours = {
+        "topics": {topic.label: topic.value for topic in prediction.topics},
+        "topic_model": prediction.topic_model,
+    }
+    return _row(article, prediction, ours)
+
+
+def _row(
+    article: Article, prediction: Prediction, more: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """One row of output. A kept column that is called like one of ours becomes `source_…`."""
     row: dict[str, Any] = {
         "id": prediction.id,
@@ -117,6 +142,7 @@ def _row(article: Article, prediction: Prediction) -> dict[str, Any]:
         "scores": prediction.scores,
         "needs_review": prediction.needs_review,
         "model": prediction.model,
+        **more,
     }
     for name, value in article.kept.items():
         row[kept_name(name)] = value
@@ -125,7 +151,7 @@ def _row(article: Article, prediction: Prediction) -> dict[str, Any]:
 
 def kept_name(name: str) -> str:
     """Name a kept column in the output."""
-    return f"source_{name}" if name in COLUMNS else name
+    return f"source_{name}" if name in COLUMNS + TOPIC_COLUMNS else name
 
 
 def _named(keep: Sequence[str]) -> list[str]:
@@ -135,7 +161,7 @@ def _named(keep: Sequence[str]) -> list[str]:
 
 
 def _flat(row: dict[str, Any]) -> list[object]:
-    row = row | {"rubrics": ";".join(row["rubrics"]), "scores": _text(row["scores"])}
+    row |= {"rubrics": ";".join(row["rubrics"]), "scores": _text(row["scores"])}
     return ["" if value is None else _text(value) for value in row.values()]
 
 

@@ -38,6 +38,13 @@ rubrics_option = click.option(
     metavar="NAME[@ALIAS]",
     help="Which model: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
 )
+topics_option = click.option(
+    "--topics",
+    default="",
+    metavar="NAME[@ALIAS]",
+    callback=lambda context, option, value: None if value == "none" else value,
+    help="Which model of topics; `none`: no topics. [default: topics, if there is one]",
+)
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
 language_option = click.option(
     "--lang",

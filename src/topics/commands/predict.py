@@ -19,6 +19,7 @@ from topics.commands.options import (
     rejects_to,
     rubrics_option,
     settings,
+    topics_option,
     workers_option,
 )
 from topics.errors import UsageError
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 @config_option
 @models_option
 @rubrics_option
+@topics_option
 @format_option
 @columns_options
 def predict(inputs: tuple[str, ...], **options: Any) -> None:
@@ -85,9 +87,9 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
-    tagger = Tagger.load(options["models"], options["reference"])
+    tagger = Tagger.load(options["models"], options["reference"], options["topics"])
     if output and "-" not in inputs:
-        stored = Stored(str(options["models"].absolute()), tagger.version.label)
+        stored = Stored.of(tagger, options["models"])
         summary = _archive(corpus, stored, output, options)
     else:
         summary = _here(corpus, tagger, output, options, is_stream=set(inputs) == {"-"} and not output)
@@ -149,14 +151,15 @@ def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -
     from topics import terminal, writers
 
     if path:
-        with writers.writing(path, keep) as write:
+        with writers.writing(path, keep, topics=bool(tagger.topics)) as write:
             yield write
     elif form == "table":
         yield terminal.table_writer(tagger)
     elif form == "parquet":
         raise UsageError("Parquet is not written to stdout; name a file with -o")
     else:
-        with writers.FORMATS[f".{form}"](sys.stdout.buffer, keep) as write:
+        write_to = writers.FORMATS[f".{form}"]
+        with write_to(sys.stdout.buffer, keep, topics=bool(tagger.topics)) as write:
             yield write
         sys.stdout.flush()
 
