@@ -61,12 +61,12 @@ COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[colums]", "nobody knows the key 'colums'; known are 'cleaning', 'columns', 'rubrics'"),
+        ("[colums]", "nobody knows the key 'colums'; known are 'cleaning', 'columns'"),
         ('[columns]\nbody = "text"', f"nobody knows the key 'columns.body'; {COLUMNS}"),
         ("[columns]\ntext = 5", "Expected `str`, got `int` - at `$.columns.text`"),
         ('[cleaning]\nskip = "urls"', "Expected `array`, got `str` - at `$.cleaning.skip`"),
         ("cleaning = 1", "Expected `object`, got `int` - at `$.cleaning`"),
-        ("[rubrics]\nmin = 1", "nobody knows the key 'rubrics.min'; known are 'classifier', 'min_positives'"),
+        ("[rubrics]\nmin = 1", "nobody knows the key 'rubrics.min'; known are 'classifier'"),
         ("text = ", "is no configuration (Invalid value"),
         (b"\xff\xfe", "is no configuration ('utf-8' codec can't decode"),
         (None, "is no configuration ([Errno 2] No such file or directory"),
