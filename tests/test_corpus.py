@@ -202,7 +202,7 @@ def test_a_corpus_can_be_gone_over_again(tmp_path):
 
 
 def test_ids_seen_take_eight_bytes_each():
-    seen = room._Seen()
+    seen = room.Seen()
     tracemalloc.start()
     for start in range(0, 200_000, 2000):
         assert not any(seen.add([f"лента:{n}" for n in range(start, start + 2000)]))

@@ -40,7 +40,7 @@ def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any
         data or embedded(),
         columns=configuration_of(manifest).columns,
         labels_file=options["labels"],
-        format=options["form"],
+        format=options["input_format"],
     )
     with terminal.progress() as watch:
         found = job(manifest, corpus, options["jobs"], watch)
