@@ -31,12 +31,14 @@ check: .venv/dev ## run the linter, the type checker and the tests
 slow: .venv/dev ## run the tests that take minutes, too
 	$(BIN)/python -m pytest -m "slow or not slow"
 
+# Both locks agree, since the smaller one is resolved within the greater one.
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
 .PHONY: lock
 lock: .venv/dev ## resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 pyproject.toml --group build -o locks/run.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 pyproject.toml --group build --group dev -c locks/run.txt -o locks/dev.txt
+	rm -f locks/*.txt
+	$(LOCK) pyproject.toml --group build --group dev --extra dask --extra s3 -o locks/dev.txt
+	$(LOCK) pyproject.toml --group build -c locks/dev.txt -o locks/run.txt
 
 .PHONY: clean
 clean: ## remove the environment and what was built

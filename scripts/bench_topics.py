@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from itertools import combinations
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,7 +138,14 @@ def tomotopy(iterations: int) -> Model:
     return fit
 
 
-MODELS: dict[str, Model] = {
+def whole(tokens: TokenBatch, topics: int, seed: int) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
+    """Go all the way from tokens, vocabulary included."""
+    model = LdaModel(LdaSettings(num_topics=topics, seed=seed)).fit(tokens)
+    return model.counts, lambda: model.transform(tokens)
+
+
+MODELS: dict[str, Callable[[Any, int, int], tuple[np.ndarray, Callable[[], np.ndarray]]]] = {
+    "whole": whole,
     "ours": ours,
     "gensim": gensim(1),
     "gensim-20": gensim(20),
@@ -189,34 +197,38 @@ def matrix(rows: list[np.ndarray], width: int) -> sparse.csr_array:
     return sparse.csr_array((values, (at, np.concatenate(rows))), (len(rows), width))
 
 
-def run(model: Model, data: Data, topics: int, seed: int) -> Answer | None:
-    """Train in a process of its own, so that memory is its own; None: it did not end in time."""
-    here, there = multiprocessing.Pipe(duplex=False)
-
-    def work() -> None:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start, used = time.perf_counter(), processor()
-        phi, shares = model(data, topics, seed)
-        seconds, used = time.perf_counter() - start, processor() - used
-        answers: list[float] = []
-        while len(answers) < 5 and sum(answers) < 3:
-            start = time.perf_counter()
-            theta = np.asarray(shares(), np.float64)
-            answers.append(time.perf_counter() - start)
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        normal = np.asarray(phi, np.float64) / np.sum(phi, axis=1, keepdims=True)
-        theta /= theta.sum(axis=1, keepdims=True)
-        memory = max(own, children - before) / 1024
-        there.send(Answer(normal, theta, seconds, used, min(answers), memory))
-
-    process = multiprocessing.get_context("fork").Process(target=work)
+def run(name: str, data: Data | TokenBatch, topics: int, seed: int) -> Answer | None:
+    """Train in a fresh process, so that memory is its own; None: it did not end in time."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=work, args=(name, data, topics, seed, there))
     process.start()
-    answer = here.recv() if here.poll(TIMEOUT) else None
+    answer: Answer | None = here.recv() if here.poll(TIMEOUT) else None
     process.join(5)
     if process.is_alive():
         process.kill()
     return answer
+
+
+def work(name: str, data: Any, topics: int, seed: int, there: Connection) -> None:
+    for module in ("gensim.models", "sklearn.decomposition", "tomotopy"):  # imports are not what is measured
+        with suppress(ImportError):
+            import_module(module)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start, used = time.perf_counter(), processor()
+    phi, shares = MODELS[name](data, topics, seed)
+    seconds, used = time.perf_counter() - start, processor() - used
+    answers: list[float] = []
+    while len(answers) < 5 and sum(answers) < 3:
+        start = time.perf_counter()
+        theta = np.asarray(shares(), np.float64)
+        answers.append(time.perf_counter() - start)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    normal = np.asarray(phi, np.float64) / np.sum(phi, axis=1, keepdims=True)
+    theta /= np.maximum(theta.sum(axis=1, keepdims=True), 1e-12)
+    memory = max(own, children - before) / 1024
+    there.send(Answer(normal, theta, seconds, used, min(answers), memory))
 
 
 def processor() -> float:
@@ -274,7 +286,7 @@ def models(folder: Path, corpora: list[str], numbers: list[int], seeds: int, nam
             print(f"\n{corpus}, K = {topics}, {data.train.shape[0]} articles, {data.train.shape[1]} terms")
             header: list[str] = []
             for name in names:
-                answers = [run(MODELS[name], data, topics, seed) for seed in range(seeds)]
+                answers = [run(name, data, topics, seed) for seed in range(seeds)]
                 done = [answer for answer in answers if answer is not None]
                 if not done:
                     print(f"| {name} | did not end in {TIMEOUT} s |", flush=True)
@@ -304,11 +316,7 @@ def growth(folder: Path, topics: int) -> None:
     for size in (5_000, 10_000, 20_000, 40_000):
         part = take(tokens, np.sort(order[:size]))
 
-        def whole(_: Data, topics: int, seed: int, part: TokenBatch = part) -> Any:
-            model = LdaModel(LdaSettings(num_topics=topics, seed=seed)).fit(part)
-            return model.counts, lambda: model.transform(part) + 1e-9
-
-        answer = run(whole, None, topics, 0)  # type: ignore[arg-type]
+        answer = run("whole", part, topics, 0)
         if answer is not None:
             spent = f"{answer.seconds:.1f}", f"{answer.processor:.1f}", f"{answer.memory:.0f}"
             cells = len(part), answer.phi.shape[1], *spent
@@ -377,16 +385,13 @@ def main() -> None:
     parser.add_argument("--corpus", default=",".join(CORPORA))
     parser.add_argument("--topics", default="30,100")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", default=",".join(MODELS))
+    parser.add_argument("--only", default=",".join(name for name in MODELS if name != "whole"))
     options = parser.parse_args()
     default = Path(__file__).resolve().parents[1].parent / "shared" / "data"
     folder = options.data or Path(os.environ.get("TOPICS_NEWS_DATA") or default)
     if not folder.is_dir():
         sys.exit(f"no news folder at {folder}: set TOPICS_NEWS_DATA or --data")
     numbers = [int(number) for number in options.topics.split(",")]
-    for module in ("gensim.models", "sklearn.decomposition", "tomotopy"):  # imports are not what is measured
-        with suppress(ImportError):
-            import_module(module)
     wanted = options.part
     if wanted in ("models", "all"):
         models(folder, options.corpus.split(","), numbers, options.seeds, options.only.split(","))

@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 
 from newsroom import write
-from topics.audit import COLUMNS, Suspect, as_table, audit, doubt
+from topics.audit import COLUMNS, Suspect, audit, doubt, table
 from topics.config import Config
 from topics.corpus import Corpus, embedded, load_labels
 from topics.readers.csv import read
+from topics.worksheets import worksheet
 
 TEXTS = ("reason", "title", "beginning", "outlet", "date")
-PLANTED = {"altai-001": [], "altai-018": ["tourism"], "ural-001": ["tourism"], "volga-001": ["industry"]}
+PLANTED = {
+    "tomsk-002": ["tourism"],
+    "altai-018": ["tourism"],
+    "ural-001": ["tourism"],
+    "volga-001": ["industry"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,10 @@ def test_checked_rows_are_not_doubted(spoiled, tmp_path):
 # The table
 
 
+def as_table(suspects) -> str:
+    return worksheet(COLUMNS, table(suspects)).decode()
+
+
 def suspect(**fields) -> Suspect:
     plain = {"now": (), "proposed": (), "sure": 0.9} | dict.fromkeys(TEXTS, "")
     return Suspect(**{"id": "1", **plain, **fields})
@@ -117,10 +127,10 @@ def test_a_spreadsheet_takes_no_text_for_a_formula(title):
 
 @pytest.mark.parametrize("title", ['Кавычки "так"; и точка с запятой', "Две\nстроки", "Снег", ""])
 def test_any_title_survives_the_table(title):
-    table = as_table([suspect(title=title, now=("b", "a"))]).encode()
-    [row] = list(read(io.BytesIO(table), "t", 10_000))
+    content = as_table([suspect(title=title, now=("b", "a"))]).encode()
+    [row] = list(read(io.BytesIO(content), "t", 10_000))
     assert row.values["title"] == title
-    assert tuple(row.values) == COLUMNS
+    assert tuple(row.values) == ("id", "rubrics", *COLUMNS)
 
 
 def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):

@@ -231,8 +231,14 @@ def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
         stdin=options.pop("stdin", subprocess.DEVNULL),
         stderr=options.pop("stderr", subprocess.PIPE),
         env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
+        preexec_fn=_hear_interrupts,
         **options,
     )
+
+
+def _hear_interrupts() -> None:
+    """A job that a shell put into the background ignores Ctrl-C, and hands that down."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(models, tmp_path):

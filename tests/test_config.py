@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsroom import PROJECT
 from topics.articles import Columns
 from topics.classifiers.linear import LinearSettings
 from topics.config import Cleaning, Config, Rubrics, convert, load_config
 from topics.errors import UsageError
+from topics.rules import Rule
 
 
 def test_a_whole_file(tmp_path):
@@ -55,18 +57,22 @@ def test_an_empty_file_is_the_defaults(tmp_path):
     assert load_config(path) == Config()
 
 
+SECTIONS = "'cleaning', 'columns', 'report', 'rubrics', 'rules', 'topics'"
 COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title', 'unknown'"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[colums]", "nobody knows the key 'colums'; known are 'cleaning', 'columns', 'rubrics'"),
+        ("[colums]", f"nobody knows the key 'colums'; known are {SECTIONS}"),
         ('[columns]\nbody = "text"', f"nobody knows the key 'columns.body'; {COLUMNS}"),
         ("[columns]\ntext = 5", "Expected `str`, got `int` - at `$.columns.text`"),
         ('[cleaning]\nskip = "urls"', "Expected `array`, got `str` - at `$.cleaning.skip`"),
         ("cleaning = 1", "Expected `object`, got `int` - at `$.cleaning`"),
-        ("[rubrics]\nmin = 1", "nobody knows the key 'rubrics.min'; known are 'classifier', 'min_positives'"),
+        (
+            "[rubrics]\nmin = 1",
+            "nobody knows the key 'rubrics.min'; known are 'classifier', 'max_articles', 'min_positives'",
+        ),
         ("text = ", "is no configuration (Invalid value"),
         (b"\xff\xfe", "is no configuration ('utf-8' codec can't decode"),
         (None, "is no configuration ([Errno 2] No such file or directory"),
@@ -85,7 +91,10 @@ def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content,
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"c": 1.0}, "rubrics.settings: nobody knows the key 'c'; known are 'C', 'clean_weight', 'fields'"),
+        (
+            {"c": 1.0},
+            "rubrics.settings: nobody knows the key 'c'; known are 'C', 'clean_weight', 'decisions'",
+        ),
         ({"fields": {"x": 1}}, "rubrics.settings: nobody knows the key 'fields.x'; known are 'lead_weight'"),
         ({"C": "много"}, "rubrics.settings: Expected `float`, got `str` - at `$.C`"),
     ],
@@ -112,3 +121,22 @@ def test_any_content_is_a_configuration_or_a_usage_error(content):
 def test_every_section_can_be_written_back():
     plain = msgspec.to_builtins(Config())
     assert convert(plain, Config, "настройки") == Config()
+
+
+def test_the_page_on_configuration_names_every_section_and_key():
+    page = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for section in msgspec.structs.fields(Config):
+        start = page.index(f"## [{section.name}]")
+        told = page[start : page.find("\n## ", start + 1)]
+        kind = Rule if section.name == "rules" else section.type
+        for key in msgspec.structs.fields(kind):
+            assert f"`{key.name}`" in told, (section.name, key.name)
+
+
+def test_the_example_on_the_page_is_a_configuration(tmp_path):
+    page = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    path = tmp_path / "example.toml"
+    path.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    config = load_config(path)
+    assert config.columns.text == "body"
+    assert config.rules["tourism"].lift == {"гостиница": 1.5, "палатка": -0.7}

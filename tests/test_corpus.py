@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exports import FORMATS, OLD, PACKED, PLAIN, article, as_csv
 from newsroom import BRIDGE, FERRY, SNOW, all_of, known, write
 from topics import corpus as room
-from topics.corpus import Columns, Corpus, embedded, embedded_inbox, load_labels
+from topics.corpus import Columns, Corpus, Seen, embedded, embedded_inbox, load_labels
 from topics.errors import DataError, UsageError
 from topics.types import Article, Labels
 
@@ -202,7 +202,7 @@ def test_a_corpus_can_be_gone_over_again(tmp_path):
 
 
 def test_ids_seen_take_eight_bytes_each():
-    seen = room._Seen()
+    seen = Seen()
     tracemalloc.start()
     for start in range(0, 200_000, 2000):
         assert not any(seen.add([f"лента:{n}" for n in range(start, start + 2000)]))

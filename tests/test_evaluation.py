@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
-from topics.decisions import learn_decisions
+from topics.decisions import Policy, learn_decisions
 from topics.estimator import HeldOut
 from topics.evaluation import calibration_error, cross_validated, figures, held_out_figures
 from topics.manifest import Figures
@@ -129,7 +129,7 @@ def held_out(n: int = 200) -> tuple[HeldOut, np.ndarray]:
 
 
 def measured(held: HeldOut, truth: np.ndarray) -> Figures:
-    return held_out_figures(cross_validated(held, truth, RUBRICS, 0.1), held.folds, RUBRICS)
+    return held_out_figures(cross_validated(held, truth, RUBRICS, Policy()), held.folds, RUBRICS)
 
 
 def test_a_fold_is_judged_by_decisions_of_the_other_folds():
@@ -141,7 +141,7 @@ def test_a_fold_is_judged_by_decisions_of_the_other_folds():
         np.empty(200, bool),
     )
     for fold in range(4):
-        decisions = learn_decisions(margins[folds != fold], truth[folds != fold], 0.1)
+        decisions = learn_decisions(margins[folds != fold], truth[folds != fold], RUBRICS, Policy())
         here = folds == fold
         probabilities[here] = decisions.probabilities(margins[here])
         given_[here] = decisions.given(probabilities[here])

@@ -50,11 +50,13 @@ FLOORS = {
         storage
         tokens
         topic_models.coherence
+        topic_models.continuity
         topic_models.inference
         topic_models.labels
         topic_models.seeding
         topic_models.vocabulary
         wording
+        worksheets
         workers
         writers
     """,
@@ -73,6 +75,7 @@ FLOORS = {
         registry
         slices
         topic_models
+        topic_models.choice
         topic_models.lda
         topic_pipeline
     """,
@@ -90,6 +93,7 @@ FLOORS = {
         report
         reproduction
         scoring
+        suggestions
         tagger
         training
     """,
@@ -115,6 +119,7 @@ FLOORS = {
         commands.reproduce
         commands.rollback
         commands.show
+        commands.suggest
         commands.train
         commands.verify
         monitoring_page

@@ -135,7 +135,7 @@ prints
 @pytest.mark.parametrize(
     ("rubrics", "printed", "holds"),
     [
-        ("(Score(label='industry', value=0.9…),)", "False", True),
+        ("(Score(label='industry', value=0.…),)", "False", True),
         ('(Score(label="industry", value=…),)', "…", True),
         ("(Score(label='tourism', value=…),)", "False", False),
         ("()", "False", False),

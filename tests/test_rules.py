@@ -78,7 +78,7 @@ def test_a_phrase_without_a_word_is_refused():
 
 # What they do
 
-DECISIONS = Decisions(slopes=(1.0, 1.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.4), doubt=0.3)
+DECISIONS = Decisions(slopes=(1.0, 1.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.4), doubt=0.4)
 
 
 def judged(rules: dict[str, Rule], text: str, probabilities: tuple[float, float] = (0.3, 0.45)):

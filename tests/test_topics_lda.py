@@ -189,9 +189,11 @@ def test_before_fit_and_too_small(tmp_path: Path) -> None:
         LdaModel().transform(tokens())
     with pytest.raises(NotFittedError, match="call fit"):
         LdaModel().save(tmp_path)
-    for few in (tokenize([], []), take(tokens(), np.arange(20))):
-        with pytest.raises(DataError, match="too few for 30 topics"):
-            LdaModel().fit(few)
+    for few, topics in ((tokenize([], []), 5), (take(tokens(), np.arange(20)), 30)):
+        with pytest.raises(DataError, match=f"too few for {topics} topics"):
+            LdaModel(LdaSettings(num_topics=topics)).fit(few)
+    with pytest.raises(DataError, match="too few for 5 topics"):
+        LdaModel().fit(take(tokens(), np.arange(3)))
 
 
 def test_the_table_knows_it() -> None:

@@ -7,8 +7,6 @@ of the opposite («self-confidence», Northcutt et al., Confident Learning, JAIR
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -21,15 +19,14 @@ from topics.decisions import Floats, Truth
 from topics.training import Learned, learn, prepare
 from topics.types import Article, Explanation
 from topics.wording import Words, words
+from topics.worksheets import beginning
 
 Watch = Callable[[str, int], None]
 
 DOUBT = 0.5
 """Probability from which on a label is taken to be wrong."""
 _WORDS = 5
-_BEGINNING = 300
-"""Characters of the text that an editor sees."""
-COLUMNS = ("id", "rubrics", "now", "proposed", "sure", "reason", "title", "beginning", "outlet", "date")
+COLUMNS = ("now", "proposed", "sure", "reason", "title", "beginning", "outlet", "date")
 
 
 class Suspect(msgspec.Struct, frozen=True):
@@ -107,25 +104,22 @@ def doubt(truth: Truth, probabilities: Floats) -> Floats:
     return np.where(truth == 1, 1 - probabilities, np.where(truth == 0, probabilities, 0.0))
 
 
-def as_table(suspects: Sequence[Suspect]) -> str:
-    """Write CSV as Excel in a Russian Windows opens it by a double click: `;` and a byte-order mark.
-
-    The column `rubrics` is empty, for the editor to fill in (`economy+tourism`, or `none`); `train --labels`
-    reads the table back and passes over rows that were left empty.
-    """
-    stream = io.StringIO()
-    table = csv.writer(stream, delimiter=";", lineterminator="\n")
-    table.writerow(COLUMNS)
-    for row in suspects:
-        now, proposed = ("+".join(names) or "none" for names in (row.now, row.proposed))
-        told = (row.reason, row.title, row.beginning, row.outlet, row.date)
-        table.writerow([row.id, "", now, proposed, f"{row.sure:.2f}", *map(_harmless, told)])
-    return "\ufeff" + stream.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking text for a formula: «=HYPERLINK(…)» may stand in a title."""
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" and cell else cell
+def table(suspects: Sequence[Suspect]) -> list[tuple[str, ...]]:
+    """Lay suspects out as the rows of a worksheet."""
+    return [
+        (
+            row.id,
+            "+".join(row.now) or "none",
+            "+".join(row.proposed) or "none",
+            f"{row.sure:.2f}",
+            row.reason,
+            row.title,
+            row.beginning,
+            row.outlet,
+            row.date,
+        )
+        for row in suspects
+    ]
 
 
 def _suspect(article: Article, learned: Learned, doubts: Floats, row: int, phrases: Words) -> Suspect:
@@ -144,7 +138,7 @@ def _suspect(article: Article, learned: Learned, doubts: Floats, row: int, phras
         sure=float(doubts.max()),
         reason=" ".join(reasons),
         title=found[0].title,
-        beginning=" ".join(found[0].text[:_BEGINNING].split()),
+        beginning=beginning(found[0].text),
         outlet=article.outlet,
         date=article.date,
     )

@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "Show what another model changes in a scored archive.",
     "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
     "evaluate": "Measure a version on labelled articles, with intervals and slices.",
+    "suggest": "Choose the articles that are worth labelling next.",
     "report": "Write the report of a version as a page.",
     "explain": "Say which words of an article speak for its rubrics and against.",
     "compare": "Say what one version does better than another, and what worse.",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from topics.decisions import Floats, Truth, learn_decisions
+from topics.decisions import Floats, Policy, Truth, learn_decisions
 from topics.estimator import HeldOut
 from topics.manifest import Figures, RubricFigures
 from topics.rules import Hits, Rules
@@ -35,7 +35,7 @@ def cross_validated(
     held_out: HeldOut,
     truth: Truth,
     rubrics: tuple[str, ...],
-    review_share: float,
+    policy: Policy,
     rules: Rules | None = None,
     hits: Hits | None = None,
 ) -> Answers:
@@ -47,7 +47,7 @@ def cross_validated(
         held_out: margins by models of the other folds.
         truth: (articles, rubrics); -1 where it must not count. Rubrics that have rules only come last.
         rubrics: those that have a model.
-        review_share: as in training.
+        policy: as in training.
         rules: beside the model, if any.
         hits: which phrase stands in which article.
     """
@@ -59,7 +59,7 @@ def cross_validated(
     review = np.zeros(len(margins), bool)
     for fold in np.unique(folds):
         here = folds == fold
-        decisions = learn_decisions(margins[~here], modelled[~here], review_share)
+        decisions = learn_decisions(margins[~here], modelled[~here], rubrics, policy)
         judgement = rules.judge(decisions.probabilities(margins[here]), decisions, rubrics, hits[here])
         probabilities[here], given[here], review[here] = judgement
     return Answers(truth, probabilities, given, review)

@@ -24,7 +24,7 @@ class LatentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     dimensions: int = 200
     """At most a fifth of the articles; 0 leaves them out."""
-    weight: float = 2.0
+    weight: float = 3.0
     """Factor on the latent features; the more, the more a model generalizes from word to word."""
     max_df: float = 0.2
     """Share of the articles above which a word tells nothing of their subject."""

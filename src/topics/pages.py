@@ -60,7 +60,7 @@ def load(folder: Path) -> Report:
 def explanation_page(explanations: Sequence[Explanation], language: str) -> str:
     """Write one article with the words marked that speak for its rubrics and against."""
     parts = [
-        {"explanation": found, "title": _pieces(found, "title"), "text": _pieces(found, "text")}
+        {"explanation": found, "title": pieces(found, "title"), "text": pieces(found, "text")}
         for found in explanations
     ]
     return _render("explanation.html", words("explanation", language), parts=parts)
@@ -127,7 +127,7 @@ def _reliability(bins: Sequence[Any], said: Words) -> str:
     )
 
 
-def _pieces(explanation: Explanation, part: str) -> list[tuple[str, float, str]]:
+def pieces(explanation: Explanation, part: str) -> list[tuple[str, float, str]]:
     """Cut a text where marks begin and end: piece, weight (0: none), what acted.
 
     Where a word and a phrase overlap, the heavier is shown; a rule is shown over both.
@@ -144,10 +144,10 @@ def _pieces(explanation: Explanation, part: str) -> list[tuple[str, float, str]]
                 marks[place.start : place.stop] = [(rule.weight or 1.0, rule.effect)] * (
                     place.stop - place.start
                 )
-    pieces: list[tuple[str, float, str]] = []
+    cut: list[tuple[str, float, str]] = []
     start = 0
     for end in range(1, len(text) + 1):
         if end == len(text) or marks[end] != marks[start]:
-            pieces.append((text[start:end], *marks[start]))
+            cut.append((text[start:end], *marks[start]))
             start = end
-    return pieces
+    return cut

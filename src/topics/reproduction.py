@@ -9,10 +9,10 @@ import msgspec
 
 from topics.config import Config, convert
 from topics.corpus import Corpus
-from topics.errors import DataError
+from topics.errors import DataError, UsageError
 from topics.manifest import Manifest, libraries
 from topics.registry import Registry
-from topics.training import train
+from topics.training import prepare, train_rubrics, train_topics
 
 Watch = Callable[[str, int], None]
 
@@ -51,11 +51,20 @@ def reproduce(
 
     Raises:
         DataError: the corpus is not what the version was trained on.
-        UsageError: the version's configuration cannot be read.
+        UsageError: the version's configuration cannot be read, or it went on from another version.
     """
     config = configuration_of(manifest)
+    if manifest.topics and manifest.topics.previous:
+        raise UsageError(
+            f"{manifest.name}/{manifest.version} went on from the topics of {manifest.topics.previous}; "
+            "only topics that were found anew can be found again"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        made, _ = train(corpus, config, Registry(folder), name=manifest.name, jobs=jobs, watch=watch)
+        parts = prepare(corpus, config, jobs, watch), corpus, config, Registry(folder)
+        if manifest.topics:
+            made = train_topics(*parts, name=manifest.name, watch=watch)
+        else:
+            made = train_rubrics(*parts, name=manifest.name, jobs=jobs, watch=watch)
     then, now = manifest.corpus, made.manifest.corpus
     if then.fingerprint != now.fingerprint:
         raise DataError(

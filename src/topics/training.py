@@ -109,7 +109,7 @@ def learn(
         classifier.held_out,
         judged(truth, clean),
         rubrics,
-        settings.review_share,
+        settings.decisions,
         rules,
         rules.hits(material.tokens),
     )

@@ -136,7 +136,7 @@ class Prediction(msgspec.Struct, frozen=True):
     scores: dict[str, float]
     """The probability of every rubric that the version knows, best first."""
     needs_review: bool
-    """Whether some rubric lies so near its threshold that an editor should look."""
+    """Whether an error is so likely that an editor should look."""
     model: str
     """The version, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.decisions import Bounded, Decisions, Truth, enough_clean, judged, learn_decisions
+from topics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
 from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
 from topics.features import BODY, Fields, Tfidf
@@ -32,9 +32,10 @@ Floats = npt.NDArray[np.float64]
 Solution = tuple[npt.NDArray[np.float32], float]
 """Coefficients and intercept of one rubric."""
 
-_MISSING, _FORGOTTEN = -0.5, 0.0
-"""Margins of a model of the clean articles, below which a rubric that the archive gives is taken for an
-error, and above which one that it does not give is; the archive forgets more often than it invents."""
+_GIVEN, _NOT_GIVEN = (-0.3, 0.3), (0.2, -0.6)
+"""Margins of a model of the clean articles at which an answer of the archive is not believed at all and at
+which it is believed in full, between them in part: where the archive gives the rubric, and where it does not.
+An archive forgets more often than it invents."""
 _WORTH_PROCESSES = 500_000_000
 """Matrix entries to go through, all models together, from which on more processes save time."""
 
@@ -49,10 +50,9 @@ class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clean_weight: float = 5.0
     """Weight of an article labelled by careful reading; one labelled by its outlet's section weighs 1."""
     settle: bool = True
-    """Leave out of training what a model of the clean articles takes for an error of the archive."""
+    """Believe the archive only as far as a model of the clean articles agrees with it."""
     folds: int = 5
-    review_share: float = 0.1
-    """Share of the articles that should be marked for review."""
+    decisions: Policy = Policy()
     seed: int = 0
 
 
@@ -78,6 +78,7 @@ class LinearClassifier:
         """Learn the final models, and from models of folds the calibration and the thresholds."""
         from joblib import Parallel, delayed
 
+        self.settings.decisions.check(rubrics)
         self.rubrics = tuple(rubrics)
         self.tfidf = Tfidf(self.settings.fields).fit(tokens)
         X = self.tfidf.transform(tokens)
@@ -92,7 +93,7 @@ class LinearClassifier:
         self.coefficients = latent.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
         self.decisions = learn_decisions(
-            self.held_out.margins, judged(truth, clean), self.settings.review_share
+            self.held_out.margins, judged(truth, clean), rubrics, self.settings.decisions
         )
         return self
 
@@ -183,12 +184,19 @@ def _solve(
     X: sparse.csr_array, truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], settings: LinearSettings
 ) -> Solution:
     """Fit one rubric where it is known: coefficients and intercept."""
-    careful = clean & (truth >= 0)
+    weights = np.where(clean, settings.clean_weight, 1.0)
     if settings.settle and enough_clean(truth, clean):
-        margins = X @ (solution := _fit(X, truth, careful, np.ones(len(truth)), settings))[0] + solution[1]
-        wrong = np.where(truth == 1, margins < _MISSING, margins > _FORGOTTEN) & ~clean
-        truth = np.where(wrong, -1, truth)
-    return _fit(X, truth, truth >= 0, np.where(clean, settings.clean_weight, 1.0), settings)
+        careful = clean & (truth >= 0)
+        coefficients, intercept = _fit(X, truth, careful, np.ones(len(truth)), settings)
+        margins = X @ coefficients + intercept
+        believed = np.where(truth == 1, _ramp(margins, *_GIVEN), _ramp(margins, *_NOT_GIVEN))
+        weights = np.where(clean, settings.clean_weight, believed)
+    return _fit(X, truth, (truth >= 0) & (weights > 0), weights, settings)
+
+
+def _ramp(margins: Floats, nothing: float, full: float) -> Floats:
+    """Rise from 0 at the margin `nothing` to 1 at the margin `full`, on whichever side this lies."""
+    return np.clip((margins - nothing) / (full - nothing), 0, 1)
 
 
 def _fit(

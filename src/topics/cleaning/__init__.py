@@ -1,8 +1,9 @@
 """CMS text -> the text that an article is made of.
 
-`RULES` is the whole design: small rules, each `str -> str`, in an order that is data. A rule is asked only
-where one of its triggers occurs, so clean text pays for a few substring tests. What no rule can know, the
-lines that one outlet prints under every article, is learned: see `topics.boilerplate`.
+`RULES` is the whole design: small rules, each `str -> str`, in an order that is data. One scan looks for the
+signs of the rules of characters and markup; a text without any, which most clean texts are, skips them all.
+What no rule can know, the lines that one outlet prints under every article, is learned: see
+`topics.boilerplate`.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ class Rule(NamedTuple):
     name: str
     apply: Callable[[str], str]
     triggers: tuple[str, ...]
-    """The text has one of these strings; "" is in every text. They are looked for in each pass."""
+    """The text has one of these strings; "" is in every text. Looked for one by one, in each pass."""
     sign: tuple[str, str] = ("", "")
-    """A character (the inside of a class), and a pattern of what follows, that are in every text which the
-    rule changes. The signs of all rules are looked for in one scan; clean text has none."""
+    """The inside of a character class, and a pattern of what follows such a character: every text that the
+    rule changes has it. The signs of all rules are looked for in one scan. ("", "") is no sign."""
     of_lines: bool = False
     """It drops lines or the last sentences, and may not leave a text empty."""
     titles: bool = False
@@ -58,19 +59,9 @@ RULES: tuple[Rule, ...] = (
     Rule("glued", paragraphs.glued, ("",), sign=(".!?…", "(?=[А-ЯЁ«])")),
     Rule("lines", paragraphs.lines, ("\n",), titles=True),
     Rule("datelines", paragraphs.datelines, ("",)),
-    Rule(
-        "credits",
-        tails.credits,
-        ("Фото", "фото", "ФОТО", "идео", "©", "(c)", "Источник"),
-        of_lines=True,
-    ),
+    Rule("credits", tails.credits, ("",), of_lines=True),
     Rule("counters", tails.counters, ("\n",), of_lines=True),
-    Rule(
-        "related",
-        tails.related,
-        ("итайте", "итать", "ЧИТАЙТЕ", "о теме", "мотрите"),
-        of_lines=True,
-    ),
+    Rule("related", tails.related, ("",), of_lines=True),
     Rule("calls", tails.calls, ("одпи", "соединяйтесь к"), of_lines=True),
     Rule("standfirsts", tails.standfirsts, ("\n",), of_lines=True),
     Rule("recaps", tails.recaps, ("",), of_lines=True),
@@ -78,7 +69,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
-    """Make one pattern of the signs of rules, begun by a class of characters: the quickest to search."""
+    """Make one pattern of the signs of rules. It begins with one class, which is quick to search for."""
     signs = [rule.sign for rule in rules if rule.sign[0]]
     alone = also + "".join(first for first, rest in signs if not rest)
     longer = "".join(rf"|(?<=[{first}]){rest}" for first, rest in signs if rest)
@@ -86,6 +77,7 @@ def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
 
 
 DIRT = _scan(RULES)
+# A sign that is one character is rare; `.` before a capital letter is not, and asks for few rules.
 RARE = re.compile("[" + "".join(rule.sign[0] for rule in RULES if not rule.sign[1]) + "]")
 DIRT_OF_TITLES = _scan((rule for rule in RULES if rule.titles), also=r"\n")
 PASSES = 8  # a rule may uncover work for an earlier one: `&lt;<b>b&gt;`. Clean text takes one, dirty text two
@@ -116,6 +108,7 @@ class Cleaner:
     skip: tuple[str, ...] = ()
     """Names of rules that are switched off."""
     boilerplate: Boilerplate = field(default_factory=Boilerplate)
+    # The rules of titles; those of texts without a sign, without a rare one, with one; without `characters`.
     _titles: Places = field(init=False, repr=False, compare=False)
     _unsigned: Places = field(init=False, repr=False, compare=False)
     _common: Places = field(init=False, repr=False, compare=False)
@@ -157,13 +150,12 @@ class Cleaner:
         return title, self._clean_text(text, outlet) if text else text
 
     def _clean_title(self, title: str) -> str:
-        changed = END
+        changed = 1
         for _ in range(PASSES):
-            title, changed = _apply(self._titles, title, changed)
-            title = title.strip()
             if not changed:
                 break
-            changed = END
+            title, changed = _apply(self._titles, title, END)
+            title = title.strip()
         return title
 
     def _clean_text(self, text: str, outlet: str) -> str:
@@ -184,8 +176,10 @@ class Cleaner:
             # Only `entities` brings rare characters, and back those that `characters` has replaced.
             if "&" in text:
                 places = self._anywhere
-            else:
-                places = self._common if places in (self._unsigned, self._common) else self._anywhere_again
+            elif places is self._anywhere:
+                places = self._anywhere_again
+            elif places is self._unsigned:  # a tail that is gone may leave `.` and a capital side by side
+                places = self._common
         return text
 
     def _once(self, places: Places, text: str, outlet: str, last: int) -> tuple[str, int]:

@@ -40,12 +40,14 @@ CREDIT_WORDS = (
 )
 LINE_CREDIT = re.compile(rf"(?=[ФфВвИС©(])(?:{CREDIT_WORDS})(?:.{{0,90}}\Z|.{{0,60}}\.com\b)")
 END_CREDIT = re.compile(rf" (?=[ФфВвИС©(])(?<=[.!?…»\"] )(?:{CREDIT_WORDS})[^\n]{{0,90}}\Z")
-LONGEST_END_CREDIT = 140
+LONGEST_END_CREDIT = 140  # characters: the words of a credit and 90 more
 PAREN_CREDIT = re.compile(rf"\((?=[ФфВвИС©(])(?:{CREDIT_WORDS})[^()\n]{{0,120}}\)")
 
 
 def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site built-in is for consoles
     """`Фото: …`, `Фото ТАСС`, `© Имя / Агентство`, on a line, in brackets, before or after the text."""
+    if not _may_credit(text):
+        return text
     text = cut_head(HEAD_CREDIT, PAREN_CREDIT.sub("", text))
     return "\n".join(
         [
@@ -53,6 +55,18 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
             for line in text.split("\n")
             if not LINE_CREDIT.match(line)
         ]
+    )
+
+
+def _may_credit(text: str) -> bool:
+    """Look for a letter before its word: it is found ten times faster, and often it is not there."""
+    return (
+        ("Ф" in text and ("Фото" in text or "ФОТО" in text))
+        or "фото" in text
+        or "идео" in text
+        or "©" in text
+        or ("И" in text and "Источник" in text)
+        or ("(" in text and "(c)" in text)
     )
 
 

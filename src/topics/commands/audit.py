@@ -45,6 +45,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     from topics import audit as room
     from topics import terminal
     from topics.corpus import Corpus
+    from topics.worksheets import worksheet
 
     config, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -55,7 +56,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)
     else:
-        content = room.as_table(found.suspects).encode()
+        content = worksheet(room.COLUMNS, room.table(found.suspects))
     if output:
         output.write_bytes(content)
     else:

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from topics.commands.options import FILE, format_option, models_option
+from topics.commands.options import FILE, format_option, models_option, workers_option
 
 
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1)
 @click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data, as in training.")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@workers_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @models_option
 @format_option
@@ -40,10 +40,10 @@ def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any
         data or embedded(),
         columns=configuration_of(manifest).columns,
         labels_file=options["labels"],
-        format=options["form"],
+        format=options["input_format"],
     )
     with terminal.progress() as watch:
-        found = job(manifest, corpus, options["jobs"], watch)
+        found = job(manifest, corpus, options["workers"], watch)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 import numpy as np
@@ -29,24 +29,30 @@ Texts = Iterable[tuple[str, str]]
 _REMEDY = "restore the version from a backup or train again"
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
+_Prior = Annotated[float, msgspec.Meta(ge=0)]
+
+
 class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set of the model."""
 
-    num_topics: int = 0
-    """0: by the size of the archive, see `usual_number`."""
-    alpha: float = 0.0
+    num_topics: _Count = 0
+    """0: as many as the model before has, else by the size of the archive, see `usual_number`."""
+    alpha: _Prior = 0.0
     """Prior of a topic's share in an article, in words; 0: 2.5 words in all, and at most 0.05 a topic."""
-    eta: float = 0.01
+    eta: Annotated[float, msgspec.Meta(gt=0)] = 0.01
     """Prior of a term's weight in a topic."""
-    passes: int = 1
-    chunk: int = 1000
+    passes: _Positive = 1
+    chunk: _Positive = 1000
     """Articles between two updates of the topics."""
-    iterations: int = 100
+    iterations: _Positive = 100
     """Rounds of inference an article, at most."""
     threshold: float = 1e-3
     """Mean change of an article's topics, in words, below which its inference ends."""
-    seed_iterations: int = 40
-    seed: int = 0
+    seed_iterations: _Positive = 40
+    """Rounds of the factorization that training begins at."""
+    seed: _Count = 0
     vocabulary: VocabularySettings = VocabularySettings()
 
 
@@ -88,9 +94,8 @@ class LdaModel:
         Raises:
             DataError: there are too few articles or terms for so many topics.
         """
-        settings = msgspec.structs.replace(
-            self.settings, num_topics=self.settings.num_topics or usual_number(len(tokens))
-        )
+        usual = usual_number(len(tokens)) if previous is None else len(previous.topics)
+        settings = msgspec.structs.replace(self.settings, num_topics=self.settings.num_topics or usual)
         self.vocabulary = Vocabulary(settings.vocabulary).fit(tokens)
         bags = self.vocabulary.transform(tokens)
         bags = bags[np.diff(bags.indptr) > 0]

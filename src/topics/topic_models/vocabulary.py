@@ -8,6 +8,7 @@ and how evenly a term stands in the archive. Using it is numpy alone.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -33,10 +34,11 @@ _NEWSPRINT_WORDS = """
     риа новость тасс интерфакс рбк лента комментарий com ru https http www
 """
 NEWSPRINT = frozenset(_NEWSPRINT_WORDS.split())
-_NOUNS = frozenset({"NOUN", "LATN"})
-_OTHERS = frozenset(
-    {"ADJF", "INFN", "NPRO", "ADVB", "PREP", "CONJ", "PRCL", "NUMR", "INTJ", "PRED", "COMP", "ROMN"}
+_ROMAN = re.compile("[ivxlcdm]+")
+_PARTS = frozenset(
+    {"NOUN", "ADJF", "INFN", "NPRO", "ADVB", "PREP", "CONJ", "PRCL", "NUMR", "INTJ", "PRED", "COMP"}
 )
+_TELLING = {"NOUN": "noun", "ADJF": "adjective", "INFN": "verb"}
 _PRONOMINAL = frozenset({"Apro", "Anum"})
 _PASSES = 2
 """Rounds of learning phrases: of two words, then of a pair and a word or another pair."""
@@ -260,14 +262,16 @@ def part_of_speech(lemma: str) -> str:
     """
     if lemma.startswith("<") or len(lemma) < 2:
         return ""
+    if lemma.isascii():  # «covid», «boeing»; no «xiv»
+        return "" if _ROMAN.fullmatch(lemma) else "noun"
     weights: dict[str, float] = {}
     for reading in readings(lemma):
         if reading.lemma.replace("ё", "е") == lemma:
             telling = reading.grammemes.isdisjoint(_PRONOMINAL)
-            part = next(iter(reading.grammemes & (_NOUNS | _OTHERS)), "") if telling else ""
+            part = next(iter(reading.grammemes & _PARTS), "") if telling else ""
             weights[part] = weights.get(part, 0.0) + reading.score
     part = max(weights, key=weights.__getitem__) if weights else "NOUN"
-    return "noun" if part in _NOUNS else {"ADJF": "adjective", "INFN": "verb"}.get(part, "")
+    return _TELLING.get(part, "")
 
 
 def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools:

@@ -1,0 +1,295 @@
+"""How good the rubrics are, ours and others', on the same folds of the same cleaned text.
+
+    python scripts/bench_rubrics.py gold [--annif annif/bin/python] [--repeats 5]
+    python scripts/bench_rubrics.py lenta13 | demo    the same on thirteen rubrics; across invented outlets
+    python scripts/bench_rubrics.py archive           what a noisy archive brings, ours alone
+
+Ours is trained on all there is: the clean rows of the other folds, the demonstration corpus and, on `gold`,
+the outlets' archive with its own labels. The others get the clean rows and the demonstration corpus, with
+which they do best (`--joined` gives them the archive too). Our thresholds come from our own training rows.
+Theirs are found on the folds of the *test* scores that are not being judged, a help that ours does not get;
+«at 0» is scikit-learn's own rule. Articles that repeat one another stand on the same side of a split.
+Prints Markdown tables. Needs: pip install fasttext-wheel; an environment with annif[fasttext,omikuji];
+the news folder, see scripts/news.py.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import news
+from rubric_peers import peers
+from topics.boilerplate import BoilerplateLearner
+from topics.classifiers.linear import LinearClassifier, LinearSettings
+from topics.cleaning import Cleaner
+from topics.corpus import Corpus, embedded
+from topics.decisions import Truth, best_threshold
+from topics.duplicates import groups
+from topics.evaluation import calibration_error, figures
+from topics.tokens import concatenate, take, tokenize
+from topics.types import Article, Labels, TokenBatch
+
+RUBRICS = ("economy", "industry", "tourism")
+Rows = npt.NDArray[np.intp]
+Bools = npt.NDArray[np.bool_]
+GOLD, DEMO, ARCHIVE = "gold", "demo", "archive"
+
+
+@dataclass(frozen=True)
+class Material:
+    """Articles, cleaned, with what is known of them."""
+
+    texts: list[str]
+    tokens: TokenBatch
+    truth: Truth
+    rubrics: tuple[str, ...]
+    part: npt.NDArray[np.str_]
+    """Gold, demo or archive; of the demonstration corpus its outlet."""
+    group: Rows
+
+    def rows(self, *parts: str) -> Rows:
+        return np.flatnonzero(np.isin(self.part, parts))
+
+
+class Result(NamedTuple):
+    """Answers for the test rows."""
+
+    scores: npt.NDArray[np.float64]
+    given: Bools
+    wrong: npt.NDArray[np.float64] | None
+    """How likely an error is; None: the system does not say."""
+
+
+System = Callable[[Material, Rows, Rows], Result]
+"""Learns from the first rows, answers for the second."""
+Split = tuple[Rows, Rows]
+
+
+# --- what is measured ---
+
+
+def gold() -> Material:
+    clean = {row["id"]: row["rubrics"] for row in csv.DictReader(_gold_lines(), delimiter="\t")}
+    articles, parts = [], []
+    for row in news.rows("rubrics"):
+        names, unknown = row["rubrics"], frozenset(row["unknown"])
+        if row["id"] in clean:
+            names, unknown = clean[row["id"]].replace("none", "").split("+"), frozenset()
+        labels = Labels(frozenset(names) - {""}, unknown)
+        articles.append(
+            Article(row["id"], row["text"], row["title"] or "", outlet=row["source"], labels=labels)
+        )
+        parts.append(GOLD if row["id"] in clean else ARCHIVE)
+    demo = [article for batch in Corpus(embedded()).batches() for article in batch.articles]
+    return material([*articles, *demo], RUBRICS, [*parts, *[DEMO] * len(demo)])
+
+
+def _gold_lines() -> list[str]:
+    return (news.folder() / "gold.tsv").read_text(encoding="utf-8").splitlines()
+
+
+def lenta13() -> Material:
+    rows = news.rows("lenta13")
+    articles = [
+        Article(str(r["id"]), r["text"], r["title"] or "", labels=Labels(frozenset(r["rubrics"])))
+        for r in rows
+    ]
+    rubrics = tuple(sorted({name for row in rows for name in row["rubrics"]}))
+    return material(articles, rubrics, [GOLD] * len(rows))
+
+
+def demo() -> Material:
+    found = [article for batch in Corpus(embedded()).batches() for article in batch.articles]
+    return material(found, RUBRICS, [article.outlet for article in found])
+
+
+def material(articles: Sequence[Article], rubrics: tuple[str, ...], parts: list[str]) -> Material:
+    learner, cleaner = BoilerplateLearner(), Cleaner()
+    for article in articles:
+        learner.add(article.outlet, cleaner.clean("", article.text)[1])
+    cleaner = Cleaner(boilerplate=learner.learn())
+    cleaned = [cleaner.clean(article.title, article.text, article.outlet) for article in articles]
+    batches = [cleaned[start : start + 2000] for start in range(0, len(cleaned), 2000)]
+    tokens = concatenate([tokenize(*map(list, zip(*batch, strict=True))) for batch in batches])
+    states = [[a.labels.state(name) if a.labels else None for name in rubrics] for a in articles]
+    truth = np.array([[-1 if s is None else int(s) for s in row] for row in states], np.int8)
+    texts = [f"{title} {text}" for title, text in cleaned]
+    return Material(texts, tokens, truth, rubrics, np.array(parts), groups(tokens))
+
+
+def gold_splits(m: Material, repeats: int, others: tuple[str, ...]) -> Iterator[list[Split]]:
+    """Deal the gold rows into five folds, again and again; the other parts, less reprints, go to training."""
+    tested, beside = m.rows(GOLD), m.rows(*others)
+    for repeat in range(repeats):
+        distinct = np.random.default_rng(repeat).permutation(np.unique(m.group[tested]))
+        fold_of = {group: i % 5 for i, group in enumerate(distinct.tolist())}
+        folds = np.array([fold_of[group] for group in m.group[tested].tolist()])
+        yield [
+            (
+                np.r_[tested[folds != f], beside[~np.isin(m.group[beside], m.group[tested[folds == f]])]],
+                tested[folds == f],
+            )
+            for f in range(5)
+        ]
+
+
+def demo_splits(m: Material) -> list[Split]:
+    return [(np.flatnonzero(m.part != name), np.flatnonzero(m.part == name)) for name in np.unique(m.part)]
+
+
+# --- who is measured ---
+
+
+def ours(settings: LinearSettings | None = None) -> System:
+    def system(m: Material, train: Rows, test: Rows) -> Result:
+        clean = m.part[train] != ARCHIVE
+        model = LinearClassifier(settings).fit(take(m.tokens, train), m.truth[train], m.rubrics, clean)
+        probabilities = model.predict_proba(take(m.tokens, test))
+        decisions = model.decisions
+        return Result(
+            probabilities, decisions.given(probabilities), decisions.error_probability(probabilities)
+        )
+
+    return system
+
+
+def peer(scores: Callable[..., npt.NDArray[np.float64]], *, at_zero: bool = False) -> System:
+    def system(m: Material, train: Rows, test: Rows) -> Result:
+        truth = m.truth[train].copy()
+        found = scores([m.texts[i] for i in train], np.maximum(truth, 0), [m.texts[i] for i in test])
+        return Result(found, found > 0 if at_zero else np.zeros(found.shape, bool), None)
+
+    return system
+
+
+def measure(
+    name: str, system: System, m: Material, repeats: Sequence[list[Split]], tune: bool
+) -> list[float]:
+    """Average over repeats; each is one table of answers for all test rows."""
+    rows, start = [], time.process_time()
+    for splits in repeats:
+        results = [system(m, train, test) for train, test in splits]
+        if tune:
+            results = _tuned(m, splits, results)
+        truth = m.truth[np.concatenate([test for _, test in splits])]
+        rows.append(_figures(truth, results, m.rubrics))
+    mean = np.nanmean(rows, axis=0)
+    seconds = (time.process_time() - start) / sum(map(len, repeats))
+    cells = [f"{x:.3f}" if np.isfinite(x) else "–" for x in mean]
+    print(f"| {name} | {' | '.join(cells)} | {seconds:.1f} |", flush=True)
+    return list(mean)
+
+
+def _tuned(m: Material, splits: list[Split], results: list[Result]) -> list[Result]:
+    """Give each fold the thresholds with the best F1 on the answers for the other folds."""
+    tuned = []
+    for fold, (scores, *_) in enumerate(results):
+        rest = [f for f in range(len(splits)) if f != fold]
+        others = np.concatenate([results[f].scores for f in rest])
+        truth = m.truth[np.concatenate([splits[f][1] for f in rest])]
+        scale = [1 / (1 + np.exp(-x)) if others.min() < 0 else x for x in (others, scores)]
+        cuts = [best_threshold(scale[0][:, r], truth[:, r]) for r in range(truth.shape[1])]
+        tuned.append(Result(scores, scale[1] >= np.array(cuts), None))
+    return tuned
+
+
+HEADS = ("mean AP", "macro-F1", "micro-F1", "exact match", "ECE", "exact, 15 % reviewed")
+
+
+def _figures(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> list[float]:
+    scores, given = (np.concatenate([result[i] for result in results]) for i in (0, 1))
+    found = figures(truth, scores, given, np.zeros(len(truth), bool), rubrics, "")
+    calibration = reviewed = np.nan
+    if all(result.wrong is not None for result in results):
+        calibration = calibration_error(truth == 1, scores)
+        calibration = calibration_error((truth == 1).ravel(), scores.ravel())
+        sure = np.argsort(np.concatenate([r.wrong for r in results if r.wrong is not None]), kind="stable")
+        kept = sure[: round(0.85 * len(sure))]
+        reviewed = float(((truth == 1) == given)[kept].all(axis=1).mean())
+    summary = found.mean_average_precision, found.macro_f1, found.micro_f1, found.exact_match
+    each = [x for rubric in found.rubrics for x in (rubric.average_precision, rubric.f1)]
+    return [*summary, calibration, reviewed, *(each if len(rubrics) == 3 else [])]
+
+
+def head(m: Material) -> None:
+    each = [f"{name} {what}" for name in m.rubrics for what in ("AP", "F1")] if len(m.rubrics) == 3 else []
+    names = ["", *HEADS, *each, "CPU s a fit"]
+    print("| " + " | ".join(names) + " |\n|---" * 1 + "|---" * (len(names) - 1) + "|")
+
+
+# --- parts ---
+
+
+def compare(m: Material, repeats: list[list[Split]], theirs: list[list[Split]], annif: str | None) -> None:
+    head(m)
+    measure("**topics**", ours(), m, repeats, tune=False)
+    for name, scores in peers(annif).items():
+        if name.startswith("scikit"):
+            measure(f"{name}, at 0", peer(scores, at_zero=True), m, theirs, tune=False)
+        measure(name, peer(scores), m, theirs, tune=True)
+
+
+def part_gold(options: argparse.Namespace) -> None:
+    m = gold()
+    with_archive = list(gold_splits(m, options.repeats, (DEMO, ARCHIVE)))
+    clean = list(gold_splits(m, options.repeats, (DEMO,)))
+    compare(m, with_archive, with_archive if options.joined else clean, options.annif)
+
+
+def part_lenta13(options: argparse.Namespace) -> None:
+    m = lenta13()
+    repeats = list(gold_splits(m, min(options.repeats, 2), ()))
+    compare(m, repeats, repeats, options.annif)
+
+
+def part_demo(options: argparse.Namespace) -> None:
+    m = demo()
+    compare(m, [demo_splits(m)], [demo_splits(m)], options.annif)
+
+
+def part_archive(options: argparse.Namespace) -> None:
+    m = gold()
+    clean = list(gold_splits(m, options.repeats, (DEMO,)))
+    joined = list(gold_splits(m, options.repeats, (DEMO, ARCHIVE)))
+    noisy = [[(train[m.part[train] == ARCHIVE], test) for train, test in splits] for splits in joined]
+    head(m)
+    measure("the archive alone, as labelled", ours(), m, noisy, tune=False)
+    measure("clean rows alone", ours(), m, clean, tune=False)
+    measure("simply joined", ours(LinearSettings(settle=False, clean_weight=1.0)), m, joined, tune=False)
+    measure("joined, clean rows weigh 5", ours(LinearSettings(settle=False)), m, joined, tune=False)
+    measure("**archive believed by degrees**", ours(), m, joined, tune=False)
+
+
+PARTS = {"gold": part_gold, "lenta13": part_lenta13, "demo": part_demo, "archive": part_archive}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all, if none is named")
+    parser.add_argument("--annif", help="the Python of an environment with annif[fasttext,omikuji]")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--joined", action="store_true", help="give the others the archive too")
+    options = parser.parse_args()
+    for name in options.parts or PARTS:
+        print(f"\n### {name}\n")
+        PARTS[name](options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What others make of the same articles: scikit-learn, fastText, and Annif's omikuji and fasttext backends.
+
+Each is a function of the texts and answers to learn from and the texts to score; it returns scores of shape
+(articles, rubrics). Settings are those that its makers or its usual tutorials give, and did best here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = npt.NDArray[np.float64]
+Truth = npt.NDArray[np.int8]
+Peer = Callable[[Sequence[str], Truth, Sequence[str]], Scores]
+
+ANNIF_SCORES = Path(__file__).with_name("annif_scores.py")
+
+
+def peers(annif: str | None) -> dict[str, Peer]:
+    """Name the peers that can be had; `annif` is the Python of Annif's environment."""
+    found: dict[str, Peer] = {"scikit-learn TF-IDF + LinearSVC": sklearn, "fastText": fasttext}
+    if annif:
+        found["Annif omikuji"] = partial(annif_backend, annif, "omikuji")
+        found["Annif fasttext"] = partial(annif_backend, annif, "fasttext")
+    return found
+
+
+def sklearn(texts: Sequence[str], truth: Truth, test: Sequence[str]) -> Scores:
+    """TfidfVectorizer as it comes, with bigrams, and LinearSVC as it comes."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.svm import LinearSVC
+
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    model = OneVsRestClassifier(LinearSVC()).fit(vectorizer.fit_transform(texts), truth == 1)
+    scores: Scores = model.decision_function(vectorizer.transform(test))
+    return scores
+
+
+def fasttext(texts: Sequence[str], truth: Truth, test: Sequence[str]) -> Scores:
+    """One-vs-all fastText with bigrams; a row of no rubric is taught as «other»."""
+    import fasttext as ft
+
+    ft.FastText.eprint = lambda *_: None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "train.txt")
+        labels = [" ".join(f"__label__{r}" for r in np.flatnonzero(row == 1)) for row in truth]
+        lines = [
+            f"{known or '__label__other'} {_flat(text)}" for known, text in zip(labels, texts, strict=True)
+        ]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        model = ft.train_supervised(
+            str(path), loss="ova", wordNgrams=2, dim=100, lr=0.5, epoch=60, thread=1, seed=0, verbose=0
+        )
+    scores = np.zeros((len(test), truth.shape[1]))
+    for i, text in enumerate(test):
+        for share, label in model.f.predict(_flat(text) + "\n", -1, 0.0, "strict"):
+            if label != "__label__other":
+                scores[i, int(label.removeprefix("__label__"))] = share
+    return scores
+
+
+def annif_backend(
+    python: str, backend: str, texts: Sequence[str], truth: Truth, test: Sequence[str]
+) -> Scores:
+    """A backend of Annif, through its command line."""
+    with tempfile.TemporaryDirectory() as folder:
+        train_file, test_file, out = (Path(folder, f"{name}.jsonl") for name in ("train", "test", "out"))
+        _write(train_file, texts, [[str(r) for r in np.flatnonzero(row == 1)] for row in truth])
+        _write(test_file, test, [[]] * len(test))
+        command = [python, str(ANNIF_SCORES), str(train_file), str(test_file), str(out), "--backend", backend]
+        clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        subprocess.run(command, check=True, env=clean)
+        answers = [json.loads(line)["scores"] for line in out.read_text(encoding="utf-8").splitlines()]
+    return np.array([[answer.get(str(r), 0.0) for r in range(truth.shape[1])] for answer in answers])
+
+
+def _write(path: Path, texts: Sequence[str], rubrics: Sequence[list[str]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for i, (text, names) in enumerate(zip(texts, rubrics, strict=True)):
+            print(json.dumps({"id": str(i), "text": text, "rubrics": names}, ensure_ascii=False), file=file)
+
+
+def _flat(text: str) -> str:
+    """Lower case, punctuation apart, one line: what fastText's tutorial does to text."""
+    return " ".join(re.findall(r"\w+", text.lower()))

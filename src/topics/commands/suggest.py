@@ -1,0 +1,66 @@
+"""`topics suggest`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from topics.commands.options import (
+    FILE,
+    columns_options,
+    config_option,
+    format_option,
+    language_option,
+    settings,
+    workers_option,
+)
+
+
+@click.command()
+@click.argument("pool", nargs=-1, required=True)
+@click.option("--labels", type=FILE, help="Table of id and rubrics: what is labelled so far.")
+@click.option("-o", "--output", type=FILE, help="CSV to write. [default: stdout]")
+@click.option("-n", "number", default=50, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
+@language_option
+@workers_option
+@config_option
+@format_option
+@columns_options
+def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bool, **options: Any) -> None:
+    """Choose the articles of POOL that are worth labelling next, those that teach most first.
+
+    Start without labels, fill in the column `rubrics` of what comes, and ask again with --labels.
+
+    \b
+    python -m topics suggest inbox/ -n 50 -o first.csv
+    python -m topics suggest inbox/ --labels labelled.csv -n 50 -o next.csv
+    """
+    import msgspec
+
+    from topics import suggestions, terminal
+    from topics.corpus import Corpus
+    from topics.worksheets import worksheet
+
+    config, columns = settings(options)
+    corpus = Corpus(pool, columns=columns, labels_file=options["labels"], format=options["input_format"])
+    with terminal.progress() as watch:
+        found = suggestions.suggest(
+            corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
+        )
+    if as_json:
+        content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.chosen)
+    else:
+        content = worksheet(suggestions.COLUMNS, suggestions.table(found.chosen))
+    if output:
+        output.write_bytes(content)
+    else:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    positives = (
+        ", ".join(f"{rubric} {count:,}" for rubric, count in found.positives.items()) or "no rubric yet"
+    )
+    click.echo(f"{found.labelled:,} articles labelled so far: {positives}", err=True)

@@ -1,0 +1,297 @@
+"""The report, the card and the page of reasons: whole, without network, and saying the figures."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn.metrics import precision_recall_curve
+
+from newsroom import CAT, HOTEL, STEEL, write
+from topics import pages
+from topics.charts import chart
+from topics.config import Config, Reporting
+from topics.corpus import Corpus, embedded
+from topics.curves import confusions, precision_recall, reliability, risk_coverage
+from topics.errors import ModelError
+from topics.evaluation import Answers
+from topics.registry import Registry
+from topics.rules import Rule
+from topics.tagger import Tagger
+from topics.training import train
+
+VOID = {"meta", "br", "img", "line", "circle", "polyline", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Parses a page, and counts what is opened and not closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.said: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] not in ("style", "script"):
+            self.said.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.said).split())
+
+
+def check_page(text: str) -> Page:
+    """Hold a page to what every page must be."""
+    page = Page(text)
+    assert (page.open, page.wrong) == ([], [])
+    for tag, name, value in page.attributes:
+        assert name not in ("src", "srcset", "action"), tag
+        assert not name.startswith("on"), (tag, name)
+        if name == "href":
+            assert value.startswith("#"), value
+    assert "//" not in re.sub(r"[\s\S]*</style>", "", text).replace("&#", ""), "an address of the network"
+    assert not re.search(r"@import|url\(", text)
+    anchors = {value for _, name, value in page.attributes if name == "id"}
+    assert {value[1:] for _, name, value in page.attributes if name == "href"} <= anchors
+    return page
+
+
+@pytest.fixture(scope="module")
+def version(models):
+    return Registry(models).open("rubrics")
+
+
+# The report
+
+
+def test_a_version_has_its_report_and_its_card(version):
+    page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
+    figures = version.manifest.figures
+    for rubric in figures.rubrics:
+        assert rubric.rubric in page.text
+        assert f"{100 * rubric.precision:.0f}\u00a0%" in " ".join(page.said)
+        assert f"{100 * rubric.f1:.0f}\u00a0%" in " ".join(page.said)
+    assert f"{100 * figures.exact_match:.0f}\u00a0%" in " ".join(page.said)
+    card = (version.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"{figures.macro_f1:.3f}".replace(".", ",") in card
+    assert "## Где ей не верить" in card
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_report_speaks_both_languages(version, language):
+    report = pages.load(version.folder)
+    page = check_page(pages.report_page(report, language, version.manifest))
+    assert ("Слова «за»" in page.text) is (language == "ru")
+    assert ("Words for it" in page.text) is (language == "en")
+    assert version.manifest.version in page.text
+    assert "altai.jsonl" in page.text
+
+
+def test_both_languages_have_the_same_phrases_with_the_same_gaps():
+    found = {}
+    for language in ("ru", "en"):
+        path = resources.files("topics") / "templates" / f"{language}.toml"
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        found[language] = {
+            (section, key): set(re.findall(r"{(\w+)}", phrase))
+            for section, phrases in content.items()
+            for key, phrase in phrases.items()
+        }
+    assert found["ru"] == found["en"]
+
+
+def test_the_report_agrees_with_the_manifest(version):
+    report, figures = pages.load(version.folder), version.manifest.figures
+    assert report.whole.articles == figures.articles
+    assert report.whole.macro_f1.value == pytest.approx(figures.macro_f1)
+    assert report.whole.exact_match.value == pytest.approx(figures.exact_match)
+    for told, kept in zip(report.whole.rubrics, figures.rubrics, strict=True):
+        assert (told.rubric, told.positives) == (kept.rubric, kept.positives)
+        assert told.f1.value == pytest.approx(kept.f1)
+        assert told.f1.low <= told.f1.value <= told.f1.high
+
+
+def test_the_strongest_words_are_words_that_an_editor_would_name(version):
+    found = {rubric.rubric: rubric for rubric in pages.load(version.folder).rubrics}
+    assert {"турист", "гость", "маршрут"} & {word.words for word in found["tourism"].words_for}
+    assert {"завод", "цех", "предприятие"} & {word.words for word in found["industry"].words_for}
+    for rubric in found.values():
+        assert all(word.weight > 0 for word in rubric.words_for)
+        assert all(word.weight < 0 for word in rubric.words_against)
+
+
+def test_mistakes_are_mistakes_and_show_no_more_text_than_allowed(version):
+    texts = {a.id: a for batch in Corpus(embedded()).batches() for a in batch.articles}
+    shown = 0
+    for rubric in pages.load(version.folder).rubrics:
+        for mistake, is_wrong in (
+            (m, w) for w in (True, False) for m in (rubric.given_wrongly, rubric.missed)[w]
+        ):
+            shown += 1
+            assert (rubric.rubric in texts[mistake.id].labels.rubrics) is is_wrong
+            assert len(mistake.beginning) <= 202
+            assert mistake.labels == tuple(sorted(texts[mistake.id].labels.rubrics))
+    assert shown
+
+
+def test_a_version_can_be_told_to_keep_no_text(tmp_path):
+    config = Config(report=Reporting(lang="en", excerpt=0))
+    version, _ = train(Corpus(embedded()[:2]), config, Registry(tmp_path))
+    report = pages.load(version.folder)
+    assert not any(rubric.given_wrongly or rubric.missed for rubric in report.rubrics)
+    assert "How this was measured" in (version.folder / "report.html").read_text(encoding="utf-8")
+    whole = (version.folder / "report.json").read_text(encoding="utf-8")
+    titles = [a.title for batch in Corpus(embedded()[:2]).batches() for a in batch.articles]
+    assert not [title for title in titles if title in whole]
+
+
+def test_rules_and_dangerous_titles_are_shown_as_text(tmp_path):
+    rows = [json.loads(line) for path in embedded()[:2] for line in path.read_text("utf-8").splitlines()]
+    for row in rows:
+        row["title"] = "<script>alert(1)</script> & «Снег»"
+    config = Config(rules={"flood": Rule(force=("<b>паводок</b>",))})
+    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows)), config, Registry(tmp_path / "m"))
+    page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
+    assert "script" not in {tag for tag, _, _ in page.attributes} | set(page.open)
+    assert "«<b>паводок</b>»" in page.text
+
+
+def test_the_command_writes_the_page_and_the_card(topics, models, tmp_path):
+    ran = topics("report", "--models", models)
+    assert Path(ran.out.strip()).is_file()
+    ran = topics("report", "rubrics", "--models", models, "-o", tmp_path / "r.html", "--lang", "en")
+    assert (ran.code, ran.out) == (0, "")
+    check_page((tmp_path / "r.html").read_text(encoding="utf-8"))
+    topics("report", "--models", models, "-o", tmp_path / "card.md")
+    assert (tmp_path / "card.md").read_text(encoding="utf-8").startswith("# Рубрики: отчёт о модели")
+    assert topics("report", "nobody", "--models", models).code == 4
+
+
+def test_a_version_without_a_report_says_so(tmp_path):
+    with pytest.raises(ModelError, match=r"report\.json: cannot be read"):
+        pages.load(tmp_path)
+
+
+# Curves
+
+
+@st.composite
+def answers(draw):
+    n = draw(st.integers(1, 30))
+    truth = draw(arrays.arrays(np.int8, (n, 2), elements=st.sampled_from([-1, 0, 1])))
+    probabilities = draw(arrays.arrays(float, (n, 2), elements=st.integers(0, 10).map(lambda i: i / 10)))
+    return Answers(truth, probabilities, probabilities >= 0.5, np.zeros(n, bool))
+
+
+@given(answers())
+def test_a_precision_recall_curve_is_that_of_scikit_learn(case):
+    found = precision_recall(case, 0)
+    known = case.truth[:, 0] >= 0
+    if not (case.truth[:, 0] == 1).any():
+        assert found == ()
+        return
+    precision, recall, _ = precision_recall_curve(case.truth[known, 0], case.probabilities[known, 0])
+    theirs = list(zip(recall[::-1].tolist(), precision[::-1].tolist(), strict=True))[1:]
+    until_all_are_found = [
+        point for point, before in zip(theirs, [(0, 0), *theirs], strict=False) if before[0] < 1
+    ]
+    assert np.array(found) == pytest.approx(np.array(until_all_are_found))
+    assert found[-1][0] == 1
+
+
+@given(answers())
+def test_bins_hold_every_known_answer(case):
+    bins = reliability(case)
+    assert sum(part.answers for part in bins) == (case.truth >= 0).sum()
+    assert sum(part.answers * part.share for part in bins) == pytest.approx((case.truth == 1).sum())
+
+
+def test_risk_falls_as_the_doubtful_go_to_an_editor():
+    truth = np.array([[1], [1], [0], [0], [1]] * 10, np.int8)
+    probabilities = np.array([[0.99], [0.95], [0.01], [0.05], [0.45]] * 10)  # only the last is wrong
+    found = risk_coverage(
+        Answers(truth, probabilities, probabilities >= 0.5, np.zeros(50, bool)), np.array([0.5])
+    )
+    assert found[0][1] == 1.0
+    assert found[-1] == (1.0, 0.8)
+
+
+def test_what_is_confused_with_what():
+    truth = np.array([[1, 0], [1, 0], [0, 1], [0, 0], [1, -1], [1, 1]], np.int8)
+    given_ = np.array([[0, 1], [0, 1], [0, 0], [1, 0], [1, 1], [1, 1]], bool)
+    found = confusions(Answers(truth, given_.astype(float), given_, np.zeros(6, bool)), ("a", "b"))
+    assert [(one.held, one.given, one.articles) for one in found] == [
+        ("a", "b", 2),
+        ("", "a", 1),
+        ("b", "", 1),
+    ]
+
+
+def test_a_chart_is_drawn_to_scale():
+    drawn = chart("x", "y <&>", [(0, 0), (1, 1)], dots=[(0.5, 0.5)], marked=(1, 0), ticks=("0", "50", "100"))
+    Page(drawn)
+    assert 'points="40.0,232.0 340.0,12.0"' in drawn
+    assert '<circle class="dot" cx="190.0" cy="122.0"' in drawn
+    assert '<circle class="marked" cx="340.0" cy="232.0"' in drawn
+    assert "y &lt;&amp;&gt;" in drawn
+
+
+# The page of reasons
+
+
+def test_a_page_of_reasons_marks_the_words_where_they_stand(topics, models, tmp_path):
+    (tmp_path / "a.txt").write_text(STEEL + " <b>Туристы</b> рады.", encoding="utf-8")
+    page = tmp_path / "why.html"
+    ran = topics("explain", tmp_path / "a.txt", "--title", "Пуск", "--models", models, "--html", page)
+    assert (ran.code, ran.out) == (0, "")
+    text = page.read_text(encoding="utf-8")
+    found = check_page(text)
+    assert re.search(r'<mark class="for"[^>]*>Завод</mark>', text)
+    assert "industry: рубрика поставлена" in found.text
+
+
+def test_the_marked_text_is_the_text(tagger):
+    for title, text in (("Пуск", STEEL), ("", HOTEL), ("Кот", CAT), ("", "")):
+        explanation = tagger.explain(text, "tourism", title)
+        for part, whole in (("title", explanation.title), ("text", explanation.text)):
+            pieces = pages.pieces(explanation, part)
+            assert "".join(piece for piece, _, _ in pieces) == whole
+            marked = {piece.lower() for piece, weight, _ in pieces if weight}
+            assert marked <= set(" ".join(reason.words for reason in explanation.reasons).split()) | {
+                reason.words for reason in explanation.reasons
+            }
+
+
+def test_a_rule_is_marked_over_the_words(tmp_path):
+    config = Config(rules={"tourism": Rule(forbid=("завод",))})
+    train(Corpus(embedded()[:2]), config, Registry(tmp_path))
+    explanation = Tagger.load(tmp_path).explain(STEEL, "tourism")
+    assert ("Завод", 1.0, "forbid") in pages.pieces(explanation, "text")
+    page = check_page(pages.explanation_page([explanation], "en"))
+    assert "forbids the rubric" in page.text
+    assert "tourism: not given" in page.text

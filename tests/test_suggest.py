@@ -1,0 +1,150 @@
+"""What to label next: doubtful, rare, unlike the rest; never what is labelled."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsroom import write
+from topics.config import Config
+from topics.corpus import Corpus, embedded, load_labels
+from topics.errors import DataError
+from topics.suggestions import choose, doubt, latent, suggest
+from topics.tokens import tokenize
+
+ROWS = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    """The demonstration articles without their labels."""
+    bare = [{key: value for key, value in row.items() if key != "rubrics"} for row in ROWS]
+    return write(tmp_path_factory.mktemp("pool") / "pool.jsonl", *bare)
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    """Sixty of the labels; tourism has three examples among them."""
+    tourism = [row for row in ROWS if "tourism" in row["rubrics"]][:3]
+    others = [row for row in ROWS if "tourism" not in row["rubrics"]][:57]
+    rows = ({"id": row["id"], "rubrics": row["rubrics"]} for row in (*tourism, *others))
+    return write(tmp_path_factory.mktemp("labels") / "labels.jsonl", *rows)
+
+
+# Worth
+
+
+def test_doubt_is_greatest_at_the_threshold_and_for_the_rubric_with_few_examples():
+    truth = np.full((40, 2), -1, np.int8)
+    truth[:20] = [1, 0]
+    truth[:5, 1] = 1  # four times fewer than the first rubric
+    probabilities = np.array([[0.5, 0.2], [0.75, 0.05], [0.25, 0.0]])
+    found = doubt(probabilities, (0.5, 0.2), truth)
+    assert found[0].tolist() == [0.5, 1.0]
+    assert found[1:, 0] == pytest.approx([0.5 / 3, 0.5 / 3])  # odds of 3, and of 1 to 3
+    assert 0 < found[2, 1] < found[1, 1] < 0.3
+
+
+def places(*angles: float) -> np.ndarray:
+    return np.array([[np.cos(angle), np.sin(angle)] for angle in angles], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("doubts", "angles", "known", "expected"),
+    [
+        ([0.1, 0.9, 0.5], [0, 2, 4], [], [1, 2, 0]),
+        ([0.9, 0.9, 0.8], [0, 0, 1.5], [], [0, 2, 1]),  # the twin of the first comes last
+        ([0.9, 0.8, 0.9], [0, 1.5, 0], [2], [1, 0]),  # so does the twin of a labelled one
+    ],
+)
+def test_doubtful_ones_come_first_and_no_two_alike(doubts, angles, known, expected):
+    rows = np.setdiff1d(np.arange(len(doubts)), known)
+    found = choose(np.array(doubts)[:, None], places(*angles), np.array(known, int), rows, 9)
+    assert found.tolist() == expected
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.booleans(), st.integers(0, 5))
+def test_the_choice_is_of_candidates_each_once(size, n, blind, seed):
+    generator = np.random.default_rng(seed)
+    known = generator.permutation(size)[: size // 3]
+    candidates = np.setdiff1d(np.arange(size), known)
+    doubts = np.zeros((size, 0)) if blind else generator.random((size, 2))
+    found = choose(doubts, places(*generator.random(size)), known, candidates, n, seed)
+    assert len(found) == len(set(found.tolist())) == min(n, len(candidates))
+    assert set(found.tolist()) <= set(candidates.tolist())
+
+
+def test_articles_of_one_subject_lie_together():
+    """The neighbour of an article shares its rubric far more often than chance would have it."""
+    rows = [row for row in ROWS if len(row["rubrics"]) == 1]
+    found = latent(tokenize([row["title"] for row in rows], [row["text"] for row in rows]))
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
+    alike = found @ found.T
+    np.fill_diagonal(alike, -1)
+    shared = [rows[i]["rubrics"] == rows[j]["rubrics"] for i, j in enumerate(alike.argmax(axis=1))]
+    assert np.mean(shared) > 0.7
+
+
+# The job
+
+
+def test_labelled_articles_are_not_chosen_and_reprints_only_once(tmp_path, pool, labels):
+    rows = [json.loads(line) for line in pool.read_text(encoding="utf-8").splitlines()]
+    reprints = [row | {"id": f"{row['id']}-reprint"} for row in rows]
+    both = write(tmp_path / "both.jsonl", *rows, *reprints)
+    found = suggest(Corpus(both, labels_file=labels), Config(), 1000)
+    ids = [row.id for row in found.chosen]
+    assert not set(ids) & set(load_labels(labels)[0])
+    assert len({name.removesuffix("-reprint") for name in ids}) == len(ids) == 440
+    assert found.labelled == 60
+    assert found.positives["tourism"] == 3
+
+
+def test_the_rare_rubric_is_asked_about_beyond_its_share(pool, labels):
+    found = suggest(Corpus(pool, labels_file=labels), Config(), 40)
+    asked = Counter(row.reason.split("«")[1].split("»")[0] for row in found.chosen)
+    assert found.positives["tourism"] < min(found.positives["economy"], found.positives["industry"])
+    share_of_labels = found.positives["tourism"] / found.labelled
+    assert asked["tourism"] / 40 > 3 * share_of_labels
+    assert all("Модель сомневается в рубрике «" in row.reason for row in found.chosen)
+
+
+def test_without_labels_articles_are_drawn_by_chance(pool):
+    found = suggest(Corpus(pool), Config(), 25, language="en")
+    assert len(found.chosen) == 25
+    assert (found.labelled, found.positives) == (0, {})
+    assert {row.reason for row in found.chosen} == {
+        "Drawn by chance: too few articles are labelled to learn from."
+    }
+    assert len({row.id.split("-")[0] for row in found.chosen}) > 1
+
+
+def test_a_pool_of_labelled_articles_is_no_pool():
+    with pytest.raises(DataError, match="500 articles, none without a label"):
+        suggest(Corpus(embedded()), Config(), 5)
+
+
+def test_the_loop_of_an_editor(topics, pool, labels, tmp_path):
+    """Ask, fill in, ask again: what was filled in counts as labelled and is not asked again."""
+    truth = {row["id"]: "+".join(row["rubrics"]) or "none" for row in ROWS}
+    first = tmp_path / "first.csv"
+    ran = topics("suggest", pool, "-n", 40, "-o", first, "--workers", 1)
+    assert (ran.code, ran.out) == (0, "")
+    assert "0 articles labelled so far: no rubric yet" in ran.err
+    rows = list(csv.reader(io.StringIO(first.read_text(encoding="utf-8-sig")), delimiter=";"))
+    for row in rows[1:]:
+        row[1] = truth[row[0]]
+    with first.open("w", encoding="cp1251", errors="replace", newline="") as stream:
+        csv.writer(stream, delimiter=";").writerows(rows)
+    ran = topics("suggest", pool, "--labels", first, "-n", 10, "--json", "--workers", 1)
+    again = [json.loads(line)["id"] for line in ran.out.splitlines()]
+    assert len(again) == 10
+    assert not set(again) & {row[0] for row in rows}
+    assert "40 articles labelled so far: economy" in ran.err
