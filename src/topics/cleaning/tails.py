@@ -203,6 +203,7 @@ END_RECAP = re.compile(rf" (?=[НР])(?<=[.!?…»\"] ){RECAP_WORDS}[^\n]*\Z")
 
 def recaps(text: str) -> str:
     """`Напомним, …`, `Ранее сообщалось, …` at the end: an older story, told again."""
-    while (start := text.rfind("\n") + 1) and RECAP_LINE.match(text, start):
-        text = text[: start - 1]
-    return _cut(END_RECAP, text)
+    end = len(text)  # cut once: thousands of such lines must not copy the text thousands of times
+    while (start := text.rfind("\n", 0, end) + 1) and RECAP_LINE.match(text, start, end):
+        end = start - 1
+    return _cut(END_RECAP, text[:end])
