@@ -239,9 +239,8 @@ def test_bins_hold_every_known_answer(case):
 def test_risk_falls_as_the_doubtful_go_to_an_editor():
     truth = np.array([[1], [1], [0], [0], [1]] * 10, np.int8)
     probabilities = np.array([[0.99], [0.95], [0.01], [0.05], [0.45]] * 10)  # only the last is wrong
-    found = risk_coverage(
-        Answers(truth, probabilities, probabilities >= 0.5, np.zeros(50, bool)), np.array([0.5])
-    )
+    errors = np.minimum(probabilities, 1 - probabilities)[:, 0]
+    found = risk_coverage(Answers(truth, probabilities, probabilities >= 0.5, np.zeros(50, bool)), errors)
     assert found[0][1] == 1.0
     assert found[-1] == (1.0, 0.8)
 

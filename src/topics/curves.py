@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from topics.decisions import Floats, log_odds
+from topics.decisions import Floats
 from topics.evaluation import Answers
 
 POINTS = 60
@@ -62,18 +62,20 @@ def reliability(answers: Answers, r: int | None = None) -> tuple[Bin, ...]:
     )
 
 
-def risk_coverage(answers: Answers, thresholds: Floats) -> tuple[Point, ...]:
+def risk_coverage(answers: Answers, errors: Floats) -> tuple[Point, ...]:
     """Draw (share of the articles that no editor sees, share of these that are wholly right).
 
-    Articles go to an editor in the order of their doubt: the distance, in log odds, of the rubric that lies
-    nearest to its threshold. Only articles of which every rubric is known count.
+    Only articles of which every rubric is known count.
+
+    Args:
+        answers: of n articles.
+        errors: (n,), how likely each is not to be wholly right; the likeliest go to an editor first.
     """
     whole = (answers.truth >= 0).all(axis=1)
     if not whole.any():
         return ()
     right = ((answers.truth == 1) == answers.given)[whole].all(axis=1)
-    distance = np.abs(log_odds(answers.probabilities[whole]) - log_odds(thresholds)).min(axis=1)
-    right = right[np.argsort(-distance, kind="stable")]
+    right = right[np.argsort(errors[whole], kind="stable")]
     counts = np.arange(1, len(right) + 1)
     ends = _thinned(np.arange(len(right) // 5, len(right)))
     share = np.cumsum(right) / counts

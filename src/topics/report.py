@@ -129,7 +129,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
             for r, rubric in enumerate(rubrics)
         ),
         reliability=reliability(answers),
-        risk_coverage=risk_coverage(answers, np.array(thresholds)),
+        risk_coverage=risk_coverage(answers, _errors(learned, answers)),
         confusions=confusions(answers, rubrics),
         slices=_slices(learned, answers, rows),
         rules={
@@ -137,6 +137,12 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
             for rubric, rule in learned.pipeline.rules.rules.items()
         },
     )
+
+
+def _errors(learned: Learned, answers: Answers) -> npt.NDArray[np.float64]:
+    """Tell how likely each article is to be wrong; rubrics with rules only are certain."""
+    model = learned.pipeline.classifier
+    return model.decisions.error_probability(answers.probabilities[:, : len(model.rubrics)])
 
 
 def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> dict[str, tuple[Slice, ...]]:
