@@ -478,7 +478,8 @@ def test_the_same_training_gives_the_same_bytes(registry):
 def test_topics_are_made_again_from_those_they_went_on_from(registry):
     corpus, config = Corpus(embedded()[:2]), convert({"topics": {"settings": {"num_topics": 4}}}, Config, "")
     first, second = (
-        train_topics(prepare(part, config), part, config, registry) for part in (Corpus(embedded()[0]), corpus)
+        train_topics(prepare(part, config), part, config, registry)
+        for part in (Corpus(embedded()[0]), corpus)
     )
     assert second.manifest.topics.previous == first.manifest.version
     assert reproduce(registry, second.manifest, corpus).is_same
