@@ -170,6 +170,11 @@ def test_a_version_can_be_told_to_keep_no_text(tmp_path):
     assert not [title for title in titles if title in whole]
 
 
+def test_train_writes_the_report_in_the_language_asked_for(topics, tmp_path):
+    ran = topics("train", embedded()[0], "--only", "rubrics", "--models", tmp_path, "--lang", "en")
+    assert "Where not to trust it" in (Path(ran.out.strip()) / "MODEL_CARD.md").read_text(encoding="utf-8")
+
+
 def test_rules_and_dangerous_titles_are_shown_as_text(tmp_path):
     rows = [json.loads(line) for path in embedded()[:2] for line in path.read_text("utf-8").splitlines()]
     for row in rows:

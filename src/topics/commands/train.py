@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
 @workers_option
+@click.option("--lang", type=click.Choice(["ru", "en"]), help="Language of the report. [default: ru]")
 @click.option("--rejects", "rejects_file", type=FILE, help="Write rows that could not be read to this file.")
 @format_option
 @columns_options
@@ -47,12 +48,17 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     \b
     python -m topics train archive/ --labels checked.tsv --models models
     """
+    import msgspec
+
     from topics import terminal
     from topics.corpus import Corpus, embedded
     from topics.registry import Registry
     from topics.training import prepare, train_rubrics, train_topics
 
     config, columns = settings(options)
+    if options["lang"]:
+        report = msgspec.structs.replace(config.report, lang=options["lang"])
+        config = msgspec.structs.replace(config, report=report)
     corpus = Corpus(
         data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
