@@ -37,7 +37,11 @@ def test_it_answers_as_on_its_first_day(home):
         assert [score.label for score in found.rubrics] == answer["rubrics"]
         assert found.scores == pytest.approx(answer["scores"], abs=1e-4)
         assert found.needs_review == answer["needs_review"]
+        assert {score.label: score.value for score in found.topics} == pytest.approx(
+            answer["topics"], abs=2e-3
+        )
     assert any(answer["rubrics"] for answer in expected)
+    assert all(answer["topics"] for answer in expected)
 
 
 @pytest.mark.parametrize("home", HOMES, ids=lambda home: home.name)

@@ -16,7 +16,7 @@ import pytest
 
 from newsroom import python
 from topics import bundles, history, integrity
-from topics.config import Config
+from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
 from topics.history import Event, during, previous, spans
@@ -24,7 +24,7 @@ from topics.manifest import CorpusFacts, Figures, Manifest
 from topics.registry import Registry
 from topics.reproduction import DOCUMENTS, reproduce
 from topics.tagger import Tagger
-from topics.training import train
+from topics.training import prepare, train, train_topics
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
 FIGURES = Figures("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)
@@ -465,14 +465,43 @@ def test_verify_tells_what_is_damaged_and_goes_on(topics, own_models):
 # Made again
 
 
-def test_the_same_training_gives_the_same_bytes(tmp_path):
+def test_the_same_training_gives_the_same_bytes(registry):
     corpus = Corpus(embedded()[:2])
-    version, _ = train(corpus, Config(), Registry(tmp_path))
-    found = reproduce(version.manifest, corpus)
-    assert found.is_same
+    version, _ = train(corpus, Config(), registry)
+    found = reproduce(registry, version.manifest, corpus)
+    assert found.is_same, found.files
     assert set(found.files) == set(version.manifest.files) - DOCUMENTS
     with pytest.raises(DataError, match=r"DATA is not what rubrics/.* was trained on: 100 articles"):
-        reproduce(version.manifest, Corpus(embedded()[0]))
+        reproduce(registry, version.manifest, Corpus(embedded()[0]))
+
+
+def test_topics_are_made_again_from_those_they_went_on_from(registry):
+    corpus, config = Corpus(embedded()[:2]), convert({"topics": {"settings": {"num_topics": 4}}}, Config, "")
+    first, second = (
+        train_topics(prepare(part, config), part, config, registry)
+        for part in (Corpus(embedded()[0]), corpus)
+    )
+    assert second.manifest.topics.previous == first.manifest.version
+    assert reproduce(registry, second.manifest, corpus).is_same
+    shutil.rmtree(first.folder)
+    with pytest.raises(ModelError, match=f"has no version '{first.manifest.version}'"):
+        reproduce(registry, second.manifest, corpus)
+
+
+def test_topics_are_verified_carried_and_promoted_by_a_person(registry, tmp_path, topics):
+    corpus, config = Corpus(embedded()[0]), convert({"topics": {"settings": {"num_topics": 4}}}, Config, "")
+    made = [train_topics(prepare(corpus, config), corpus, config, registry) for _ in range(2)]
+    models = "--models", registry.folder
+    assert topics("verify", *models).out.count("\n") == 2
+    assert topics("export", "topics", tmp_path / "t.tar", *models).code == 0
+    assert topics("import", tmp_path / "t.tar", "--models", tmp_path / "там").code == 0
+    assert topics("promote", made[0].label, *models).code == 0
+    refused = topics("promote", made[1].label, *models)
+    assert (refused.code, "read them, and give a --reason" in refused.err) == (2, True)
+    assert topics("promote", made[1].label, "--reason", "темы читаются лучше", *models).code == 0
+    assert topics("rollback", "topics", *models).code == 0
+    wrong = topics("monitor", "topics", embedded()[0], *models)
+    assert (wrong.code, "knows topics, not rubrics" in wrong.err) == (2, True)
 
 
 def test_reproduce_uses_the_columns_of_the_training(topics, tmp_path):

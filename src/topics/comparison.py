@@ -95,8 +95,11 @@ def compare(
 
     Raises:
         DataError: no article is labelled.
-        ModelError: a version is damaged, or they share no rubric.
+        ModelError: a version is damaged.
+        UsageError: a version knows topics, not rubrics.
     """
+    for version in (before, after):
+        version.manifest.rubric_figures()
     pipelines = [Pipeline.load(version.folder) for version in (before, after)]
     known = [pipeline.rubrics for pipeline in pipelines]
     shared = tuple(rubric for rubric in known[0] if rubric in known[1])

@@ -99,7 +99,9 @@ def monitor(
     Raises:
         DataError: there is no article to compare.
         ModelError: the version keeps no profile, and there is no reference.
+        UsageError: the version knows topics, not rubrics.
     """
+    version.manifest.rubric_figures()
     pipeline = Pipeline.load(version.folder)
     base = _profile(reference, pipeline, watch) if reference else profile.load(version.folder)
     observer, rejects, done = Observer(pipeline, base), 0, 0

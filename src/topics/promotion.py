@@ -45,6 +45,8 @@ def promote(
 ) -> Promotion:
     """Point an alias to a version if no figure of it is worse than those of the version that is live.
 
+    Topics have no right answers; of them a person judges, and says why.
+
     Args:
         registry: where both lie.
         reference: the candidate.
@@ -66,7 +68,10 @@ def promote(
     if live == version:
         return Promotion(None, None)
     comparison = None
-    if live is not None and corpus is not None:
+    if candidate.manifest.topics is not None:
+        if live is not None and not reason:
+            raise UsageError("topics have no right answers to compare on: read them, and give a --reason")
+    elif live is not None and corpus is not None:
         comparison = compare(registry.open(f"{name}/{live}"), candidate, corpus, watch)
     elif live is not None and not force:
         raise UsageError(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from topics.config import Config, convert
 from topics.corpus import Corpus
-from topics.errors import DataError, UsageError
+from topics.errors import DataError
 from topics.manifest import Manifest, libraries
-from topics.registry import Registry
+from topics.registry import LATEST, Registry, Version
 from topics.training import prepare, train_rubrics, train_topics
 
 Watch = Callable[[str, int], None]
 
-DOCUMENTS = frozenset({"report.html", "MODEL_CARD.md"})
+DOCUMENTS = frozenset({"report.json", "report.html", "MODEL_CARD.md"})
 """Files for people: they name the version and the day, so they differ by nature."""
 
 
@@ -45,26 +47,36 @@ def configuration_of(manifest: Manifest) -> Config:
 
 
 def reproduce(
-    manifest: Manifest, corpus: Corpus, jobs: int = 1, watch: Watch = lambda stage, done: None
+    registry: Registry,
+    manifest: Manifest,
+    corpus: Corpus,
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
 ) -> Reproduction:
     """Train again, into a folder that is then thrown away, and compare the hashes of the files.
 
+    Args:
+        registry: where the version lies; topics go on from those of the version before it.
+        manifest: of the version.
+        corpus: what it was trained on.
+        jobs: processes.
+        watch: told of the progress.
+
     Raises:
         DataError: the corpus is not what the version was trained on.
-        UsageError: the version's configuration cannot be read, or it went on from another version.
+        ModelError: the version that its topics went on from was removed.
+        UsageError: the version's configuration cannot be read.
     """
-    config = configuration_of(manifest)
-    if manifest.topics and manifest.topics.previous:
-        raise UsageError(
-            f"{manifest.name}/{manifest.version} went on from the topics of {manifest.topics.previous}; "
-            "only topics that were found anew can be found again"
-        )
+    config, name = configuration_of(manifest), manifest.name
     with tempfile.TemporaryDirectory() as folder:
-        parts = prepare(corpus, config, jobs, watch), corpus, config, Registry(folder)
-        if manifest.topics:
-            made = train_topics(*parts, name=manifest.name, watch=watch)
+        scratch = Registry(folder)
+        material = prepare(corpus, config, jobs, watch)
+        if manifest.topics is None:
+            made = train_rubrics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
         else:
-            made = train_rubrics(*parts, name=manifest.name, jobs=jobs, watch=watch)
+            if manifest.topics.previous:
+                _lay_out(registry.open(f"{name}/{manifest.topics.previous}"), scratch)
+            made = train_topics(material, corpus, config, scratch, name=name, watch=watch)
     then, now = manifest.corpus, made.manifest.corpus
     if then.fingerprint != now.fingerprint:
         raise DataError(
@@ -83,6 +95,17 @@ def reproduce(
             if here.get(name) != version
         },
     )
+
+
+def _lay_out(version: Version, scratch: Registry) -> None:
+    """Make a version the latest of another registry."""
+    name, label = version.manifest.name, version.manifest.version
+
+    def fill(draft: Path) -> None:
+        shutil.copytree(version.folder, draft, dirs_exist_ok=True)
+
+    scratch.adopt(name, label, fill, "gone on from")
+    scratch.promote(name, label, "gone on from", alias=LATEST, expected=None)
 
 
 def _state(old: Manifest, new: Manifest, name: str) -> str:

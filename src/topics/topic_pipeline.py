@@ -12,7 +12,8 @@ import numpy as np
 from topics import persistence, plugins
 from topics.cleaning import Cleaner
 from topics.estimator import TopicModel
-from topics.pipeline import load_cleaner, read, save_cleaner, settings_of
+from topics.integrity import read_manifest
+from topics.pipeline import Pipeline, load_cleaner, read, save_cleaner, settings_of
 from topics.types import Article, Score, TokenBatch, Topic
 
 TOP = 5
@@ -70,3 +71,13 @@ class TopicPipeline:
         with settings_of(folder):
             model = plugins.TOPIC_MODELS.load(kind)
         return cls(load_cleaner(folder), model.load(folder), kind)
+
+
+def open_either(folder: Path) -> Pipeline | TopicPipeline:
+    """Open a version of rubrics or of topics, as its manifest says.
+
+    Raises:
+        ModelError: a file is missing, damaged or of another kind.
+    """
+    kind = Pipeline if read_manifest(folder).topics is None else TopicPipeline
+    return kind.load(folder)

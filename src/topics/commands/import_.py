@@ -24,9 +24,9 @@ def import_(file: Path, sha256: str, models: Path) -> None:
     """
     from topics import bundles, integrity
     from topics.errors import ModelError
-    from topics.pipeline import Pipeline
     from topics.registry import Registry
+    from topics.topic_pipeline import open_either
 
     if sha256 and file.is_file() and (found := integrity.describe(file).sha256) != sha256.lower():
         raise ModelError(f"{file}: has SHA-256 {found}, not {sha256}; fetch it again")
-    click.echo(bundles.unpack(file, Registry(models), probe=Pipeline.load).label)
+    click.echo(bundles.unpack(file, Registry(models), probe=open_either).label)

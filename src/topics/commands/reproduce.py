@@ -35,7 +35,8 @@ def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any
     from topics.reproduction import configuration_of
     from topics.reproduction import reproduce as job
 
-    manifest = Registry(options["models"]).open(version).manifest
+    registry = Registry(options["models"])
+    manifest = registry.open(version).manifest
     corpus = Corpus(
         data or embedded(),
         columns=configuration_of(manifest).columns,
@@ -43,7 +44,7 @@ def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any
         format=options["input_format"],
     )
     with terminal.progress() as watch:
-        found = job(manifest, corpus, options["workers"], watch)
+        found = job(registry, manifest, corpus, options["workers"], watch)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:

@@ -24,8 +24,8 @@ def verify(references: tuple[str, ...], models: Path) -> None:
     """
     from topics import integrity
     from topics.errors import ModelError
-    from topics.pipeline import Pipeline
     from topics.registry import Registry
+    from topics.topic_pipeline import open_either
 
     registry = Registry(models)
     every = [f"{name}/{version}" for name in registry.names() for version in registry.versions(name)]
@@ -35,7 +35,7 @@ def verify(references: tuple[str, ...], models: Path) -> None:
     for reference in references or every:
         try:
             version = registry.open(reference)
-            Pipeline.load(version.folder)
+            open_either(version.folder)
         except ModelError as error:
             damaged += 1
             click.echo(f"topics: {error}", err=True)
