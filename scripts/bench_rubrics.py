@@ -33,14 +33,14 @@ import numpy.typing as npt
 
 import news
 from rubric_peers import peers
-from topics.boilerplate import BoilerplateLearner
 from topics.classifiers.linear import LinearClassifier, LinearSettings
-from topics.cleaning import Cleaner
 from topics.corpus import Corpus, embedded
-from topics.decisions import Truth, best_threshold
-from topics.duplicates import groups
-from topics.evaluation import calibration_error, figures
-from topics.tokens import concatenate, take, tokenize
+from topics.quality.evaluation import calibration_error, figures
+from topics.rubrics.decisions import Truth, best_threshold
+from topics.text.boilerplate import BoilerplateLearner
+from topics.text.cleaning import Cleaner
+from topics.text.duplicates import groups
+from topics.text.tokens import concatenate, take, tokenize
 from topics.types import Article, Labels, TokenBatch
 
 RUBRICS = ("economy", "industry", "tourism")

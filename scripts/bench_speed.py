@@ -33,13 +33,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 import news
-from topics import tokens
 from topics.config import Config
 from topics.corpus import Corpus
-from topics.registry import Registry
 from topics.tagger import Tagger
+from topics.text import tokens
 from topics.training import train
 from topics.types import Article
+from topics.versions.registry import Registry
 
 BATCH = 2000
 T = TypeVar("T")

@@ -33,10 +33,10 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
-from topics.cleaning import Cleaner
 from topics.corpus import Corpus
 from topics.pipeline import read
-from topics.tokens import concatenate, take, tokenize
+from topics.text.cleaning import Cleaner
+from topics.text.tokens import concatenate, take, tokenize
 from topics.topic_models.choice import choose_topics
 from topics.topic_models.coherence import CV_WINDOW, c_npmi, c_v, keep_company
 from topics.topic_models.continuity import overlap

@@ -26,8 +26,8 @@ import numpy as np
 
 from topics import persistence
 from topics.errors import ModelError
-from topics.manifest import CorpusFacts, Figures, Manifest
-from topics.registry import Registry
+from topics.versions.manifest import CorpusFacts, Figures, Manifest
+from topics.versions.registry import Registry
 
 PROCESSES, ACTIONS = 8, 200
 FACTS = CorpusFacts(("archive.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)

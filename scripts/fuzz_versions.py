@@ -29,14 +29,15 @@ from pathlib import Path
 
 import msgspec
 
-from topics import bundles, integrity, profile
 from topics.config import Config
 from topics.corpus import Corpus, embedded
+from topics.drift import profile
 from topics.errors import ModelError
 from topics.pipeline import Pipeline
-from topics.registry import Registry
 from topics.training import train
 from topics.types import Article
+from topics.versions import bundles, integrity
+from topics.versions.registry import Registry
 
 ARTICLES = [
     Article("1", "Завод в Магнитогорске увеличил выплавку стали и запустил новую линию проката.", "Сталь"),

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from topics.config import Config, convert
 from topics.corpus import Corpus
-from topics.manifest import PROTOCOL
-from topics.registry import Registry
 from topics.tagger import Tagger
 from topics.training import prepare, train_rubrics, train_topics
+from topics.versions.manifest import PROTOCOL
+from topics.versions.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path("tests") / "golden" / f"protocol-{PROTOCOL}"

@@ -19,11 +19,11 @@ import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
 
 from topics.classifiers.linear import LinearClassifier
-from topics.cleaning import Cleaner
 from topics.corpus import Corpus, load_labels
+from topics.labelling.suggestions import choose, doubt, latent
 from topics.pipeline import read
-from topics.suggestions import choose, doubt, latent
-from topics.tokens import concatenate, take
+from topics.text.cleaning import Cleaner
+from topics.text.tokens import concatenate, take
 from topics.types import TokenBatch
 
 SIZES = (30, 50, 100, 150, 200, 250, 300, 400)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from topics.audit import doubt
 from topics.config import Config
 from topics.corpus import Corpus, load_labels
+from topics.labelling.audit import doubt
 from topics.training import learn, prepare
 
 FIRST = (200, 500, 1_000, 2_000)

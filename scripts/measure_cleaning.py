@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from topics.boilerplate import Boilerplate, BoilerplateLearner
-from topics.cleaning import RULES, Cleaner, Rule
+from topics.text.boilerplate import Boilerplate, BoilerplateLearner
+from topics.text.cleaning import RULES, Cleaner, Rule
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("rubrics", "unlabelled", "lenta13", "rbc2020", "telegram2025")

@@ -17,17 +17,16 @@ from collections.abc import Sequence
 import numpy as np
 
 import news
-from topics import profile
 from topics.config import Config
 from topics.corpus import Corpus
-from topics.drift import Drift
-from topics.monitoring import Observer
+from topics.drift.comparing import Drift, profile
+from topics.drift.monitoring import Observer
 from topics.pipeline import Pipeline
-from topics.registry import Registry
-from topics.rules import Judgement
-from topics.tokens import concatenate, take
+from topics.rubrics.rules import Judgement
+from topics.text.tokens import concatenate, take
 from topics.training import train
 from topics.types import Article, TokenBatch
+from topics.versions.registry import Registry
 
 HELD_OUT = ((3, 7), (2, 6), (4, 8), (5, 9))
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 
 import news
-from topics.registry import Registry
 from topics.tagger import Tagger
+from topics.versions.registry import Registry
 
 
 def run(*arguments: str | Path) -> tuple[float, float, str]:

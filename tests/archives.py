@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newsroom import BANK, CAT, HOTEL, STEEL
-from topics.archive import Order
+from topics.archive.job import Order
+from topics.archive.scoring import score
+from topics.archive.writers import writing
 from topics.corpus import Corpus
-from topics.scoring import score
 from topics.tagger import Stored, Tagger
 from topics.types import Article, Prediction, Reject
-from topics.writers import writing
 
 TEXTS = (STEEL, BANK, HOTEL, CAT)
 SHARD = 4_000

@@ -16,9 +16,9 @@ from newsroom import Ran
 from topics.cli import main
 from topics.config import Config
 from topics.corpus import Corpus, embedded
-from topics.registry import Registry
 from topics.tagger import Tagger
 from topics.training import train
+from topics.versions.registry import Registry
 
 # The same examples in every run, so that a red test is the change's fault. `HYPOTHESIS_PROFILE=search` looks
 # further and remembers what it found.

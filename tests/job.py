@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from archives import Mortal, die_at, order
-from topics.archive import score_archive
+from topics.archive.job import score_archive
 from topics.corpus import Corpus
 from topics.tagger import Stored
 

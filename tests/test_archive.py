@@ -16,17 +16,16 @@ from hypothesis import strategies as st
 
 from archives import SHARD, Deadly, lines, mixed, one_after_the_other, order, rows
 from newsroom import BANK, write
-from topics import archive as room
-from topics import repeats
-from topics.archive import score_archive
+from topics.archive import job as room
+from topics.archive.job import repeats, score_archive
 from topics.config import Config
 from topics.corpus import Corpus, embedded, hashes
+from topics.corpus.shards import plan
 from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
-from topics.registry import Registry
-from topics.shards import plan
 from topics.tagger import Stored, Tagger
 from topics.training import prepare, train, train_topics
 from topics.types import Reject
+from topics.versions.registry import Registry
 
 
 @pytest.fixture(scope="module")

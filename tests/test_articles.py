@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from newsroom import FERRY, SNOW, all_of, known, write
-from topics.articles import iso
 from topics.corpus import Columns, Corpus
+from topics.corpus.articles import iso
 from topics.types import Article, Reject
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from newsroom import write
-from topics.audit import COLUMNS, Suspect, audit, doubt, table
 from topics.config import Config
 from topics.corpus import Corpus, embedded, load_labels
+from topics.labelling.audit import COLUMNS, Suspect, audit, doubt, table
+from topics.labelling.worksheets import worksheet
 from topics.readers.csv import read
-from topics.worksheets import worksheet
 
 TEXTS = ("reason", "title", "beginning", "outlet", "date")
 PLANTED = {

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from newsroom import BANK, HOTEL, STEEL, write
-from topics.changes import Changes, Scored, compare, paired, read
+from topics.archive.changes import Changes, Scored, compare, paired, read
+from topics.archive.writers import writing
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.types import Article, Prediction, Score
-from topics.writers import writing
 
 
 def said(name: str, given: str, *, review: bool = False, **scores: float) -> Scored:

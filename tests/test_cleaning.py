@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topics import cleaning
-from topics.boilerplate import Boilerplate, BoilerplateLearner
-from topics.cleaning import RULES, Cleaner, Rule, markup, tails
 from topics.errors import ModelError, UsageError
+from topics.text import cleaning
+from topics.text.boilerplate import Boilerplate, BoilerplateLearner
+from topics.text.cleaning import RULES, Cleaner, Rule, markup, tails
 
 PROSE = "Завод в Каменске выпустил первую партию насосов. Её отправят на север области."
 MORE = "Директор назвал партию пробной. Следующую соберут к осени."

@@ -21,7 +21,7 @@ from newsroom import BANK, HOTEL, PROJECT, SOURCE, STEEL, Ran, python, write
 from topics import __version__
 from topics.cli import COMMANDS, cli
 from topics.corpus import embedded, embedded_inbox
-from topics.registry import Registry
+from topics.versions.registry import Registry
 
 Topics = Callable[..., Ran]
 

@@ -11,16 +11,16 @@ from typing import NamedTuple
 import pytest
 
 from archives import SHARD, mixed, one_after_the_other, order
-from topics import archive as room
-from topics import storage, workers
-from topics.archive import score_archive
-from topics.cluster import send
+from topics import storage
+from topics.archive import job as room
+from topics.archive.cluster import send
+from topics.archive.job import score_archive, workers
+from topics.archive.workers import client
 from topics.corpus import Corpus
+from topics.corpus.shards import plan
 from topics.errors import UsageError
-from topics.shards import plan
 from topics.tagger import Stored, Tagger
 from topics.types import Article, Prediction
-from topics.workers import client
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from newsroom import STEEL, write
-from topics.comparison import compare
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, UsageError
-from topics.promotion import LossError, promote
-from topics.registry import Registry
+from topics.quality.comparison import compare
 from topics.training import train
+from topics.versions.promotion import LossError, promote
+from topics.versions.registry import Registry
 
 *TRAINED_ON, HELD_OUT = embedded()
 BLIND = {"rubrics": {"settings": {"fields": {"min_df": 60}}}}
@@ -70,7 +70,7 @@ def test_a_version_does_not_differ_from_itself(registry, labels):
 
 
 def test_the_figures_are_those_of_evaluate(registry, labels):
-    from topics.assessment import evaluate
+    from topics.quality.assessment import evaluate
 
     good, _, blind = map(registry.open, labels)
     found = compare(good, blind, Corpus(HELD_OUT))

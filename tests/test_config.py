@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsroom import PROJECT
-from topics.articles import Columns
 from topics.classifiers.linear import LinearSettings
 from topics.config import Cleaning, Config, Rubrics, convert, load_config
+from topics.corpus.articles import Columns
 from topics.errors import UsageError
-from topics.rules import Rule
+from topics.rubrics.rules import Rule
 
 
 def test_a_whole_file(tmp_path):

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from newsroom import BANK, CAT, HOTEL, STEEL, all_of
 from topics import plugins
 from topics.corpus import Corpus, embedded
-from topics.decisions import Truth
 from topics.errors import DataError, ModelError, NotFittedError, UsageError
 from topics.estimator import Classifier, TopicModel
-from topics.tokens import take, tokenize
+from topics.rubrics.decisions import Truth
+from topics.text.tokens import take, tokenize
 from topics.types import Reject, Row, TokenBatch
 
 RUBRICS = ("economy", "industry", "tourism")

@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from topics.config import convert
-from topics.decisions import (
+from topics.errors import UsageError
+from topics.rubrics.decisions import (
     Decisions,
     Goal,
     Policy,
@@ -20,7 +21,6 @@ from topics.decisions import (
     judged,
     learn_decisions,
 )
-from topics.errors import UsageError
 
 MARGINS = st.floats(-4, 4).map(lambda margin: round(margin, 2))
 

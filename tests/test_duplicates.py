@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topics.duplicates import groups
-from topics.tokens import concatenate, take, tokenize
+from topics.text.duplicates import groups
+from topics.text.tokens import concatenate, take, tokenize
 
 NEWS = (
     "Завод в Магнитогорске запустил новую линию проката. Мощность линии составит двести тысяч тонн в год, "

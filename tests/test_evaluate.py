@@ -14,12 +14,12 @@ from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
 from newsroom import BANK, CAT, HOTEL, STEEL, write
-from topics.assessment import evaluate
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, UsageError
-from topics.evaluation import Answers
-from topics.measuring import measure
-from topics.registry import Registry
+from topics.quality.assessment import evaluate
+from topics.quality.evaluation import Answers
+from topics.quality.measuring import measure
+from topics.versions.registry import Registry
 
 RUBRICS = ("economy", "industry", "tourism")
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
-from topics.decisions import Policy, learn_decisions
 from topics.estimator import HeldOut
-from topics.evaluation import calibration_error, cross_validated, figures, held_out_figures
-from topics.manifest import Figures
+from topics.quality.evaluation import calibration_error, cross_validated, figures, held_out_figures
+from topics.rubrics.decisions import Policy, learn_decisions
+from topics.versions.manifest import Figures
 
 RUBRICS = ("экономика", "промышленность", "туризм")
 

@@ -15,8 +15,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from newsroom import all_of
 from topics.corpus import Corpus, embedded
 from topics.errors import ModelError, NotFittedError
-from topics.features import BODY, LEAD, PAIRS, TITLE, Fields, Tfidf
-from topics.tokens import concatenate, take, tokenize
+from topics.rubrics.features import BODY, LEAD, PAIRS, TITLE, Fields, Tfidf
+from topics.text.tokens import concatenate, take, tokenize
 from topics.types import TokenBatch
 
 WORDS_ONLY = Fields(min_df=1, max_df=1.0, lead_weight=0, title_weight=0)

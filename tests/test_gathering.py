@@ -10,12 +10,11 @@ import pytest
 
 from archives import mixed
 from newsroom import BANK, HOTEL, STEEL, write
-from topics import gathering as room
-from topics import shards
-from topics.cleaning import Cleaner
-from topics.corpus import Corpus
-from topics.gathering import Material, gather, sample
+from topics.corpus import Corpus, shards
+from topics.corpus import gathering as room
+from topics.corpus.gathering import Material, gather, sample
 from topics.pipeline import read
+from topics.text.cleaning import Cleaner
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from topics import integrity
 from topics.corpus import Corpus, embedded
+from topics.drift.profile import load
 from topics.errors import ModelWarning
-from topics.manifest import PROTOCOL
 from topics.pipeline import Pipeline
-from topics.profile import load
 from topics.tagger import Tagger
+from topics.versions import integrity
+from topics.versions.manifest import PROTOCOL
 
 GOLDEN = Path(__file__).parent / "golden"
 HOMES = sorted(GOLDEN.glob("protocol-*"))

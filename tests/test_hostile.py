@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from newsroom import PROJECT, STEEL
-from topics import bundles, integrity
 from topics.errors import ModelError
 from topics.pipeline import Pipeline
-from topics.registry import Registry
 from topics.tagger import Tagger
+from topics.versions import bundles, integrity
+from topics.versions.registry import Registry
 
 
 class Bomb:

@@ -19,10 +19,10 @@ from topics.classifiers import linear
 from topics.config import Cleaning, Config, Rubrics
 from topics.corpus import Corpus, embedded, embedded_inbox
 from topics.errors import DataError, UsageError
-from topics.manifest import LIBRARIES
-from topics.registry import Registry, Version
 from topics.tagger import Tagger
 from topics.training import train, truth_table
+from topics.versions.manifest import LIBRARIES
+from topics.versions.registry import Registry, Version
 
 Topics = Callable[..., Ran]
 

@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as arrays
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
-from topics.features import BODY, Fields, Tfidf
-from topics.latent import Latent, LatentSettings
-from topics.tokens import tokenize
+from topics.rubrics.features import BODY, Fields, Tfidf
+from topics.rubrics.latent import Latent, LatentSettings
+from topics.text.tokens import tokenize
 
 HOLIDAYS = ["глэмпинг кемпинг палатка", "кемпинг палатка озеро", "палатка озеро глэмпинг"] * 20
 FACTORIES = ["домна чугун прокат", "чугун прокат слиток", "прокат слиток домна"] * 20

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topics import lemmas as room
 from topics.corpus import embedded
-from topics.lemmas import HOMONYMS, MONEY, NUMBER, PERCENT, YEAR, lemmas
+from topics.text import lemmas as room
+from topics.text.lemmas import HOMONYMS, MONEY, NUMBER, PERCENT, YEAR, lemmas
 
 WORDS = {
     # inflection

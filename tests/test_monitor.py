@@ -15,19 +15,18 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from newsroom import write
-from topics import profile
 from topics.config import Config
 from topics.corpus import Corpus, embedded
-from topics.drift import divergence, drift
+from topics.drift.comparing import divergence, drift, profile
+from topics.drift.monitoring import Report, monitor, name_of, sentences
+from topics.drift.page import page
+from topics.drift.profile import Facts, Measure, Profile, Readings
 from topics.errors import DataError, ModelError
-from topics.monitoring import Report, monitor, name_of, sentences
-from topics.monitoring_page import page
 from topics.pipeline import Pipeline
-from topics.profile import Facts, Measure, Profile, Readings
-from topics.registry import Registry, Version
-from topics.rules import Judgement
-from topics.tokens import tokenize
+from topics.rubrics.rules import Judgement
+from topics.text.tokens import tokenize
 from topics.training import train
+from topics.versions.registry import Registry, Version
 
 Rows = list[dict[str, str]]
 ROWS: Rows = [

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from topics.errors import ModelError, TopicsError, UsageError
-from topics.manifest import PROTOCOL, CorpusFacts, Figures, Manifest, version_name
-from topics.registry import Registry, Version
+from topics.versions.manifest import PROTOCOL, CorpusFacts, Figures, Manifest, version_name
+from topics.versions.registry import Registry, Version
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
 FIGURES = Figures("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)

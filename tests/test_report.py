@@ -17,17 +17,17 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import precision_recall_curve
 
 from newsroom import CAT, HOTEL, STEEL, write
-from topics import pages
-from topics.charts import chart
 from topics.config import Config, Reporting
 from topics.corpus import Corpus, embedded
-from topics.curves import confusions, precision_recall, reliability, risk_coverage
 from topics.errors import ModelError
-from topics.evaluation import Answers
-from topics.registry import Registry
-from topics.rules import Rule
+from topics.quality.curves import confusions, precision_recall, reliability, risk_coverage
+from topics.quality.evaluation import Answers
+from topics.reports import pages
+from topics.reports.charts import chart
+from topics.rubrics.rules import Rule
 from topics.tagger import Tagger
 from topics.training import train
+from topics.versions.registry import Registry
 
 VOID = {"meta", "br", "img", "line", "circle", "polyline", "link", "input", "hr"}
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from newsroom import BANK, CAT, HOTEL, STEEL, write
 from topics.config import Config, load_config
 from topics.corpus import Corpus, embedded
-from topics.decisions import Decisions
 from topics.errors import UsageError
 from topics.pipeline import Pipeline
-from topics.registry import Registry
-from topics.rules import Rule, Rules
+from topics.rubrics.decisions import Decisions
+from topics.rubrics.rules import Rule, Rules
 from topics.tagger import Tagger
-from topics.tokens import tokenize
+from topics.text.tokens import tokenize
 from topics.training import train
 from topics.types import Article
+from topics.versions.registry import Registry
 
 
 def hits(phrase: str, text: str, title: str = "") -> bool:

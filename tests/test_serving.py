@@ -12,9 +12,9 @@ import pytest
 
 from newsroom import BANK, HOTEL, STEEL
 from topics.errors import ModelError, UsageError
-from topics.registry import Registry
 from topics.serving import _load_pyfunc, log
 from topics.tagger import Tagger
+from topics.versions.registry import Registry
 
 FRAME = pd.DataFrame({"id": ["1", "2", "3"], "title": ["Сталь", "", ""], "text": [STEEL, BANK, HOTEL]})
 

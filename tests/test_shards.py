@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from topics.corpus import CHARACTERS, Corpus, read
+from topics.corpus.shards import plan
 from topics.errors import DataError
-from topics.shards import plan
 from topics.types import Article, Reject
 
 UNHURRIED = settings(

@@ -14,8 +14,8 @@ import pytest
 from exports import PACKED, as_parquet
 from newsroom import FERRY, SNOW, all_of, write
 from topics.corpus import Corpus
+from topics.corpus.sources import find
 from topics.errors import DataError, UsageError
-from topics.sources import find
 from topics.types import Article, Reject
 
 

@@ -16,8 +16,8 @@ from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded, load_labels
 from topics.errors import DataError
-from topics.suggestions import choose, doubt, latent, suggest
-from topics.tokens import tokenize
+from topics.labelling.suggestions import choose, doubt, latent, suggest
+from topics.text.tokens import tokenize
 
 ROWS = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topics import tokens as room
 from topics.corpus import embedded
-from topics.lemmas import lemmas
-from topics.tokens import Numbering, compact, concatenate, forget, spans, take, tokenize
+from topics.text import tokens as room
+from topics.text.lemmas import lemmas
+from topics.text.tokens import Numbering, compact, concatenate, forget, spans, take, tokenize
 from topics.types import TokenBatch
 
 Words = list[tuple[list[str], list[str]]]

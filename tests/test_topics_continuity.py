@@ -8,7 +8,7 @@ import pytest
 
 from topic_archive import archive, tokens
 from topics.errors import DataError
-from topics.tokens import concatenate, take, tokenize
+from topics.text.tokens import concatenate, take, tokenize
 from topics.topic_models.choice import choose_topics
 from topics.topic_models.coherence import CV_WINDOW, NPMI_WINDOW, c_npmi, c_v, keep_company
 from topics.topic_models.continuity import Change, Described, carry_over, similarities

@@ -16,7 +16,7 @@ from scipy.special import digamma
 from topic_archive import SUBJECTS, archive, tokens
 from topics import persistence, plugins
 from topics.errors import DataError, ModelError, NotFittedError
-from topics.tokens import take, tokenize
+from topics.text.tokens import take, tokenize
 from topics.topic_models.inference import exp_digamma, infer
 from topics.topic_models.lda import LdaModel, LdaSettings, expected_words
 from topics.types import Topic
@@ -173,7 +173,7 @@ def test_loading_and_answering_import_no_gensim(model: LdaModel, tmp_path: Path)
     model.save(tmp_path)
     code = (
         "import sys; from pathlib import Path; from topics.plugins import TOPIC_MODELS; "
-        "from topics.tokens import tokenize; "
+        "from topics.text.tokens import tokenize; "
         "model = TOPIC_MODELS.load('lda').load(Path(sys.argv[1])); "
         "assert model.transform(tokenize([''], ['Поезд и вагон'])).max() > 0.5; "
         "print({'gensim', 'sklearn', 'pandas', 'scipy.optimize'} & set(sys.modules))"

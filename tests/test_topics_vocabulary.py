@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from topic_archive import tokens
 from topics import persistence
 from topics.errors import ModelError, NotFittedError
-from topics.tokens import take, tokenize
+from topics.text.tokens import take, tokenize
 from topics.topic_models.vocabulary import (
     Vocabulary,
     VocabularySettings,

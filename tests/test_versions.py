@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from newsroom import python
-from topics import bundles, history, integrity
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
-from topics.history import Event, during, previous, spans
-from topics.manifest import CorpusFacts, Figures, Manifest
-from topics.registry import Registry
-from topics.reproduction import DOCUMENTS, reproduce
 from topics.tagger import Tagger
 from topics.training import prepare, train, train_topics
+from topics.versions import bundles, history, integrity
+from topics.versions.history import Event, during, previous, spans
+from topics.versions.manifest import CorpusFacts, Figures, Manifest
+from topics.versions.registry import Registry
+from topics.versions.reproduction import DOCUMENTS, reproduce
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
 FIGURES = Figures("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)

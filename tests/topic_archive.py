@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from topics.tokens import tokenize
+from topics.text.tokens import tokenize
 from topics.types import TokenBatch
 
 SUBJECTS = {

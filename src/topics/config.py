@@ -19,9 +19,9 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from topics.articles import Columns
+from topics.corpus.articles import Columns
 from topics.errors import UsageError, listed
-from topics.rules import Rule
+from topics.rubrics.rules import Rule
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubrics: Rubrics = Rubrics()
     topics: Topics = Topics()
     rules: dict[str, Rule] = {}
-    """Rubric -> its keyword rules, see `topics.rules`."""
+    """Rubric -> its keyword rules, see `topics.rubrics.rules`."""
     report: Reporting = Reporting()
 
 

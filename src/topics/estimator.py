@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from topics.decisions import Decisions, Truth
-from topics.manifest import TopicFigures
+from topics.rubrics.decisions import Decisions, Truth
 from topics.types import TokenBatch, Topic
+from topics.versions.manifest import TopicFigures
 
 
 class HeldOut(NamedTuple):

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 
 from topics import persistence, plugins
-from topics.boilerplate import Boilerplate
-from topics.cleaning import Cleaner
-from topics.decisions import log_odds
 from topics.errors import ModelError, UsageError, listed
 from topics.estimator import Classifier, Contribution
-from topics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
-from topics.tokens import spans, tokenize
+from topics.rubrics.decisions import log_odds
+from topics.rubrics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
+from topics.text.boilerplate import Boilerplate
+from topics.text.cleaning import Cleaner
+from topics.text.tokens import spans, tokenize
 from topics.types import Article, Explanation, FiredRule, Place, Prediction, Reason, Score, TokenBatch
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from topics import integrity
 from topics.errors import ModelError, UsageError
 from topics.pipeline import Pipeline
-from topics.registry import Version
 from topics.tagger import Tagger
+from topics.versions import integrity
+from topics.versions.registry import Version
 
 if TYPE_CHECKING:
     import pandas as pd

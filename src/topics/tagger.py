@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from msgspec.structs import replace
 
 from topics.errors import UsageError, listed
-from topics.manifest import Manifest
 from topics.pipeline import Pipeline
-from topics.registry import Registry, Version
 from topics.topic_pipeline import TopicPipeline
 from topics.types import Article, Explanation, Prediction, Topic
+from topics.versions.manifest import Manifest
+from topics.versions.registry import Registry, Version
 
 if TYPE_CHECKING:
     import pandas as pd

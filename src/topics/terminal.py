@@ -17,11 +17,11 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from topics.comparison import Change, Comparison
-    from topics.manifest import Manifest
-    from topics.scoring import Summary, Watch
+    from topics.archive.scoring import Summary, Watch
+    from topics.quality.comparison import Change, Comparison
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
+    from topics.versions.manifest import Manifest
 
 _WORDS = 4
 """Words shown as the reason for a rubric in a table."""

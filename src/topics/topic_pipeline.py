@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 
 from topics import persistence, plugins
-from topics.cleaning import Cleaner
 from topics.estimator import TopicModel
-from topics.integrity import read_manifest
 from topics.pipeline import Pipeline, load_cleaner, read, save_cleaner, settings_of
+from topics.text.cleaning import Cleaner
 from topics.types import Article, Score, TokenBatch, Topic
+from topics.versions.integrity import read_manifest
 
 TOP = 5
 """Topics told of an article, at most."""

@@ -12,22 +12,24 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from topics import pages, plugins, profile
-from topics.boilerplate import BoilerplateLearner
-from topics.cleaning import Cleaner
+from topics import plugins
 from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus
-from topics.decisions import Truth, judged
+from topics.corpus.gathering import Material, Watch, gather, sample
+from topics.drift import profile
 from topics.errors import DataError
-from topics.evaluation import Answers, cross_validated, held_out_figures
-from topics.gathering import Material, Watch, gather, sample
-from topics.manifest import Manifest, libraries
 from topics.pipeline import Pipeline
-from topics.registry import Registry, Version
-from topics.report import build
-from topics.rules import Judgement, Rules
+from topics.quality.evaluation import Answers, cross_validated, held_out_figures
+from topics.reports import pages
+from topics.reports.report import build
+from topics.rubrics.decisions import Truth, judged
+from topics.rubrics.rules import Judgement, Rules
+from topics.text.boilerplate import BoilerplateLearner
+from topics.text.cleaning import Cleaner
 from topics.topic_pipeline import TopicPipeline
 from topics.types import Labels, Reject
+from topics.versions.manifest import Manifest, libraries
+from topics.versions.registry import Registry, Version
 
 
 def train(

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
 from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
-from topics.features import BODY, Fields, Tfidf
-from topics.latent import Latent, LatentSettings
+from topics.rubrics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
+from topics.rubrics.features import BODY, Fields, Tfidf
+from topics.rubrics.latent import Latent, LatentSettings
 from topics.types import TokenBatch
 
 if TYPE_CHECKING:

@@ -42,10 +42,10 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     """
     import msgspec
 
-    from topics import audit as room
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.worksheets import worksheet
+    from topics.labelling import audit as room
+    from topics.labelling.worksheets import worksheet
 
     config, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])

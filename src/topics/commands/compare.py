@@ -39,9 +39,9 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     import msgspec
 
     from topics import terminal
-    from topics.comparison import compare as job
     from topics.corpus import Corpus
-    from topics.registry import Registry
+    from topics.quality.comparison import compare as job
+    from topics.versions.registry import Registry
 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])

@@ -19,7 +19,7 @@ from topics.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from topics.changes import Change, Changes, Example, Pair, Tell
+    from topics.archive.changes import Change, Changes, Example, Pair, Tell
 
 
 @click.command()
@@ -52,7 +52,7 @@ def diff(old: str, new: str, **options: Any) -> None:
     """
     import msgspec
 
-    from topics.changes import compare
+    from topics.archive.changes import compare
 
     with _changed(options["output"]) as tell:
         found = compare(_pairs(old, new, options), options["examples"], tell)
@@ -64,7 +64,7 @@ def diff(old: str, new: str, **options: Any) -> None:
 
 def _pairs(old: str, new: str, options: dict[str, Any]) -> Iterator[Pair]:
     from topics import storage
-    from topics.changes import paired, read, tagged
+    from topics.archive.changes import paired, read, tagged
     from topics.corpus import Corpus
     from topics.tagger import Tagger
 

@@ -16,8 +16,8 @@ from topics.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from topics.assessment import Assessment
-    from topics.measuring import Estimate, Measure
+    from topics.quality.assessment import Assessment
+    from topics.quality.measuring import Estimate, Measure
 
 SLICES = ("outlet", "month", "length")
 
@@ -46,9 +46,9 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     import msgspec
 
     from topics import terminal
-    from topics.assessment import evaluate as job
     from topics.corpus import Corpus
-    from topics.registry import Registry
+    from topics.quality.assessment import evaluate as job
+    from topics.versions.registry import Registry
 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])

@@ -51,7 +51,7 @@ def explain(
     )
     explanations = [tagger.explain(text, name, title, outlet) for name in rubrics]
     if page:
-        from topics.pages import explanation_page
+        from topics.reports.pages import explanation_page
 
         page.write_text(explanation_page(explanations, options["lang"]), encoding="utf-8")
         return

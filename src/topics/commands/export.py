@@ -27,7 +27,7 @@ def export(version: str, file: Path | None, to: str, models: Path, **options: An
     python -m topics export rubrics@production rubrics.tar
     python -m topics export rubrics@production --to mlflow --tracking-uri sqlite:///mlflow.db
     """
-    from topics.registry import Registry
+    from topics.versions.registry import Registry
 
     opened = Registry(models).open(version)
     if to == "mlflow":
@@ -35,7 +35,7 @@ def export(version: str, file: Path | None, to: str, models: Path, **options: An
 
         click.echo(serving.log(opened, options["tracking_uri"], options["registered_name"]))
         return
-    from topics import bundles, integrity
+    from topics.versions import bundles, integrity
 
     if file is None:
         raise UsageError("name a FILE to write, a .tar or a .zip, or give --to mlflow")

@@ -12,7 +12,7 @@ from topics.commands.options import models_option
 from topics.errors import UsageError
 
 if TYPE_CHECKING:
-    from topics.history import Event, Span
+    from topics.versions.history import Event, Span
 
 
 @click.command()
@@ -34,8 +34,8 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
     """
     import msgspec
 
-    from topics.history import during, spans
-    from topics.registry import Registry
+    from topics.versions.history import during, spans
+    from topics.versions.registry import Registry
 
     events = Registry(models).events(name)
     found = during(spans(events), *_time(at)) if at else events

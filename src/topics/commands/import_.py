@@ -22,10 +22,10 @@ def import_(file: Path, sha256: str, models: Path) -> None:
     python -m topics import rubrics.tar --sha256 9f86d081884c7d65…
     python -m topics promote rubrics/20261123T051511Z-d53d6c archive/2026-11.jsonl
     """
-    from topics import bundles, integrity
     from topics.errors import ModelError
-    from topics.registry import Registry
     from topics.topic_pipeline import open_either
+    from topics.versions import bundles, integrity
+    from topics.versions.registry import Registry
 
     if sha256 and file.is_file() and (found := integrity.describe(file).sha256) != sha256.lower():
         raise ModelError(f"{file}: has SHA-256 {found}, not {sha256}; fetch it again")

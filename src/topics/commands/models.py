@@ -21,7 +21,7 @@ def models(models: Path, as_json: bool) -> None:
     import msgspec
 
     from topics import terminal
-    from topics.registry import Registry
+    from topics.versions.registry import Registry
 
     registry = Registry(models)
     found = [

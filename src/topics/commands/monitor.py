@@ -16,7 +16,7 @@ from topics.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from topics.monitoring import Report
+    from topics.drift.monitoring import Report
 
 DRIFTED = 5
 
@@ -49,9 +49,9 @@ def monitor(
 
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.monitoring import monitor as job
-    from topics.monitoring_page import page
-    from topics.registry import Registry
+    from topics.drift.monitoring import monitor as job
+    from topics.drift.page import page
+    from topics.versions.registry import Registry
 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, format=options["input_format"])
@@ -72,7 +72,7 @@ def monitor(
 def _show(report: Report, language: Any) -> None:
     from rich.table import Table
 
-    from topics.monitoring import name_of, sentences
+    from topics.drift.monitoring import name_of, sentences
     from topics.terminal import out
 
     console = out()

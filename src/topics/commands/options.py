@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from topics.articles import Columns
     from topics.config import Config
+    from topics.corpus.articles import Columns
     from topics.types import Reject
 
 _SHOWN_REJECTS = 5

@@ -25,11 +25,11 @@ from topics.commands.options import (
 from topics.errors import UsageError
 
 if TYPE_CHECKING:
+    from topics.archive.scoring import Summary
+    from topics.archive.writers import Write
     from topics.corpus import Corpus
-    from topics.scoring import Summary
     from topics.tagger import Stored, Tagger
     from topics.types import Reject
-    from topics.writers import Write
 
 
 @click.command()
@@ -99,8 +99,9 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
 
 
 def _archive(corpus: Corpus, stored: Stored, output: Path, options: dict[str, Any]) -> Summary:
-    from topics import terminal, writers
-    from topics.archive import Order, score_archive
+    from topics import terminal
+    from topics.archive import writers
+    from topics.archive.job import Order, score_archive
 
     suffix = output.suffix or f".{options['form']}"
     if options["form"] == "table" and not output.suffix:
@@ -129,7 +130,7 @@ def _here(
     corpus: Corpus, tagger: Tagger, output: Path | None, options: dict[str, Any], *, is_stream: bool
 ) -> Summary:
     from topics import terminal
-    from topics.scoring import answer, score
+    from topics.archive.scoring import answer, score
 
     place = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
     with rejects_to(place) as reject, _output(output, options["form"], corpus.shape.keep, tagger) as write:
@@ -148,7 +149,8 @@ def _error(row: Reject) -> None:
 
 @contextmanager
 def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -> Iterator[Write]:
-    from topics import terminal, writers
+    from topics import terminal
+    from topics.archive import writers
 
     if path:
         with writers.writing(path, keep, topics=bool(tagger.topics)) as write:

@@ -43,9 +43,9 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
 
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.promotion import LossError
-    from topics.promotion import promote as job
-    from topics.registry import Registry
+    from topics.versions.promotion import LossError
+    from topics.versions.promotion import promote as job
+    from topics.versions.registry import Registry
 
     def show(comparison: object) -> None:
         if as_json:

@@ -30,7 +30,7 @@ def prune(name: str, keep: int, days: int, yes: bool, as_json: bool, models: Pat
     """
     import msgspec
 
-    from topics.registry import Registry
+    from topics.versions.registry import Registry
 
     removed, kept, orphans = Registry(models).prune(name, keep, days, remove=yes)
     if as_json:

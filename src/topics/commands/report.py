@@ -25,8 +25,8 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
     python -m topics report
     python -m topics report rubrics@production -o report.en.html --lang en
     """
-    from topics import pages
-    from topics.registry import Registry
+    from topics.reports import pages
+    from topics.versions.registry import Registry
 
     opened = Registry(models).open(version)
     if output is None:

@@ -20,7 +20,7 @@ def rollback(name: str, alias: str, reason: str, models: Path) -> None:
     \b
     python -m topics rollback rubrics --reason "tourism on every crime story"
     """
-    from topics.registry import Registry
+    from topics.versions.registry import Registry
 
     event = Registry(models).rollback(name, reason, alias)
     click.echo(f"@{alias} is now {event.version}, before {event.before}", err=True)

@@ -10,8 +10,8 @@ import click
 from topics.commands.options import models_option
 
 if TYPE_CHECKING:
-    from topics.history import Event
-    from topics.manifest import Manifest
+    from topics.versions.history import Event
+    from topics.versions.manifest import Manifest
 
 
 @click.command()
@@ -26,7 +26,7 @@ def show(version: str, as_json: bool, models: Path) -> None:
     """
     import msgspec
 
-    from topics.registry import Registry
+    from topics.versions.registry import Registry
 
     registry = Registry(models)
     name, found = registry.resolve(version)
@@ -40,8 +40,8 @@ def show(version: str, as_json: bool, models: Path) -> None:
 
 
 def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
-    from topics.manifest import libraries
     from topics.terminal import out, show_knowledge
+    from topics.versions.manifest import libraries
 
     console, corpus = out(), manifest.corpus
     named = "".join(f" @{alias}" for alias in aliases)

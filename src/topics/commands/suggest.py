@@ -41,9 +41,10 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
     """
     import msgspec
 
-    from topics import suggestions, terminal
+    from topics import terminal
     from topics.corpus import Corpus
-    from topics.worksheets import worksheet
+    from topics.labelling import suggestions
+    from topics.labelling.worksheets import worksheet
 
     config, columns = settings(options)
     corpus = Corpus(pool, columns=columns, labels_file=options["labels"], format=options["input_format"])

@@ -52,8 +52,8 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     from topics import terminal
     from topics.corpus import Corpus, embedded
-    from topics.registry import Registry
     from topics.training import prepare, train_rubrics, train_topics
+    from topics.versions.registry import Registry
 
     config, columns = settings(options)
     if options["lang"]:

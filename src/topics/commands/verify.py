@@ -22,10 +22,10 @@ def verify(references: tuple[str, ...], models: Path) -> None:
     python -m topics verify
     python -m topics verify rubrics@production
     """
-    from topics import integrity
     from topics.errors import ModelError
-    from topics.registry import Registry
     from topics.topic_pipeline import open_either
+    from topics.versions import integrity
+    from topics.versions.registry import Registry
 
     registry = Registry(models)
     every = [f"{name}/{version}" for name in registry.names() for version in registry.versions(name)]

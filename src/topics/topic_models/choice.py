@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from scipy.optimize import linear_sum_assignment
 
 from topics.errors import DataError
-from topics.tokens import take
+from topics.text.tokens import take
 from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.continuity import SAME, overlap
 from topics.topic_models.lda import LdaSettings, learn

@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from topics.lemmas import readings
-from topics.tokens import spans
+from topics.text.lemmas import readings
+from topics.text.tokens import spans
 from topics.topic_models.vocabulary import Occurrences, Vocabulary, part_of_speech
 from topics.types import TokenBatch, Topic, TopicWord
 

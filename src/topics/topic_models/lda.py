@@ -13,7 +13,6 @@ from scipy import sparse
 
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
-from topics.manifest import TopicFigures
 from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.continuity import Change, Described, carry_over
 from topics.topic_models.inference import exp_digamma, infer, statistics
@@ -21,6 +20,7 @@ from topics.topic_models.labels import describe
 from topics.topic_models.seeding import seed_counts
 from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
 from topics.types import TokenBatch, Topic
+from topics.versions.manifest import TopicFigures
 
 Floats = npt.NDArray[np.float32]
 Texts = Iterable[tuple[str, str]]

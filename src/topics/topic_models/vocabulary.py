@@ -19,8 +19,8 @@ from scipy import sparse
 
 from topics import persistence
 from topics.errors import ModelError, NotFittedError
-from topics.lemmas import readings
-from topics.tokens import Numbering
+from topics.text.lemmas import readings
+from topics.text.tokens import Numbering
 from topics.types import TokenBatch
 
 Int64s = npt.NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Scoring at any size: shards, workers, parts, one output."""

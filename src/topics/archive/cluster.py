@@ -1,0 +1,83 @@
+"""A model on its way to the workers of a Dask cluster: found in a shared folder, or sent once a worker."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from topics.archive.workers import client
+from topics.tagger import Stored, Tagger
+from topics.versions.registry import Version
+
+_HOME = "topics-models"
+
+
+class Sent(NamedTuple):
+    """A tagger whose versions lie in the worker's own folder."""
+
+    stored: Stored
+
+    def load(self) -> Tagger:
+        """Open it; inside a worker only."""
+        from distributed import get_worker
+
+        models = Path(get_worker().local_directory) / _HOME
+        return self.stored._replace(models=str(models)).load()
+
+
+def delivered(stored: Stored, versions: Sequence[Version], address: str) -> Stored | Sent:
+    """Return how a worker opens the tagger: from the folder that is named, if every worker has it there.
+
+    Raises:
+        UsageError: there is no Dask, or no scheduler at this address.
+    """
+    with client(address) as scheduler:
+        there = scheduler.run(_are_there, [str(version.folder) for version in versions])
+        return stored if all(there.values()) else send(stored, versions, scheduler)
+
+
+def send(stored: Stored, versions: Sequence[Version], scheduler: object) -> Sent:
+    """Give every worker the files, and every one that joins later."""
+    from distributed import Worker, WorkerPlugin
+
+    class Models(WorkerPlugin):
+        name = _HOME
+
+        def __init__(self, packed: bytes) -> None:
+            self.packed = packed
+
+        def setup(self, worker: Worker) -> None:
+            unpack(self.packed, Path(worker.local_directory) / _HOME)
+
+    scheduler.register_plugin(Models(_pack(versions)))  # type: ignore[attr-defined]
+    return Sent(stored)
+
+
+def _are_there(folders: Sequence[str]) -> bool:
+    return all(map(os.path.isdir, folders))
+
+
+def _pack(versions: Sequence[Version]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for version in versions:
+            for path in sorted(version.folder.iterdir()):
+                archive.write(path, f"{version.manifest.name}/{version.manifest.version}/{path.name}")
+    return packed.getvalue()
+
+
+def unpack(packed: bytes, home: Path) -> None:
+    """Unpack versions into a folder, each there whole or not at all."""
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home) as draft, zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(draft)
+        for version in Path(draft).glob("*/*"):
+            final = home / version.relative_to(draft)
+            final.parent.mkdir(exist_ok=True)
+            if not final.exists():
+                version.rename(final)

@@ -1,0 +1,308 @@
+"""The archive job: shards, workers, parts, one output.
+
+Killed at any moment and called again it does what is missing, and the bytes are those of an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from heapq import merge
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from topics import __version__, storage
+from topics.archive import ledger, repeats, workers
+from topics.archive.cluster import delivered
+from topics.archive.joining import JOINERS, Row
+from topics.archive.ledger import Counts, Done, Job, Record
+from topics.archive.repeats import Repeat
+from topics.archive.scoring import (
+    Opener,
+    Summary,
+    Task,
+    Watch,
+    check_limit,
+    nothing,
+    opened,
+    reject_line,
+    score_shard,
+    summarize,
+    unwatched,
+)
+from topics.corpus import Corpus
+from topics.corpus.articles import Shape
+from topics.corpus.shards import SIZE, Shard, plan
+from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
+from topics.tagger import Stored, Tagger
+from topics.types import Reject
+from topics.versions.manifest import Manifest
+
+_SUMMARY = "summary.json"
+"""In a folder of parts, written last: all of it is there."""
+
+
+class Order(NamedTuple):
+    """Where an archive's predictions go, and how they are to be made."""
+
+    output: Path
+    """A file, or a folder of parts."""
+    suffix: str
+    """`.jsonl`, `.csv` or `.parquet`."""
+    rejects: Path
+    workers: int = 1
+    dask: str | None = None
+    """Address of a scheduler."""
+    restart: bool = False
+    """Forget what an earlier job has done."""
+    limit_rejects: int | None = None
+    shard_size: int = SIZE
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether parts stay parts."""
+        return not self.output.suffix
+
+    @property
+    def home(self) -> Path:
+        """The folder of the job."""
+        return self.output / ".job" if self.is_folder else self.output.with_name(f"{self.output.name}.job")
+
+
+def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = unwatched) -> Summary:
+    """Tag an archive of any size by several processes: each article once, in order.
+
+    Raises:
+        DataError: a file cannot be read, or too many rows cannot.
+        UsageError: another job holds the output, or has begun it from other inputs, versions or options.
+        WorkerDiedError: a shard kills the workers that read it.
+        StoppedError: somebody pressed Ctrl-C.
+    """
+    start, tagger = time.monotonic(), opened(stored)
+    record = _record(corpus, tagger, order)
+    if order.is_folder:
+        if summary := _finished(order, record):
+            return summary
+        order.output.mkdir(exist_ok=True)
+
+    def planned() -> list[Shard]:
+        watch("cutting the archive into shards", 0)
+        return plan([source.absolute() for source in corpus.sources], order.shard_size)
+
+    with ledger.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:
+        for place in (order.output, order.rejects):
+            storage.sweep(place.parent, place.name)
+        if order.is_folder:
+            storage.sweep(order.output)
+        before = job.desk.done()
+        opener = delivered(stored, tagger.versions, order.dask) if order.dask else stored
+        try:
+            done = before | _score_missing(job, before, corpus.shape, opener, order, watch)
+        except DataError:
+            _write_rejects(job, order.rejects, {})
+            raise
+        except KeyboardInterrupt:
+            done, all_shards = job.desk.done(), len(job.shards)
+            raise StoppedError(
+                f"stopped; {len(done)} of {all_shards} shards are done; the same command goes on from here"
+            ) from None
+        watch("joining the parts", sum(shard.counts.articles for shard in done.values()))
+        counts = nothing(tagger) + _finish(job, order, done)
+        resumed = sum(shard.counts.articles for shard in before.values())
+        summary = summarize(tagger, counts, time.monotonic() - start, resumed)
+        if order.is_folder:
+            storage.publish(order.output / ledger.RECORD, msgspec.json.encode(record))
+            storage.publish(order.output / _SUMMARY, msgspec.json.encode(summary))
+        storage.remove(job.home)
+    return summary
+
+
+def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
+    columns, keep, limit = corpus.shape
+    options = {
+        "columns": columns,
+        "--keep": keep,
+        "the longest field": limit,
+        "the format": order.suffix,
+        "the size of a shard": order.shard_size,
+    }
+    return Record(
+        inputs=ledger.describe(corpus.sources),
+        versions={version.label: _fingerprint(version.manifest) for version in tagger.versions},
+        options=msgspec.json.decode(msgspec.json.encode(options)),  # as it will be read back
+        program=__version__,
+    )
+
+
+def _fingerprint(manifest: Manifest) -> str:
+    return hashlib.sha256(msgspec.json.encode(manifest, order="sorted")).hexdigest()
+
+
+def _finished(order: Order, record: Record) -> Summary | None:
+    """Look at a folder of parts: done already, free to use, or not to be touched.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    folder = order.output
+    if not folder.exists() or order.home.exists():
+        return None
+    names = {path.name for path in storage.listed(folder)}
+    if not names:
+        return None
+    if not {_SUMMARY, ledger.RECORD} <= names:
+        raise UsageError(f"{folder}: is no folder of predictions and is not empty; name another")
+    saved = msgspec.json.decode((folder / ledger.RECORD).read_bytes(), type=Record)
+    if order.restart:
+        for name in (_SUMMARY, ledger.RECORD, order.rejects.name, *names):
+            if name.startswith("part-") or name in (_SUMMARY, ledger.RECORD, order.rejects.name):
+                (folder / name).unlink(missing_ok=True)
+        return None
+    if saved != record:
+        changes = "; ".join(ledger.differences(saved, record))
+        raise UsageError(f"{folder}: is finished, and since then {changes}; score anew with --restart")
+    return msgspec.json.decode((folder / _SUMMARY).read_bytes(), type=Summary)
+
+
+def _score_missing(
+    job: Job, before: Mapping[int, Done], shape: Shape, stored: Opener, order: Order, watch: Watch
+) -> dict[int, Done]:
+    """Score the shards that nobody has scored, and return them."""
+    job.desk.begun()  # whoever had begun them is gone
+    tasks = [
+        Task(shard, job.desk, shape, stored, order.limit_rejects)
+        for shard in job.shards
+        if shard.number not in before
+    ]
+    missing = {task.shard.number: task for task in tasks}
+    size = sum(task.shard.size for task in tasks)
+    done: dict[int, Done] = {}
+    rejects = sum(shard.counts.rejects for shard in before.values())
+    articles = worked = 0
+
+    def note(more: int) -> None:
+        watch("tagging", articles + more, worked / max(size, 1))
+
+    for found in _run(missing, order, note):
+        task = missing.pop(found.shard)
+        done[found.shard] = found
+        articles, rejects = articles + found.counts.articles, rejects + found.counts.rejects
+        worked += task.shard.size
+        note(0)
+        check_limit(rejects, order.limit_rejects)
+    return done
+
+
+def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None]) -> Iterator[Done]:
+    """Work on what is missing until nothing is; a worker that dies takes no other shard with it."""
+    is_here = not order.dask and (order.workers == 1 or len(missing) == 1)
+    score = partial(score_shard, watch=note) if is_here else score_shard
+    while missing:
+        count = len(missing)
+        try:
+            yield from workers.run(score, list(missing.values()), order.workers, order.dask)
+        except WorkerDiedError as error:
+            desk = next(iter(missing.values())).desk
+            suspects = [number for number in desk.begun() if number in missing]
+            if order.dask or (not suspects and len(missing) == count):
+                raise _named(error, [missing[number].shard for number in suspects]) from error
+            ended = desk.done()  # by workers that went down with the one that died
+            yield from [ended[number] for number in list(missing) if number in ended]
+            yield from _one_by_one([missing[number] for number in suspects if number in missing])
+
+
+def _one_by_one(suspects: Sequence[Task]) -> Iterator[Done]:
+    """Let each shard during which a worker died have a worker for itself: the guilty one is found."""
+    for task in suspects:
+        try:
+            yield from workers.run(score_shard, [task], apart=True)
+        except WorkerDiedError as error:
+            raise _named(error, [task.shard]) from error
+
+
+def _named(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
+    where = "; ".join(f"shard {shard.number}, {shard.place}" for shard in shards) or "before its first shard"
+    return WorkerDiedError(
+        f"{error} ({where}); look at these rows, or use fewer workers; the same command goes on from here"
+    )
+
+
+def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
+    """Make one output of the parts, without the articles whose ids came before."""
+    numbers = [shard.number for shard in job.shards]
+    counts = sum((done[number].counts for number in numbers), Counts())
+    found = repeats.find([job.desk.ids(number) for number in numbers], counts.articles)
+    rows = _join_folder(job, order, found) if order.is_folder else _join_file(job, order, found)
+    rejects = {number: _rejects(job.shards[number], found[number], rows[number]) for number in found}
+    _write_rejects(job, order.rejects, rejects)
+    return counts - _counted(list(chain.from_iterable(rows.values())))
+
+
+def _join_file(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
+    with storage.publishing(order.output) as stream, JOINERS[order.suffix](stream) as join:
+        return {
+            shard.number: join(job.desk.part(shard.number), _rows(found.get(shard.number, ())))
+            for shard in job.shards
+        }
+
+
+def _join_folder(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
+    """Give the parts their names; what was moved before this process was begun stays."""
+    rows: dict[int, list[Row]] = {}
+    for shard in job.shards:
+        part, final = job.desk.part(shard.number), order.output / f"part-{shard.number:05}{order.suffix}"
+        if repeated := found.get(shard.number):
+            with storage.publishing(final) as stream, JOINERS[order.suffix](stream) as join:
+                rows[shard.number] = join(part, _rows(repeated))
+        elif part.exists():
+            storage.move(part, final)
+    storage.sync(order.output)
+    return rows
+
+
+def _rows(found: Sequence[Repeat]) -> frozenset[int]:
+    return frozenset(repeat.row for repeat in found)
+
+
+def _rejects(shard: Shard, found: Sequence[Repeat], rows: Sequence[Row]) -> list[Reject]:
+    return [
+        Reject(shard.pieces[repeat.piece].source.name, repeat.line, f"id {row.id!r} was seen before")
+        for repeat, row in zip(found, rows, strict=True)
+    ]
+
+
+def _counted(rows: Sequence[Row]) -> Counts:
+    """Count rows that were left out: articles no longer, but rejects."""
+    rubrics: dict[str, int] = {}
+    for row in rows:
+        for name in row.rubrics:
+            rubrics[name] = rubrics.get(name, 0) + 1
+    without = sum(not row.rubrics for row in rows)
+    return Counts(len(rows), -len(rows), without, sum(row.needs_review for row in rows), rubrics)
+
+
+def _write_rejects(job: Job, place: Path, repeated: Mapping[int, list[Reject]]) -> None:
+    """Write the rejects of all shards in order; without any there is no file."""
+    lines = (reject_line(row) for shard in job.shards for row in _in_order(job, shard, repeated))
+    first = next(lines, None)
+    if first is None:
+        place.unlink(missing_ok=True)
+        return
+    with storage.publishing(place) as stream:
+        stream.writelines(chain([first], lines))
+
+
+def _in_order(job: Job, shard: Shard, repeated: Mapping[int, list[Reject]]) -> Iterator[Reject]:
+    order = {piece.source.name: i for i, piece in enumerate(shard.pieces)}
+    read, found = job.desk.rejects(shard.number), repeated.get(shard.number, [])
+    if not read.exists():
+        yield from found
+        return
+    decode = msgspec.json.Decoder(Reject).decode
+    with read.open("rb") as stream:
+        yield from merge(map(decode, stream), found, key=lambda row: (order[row.source], row.line))

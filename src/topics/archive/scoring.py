@@ -1,0 +1,262 @@
+"""Scoring: articles become predictions, of a corpus in this process or of a shard in a worker's.
+
+`topics.archive.job` makes one job of many shards.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from topics import storage
+from topics.archive import repeats
+from topics.archive.ledger import Counts, Desk, Done
+from topics.archive.writers import Write, writing
+from topics.corpus import CHARACTERS, ROWS, Corpus, hashes, read
+from topics.corpus.articles import Shape
+from topics.corpus.shards import Shard
+from topics.errors import DataError
+from topics.tagger import Tagger
+from topics.types import Article, Prediction, Reject
+from topics.versions.manifest import Manifest
+
+
+class Watch(Protocol):
+    """Told what is being done, how many articles are done, and the share of the work, where it is known."""
+
+    def __call__(self, stage: str, done: int, share: float | None = None) -> None:
+        """Take note."""
+
+
+def unwatched(stage: str, done: int, share: float | None = None) -> None:
+    """Tell nobody."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How often a rubric was given."""
+
+    articles: int
+    share: float
+    training: float
+    """Its share among the articles that the model was judged by; far from it, something has changed."""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a scoring job did."""
+
+    versions: tuple[str, ...]
+    articles: int
+    rejects: int
+    rubrics: dict[str, Share]
+    without: int
+    """Articles given no rubric."""
+    needs_review: int
+    review_share: float
+    resumed: int
+    """Articles that an earlier, interrupted run had done."""
+    seconds: float
+    rate: float
+    """Articles a second, of this run."""
+
+
+def score(
+    corpus: Corpus,
+    tagger: Tagger,
+    write: Write,
+    reject: Callable[[Reject], None],
+    watch: Watch = unwatched,
+    limit_rejects: int | None = None,
+) -> Summary:
+    """Tag every article of a corpus, in order; memory depends on the batch, not on the corpus.
+
+    Raises:
+        DataError: more than `limit_rejects` rows cannot be read.
+    """
+    start, counts = time.monotonic(), nothing(tagger)
+    for batch in corpus.batches():
+        predictions = tagger.tag_articles(batch.articles)
+        write(batch.articles, predictions)
+        for row in batch.rejects:
+            reject(row)
+        counts += count(predictions, len(batch.rejects))
+        check_limit(counts.rejects, limit_rejects, batch.rejects[-1:])
+        watch("tagging", counts.articles)
+    return summarize(tagger, counts, time.monotonic() - start)
+
+
+def answer(
+    corpus: Corpus,
+    tagger: Tagger,
+    write: Write,
+    reject: Callable[[Reject], None],
+    flush: Callable[[], object],
+) -> Summary:
+    """Answer a stream: a row in, a row out, in order; whatever has come is answered when no more comes.
+
+    An id may come again: an article that was edited gets a new answer, and memory does not grow.
+    """
+    start, counts = time.monotonic(), nothing(tagger)
+    pending: list[Article | Reject] = []
+
+    def answer_pending() -> None:
+        nonlocal counts
+        articles = [row for row in pending if isinstance(row, Article)]
+        predictions = tagger.tag_articles(articles)
+        counts += count(predictions, len(pending) - len(articles))
+        waiting = iter(zip(articles, predictions, strict=True))
+        for row in pending:
+            if isinstance(row, Reject):
+                reject(row)
+            else:
+                article, prediction = next(waiting)
+                write([article], [prediction])
+        pending.clear()
+        flush()
+
+    held = 0
+    for row in corpus.stream(answer_pending):
+        held = held * bool(pending) + (len(row.text) if isinstance(row, Article) else 0)
+        pending.append(row)
+        if len(pending) >= ROWS or held >= CHARACTERS:
+            answer_pending()
+    answer_pending()
+    return summarize(tagger, counts, time.monotonic() - start)
+
+
+def nothing(tagger: Tagger) -> Counts:
+    """Name every rubric, given or not."""
+    return Counts(rubrics=dict.fromkeys(tagger.manifest.rubrics, 0))
+
+
+def count(predictions: Sequence[Prediction], rejects: int) -> Counts:
+    """Count what a batch came to."""
+    given = Counter(score.label for prediction in predictions for score in prediction.rubrics)
+    without = sum(not prediction.rubrics for prediction in predictions)
+    review = sum(prediction.needs_review for prediction in predictions)
+    return Counts(len(predictions), rejects, without, review, dict(given))
+
+
+def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ()) -> None:
+    """Raise DataError if there are more rejects than allowed."""
+    if limit is None or rejects <= limit:
+        return
+    for row in example:
+        raise DataError(
+            f"more than {limit} rows cannot be read, such as {row.source}:{row.line} ({row.reason}); "
+            "mend the input or raise --limit-rejects"
+        )
+    raise DataError(
+        f"{rejects} rows cannot be read, more than {limit}; mend the input or raise --limit-rejects"
+    )
+
+
+def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) -> Summary:
+    """Put what was counted in relation."""
+    articles, training = max(counts.articles, 1), _training_shares(tagger.manifest)
+    return Summary(
+        versions=tuple(version.label for version in tagger.versions),
+        articles=counts.articles,
+        rejects=counts.rejects,
+        rubrics={
+            name: Share(n, round(n / articles, 4), training.get(name, 0.0))
+            for name, n in counts.rubrics.items()
+        },
+        without=counts.without,
+        needs_review=counts.needs_review,
+        review_share=round(counts.needs_review / articles, 4),
+        resumed=resumed,
+        seconds=round(seconds, 3),
+        rate=round((counts.articles - resumed) / max(seconds, 1e-3), 1),
+    )
+
+
+def _training_shares(manifest: Manifest) -> dict[str, float]:
+    judged = {
+        rubric.rubric: (rubric.positives, rubric.negatives) for rubric in manifest.rubric_figures().rubrics
+    }
+    return {name: round(yes / max(yes + no, 1), 4) for name, (yes, no) in judged.items()}
+
+
+# --- a shard, wherever a worker is ---
+
+
+class Opener(Protocol):
+    """Opens a tagger where it is called. Hashable, so that a process does it once."""
+
+    def load(self) -> Tagger:
+        """Open it."""
+
+    def __hash__(self) -> int:
+        """Equal for equal ones."""
+
+
+class Task(NamedTuple):
+    """All that a worker must know to score a shard; some hundred bytes, and no article among them."""
+
+    shard: Shard
+    desk: Desk
+    shape: Shape
+    tagger: Opener
+    limit_rejects: int | None
+
+
+@lru_cache(1)
+def opened(stored: Opener) -> Tagger:
+    """Open a tagger once a process."""
+    return stored.load()
+
+
+def score_shard(task: Task, watch: Callable[[int], None] = lambda done: None) -> Done:
+    """Score a shard and publish what comes of it, its counts last.
+
+    Raises:
+        DataError: a file cannot be read, or more than `limit_rejects` rows cannot.
+    """
+    desk, number = task.desk, task.shard.number
+    with desk.claim(number), tempfile.SpooledTemporaryFile(1 << 20) as rejected:
+        counts = _score(task, rejected, watch)
+        if rejected.tell():
+            _publish_rejects(desk.rejects(number), rejected)
+        check_limit(counts.rejects, task.limit_rejects)
+        done = Done(number, counts)
+        desk.finish(done)
+    return done
+
+
+def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Counts:
+    tagger, desk, number = opened(task.tagger), task.desk, task.shard.number
+    pieces = {piece.source.name: i for i, piece in enumerate(task.shard.pieces)}
+    counts = Counts()
+    ids, places = [np.empty(0, np.uint64)], list[tuple[int, int]]()
+    with writing(desk.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
+        for batch in read(task.shard.pieces, task.shape):
+            predictions = tagger.tag_articles(batch.articles)
+            write(batch.articles, predictions)
+            rejected.writelines(map(reject_line, batch.rejects))
+            ids.append(hashes(article.id for article in batch.articles))
+            places += [(pieces[source], line) for source, line in batch.places]
+            counts += count(predictions, len(batch.rejects))
+            watch(counts.articles)
+    with storage.publishing(desk.ids(number)) as stream:
+        repeats.save(stream, np.concatenate(ids), places)
+    return counts
+
+
+def reject_line(row: Reject) -> bytes:
+    """Write a reject as JSON."""
+    return msgspec.json.encode(row) + b"\n"
+
+
+def _publish_rejects(place: Path, rejected: IO[bytes]) -> None:
+    rejected.seek(0)
+    with storage.publishing(place) as stream:
+        shutil.copyfileobj(rejected, stream)

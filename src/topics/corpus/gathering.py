@@ -1,0 +1,205 @@
+"""A corpus as training needs it: tokens and what is known of them; no text stays in memory.
+
+Processes read shards; the tokens go to a temporary file and are mapped from there, four bytes each, so that a
+corpus may be larger than memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from typing import IO, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from topics.archive import workers
+from topics.corpus import Corpus, Seen, read
+from topics.corpus.articles import Shape
+from topics.corpus.shards import Piece, plan, whole
+from topics.pipeline import read as tokenized
+from topics.text.cleaning import Cleaner
+from topics.text.tokens import compact, take
+from topics.types import Article, Labels, Reject, TokenBatch
+from topics.versions.manifest import CorpusFacts
+
+Watch = Callable[[str, int], None]
+"""Told what is being done and how many articles are done."""
+
+
+class Material(NamedTuple):
+    """A corpus as training needs it: no text, only tokens and what is known of them."""
+
+    cleaner: Cleaner
+    tokens: TokenBatch
+    labels: list[Labels | None]
+    origins: list[tuple[str, str]]
+    """Outlet and day of each article."""
+    places: npt.NDArray[np.int64]
+    """The place of each article in the corpus, from 0; see `Corpus.pick`."""
+    facts: CorpusFacts
+    rejects: list[Reject]
+    created: str
+    """When the work began, UTC, ISO 8601."""
+
+    def choose(self, rows: npt.NDArray[np.int64]) -> Material:
+        """Take some of the articles, in the order given."""
+        return self._replace(
+            tokens=take(self.tokens, rows),
+            labels=[self.labels[row] for row in rows],
+            origins=[self.origins[row] for row in rows],
+            places=self.places[rows],
+        )
+
+
+class _Part(NamedTuple):
+    """What a worker makes of a batch."""
+
+    tokens: TokenBatch
+    ids: list[str]
+    labels: list[Labels | None]
+    origins: list[tuple[str, str]]
+    digests: list[bytes]
+    """Of what is learned from, but for the labels."""
+    found_at: list[tuple[str, int]]
+    rejects: list[Reject]
+
+
+class _Task(NamedTuple):
+    pieces: tuple[Piece, ...]
+    shape: Shape
+    cleaner: Cleaner
+
+
+def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:
+    """Read a corpus into tokens by some processes; whatever their number, the same comes of it."""
+    spool, seen, fingerprint = _Spool(), Seen(), hashlib.sha256()
+    labels: list[Labels | None] = []
+    origins: list[tuple[str, str]] = []
+    rejects = list(corpus.label_rejects)
+    same: dict[object, object] = {}  # a million articles have some hundred different labels and days
+    unmatched = set(corpus.labels)
+    for part in map(_without_repeats, _parts(corpus, cleaner, jobs), repeat(seen)):
+        spool.add(part.tokens)
+        rejects += part.rejects
+        for name, own, digest in zip(part.ids, part.labels, part.digests, strict=True):
+            known = corpus.labels.get(name, own)
+            labels.append(same.setdefault(known, known))  # type: ignore[arg-type]
+            fingerprint.update(digest)
+            fingerprint.update(_essence(known))
+        origins += [same.setdefault(origin, origin) for origin in part.origins]  # type: ignore[misc]
+        unmatched.difference_update(part.ids)
+        watch("reading", len(labels))
+    corpus.unmatched_labels = tuple(sorted(unmatched))
+    facts = CorpusFacts(
+        sources=tuple(source.name for source in corpus.sources),
+        fingerprint=fingerprint.hexdigest(),
+        articles=len(labels),
+        labelled=sum(label is not None for label in labels),
+        clean=sum(label is not None and label.clean for label in labels),
+        rejects=len(rejects),
+    )
+    return Material(cleaner, spool.tokens(), labels, origins, np.arange(len(labels)), facts, rejects, "")
+
+
+def sample(material: Material, most: int, seed: int = 0) -> Material:
+    """Choose at most so many articles: clean ones first, then labelled ones, then the others, by lot.
+
+    By lot, not the rare first: shares, and with them probabilities, stay as they are in the archive.
+    """
+    count = len(material.labels)
+    if not most or count <= most:
+        return material
+    ranks = [2 if label is None else int(not label.clean) for label in material.labels]
+    lots = np.random.default_rng(seed).permutation(count)
+    return material.choose(np.sort(np.lexsort((lots, np.array(ranks)))[:most]))
+
+
+def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int) -> Iterator[_Part]:
+    """Read the corpus in order; by processes, if it is worth starting them."""
+    if jobs > 1 and all(source.path for source in corpus.sources):
+        tasks = [_Task(shard.pieces, corpus.shape, cleaner) for shard in plan(corpus.sources)]
+        if len(tasks) > 1:
+            return chain.from_iterable(workers.run(_read_all, tasks, jobs, ordered=True))
+    return _read(_Task(tuple(whole(corpus.sources)), corpus.shape, cleaner))
+
+
+def _read_all(task: _Task) -> list[_Part]:
+    return list(_read(task))
+
+
+def _read(task: _Task) -> Iterator[_Part]:
+    for batch in read(task.pieces, task.shape):
+        yield _Part(
+            compact(tokenized(task.cleaner, batch.articles)),
+            [article.id for article in batch.articles],
+            [article.labels for article in batch.articles],
+            [(article.outlet, article.date[:10]) for article in batch.articles],
+            list(map(_digest, batch.articles)),
+            batch.places,
+            batch.rejects,
+        )
+
+
+def _without_repeats(part: _Part, seen: Seen) -> _Part:
+    """Leave out the articles whose ids another shard had before."""
+    repeated = seen.add(part.ids)
+    if not any(repeated):
+        return part
+    rejects = [
+        Reject(source, line, f"id {name!r} was seen before")
+        for name, (source, line), goes in zip(part.ids, part.found_at, repeated, strict=True)
+        if goes
+    ]
+    stay = np.flatnonzero(~np.array(repeated))
+    return part._replace(
+        tokens=take(part.tokens, stay),
+        ids=[part.ids[row] for row in stay],
+        labels=[part.labels[row] for row in stay],
+        origins=[part.origins[row] for row in stay],
+        digests=[part.digests[row] for row in stay],
+        rejects=part.rejects + rejects,
+    )
+
+
+class _Spool:
+    """Tokens under one numbering, on disk."""
+
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `tokens`)
+        self._ends = [np.zeros(1, np.int64)]
+        self._bodies = [np.empty(0, np.int64)]
+        self._count = 0
+
+    def add(self, batch: TokenBatch) -> None:
+        """Write the tokens of some articles."""
+        number = self._index.setdefault
+        table = np.array([number(lemma, len(self._index)) for lemma in batch.lemmas], np.int32)
+        self._file.write(table[batch.ids].tobytes())
+        self._ends.append(batch.offsets[1:] + self._count)
+        self._bodies.append(batch.bodies + self._count)
+        self._count += len(batch.ids)
+
+    def tokens(self) -> TokenBatch:
+        """Map what was written."""
+        with self._file:
+            self._file.flush()
+            # Not numpy's memmap, which joblib would open again by a name that this file does not have.
+            content = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if self._count else b""
+        ids = np.frombuffer(content, np.int32)
+        return TokenBatch(list(self._index), ids, np.concatenate(self._ends), np.concatenate(self._bodies))
+
+
+def _digest(article: Article) -> bytes:
+    content = (article.id, article.title, article.text, article.outlet)
+    return hashlib.sha256(msgspec.json.encode(content)).digest()
+
+
+def _essence(labels: Labels | None) -> bytes:
+    """What of an article's labels decides what is learned from it."""
+    return msgspec.json.encode(labels and (sorted(labels.rubrics), sorted(labels.unknown), labels.clean))

@@ -1,0 +1,1 @@
+"""Whether a stream still looks like what a version was trained on."""

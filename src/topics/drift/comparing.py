@@ -1,0 +1,207 @@
+"""Whether a stream still looks like the articles of a profile.
+
+A measure's distance is the Jensen-Shannon divergence between the stream's histogram and the profile's. What
+distance is usual is taken from the profile itself: windows of neighbouring runs, as long as the stream, are
+held against the rest, so that both a week's own character and a small sample's scatter are in it. The limit
+follows from the mean and the spread of these distances by an F distribution (Satterthwaite's degrees of
+freedom): with few windows, or with windows that differ much, more is forgiven. The level is 1 % for all
+measures together (Bonferroni), so that one quiet stream in a hundred raises an alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from topics.drift.profile import WORDS, Expected, Profile, Readings, bins, expected
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
+LEVEL = 0.01
+_DRAWS = 50
+"""Samples drawn from each run, for a stream that is shorter than a run."""
+_SHOWN_WORDS = 15
+_PRIOR = 10.0
+"""Articles that a word's pooled share weighs as much as, before any is counted."""
+
+
+class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One measure of the stream against the profile."""
+
+    measure: str
+    distance: float
+    """Jensen-Shannon divergence, 0 to 1."""
+    limit: float | None
+    """The distance that quiet streams of this size hardly ever exceed; None: too few articles to tell."""
+    alarm: bool
+    before: float | None = None
+    """Mean in the profile, of a number."""
+    now: float | None = None
+    least: float | None = None
+    """Range of the means of the profile's runs."""
+    most: float | None = None
+
+
+class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A lemma that more of the articles hold than before, or fewer."""
+
+    word: str
+    before: float
+    """Share of the profile's articles that hold it."""
+    now: float
+
+
+class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What changed."""
+
+    articles: int
+    findings: tuple[Finding, ...]
+    """Alarms first, then by how near the limit is."""
+    rising: tuple[Word, ...]
+    """Words that became more frequent, by the certainty of it."""
+    falling: tuple[Word, ...]
+    expected: tuple[Expected, ...]
+
+    @property
+    def alarms(self) -> list[Finding]:
+        """The measures that are out of their usual range."""
+        return [finding for finding in self.findings if finding.alarm]
+
+
+def drift(
+    profile: Profile, readings: Readings, words: Mapping[str, int], rubrics: tuple[str, ...], seed: int = 0
+) -> Drift:
+    """Hold a stream of n articles against a profile.
+
+    Args:
+        profile: what was before.
+        readings: of the stream.
+        words: lemma -> articles of the stream that hold it.
+        rubrics: the columns of the readings' probabilities.
+        seed: of the drawing.
+    """
+    n = len(readings.outlets)
+    level = LEVEL / (len(profile.facts.measures) + 1)
+    generator = np.random.default_rng(seed)
+    findings = []
+    for measure, counts, means in profile.tables():
+        found = np.bincount(bins(measure, readings), minlength=measure.width)
+        limit = _limit(counts, profile.facts.runs, n, level, generator)
+        finding = _finding(measure.name, found, counts, limit)
+        values = readings.numbers.get(measure.name)
+        findings.append(
+            finding if values is None else _with_means(finding, means, profile.facts.runs, values)
+        )
+    findings.append(_words(profile, words, n, level))
+    findings.sort(key=lambda finding: -finding.distance / (finding.limit or np.inf))
+    rising, falling = _changed(profile, words, n)
+    return Drift(n, tuple(findings), rising, falling, expected(readings, rubrics))
+
+
+def divergence(some: Floats, others: Floats) -> Floats:
+    """Jensen-Shannon divergence in bits, of shares along the last axis."""
+    middle = (some + others) / 2
+    return (_relative(some, middle) + _relative(others, middle)) / 2
+
+
+def _relative(shares: Floats, middle: Floats) -> Floats:
+    ratio = np.divide(shares, middle, out=np.ones(np.broadcast(shares, middle).shape), where=shares > 0)
+    found: Floats = (shares * np.log2(ratio)).sum(axis=-1)
+    return found
+
+
+def _finding(name: str, found: npt.NDArray[np.int64], counts: Ints, limit: float | None) -> Finding:
+    distance = float(divergence(_shares(found), _shares(counts.sum(axis=0))))
+    return Finding(name, distance, limit, limit is not None and distance > limit)
+
+
+def _with_means(finding: Finding, means: Floats, runs: tuple[int, ...], values: Floats) -> Finding:
+    return msgspec.structs.replace(
+        finding,
+        before=float(np.average(means, weights=runs)),
+        now=float(values.mean()) if len(values) else None,
+        least=float(means.min()),
+        most=float(means.max()),
+    )
+
+
+def _words(profile: Profile, words: Mapping[str, int], n: int, level: float) -> Finding:
+    """Hold the frequencies of the common words against the profile's: what the articles are about."""
+    counts = profile.counts[:, profile.counts.shape[1] - profile.common_words :]
+    found = np.array([words.get(word, 0) for word in profile.words[: profile.common_words]], np.int64)
+    # Words of one article come together; so a short stream cannot be imitated by drawing words one by one.
+    long_enough = n >= np.mean(profile.facts.runs) and profile.common_words
+    limit = _limit(counts, profile.facts.runs, n, level, None) if long_enough else None
+    return _finding(WORDS, found, counts, limit)
+
+
+def _limit(
+    counts: Ints, runs: tuple[int, ...], n: int, level: float, generator: np.random.Generator | None
+) -> float:
+    """Find the distance that n neighbouring articles of the profile hardly ever have to the others.
+
+    Shorter windows than n lie farther from the rest, so that a limit found on them is on the safe side; but
+    there are more of them, which makes it surer. The lowest of the limits is taken.
+    """
+    size = float(np.mean(runs))
+    if n < size and generator is not None:
+        return _limit_of_windows(counts, 1, level, lambda windows: _drawn(windows, n, generator))
+    longest = int(np.clip(round(n / size), 1, max(1, len(runs) // 3)))
+    lengths = {2**power for power in range(longest.bit_length())}
+    return min(_limit_of_windows(counts, length, level, _shares) for length in lengths | {longest})
+
+
+def _limit_of_windows(
+    counts: Ints, length: int, level: float, shares_of: Callable[[Floats], Floats]
+) -> float:
+    from scipy.special import fdtri
+
+    sums = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
+    windows = sums[length:] - sums[:-length]
+    usual = divergence(shares_of(windows), _shares(sums[-1] - windows)).ravel()
+    mean, variance = float(usual.mean()), float(usual.var(ddof=1))
+    if mean <= 0 or variance <= 0:  # one bin: it cannot differ
+        return mean
+    freedom = max(1.0, 2 * mean**2 / variance)
+    return float(mean * fdtri(freedom, len(counts) / length * freedom, 1 - level))
+
+
+def _drawn(windows: Floats, n: int, generator: np.random.Generator) -> Floats:
+    """Draw n articles from each window, many times; shape (draws, windows, bins)."""
+    return _shares(generator.multinomial(max(n, 1), _shares(windows), (_DRAWS, len(windows))))
+
+
+def _shares(counts: Ints | Floats) -> Floats:
+    """Divide by the sum along the last axis; where nothing was counted, all bins are alike."""
+    total = counts.sum(axis=-1, keepdims=True)
+    shares: Floats = np.divide(
+        counts, total, out=np.full(counts.shape, 1 / max(counts.shape[-1], 1)), where=total > 0
+    )
+    return shares
+
+
+def _changed(
+    profile: Profile, words: Mapping[str, int], now: int
+) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+    """Find the words whose share changed most certainly, by log odds with a prior (Monroe et al. 2008)."""
+    before = profile.articles
+    known = dict(zip(profile.words, profile.frequencies.tolist(), strict=True))
+    lemmas = sorted(known.keys() | words.keys())
+    old = np.array([known.get(lemma, 0) for lemma in lemmas], np.float64)
+    new = np.array([words.get(lemma, 0) for lemma in lemmas], np.float64)
+    if not before or not now:
+        return (), ()
+    prior = _PRIOR * (old + new) / (before + now)
+    odds = [
+        np.log((held + prior) / (all_ - held + _PRIOR - prior)) for held, all_ in ((new, now), (old, before))
+    ]
+    certainty = (odds[0] - odds[1]) / np.sqrt(1 / (new + prior) + 1 / (old + prior))
+    order = np.argsort(-certainty, kind="stable")
+    found = [Word(lemmas[i], float(old[i]) / before, float(new[i]) / now) for i in order.tolist()]
+    rising = [word for word in found[:_SHOWN_WORDS] if word.now > word.before]
+    falling = [word for word in found[: -_SHOWN_WORDS - 1 : -1] if word.now < word.before]
+    return tuple(rising), tuple(falling)

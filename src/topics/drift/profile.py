@@ -1,0 +1,337 @@
+"""What the articles of a version looked like: the yardstick that `monitor` holds a stream against.
+
+Every measure is a histogram, kept apart for runs of articles in the order of their dates. How far the runs
+lie from each other says how much a newsroom's week differs from its year when nothing is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from topics import persistence
+from topics.errors import ModelError
+from topics.rubrics.rules import Judgement
+from topics.text.tokens import take
+from topics.types import TokenBatch
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
+
+_FILE, _COUNTS, _MEANS = "profile.json", "profile.counts.npy", "profile.means.npy"
+_WORDS, _FREQUENCIES = "profile.words.txt", "profile.frequencies.npy"
+
+LEAST = 3
+"""Articles that must hold a word before it counts as known."""
+_MOST_RUNS, _RUN = 60, 25
+"""Runs that the articles are cut into, and the articles that each should have."""
+_MOST_ARTICLES = 50_000
+_BINS = 10
+_COMMON_WORDS = 1_000
+"""The words whose frequencies are kept for each run."""
+_RARE = 0.01
+"""Share of the articles under which an outlet is counted among the others."""
+_OTHER, _NAMELESS = "other", "unknown"
+WORDS, UNKNOWN_WORDS, LENGTH, OUTLETS = "words", "unknown words", "length", "outlets"
+UNTAGGED, REVIEW, GIVEN, SCORES = "untagged", "review", "given: ", "scores: "
+
+
+class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A property of articles and the bins that it is counted in."""
+
+    name: str
+    edges: tuple[float, ...] = ()
+    """Of a number: upper ends of all bins but the last."""
+    labels: tuple[str, ...] = ()
+    """Of outlets: the names of the bins; what is none of them is in the last."""
+
+    @property
+    def width(self) -> int:
+        """Count the bins."""
+        return len(self.labels) or len(self.edges) + 1
+
+
+class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often a rubric is given rightly if the probabilities are right: no labels are looked at."""
+
+    rubric: str
+    given: int
+    precision: float | None
+    """Mean probability of the articles that were given the rubric; None: none was."""
+    recall: float | None
+    """Their share of the probability of all articles."""
+
+
+class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a profile is no table."""
+
+    runs: tuple[int, ...]
+    """Articles of each."""
+    since: str
+    """The first date and the last, as far as the articles have one."""
+    until: str
+    measures: tuple[Measure, ...]
+    expected: tuple[Expected, ...]
+
+
+class Profile(NamedTuple):
+    """Articles in figures."""
+
+    facts: Facts
+    counts: npt.NDArray[np.int32]
+    """(runs, bins of all measures, then common words): articles of the run that are in the bin, or hold the
+    word."""
+    means: Floats
+    """(runs, measures); 0 where the measure is no number."""
+    words: list[str]
+    """Known lemmas, the most frequent first."""
+    frequencies: npt.NDArray[np.int64]
+    """(words,): articles that hold each."""
+
+    @property
+    def articles(self) -> int:
+        """Count the articles."""
+        return sum(self.facts.runs)
+
+    @property
+    def common_words(self) -> int:
+        """Count the words that are in `counts`."""
+        return min(_COMMON_WORDS, len(self.words))
+
+    def tables(self) -> Iterator[tuple[Measure, npt.NDArray[np.int32], Floats]]:
+        """Go over the measures: its (runs, bins) counts and its (runs,) means."""
+        start = 0
+        for at, measure in enumerate(self.facts.measures):
+            yield measure, self.counts[:, start : start + measure.width], self.means[:, at]
+            start += measure.width
+
+
+class Readings(NamedTuple):
+    """Some articles as they are measured: one number, or one name, an article and property."""
+
+    numbers: dict[str, Floats]
+    """Measure -> (n,)."""
+    outlets: list[str]
+    probabilities: Floats
+    given: npt.NDArray[np.bool_]
+
+
+def describe(
+    tokens: TokenBatch,
+    dates: Sequence[str],
+    outlets: Sequence[str],
+    judgement: Judgement,
+    rubrics: Sequence[str],
+) -> Profile:
+    """Draw the profile of n articles.
+
+    A word is unknown in a run if fewer than three articles of the other runs hold it: so the profile says how
+    many words of a new week the model would not know, not that it knows all it was taught.
+
+    Args:
+        tokens: n articles; of more than fifty thousand, every so-and-so-manyth is looked at.
+        dates: n, ISO 8601 or empty. Without dates the order of the articles stands for time.
+        outlets: n.
+        judgement: what a model that had not seen them said of the articles.
+        rubrics: the columns of the judgement.
+    """
+    order = np.argsort(np.array(dates, dtype=str), kind="stable")[:: len(tokens) // _MOST_ARTICLES + 1]
+    tokens = take(tokens, order)
+    probabilities, given, review = judgement
+    judgement = Judgement(probabilities[order], given[order], review[order])
+    runs = max(2, min(_MOST_RUNS, len(order) // _RUN))
+    run = np.arange(len(order)) * runs // max(len(order), 1)
+    holds = held_by(tokens)
+    frequencies = np.bincount(holds.indices, minlength=len(tokens.lemmas))
+    unknown = _unknown(tokens, holds, run, frequencies)
+    readings = read(tokens, unknown, [outlets[i] for i in order.tolist()], judgement, rubrics)
+    known = sorted((-int(frequencies[i]), tokens.lemmas[i], i) for i in _at_least(frequencies, LEAST))
+    measures = _measures(readings)
+    common = [i for _, _, i in known[:_COMMON_WORDS]]
+    tables = [
+        *(_by_run(run, runs, bins(measure, readings), measure.width) for measure in measures),
+        np.stack([_held(holds, part)[common] for part in _parts(run, runs)]),
+    ]
+    means = [_mean_by_run(run, runs, readings.numbers.get(measure.name)) for measure in measures]
+    dated = sorted(filter(None, dates))
+    facts = Facts(
+        runs=tuple(np.bincount(run, minlength=runs).tolist()),
+        since=dated[0] if dated else "",
+        until=dated[-1] if dated else "",
+        measures=measures,
+        expected=expected(readings, rubrics),
+    )
+    return Profile(
+        facts,
+        np.concatenate(tables, axis=1).astype(np.int32),
+        np.stack(means, axis=1),
+        [word for _, word, _ in known],
+        np.array([-count for count, _, _ in known], np.int64),
+    )
+
+
+def read(
+    tokens: TokenBatch,
+    unknown: npt.NDArray[np.bool_],
+    outlets: Sequence[str],
+    judgement: Judgement,
+    rubrics: Sequence[str],
+) -> Readings:
+    """Measure articles one by one; `unknown` says which tokens are unknown words, shape (tokens,)."""
+    lengths = np.diff(tokens.offsets)
+    rows = np.repeat(np.arange(len(tokens)), lengths)
+    shares: Floats = np.bincount(rows, unknown, len(tokens)) / np.maximum(lengths, 1)
+    numbers: dict[str, Floats] = {
+        UNKNOWN_WORDS: shares,
+        LENGTH: np.asarray(lengths, np.float64),
+        UNTAGGED: np.asarray(~judgement.given.any(axis=1), np.float64),
+        REVIEW: judgement.review.astype(np.float64),
+    }
+    for r, rubric in enumerate(rubrics):
+        numbers[f"{GIVEN}{rubric}"] = judgement.given[:, r].astype(np.float64)
+        numbers[f"{SCORES}{rubric}"] = judgement.probabilities[:, r]
+    named = [outlet or _NAMELESS for outlet in outlets]
+    return Readings(numbers, named, judgement.probabilities, judgement.given)
+
+
+def join(parts: Sequence[Readings]) -> Readings:
+    """Put readings of several batches together."""
+    return Readings(
+        {name: np.concatenate([part.numbers[name] for part in parts]) for name in parts[0].numbers},
+        [outlet for part in parts for outlet in part.outlets],
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.given for part in parts]),
+    )
+
+
+def held_by(tokens: TokenBatch) -> sparse.csr_array:
+    """Tell which lemma stands in which article, shape (articles, lemmas)."""
+    rows = np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
+    shape = len(tokens), len(tokens.lemmas)
+    found = sparse.coo_array((np.ones(len(rows), np.float32), (rows, tokens.ids)), shape).tocsr()
+    found.sum_duplicates()
+    return found
+
+
+def bins(measure: Measure, readings: Readings) -> Ints:
+    """Tell the bin of each article."""
+    if not measure.labels:
+        return np.searchsorted(measure.edges, readings.numbers[measure.name], "left")
+    places = {label: at for at, label in enumerate(measure.labels)}
+    return np.array([places.get(outlet, measure.width - 1) for outlet in readings.outlets], np.int64)
+
+
+def expected(readings: Readings, rubrics: Sequence[str]) -> tuple[Expected, ...]:
+    """Say how good the answers should be, going by their own probabilities."""
+    found = []
+    for r, rubric in enumerate(rubrics):
+        probabilities, given = readings.probabilities[:, r], readings.given[:, r]
+        right, all_ = float(probabilities[given].sum()), float(probabilities.sum())
+        count = int(given.sum())
+        found.append(
+            Expected(rubric, count, right / count if count else None, right / all_ if all_ > 0 else None)
+        )
+    return tuple(found)
+
+
+def save(folder: Path, profile: Profile) -> None:
+    """Write `profile.json` and the tables beside it."""
+    persistence.write_struct(folder / _FILE, profile.facts)
+    persistence.write_array(folder / _COUNTS, profile.counts)
+    persistence.write_array(folder / _MEANS, profile.means)
+    persistence.write_lines(folder / _WORDS, profile.words)
+    persistence.write_array(folder / _FREQUENCIES, profile.frequencies)
+
+
+def load(folder: Path) -> Profile:
+    """Read what `save` wrote.
+
+    Raises:
+        ModelError: the version has no profile, or a file of it is damaged.
+    """
+    profile = Profile(
+        persistence.read_struct(folder / _FILE, Facts),
+        persistence.read_array(folder / _COUNTS, np.int32, dimensions=2),
+        persistence.read_array(folder / _MEANS, np.float64, dimensions=2),
+        persistence.read_lines(folder / _WORDS),
+        persistence.read_array(folder / _FREQUENCIES, np.int64),
+    )
+    if not _fits(profile):
+        raise ModelError(f"{folder}: the files of the profile do not fit together; restore it or train again")
+    return profile
+
+
+def _fits(profile: Profile) -> bool:
+    facts, counts = profile.facts, profile.counts
+    width = sum(measure.width for measure in facts.measures) + profile.common_words
+    shapes = (
+        counts.shape == (len(facts.runs), width),
+        profile.means.shape == (len(facts.runs), len(facts.measures)),
+    )
+    rising = all(low < high for measure in facts.measures for low, high in pairwise(measure.edges))
+    lengths = len(profile.words) == len(profile.frequencies)
+    if not (all(shapes) and rising and lengths and len(facts.runs) > 1):
+        return False
+    whole = all((table.sum(axis=1) == facts.runs).all() for _, table, _ in profile.tables())
+    return bool(whole and counts.min(initial=0) >= 0 and profile.frequencies.min(initial=1) > 0)
+
+
+def _measures(readings: Readings) -> tuple[Measure, ...]:
+    numbers = [Measure(name, tuple(_edges(name, values))) for name, values in readings.numbers.items()]
+    names, counts = np.unique(np.array(readings.outlets, dtype=str), return_counts=True)
+    frequent = names[counts >= max(_RARE * len(readings.outlets), 1)]
+    labels = (*(name for name in frequent.tolist() if name != _OTHER), _OTHER)
+    return (*numbers, Measure(OUTLETS, labels=labels))
+
+
+def _edges(name: str, values: Floats) -> list[float]:
+    """Cut a number into ten bins of equal size, yes and no into two."""
+    if name in (UNTAGGED, REVIEW) or name.startswith(GIVEN):
+        return [0.5]
+    return np.unique(np.quantile(values, np.arange(1, _BINS) / _BINS)).tolist() if len(values) else []
+
+
+def _by_run(run: Ints, runs: int, places: Ints, width: int) -> npt.NDArray[np.int64]:
+    return np.bincount(run * width + places, minlength=runs * width).reshape(runs, width)
+
+
+def _mean_by_run(run: Ints, runs: int, values: Floats | None) -> Floats:
+    if values is None:
+        return np.zeros(runs)
+    means: Floats = np.bincount(run, values, runs) / np.maximum(np.bincount(run, minlength=runs), 1)
+    return means
+
+
+def _at_least(numbers: Ints, least: int) -> list[int]:
+    return [at for at, number in enumerate(numbers.tolist()) if number >= least]
+
+
+def _parts(run: Ints, runs: int) -> list[slice]:
+    """Give the articles of each run, which stand in a row."""
+    borders = np.searchsorted(run, np.arange(runs + 1)).tolist()
+    return [slice(first, last) for first, last in pairwise(borders)]
+
+
+def _held(holds: sparse.csr_array, part: slice) -> npt.NDArray[np.int64]:
+    """Count the articles of a part that hold each lemma."""
+    inside = holds.indices[holds.indptr[part.start] : holds.indptr[part.stop]]
+    return np.bincount(inside, minlength=holds.shape[1])
+
+
+def _unknown(
+    tokens: TokenBatch, holds: sparse.csr_array, run: Ints, frequencies: Ints
+) -> npt.NDArray[np.bool_]:
+    """Tell which tokens a model of the other runs would not know, shape (tokens,)."""
+    unknown = np.ones(len(tokens.ids), bool)
+    for part in _parts(run, int(run.max(initial=-1)) + 1):
+        rare = frequencies - _held(holds, part) < LEAST
+        here = slice(tokens.offsets[part.start], tokens.offsets[part.stop])
+        unknown[here] = rare[tokens.ids[here]]
+    return unknown

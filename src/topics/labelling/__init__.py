@@ -1,0 +1,1 @@
+"""Work for editors: which labels to doubt, which articles to label next."""

@@ -1,0 +1,156 @@
+"""The audit job: a carelessly labelled archive becomes a list of rows that an editor should look at.
+
+Each article is judged by a model that was trained without it. A label is doubted as far as that model is sure
+of the opposite («self-confidence», Northcutt et al., Confident Learning, JAIR 2021, ranked by it);
+`docs/quality.md` and `scripts/measure_audit.py` compare this with cleanlab's thresholds and scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from topics.config import Config
+from topics.corpus import Corpus
+from topics.labelling.worksheets import beginning
+from topics.reports.wording import Words, words
+from topics.rubrics.decisions import Floats, Truth
+from topics.training import Learned, learn, prepare
+from topics.types import Article, Explanation
+
+Watch = Callable[[str, int], None]
+
+DOUBT = 0.5
+"""Probability from which on a label is taken to be wrong."""
+_WORDS = 5
+COLUMNS = ("now", "proposed", "sure", "reason", "title", "beginning", "outlet", "date")
+
+
+class Suspect(msgspec.Struct, frozen=True):
+    """An article that seems to be mislabelled."""
+
+    id: str
+    now: tuple[str, ...]
+    """Rubrics as the archive has them."""
+    proposed: tuple[str, ...]
+    sure: float
+    """Probability that the worst of its labels is wrong, by a model that had not seen the article."""
+    reason: str
+    title: str
+    beginning: str
+    outlet: str
+    date: str
+
+
+class Audit(NamedTuple):
+    """What an audit found."""
+
+    suspects: list[Suspect]
+    """Worst first."""
+    examined: int
+    """Articles with a label that nobody has checked."""
+    doubted: int
+    """How many of them seem to be mislabelled, listed or not."""
+
+
+def audit(
+    corpus: Corpus,
+    config: Config,
+    n: int = 200,
+    *,
+    language: str = "ru",
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> Audit:
+    """Find the n labels of a corpus that are likeliest to be wrong.
+
+    Args:
+        corpus: read three times; articles that `labels_file` settles teach and are not doubted.
+        config: as for training.
+        n: articles to list.
+        language: of the reasons, `ru` or `en`.
+        jobs: processes.
+        watch: told of the progress.
+
+    Raises:
+        DataError: no rubric has enough articles to learn from.
+    """
+    phrases = words("audit", language)
+    learned = learn(prepare(corpus, config, jobs, watch), config, jobs, watch)
+    checked = np.array([labels is None or labels.clean for labels in learned.material.labels])
+    doubts = doubt(learned.truth, learned.answers.probabilities)
+    doubts[checked] = 0
+    worst = doubts.max(axis=1)
+    listed = np.argsort(-worst, kind="stable")[: min(n, int((worst >= DOUBT).sum()))]
+    watch("giving reasons", 0)
+    places = learned.material.places
+    articles = corpus.pick(places[listed].tolist())
+    suspects = [
+        _suspect(articles[int(places[row])], learned, doubts[row], row, phrases) for row in listed.tolist()
+    ]
+    return Audit(suspects, int((~checked).sum()), int((worst >= DOUBT).sum()))
+
+
+def doubt(truth: Truth, probabilities: Floats) -> Floats:
+    """Tell how sure the model is of the opposite of each label; 0 where nothing is known.
+
+    Args:
+        truth: (articles, rubrics).
+        probabilities: the same shape, out of fold.
+    """
+    return np.where(truth == 1, 1 - probabilities, np.where(truth == 0, probabilities, 0.0))
+
+
+def table(suspects: Sequence[Suspect]) -> list[tuple[str, ...]]:
+    """Lay suspects out as the rows of a worksheet."""
+    return [
+        (
+            row.id,
+            "+".join(row.now) or "none",
+            "+".join(row.proposed) or "none",
+            f"{row.sure:.2f}",
+            row.reason,
+            row.title,
+            row.beginning,
+            row.outlet,
+            row.date,
+        )
+        for row in suspects
+    ]
+
+
+def _suspect(article: Article, learned: Learned, doubts: Floats, row: int, phrases: Words) -> Suspect:
+    rubrics = learned.pipeline.rubrics
+    doubted = [r for r in np.argsort(-doubts, kind="stable").tolist() if doubts[r] >= DOUBT]
+    labels = article.labels.rubrics if article.labels else frozenset()
+    found = [learned.pipeline.explain(article, rubrics[r]) for r in doubted]
+    reasons = [
+        _reason(explanation, learned.truth[row, r] == 1, float(doubts[r]), phrases)
+        for r, explanation in zip(doubted, found, strict=True)
+    ]
+    return Suspect(
+        id=article.id,
+        now=tuple(sorted(labels)),
+        proposed=tuple(sorted(labels ^ {rubrics[r] for r in doubted})),
+        sure=float(doubts.max()),
+        reason=" ".join(reasons),
+        title=found[0].title,
+        beginning=beginning(found[0].text),
+        outlet=article.outlet,
+        date=article.date,
+    )
+
+
+def _reason(found: Explanation, is_given: bool, sure: float, phrases: Words) -> str:
+    """Say in words what is doubted and which words of the article speak for that."""
+    said = phrases("wrong" if is_given else "missing", rubric=found.rubric, sure=phrases.share(sure))
+    sign = -1 if is_given else 1
+    speaking = [reason.words for reason in found.reasons if reason.weight * sign > 0][:_WORDS]
+    if speaking:
+        said += " " + phrases("against" if is_given else "for", words=", ".join(speaking))
+    if found.rules:
+        said += " " + phrases("rule", words=", ".join(rule.phrase for rule in found.rules))
+    return said

@@ -1,0 +1,211 @@
+"""What to label next: the articles that teach most, so that a few hundred labels do the work of many.
+
+An article is worth a label if a model of the labels so far is in doubt about it (uncertainty sampling, Lewis
+and Gale 1994), most of all about a rubric with few examples, and if it is unlike those chosen already
+(maximal marginal relevance, Carbonell and Goldstein 1998). `docs/cold_start.md` has the learning curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from topics import plugins
+from topics.config import Config, Rubrics, convert
+from topics.corpus import Corpus
+from topics.errors import DataError
+from topics.labelling.worksheets import beginning
+from topics.reports.wording import Words, words
+from topics.rubrics.decisions import Floats, Truth, log_odds
+from topics.rubrics.features import Fields, Tfidf
+from topics.text import duplicates
+from topics.training import prepare, truth_table
+from topics.types import Article, Labels, TokenBatch
+
+Watch = Callable[[str, int], None]
+Rows = npt.NDArray[np.intp]
+
+COLUMNS = ("reason", "title", "beginning", "outlet", "date")
+LIKENESS = 0.3
+"""How much likeness to what is chosen already takes from an article's worth."""
+_DIMENSIONS = 100
+_TRIES = 30
+"""Labels below which nothing can be learned: articles are then drawn by chance."""
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """An article that is worth labelling."""
+
+    id: str
+    reason: str
+    title: str
+    beginning: str
+    outlet: str
+    date: str
+
+
+class Suggestions(NamedTuple):
+    """What was chosen of a pool."""
+
+    chosen: list[Suggestion]
+    """Most worth first."""
+    labelled: int
+    positives: dict[str, int]
+    """Examples so far, by rubric."""
+
+
+def suggest(
+    pool: Corpus,
+    config: Config,
+    n: int = 50,
+    *,
+    language: str = "ru",
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> Suggestions:
+    """Choose n articles of a pool to be labelled next.
+
+    Args:
+        pool: labelled articles teach and are not chosen; where a file of labels is laid over it, only the
+            articles that the file names count as labelled.
+        config: as for training.
+        n: articles to choose.
+        language: of the reasons, `ru` or `en`.
+        jobs: processes.
+        watch: told of the progress.
+
+    Raises:
+        DataError: every article of the pool is labelled.
+    """
+    phrases = words("suggest", language)
+    material = prepare(pool, config, jobs, watch)
+    labels = [found if _counts(found, bool(pool.labels)) else None for found in material.labels]
+    known = np.array([found is not None for found in labels])
+    firsts = np.zeros(len(labels), bool)
+    firsts[_unseen(material.tokens, known)] = True
+    candidates = np.flatnonzero(firsts & ~known)
+    if not len(candidates):
+        raise DataError(f"{len(labels)} articles, none without a label; name a pool of unlabelled ones")
+    truth, rubrics = _truth(labels, config.rubrics)
+    watch("choosing", 0)
+    doubts, probabilities = np.zeros((len(labels), 0)), np.zeros((len(labels), 0))
+    if rubrics and known.sum() >= _TRIES:
+        kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
+        settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
+        model = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, known)
+        probabilities = model.predict_proba(material.tokens)
+        doubts = doubt(probabilities, model.decisions.thresholds, truth)
+    chosen = choose(doubts, latent(material.tokens), np.flatnonzero(known), candidates, n)
+    places = material.places
+    articles = pool.pick(places[chosen].tolist())
+    return Suggestions(
+        [
+            _suggestion(articles[int(places[row])], rubrics, doubts[row], probabilities[row], phrases)
+            for row in chosen
+        ],
+        int(known.sum()),
+        {rubric: int((truth[:, r] == 1).sum()) for r, rubric in enumerate(rubrics)},
+    )
+
+
+def doubt(probabilities: Floats, thresholds: Sequence[float], truth: Truth) -> Floats:
+    """Tell how much is to be learned of each rubric from each article, 0 to 1.
+
+    1 at the threshold, for the rubric with the fewest examples; a rubric with four times as many weighs half
+    as much. With few examples all probabilities of a rubric are low, and so is its threshold.
+
+    Args:
+        probabilities: (articles, rubrics).
+        thresholds: (rubrics,).
+        truth: (articles, rubrics); -1 where no label is known.
+    """
+    positives = np.maximum((truth == 1).sum(axis=0), 1)
+    rarity = np.sqrt(positives.min() / positives)
+    doubts: Floats = np.exp(-np.abs(log_odds(probabilities) - log_odds(np.array(thresholds)))) * rarity
+    return doubts
+
+
+def latent(tokens: TokenBatch) -> npt.NDArray[np.float32]:
+    """Place articles by what they are about: latent semantic analysis, rows of length 1."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.preprocessing import normalize
+
+    matrix = Tfidf(Fields(min_df=2)).fit(tokens).transform(tokens)
+    dimensions = min(_DIMENSIONS, min(matrix.shape) - 1)
+    if dimensions < 1:
+        return np.zeros((len(tokens), 1), np.float32)
+    reduced = TruncatedSVD(dimensions, random_state=0).fit_transform(matrix)
+    placed: npt.NDArray[np.float32] = normalize(reduced).astype(np.float32)
+    return placed
+
+
+def choose(
+    doubts: Floats, vectors: npt.NDArray[np.float32], known: Rows, candidates: Rows, n: int, seed: int = 0
+) -> Rows:
+    """Choose n candidates, one by one: doubtful, and unlike what is labelled or chosen.
+
+    Args:
+        doubts: (articles, rubrics); without columns the choice is by chance.
+        vectors: (articles, dimensions), rows of length 1.
+        known: rows that are labelled.
+        candidates: rows to choose from.
+        n: how many.
+        seed: of chance.
+    """
+    n = min(n, len(candidates))
+    if not doubts.shape[1]:
+        return np.random.default_rng(seed).permutation(candidates)[:n]
+    worth = doubts[candidates].max(axis=1)
+    places = vectors[candidates]
+    likeness = np.zeros(len(candidates), np.float32)
+    for row in known:
+        np.maximum(likeness, places @ vectors[row], out=likeness)
+    chosen: list[int] = []
+    for _ in range(n):
+        value = worth - LIKENESS * likeness
+        value[chosen] = -np.inf
+        best = int(value.argmax())
+        chosen.append(best)
+        np.maximum(likeness, places @ places[best], out=likeness)
+    return candidates[chosen]
+
+
+def table(chosen: Sequence[Suggestion]) -> list[tuple[str, ...]]:
+    """Lay suggestions out as the rows of a worksheet."""
+    return [(row.id, row.reason, row.title, row.beginning, row.outlet, row.date) for row in chosen]
+
+
+def _counts(labels: Labels | None, only_clean: bool) -> bool:
+    return labels is not None and (labels.clean or not only_clean)
+
+
+def _unseen(tokens: TokenBatch, known: npt.NDArray[np.bool_]) -> Rows:
+    """Name one article of each group of reprints, and none of a group with a labelled one."""
+    groups = duplicates.groups(tokens)
+    return np.setdiff1d(np.unique(groups), groups[known])
+
+
+def _truth(labels: list[Labels | None], wanted: Rubrics) -> tuple[Truth, tuple[str, ...]]:
+    """Lay out the labels so far; of a rubric one example and one counter-example will do."""
+    try:
+        truth, rubrics, _ = truth_table(labels, msgspec.structs.replace(wanted, min_positives=1))
+    except DataError:
+        return np.full((len(labels), 0), -1, np.int8), ()
+    return truth, rubrics
+
+
+def _suggestion(
+    article: Article, rubrics: Sequence[str], doubts: Floats, probabilities: Floats, phrases: Words
+) -> Suggestion:
+    reason = phrases("chance")
+    if len(doubts):
+        worst = int(doubts.argmax())
+        probability = phrases.share(float(probabilities[worst]))
+        reason = phrases("doubt", rubric=rubrics[worst], probability=probability)
+    return Suggestion(
+        article.id, reason, article.title, beginning(article.text), article.outlet, article.date
+    )

@@ -1,0 +1,127 @@
+"""The evaluation job: a version and labelled articles become figures, in whole and by slices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from topics.corpus import Corpus
+from topics.corpus.articles import iso
+from topics.errors import DataError, UsageError, listed
+from topics.pipeline import Pipeline
+from topics.quality.evaluation import Answers
+from topics.quality.measuring import Measure, measure
+from topics.quality.slices import Origin, Slice, origin, slices
+from topics.text import duplicates
+from topics.text.tokens import concatenate
+from topics.types import Article, TokenBatch
+from topics.versions.manifest import Manifest
+from topics.versions.registry import Version
+
+Watch = Callable[[str, int], None]
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """What a version is worth on some articles."""
+
+    model: str
+    sources: tuple[str, ...]
+    read: int
+    labelled: int
+    reprints: int
+    """Labelled articles left out as near-duplicates of others that are counted."""
+    rejects: int
+    trained_on: tuple[str, ...]
+    """Sources that the version was trained on as well: figures on the same articles flatter it."""
+    not_known: dict[str, int]
+    """Rubrics that the data names and the version does not know, with their articles."""
+    whole: Measure
+    slices: dict[str, tuple[Slice, ...]]
+
+
+def evaluate(
+    corpus: Corpus,
+    version: Version,
+    by: Sequence[str] = (),
+    *,
+    since: str = "",
+    watch: Watch = lambda stage, done: None,
+) -> Assessment:
+    """Measure a version on labelled articles that it was not trained on.
+
+    Args:
+        corpus: articles without labels are read and not counted.
+        version: as the registry opened it.
+        by: any of `outlet`, `month`, `length`.
+        since: count only articles of this day (ISO 8601) or later; those without a date are left out.
+        watch: told of the progress.
+
+    Raises:
+        DataError: no article is labelled.
+        UsageError: there is no such slice.
+    """
+    unknown = set(by) - set(Origin._fields)
+    if unknown:
+        raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(Origin._fields)}")
+    if since and not iso(since):
+        raise UsageError(f"{since!r} is no date; write 2026-03-04")
+    pipeline = Pipeline.load(version.folder)
+    rubrics = version.manifest.rubrics
+    batches: list[TokenBatch] = []
+    answers: list[Answers] = []
+    origins: list[Origin] = []
+    counts: Counter[str] = Counter()
+    not_known: Counter[str] = Counter()
+    for batch in corpus.batches():
+        counts.update(read=len(batch.articles), rejects=len(batch.rejects))
+        chosen = [article for article in batch.articles if article.labels and article.date >= iso(since)]
+        if chosen:
+            tokens = pipeline.read(chosen)
+            answers.append(answer(pipeline, chosen, tokens))
+            batches.append(tokens)
+            lengths = np.diff(tokens.offsets).tolist()
+            origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
+            for article in chosen:
+                not_known.update(article.labels.rubrics - set(rubrics) if article.labels else ())
+        watch("evaluating", counts["read"])
+    if not answers:
+        after = f" since {since}" if since else ""
+        raise DataError(
+            f"{counts['read']} articles, none labelled{after}; "
+            "name the column with --rubrics-column, or lay labels over with --labels"
+        )
+    found = Answers(*(np.concatenate(column) for column in zip(*answers, strict=True)))
+    firsts = np.unique(duplicates.groups(concatenate(batches)))
+    counted = found.take(firsts)
+    return Assessment(
+        model=version.label,
+        sources=tuple(source.name for source in corpus.sources),
+        read=counts["read"],
+        labelled=len(found.truth),
+        reprints=len(found.truth) - len(firsts),
+        rejects=counts["rejects"],
+        trained_on=trained_on(version.manifest, corpus),
+        not_known=dict(not_known.most_common()),
+        whole=measure(counted, rubrics),
+        slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},
+    )
+
+
+def trained_on(manifest: Manifest, corpus: Corpus) -> tuple[str, ...]:
+    """Name the sources of a corpus that a version was trained on: figures on its articles flatter it."""
+    known = {Path(name).resolve() for name in manifest.corpus.sources} - {Path("stdin").resolve()}
+    return tuple(source.name for source in corpus.sources if Path(source.name).resolve() in known)
+
+
+def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:
+    """Lay what a pipeline says of articles, which it has read, beside their labels."""
+    states = [
+        [article.labels.state(rubric) if article.labels else None for rubric in pipeline.rubrics]
+        for article in articles
+    ]
+    truth = np.array([[-1 if state is None else int(state) for state in row] for row in states], np.int8)
+    return Answers(truth, *pipeline.judge(tokens))

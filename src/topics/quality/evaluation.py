@@ -1,0 +1,130 @@
+"""How good a classifier is: figures an editor can rely on, unknown labels masked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from topics.estimator import HeldOut
+from topics.rubrics.decisions import Floats, Policy, Truth, learn_decisions
+from topics.rubrics.rules import Hits, Rules
+from topics.versions.manifest import Figures, RubricFigures
+
+Given = npt.NDArray[np.bool_]
+
+
+class Answers(NamedTuple):
+    """What was said of n articles beside what is true of them."""
+
+    truth: Truth
+    """(n, rubrics): 1 holds, 0 does not hold, -1 unknown."""
+    probabilities: Floats
+    given: Given
+    review: npt.NDArray[np.bool_]
+    """(n,): sent to an editor."""
+
+    def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
+        """Choose articles."""
+        truth, probabilities, given, review = self
+        return Answers(truth[rows], probabilities[rows], given[rows], review[rows])
+
+
+def cross_validated(
+    held_out: HeldOut,
+    truth: Truth,
+    rubrics: tuple[str, ...],
+    policy: Policy,
+    rules: Rules | None = None,
+    hits: Hits | None = None,
+) -> Answers:
+    """Say of each article what would have been said had it not been in the training data.
+
+    The decisions of a fold are learned from the margins of the other folds, then the rules act.
+
+    Args:
+        held_out: margins by models of the other folds.
+        truth: (articles, rubrics); -1 where it must not count. Rubrics that have rules only come last.
+        rubrics: those that have a model.
+        policy: as in training.
+        rules: beside the model, if any.
+        hits: which phrase stands in which article.
+    """
+    margins, folds = held_out
+    rules = rules or Rules()
+    hits = np.zeros((len(margins), 0), bool) if hits is None else hits
+    modelled = truth[:, : len(rubrics)]
+    probabilities, given = np.zeros(truth.shape), np.zeros(truth.shape, bool)
+    review = np.zeros(len(margins), bool)
+    for fold in np.unique(folds):
+        here = folds == fold
+        decisions = learn_decisions(margins[~here], modelled[~here], rubrics, policy)
+        judgement = rules.judge(decisions.probabilities(margins[here]), decisions, rubrics, hits[here])
+        probabilities[here], given[here], review[here] = judgement
+    return Answers(truth, probabilities, given, review)
+
+
+def held_out_figures(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tuple[str, ...]) -> Figures:
+    """Measure what `cross_validated` answered, where anything is known."""
+    method = f"{len(np.unique(folds))}-fold cross-validation, thresholds and calibration of the other folds"
+    known = answers.truth >= 0
+    counted = answers.take(np.flatnonzero(known.any(axis=1)))
+    told = np.flatnonzero(known.any(axis=0))
+    names = tuple(rubrics[r] for r in told)
+    truth, probabilities, given, review = counted
+    return figures(truth[:, told], probabilities[:, told], given[:, told], review, names, method)
+
+
+def figures(
+    truth: Truth,
+    probabilities: Floats,
+    given: Given,
+    review: npt.NDArray[np.bool_],
+    rubrics: tuple[str, ...],
+    method: str,
+) -> Figures:
+    """Count how often the answers are right.
+
+    Exact match counts articles of which every rubric is known.
+    """
+    known = truth >= 0
+    each = [
+        _rubric(name, truth[known[:, r], r], probabilities[known[:, r], r], given[known[:, r], r])
+        for r, name in enumerate(rubrics)
+    ]
+    whole = known.all(axis=1)
+    return Figures(
+        method=method,
+        articles=len(truth),
+        rubrics=tuple(each),
+        micro_f1=_precision_recall_f1(truth[known] == 1, given[known])[2],
+        macro_f1=float(np.mean([rubric.f1 for rubric in each])),
+        mean_average_precision=float(np.mean([rubric.average_precision for rubric in each])),
+        exact_match=float(((truth == 1) == given)[whole].all(axis=1).mean()) if whole.any() else 0.0,
+        calibration_error=calibration_error(truth[known] == 1, probabilities[known]),
+        review_share=float(review.mean()),
+    )
+
+
+def calibration_error(holds: Given, probabilities: Floats, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal size: how far shares lie from probabilities."""
+    order = np.argsort(probabilities, kind="stable")
+    parts = np.array_split(order, min(bins, max(len(order), 1)))
+    gaps = [abs(holds[part].mean() - probabilities[part].mean()) * len(part) for part in parts if len(part)]
+    return float(sum(gaps) / max(len(order), 1))
+
+
+def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given: Given) -> RubricFigures:
+    from sklearn.metrics import average_precision_score
+
+    holds = truth == 1
+    precision, recall, f1 = _precision_recall_f1(holds, given)
+    average = float(average_precision_score(holds, probabilities)) if holds.any() else 0.0
+    return RubricFigures(name, int(holds.sum()), int((~holds).sum()), precision, recall, f1, average)
+
+
+def _precision_recall_f1(holds: Given, given: Given) -> tuple[float, float, float]:
+    hits = int((holds & given).sum())
+    precision, recall = hits / max(int(given.sum()), 1), hits / max(int(holds.sum()), 1)
+    return precision, recall, 2 * hits / max(int(given.sum() + holds.sum()), 1)

@@ -1,0 +1,152 @@
+"""Figures with intervals: what a version's answers are worth, and how sure that is.
+
+A figure that the articles cannot tell, such as the recall of a rubric that none of them carries, is None and
+not 0; the macro averages leave it out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+
+from topics.quality.evaluation import Answers, calibration_error
+from topics.quality.intervals import (
+    DRAWS,
+    Interval,
+    Statistic,
+    Weights,
+    average_precisions,
+    bootstrap,
+    counted_figures,
+    intervals,
+)
+from topics.rubrics.decisions import Floats
+
+ENOUGH = 10
+"""Positives below which a rubric's figures are a matter of luck, and said to be so."""
+
+
+class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure with its 95 % bootstrap interval; None where the articles cannot tell."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class RubricMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How well one rubric is told."""
+
+    rubric: str
+    positives: int
+    negatives: int
+    given: int
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    average_precision: Estimate
+    too_few: bool
+    """Fewer than ten positives: read the interval, not the figure."""
+
+
+class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How good the answers are."""
+
+    articles: int
+    rubrics: tuple[RubricMeasure, ...]
+    micro_f1: Estimate
+    macro_f1: Estimate
+    mean_average_precision: Estimate
+    exact_match: Estimate
+    """Share of the articles, of those with every rubric known, of which every answer is right."""
+    exact_match_unreviewed: Estimate
+    """The same without the articles that are sent to an editor."""
+    calibration_error: float
+    brier_score: float
+    """Mean squared distance of probabilities from what holds."""
+    review_share: float
+
+
+def measure(answers: Answers, rubrics: tuple[str, ...], draws: int = DRAWS) -> Measure:
+    """Compute figures and intervals.
+
+    Args:
+        answers: of n articles; unknown labels do not count.
+        rubrics: names of the columns.
+        draws: of the bootstrap.
+    """
+    value, drawn = bootstrap(figures_of(answers), np.arange(len(answers.truth)), draws)
+    estimates = [estimate(found) for found in intervals(value, drawn)]
+    each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
+    known = answers.truth >= 0
+    holds = answers.truth[known] == 1
+    return Measure(
+        articles=len(answers.truth),
+        rubrics=tuple(_rubric(name, answers, r, each[r :: len(rubrics)]) for r, name in enumerate(rubrics)),
+        micro_f1=micro,
+        macro_f1=macro,
+        mean_average_precision=average,
+        exact_match=exact,
+        exact_match_unreviewed=unreviewed,
+        calibration_error=calibration_error(holds, answers.probabilities[known]),
+        brier_score=float(np.mean((answers.probabilities[known] - holds) ** 2)) if holds.size else 0.0,
+        review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
+    )
+
+
+def _rubric(name: str, answers: Answers, r: int, estimates: list[Estimate]) -> RubricMeasure:
+    truth = answers.truth[:, r]
+    positives = int((truth == 1).sum())
+    precision, recall, f1, average = estimates
+    return RubricMeasure(
+        rubric=name,
+        positives=positives,
+        negatives=int((truth == 0).sum()),
+        given=int(answers.given[truth >= 0, r].sum()),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        average_precision=average,
+        too_few=positives < ENOUGH,
+    )
+
+
+def estimate(found: Interval) -> Estimate:
+    """Turn NaN into None."""
+    return Estimate(
+        *(None if math.isnan(number) else number for number in (found.value, found.low, found.high))
+    )
+
+
+_OVERALL = 5
+
+
+def figures_of(answers: Answers) -> Statistic:
+    """Make the statistic of all figures, shape (draws, 4 * rubrics + 5).
+
+    Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
+    match, micro-F1, macro-F1, mean average precision, and exact match without those for review.
+    """
+    truth, probabilities, given, review = answers
+    width = truth.shape[1]
+    counted, ranked = counted_figures(truth, given), average_precisions(truth, probabilities)
+    unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given)
+
+    def statistic(weights: Weights) -> Floats:
+        figures, average = counted(weights), ranked(weights)[:, :-1]
+        precision, recall, f1 = (figures[:, k * width : (k + 1) * width] for k in range(3))
+        f1 = np.where(np.isnan(recall), np.nan, f1)
+        micro, exact, rest = figures[:, -3], figures[:, -1], unreviewed(weights)[:, -1]
+        overall = np.stack([exact, micro, _mean(f1), _mean(average), rest], axis=1)
+        return np.concatenate([precision, recall, f1, average, overall], axis=1)
+
+    return statistic
+
+
+def _mean(columns: Floats) -> Floats:
+    """Average the defined figures of each draw; NaN if none is."""
+    defined = ~np.isnan(columns)
+    number = defined.sum(axis=1)
+    return np.where(number, np.nan_to_num(columns).sum(axis=1) / np.maximum(number, 1), np.nan)

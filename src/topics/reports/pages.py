@@ -1,0 +1,154 @@
+"""Pages for people, from Jinja templates: self-contained HTML, and the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from topics import persistence
+from topics.quality.slices import LENGTHS, OTHER, UNKNOWN
+from topics.reports import charts
+from topics.reports.report import Report
+from topics.reports.wording import Words, words
+from topics.types import Explanation
+from topics.versions.manifest import Manifest
+
+_TICKS = ("0", "25", "50", "75", "100")
+_SHOWN_REASONS = 40
+
+
+def report_page(report: Report, language: str, manifest: Manifest | None = None) -> str:
+    """Write the report of a version as one HTML page that needs no network.
+
+    Args:
+        report: what there is to say.
+        language: `ru` or `en`.
+        manifest: of the version; the page then tells when and of what it was trained.
+    """
+    said = words("report", language)
+    names = {name: said(f"length_{i}") for i, (_, name) in enumerate(LENGTHS)}
+    names |= {OTHER: said("slice_other"), UNKNOWN: said("slice_unknown")}
+    facts = _facts(report, said, manifest)
+    return _render("report.html", said, **facts, charts=_charts(report, said), slice_names=names)
+
+
+def model_card(report: Report, language: str, manifest: Manifest | None = None) -> str:
+    """Write what a version is, is for and is not for, in Markdown; the arguments are those of the page."""
+    said = words("report", language)
+    return _render("MODEL_CARD.md", said, **_facts(report, said, manifest))
+
+
+def write(folder: Path, report: Report, language: str) -> None:
+    """Write `report.json`, and the page and the card made of it, into the folder of a version."""
+    persistence.write_struct(folder / "report.json", report)
+    for name, content in (
+        ("report.html", report_page(report, language)),
+        ("MODEL_CARD.md", model_card(report, language)),
+    ):
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
+
+
+def load(folder: Path) -> Report:
+    """Read what `write` wrote of a version.
+
+    Raises:
+        ModelError: the version has no report.
+    """
+    return persistence.read_struct(folder / "report.json", Report)
+
+
+def explanation_page(explanations: Sequence[Explanation], language: str) -> str:
+    """Write one article with the words marked that speak for its rubrics and against."""
+    parts = [
+        {"explanation": found, "title": pieces(found, "title"), "text": pieces(found, "text")}
+        for found in explanations
+    ]
+    return _render("explanation.html", words("explanation", language), parts=parts)
+
+
+def _render(template: str, said: Words, **values: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("topics.reports"),
+        autoescape=template.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shared = {"lang": said.language, "number": said.number, "share": said.share, "count": said.count}
+    return environment.get_template(template).render(t=said, **shared, **values)
+
+
+def _facts(report: Report, said: Words, manifest: Manifest | None) -> dict[str, Any]:
+    method = said("cross_validation", folds=report.folds)
+    return {"report": report, "method": method, "manifest": manifest, "moment": said.moment}
+
+
+def _charts(report: Report, said: Words) -> dict[str, Any]:
+    """Draw every chart of the page: `review`, `reliability`, and two a rubric."""
+    right = [share for _, share in report.risk_coverage]
+    least = max(0.0, min([*right, 1.0]) - 0.05)
+    reviewed = [(1 - coverage, share) for coverage, share in reversed(report.risk_coverage)]
+    now = report.whole.exact_match_unreviewed.value
+    drawn: dict[str, Any] = {
+        "review": charts.chart(
+            said("reviewed"),
+            said("right_rest"),
+            reviewed,
+            marked=(report.whole.review_share, now) if now is not None else None,
+            ticks=_TICKS,
+            y_from=round(least, 1),
+        ),
+        "reliability": _reliability(report.reliability, said),
+    }
+    for rubric, figures in zip(report.rubrics, report.whole.rubrics, strict=True):
+        recall, precision = figures.recall.value, figures.precision.value
+        drawn[f"curve {rubric.rubric}"] = charts.chart(
+            said("recall"),
+            said("precision"),
+            rubric.curve,
+            marked=(recall, precision) if recall is not None and precision is not None else None,
+            ticks=_TICKS,
+        )
+        drawn[f"reliability {rubric.rubric}"] = _reliability(rubric.reliability, said)
+    return drawn
+
+
+def _reliability(bins: Sequence[Any], said: Words) -> str:
+    most = max((part.answers for part in bins), default=1)
+    return charts.chart(
+        said("probability"),
+        said("holds"),
+        dots=[(part.probability, part.share) for part in bins],
+        sizes=[part.answers / most for part in bins],
+        diagonal=True,
+        ticks=_TICKS,
+    )
+
+
+def pieces(explanation: Explanation, part: str) -> list[tuple[str, float, str]]:
+    """Cut a text where marks begin and end: piece, weight (0: none), what acted.
+
+    Where a word and a phrase overlap, the heavier is shown; a rule is shown over both.
+    """
+    text = explanation.title if part == "title" else explanation.text
+    marks: list[tuple[float, str]] = [(0.0, "")] * len(text)
+    for reason in reversed(explanation.reasons[:_SHOWN_REASONS]):
+        for place in reason.places:
+            if place.part == part:
+                marks[place.start : place.stop] = [(reason.weight, "")] * (place.stop - place.start)
+    for rule in explanation.rules:
+        for place in rule.places:
+            if place.part == part:
+                marks[place.start : place.stop] = [(rule.weight or 1.0, rule.effect)] * (
+                    place.stop - place.start
+                )
+    cut: list[tuple[str, float, str]] = []
+    start = 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or marks[end] != marks[start]:
+            cut.append((text[start:end], *marks[start]))
+            start = end
+    return cut

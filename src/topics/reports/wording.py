@@ -1,0 +1,77 @@
+"""What editors read, in Russian and in English: `templates/ru.toml` and `templates/en.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from importlib import resources
+
+from topics.errors import UsageError, listed
+
+LANGUAGES = ("ru", "en")
+
+
+class Words:
+    """The phrases of one section of one language: `words("missing", rubric="tourism")`."""
+
+    def __init__(self, phrases: dict[str, str], language: str) -> None:
+        self.phrases = phrases
+        self.language = language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Fill a phrase in."""
+        return self.phrases[key].format(**values)
+
+    def number(self, value: float | None, digits: int = 2) -> str:
+        """`0,81` in Russian, `0.81` in English; a dash for what is not known."""
+        if value is None:
+            return "—"
+        return self._local(f"{value:.{digits}f}")
+
+    def share(self, value: float | None, digits: int = 0) -> str:
+        """`81 %` in Russian, `81%` in English."""
+        if value is None:
+            return "—"
+        return self._local(f"{100 * value:.{digits}f}") + ("\u00a0%" if self.language == "ru" else "%")
+
+    def span(self, low: float | None, high: float | None) -> str:
+        """`78–86 %` in Russian, `78–86%` in English; nothing where nothing is known."""
+        return "" if low is None or high is None else f"{100 * low:.0f}–{self.share(high)}"
+
+    def moment(self, iso: str) -> str:
+        """`23.11.2026 23:13 UTC` in Russian, `2026-11-23 23:13 UTC` in English."""
+        pattern = "%d.%m.%Y %H:%M" if self.language == "ru" else "%Y-%m-%d %H:%M"
+        return f"{datetime.fromisoformat(iso):{pattern}} UTC"
+
+    def count(self, value: int) -> str:
+        """`20 768` in Russian, `20,768` in English."""
+        return f"{value:,}".replace(",", "\u202f") if self.language == "ru" else f"{value:,}"
+
+    def quoted(self, names: Sequence[str]) -> str:
+        """`«economy», «tourism»` in Russian, with English quotes in English."""
+        left, right = "«»" if self.language == "ru" else "“”"
+        return ", ".join(f"{left}{name}{right}" for name in names)
+
+    def _local(self, number: str) -> str:
+        return (
+            number.replace(".", ",").replace("-", "−") if self.language == "ru" else number.replace("-", "−")
+        )
+
+
+def words(section: str, language: str) -> Words:
+    """Read the phrases of a section.
+
+    Raises:
+        UsageError: there is no such language.
+    """
+    if language not in LANGUAGES:
+        raise UsageError(f"there is no language {language!r}; known: {listed(LANGUAGES)}")
+    return Words(_phrases(language)[section], language)
+
+
+@cache
+def _phrases(language: str) -> dict[str, dict[str, str]]:
+    path = resources.files("topics.reports") / "templates" / f"{language}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""What classifiers of rubrics are made of: features, decisions, keyword rules."""

@@ -1,0 +1,281 @@
+"""TokenBatch -> TF-IDF matrix: the whole article, its lead and its title as fields side by side."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, NamedTuple, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from topics import persistence
+from topics.errors import DataError, ModelError, NotFittedError
+from topics.text.tokens import Numbering
+from topics.types import TokenBatch
+
+Ints = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float32]
+
+BODY, LEAD, TITLE, PAIRS = range(4)
+
+_FEW = 10_000
+"""Entries up to which a sort is quicker than going through all columns."""
+
+
+_Natural = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+_Weight = Annotated[float, msgspec.Meta(ge=0, le=1_000)]
+
+
+class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of an article becomes features, and how much each part weighs.
+
+    Each field is a row of unit length times its weight: a headline of six words speaks as loudly as a body
+    of six hundred. A weight of 0 leaves the field out.
+    """
+
+    min_df: _Natural = 3
+    """Articles that must hold a word, or a pair of words, before it counts."""
+    max_df: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.4
+    """Share of the articles above which a word says nothing."""
+    lead_words: _Natural = 60
+    lead_weight: _Weight = 1.0
+    title_weight: _Weight = 0.5
+    pair_weight: _Weight = 0.0
+    """Weight of pairs of neighbouring words."""
+    max_pairs: _Natural = 300_000
+
+
+class _Counts(NamedTuple):
+    """Term `columns[i]` stands `counts[i]` times in article `rows[i]`; sorted by column, each pair once."""
+
+    columns: Ints
+    rows: Ints
+    counts: Floats
+
+
+class Tfidf:
+    """Sublinear TF-IDF over lemmas and pairs of neighbouring lemmas, a block of columns a field.
+
+    A weight is (1 + ln tf) * idf with idf = ln((1 + n) / (1 + df)) + 1, as in scikit-learn's
+    TfidfVectorizer(sublinear_tf=True). Columns: lemmas of the body (the title is part of it), of the lead,
+    of the title, then pairs of the body.
+    """
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+
+    def fit(self, tokens: TokenBatch) -> Self:
+        """Choose the terms and weigh them by rarity.
+
+        Raises:
+            DataError: no term is left, all are too rare or too common.
+        """
+        n, rows = len(tokens), _rows(tokens)
+        frequency = np.bincount(
+            _count(tokens.ids, rows, n, len(tokens.lemmas)).columns, minlength=len(tokens.lemmas)
+        )
+        kept = np.flatnonzero(frequency >= self.fields.min_df)
+        self.lemmas = sorted(tokens.lemmas[i] for i in kept.tolist())
+        self._number = Numbering(self.lemmas)
+        words = self._number(tokens)
+        self.terms, frequencies = self._choose_terms(self._occurrences(tokens, words, rows), n)
+        self.pairs, pair_frequencies = self._choose_pairs(_count(*self._neighbours(words, rows), n))
+        frequencies = np.concatenate([frequencies, pair_frequencies])
+        if not len(frequencies):
+            raise DataError(
+                f"of {n} articles no word stands in at least {self.fields.min_df} and in at most "
+                f"{self.fields.max_df:.0%} of them; give more articles, or set min_df and max_df under "
+                "[rubrics.settings.fields]"
+            )
+        self.idf = (np.log((1 + n) / (1 + frequencies)) + 1).astype(np.float32)
+        return self._prepare()
+
+    def transform(self, tokens: TokenBatch) -> sparse.csr_array:
+        """Weigh n articles: float32, shape (n, columns). An article of unknown words is a row of zeros.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        if not hasattr(self, "idf"):
+            raise NotFittedError("Tfidf.transform before fit: call fit(tokens) or load(folder) first")
+        n, rows, words = len(tokens), _rows(tokens), self._number(tokens)
+        codes, code_rows = self._occurrences(tokens, words, rows)
+        columns = self._column_of[codes]
+        known = columns >= 0
+        found = _count(columns[known], code_rows[known], n, len(self.terms))
+        if len(self.pairs):
+            pairs = self._known_pairs(_count(*self._neighbours(words, rows), n))
+            found = _join(found, pairs)
+        places = found.rows.astype(np.int32), found.columns.astype(np.int32)  # what scikit-learn takes
+        entries = sparse.coo_array((self._weigh(found, n), places), (n, len(self.idf)))
+        entries.has_canonical_format = True  # each entry once: spares a search for others
+        return entries.tocsr()
+
+    def term(self, column: int) -> tuple[int, str]:
+        """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
+        if column >= len(self.terms):
+            first, second = divmod(int(self.pairs[column - len(self.terms)]), len(self.lemmas))
+            return PAIRS, f"{self.lemmas[first]} {self.lemmas[second]}"
+        field, word = divmod(int(self.terms[column]), len(self.lemmas))
+        return field, self.lemmas[word]
+
+    def width(self, field: int) -> int:
+        """Count the columns of a field."""
+        return int((self._field_of == field).sum())
+
+    def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
+        """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""
+        words, title = self._number(tokens), int(tokens.bodies[0])
+        found: dict[int, list[int]] = {}
+        for field, end in ((BODY, len(words)), (LEAD, title + self.fields.lead_words), (TITLE, title)):
+            for place, word in enumerate(words[:end]):
+                if word >= 0:
+                    found.setdefault(int(self._column_of[field * len(self.lemmas) + word]), []).append(place)
+        singles = {column: (tuple(places), 1) for column, places in found.items() if column >= 0}
+        return singles | self._pair_places(words)
+
+    def _pair_places(self, words: Ints) -> dict[int, tuple[tuple[int, ...], int]]:
+        found: dict[int, list[int]] = {}
+        for place, (first, second) in enumerate(pairwise(words)):
+            key = first * len(self.lemmas) + second
+            at = int(np.searchsorted(self.pairs, key))
+            if min(first, second) >= 0 and at < len(self.pairs) and self.pairs[at] == key:
+                found.setdefault(len(self.terms) + at, []).append(place)
+        return {column: (tuple(places), 2) for column, places in found.items()}
+
+    def save(self, folder: Path) -> None:
+        """Write the lemmas, the terms and their weights."""
+        persistence.write_lines(folder / "lemmas.txt", self.lemmas)
+        persistence.write_array(folder / "terms.npy", self.terms)
+        persistence.write_array(folder / "pairs.npy", self.pairs)
+        persistence.write_array(folder / "idf.npy", self.idf)
+
+    def load(self, folder: Path) -> Self:
+        """Take the terms and weights of a saved one; `fields` are the constructor's.
+
+        Raises:
+            ModelError: a file is damaged, or the files do not fit together.
+        """
+        self.lemmas = persistence.read_lines(folder / "lemmas.txt")
+        self.terms = persistence.read_array(folder / "terms.npy", np.int64)
+        self.pairs = persistence.read_array(folder / "pairs.npy", np.int64)
+        self.idf = persistence.read_array(folder / "idf.npy", np.float32)
+        limits = (self.terms, 3 * len(self.lemmas)), (self.pairs, len(self.lemmas) ** 2)
+        rising = all(_rises_within(numbers, limit) for numbers, limit in limits)
+        if not rising or len(self.idf) != len(self.terms) + len(self.pairs):
+            names = "lemmas.txt, terms.npy, pairs.npy and idf.npy"
+            raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
+        self._number = Numbering(self.lemmas)
+        return self._prepare()
+
+    def _prepare(self) -> Self:
+        """Derive the look-up tables: code of a field's lemma -> column, column -> field."""
+        self._column_of = np.full(3 * len(self.lemmas), -1)
+        self._column_of[self.terms] = np.arange(len(self.terms))
+        self._field_of = np.full(len(self.idf), PAIRS)
+        self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
+        return self
+
+    def _occurrences(self, tokens: TokenBatch, words: Ints, rows: Ints) -> tuple[Ints, Ints]:
+        """List the known words of each field: codes (field * number of lemmas + word) and articles.
+
+        A word of the title stands in the title, in the lead and in the body.
+        """
+        place = np.arange(len(words))
+        title = (place < tokens.bodies[rows]) & (words >= 0)
+        lead = (place < tokens.bodies[rows] + self.fields.lead_words) & (words >= 0)
+        body = words >= 0
+        width = len(self.lemmas)
+        codes = [words[body], words[lead] + LEAD * width, words[title] + TITLE * width]
+        return np.concatenate(codes), np.concatenate([rows[body], rows[lead], rows[title]])
+
+    def _neighbours(self, words: Ints, rows: Ints) -> tuple[Ints, Ints]:
+        """List the pairs of known words side by side: keys (first * number of lemmas + second), articles."""
+        if not self.fields.pair_weight:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        both = (words[1:] >= 0) & (words[:-1] >= 0) & (rows[1:] == rows[:-1])
+        return (words[:-1].astype(np.int64) * len(self.lemmas) + words[1:])[both], rows[:-1][both]
+
+    def _choose_terms(self, occurrences: tuple[Ints, Ints], n: int) -> tuple[Ints, Ints]:
+        width = 3 * len(self.lemmas)
+        frequency = np.bincount(_count(*occurrences, n, width).columns, minlength=width)
+        telling = (frequency >= self.fields.min_df) & (frequency <= self.fields.max_df * n)
+        wanted = [True, self.fields.lead_weight > 0, self.fields.title_weight > 0]
+        terms = np.flatnonzero(telling & np.repeat(wanted, len(self.lemmas)))
+        return terms, frequency[terms]
+
+    def _choose_pairs(self, found: _Counts) -> tuple[Ints, Ints]:
+        """Keep the pairs that enough articles hold, the most frequent where there are too many."""
+        pairs, frequency = np.unique(found.columns, return_counts=True)
+        enough = np.flatnonzero(frequency >= self.fields.min_df)
+        order = np.argsort(-frequency[enough], kind="stable")[: self.fields.max_pairs]
+        chosen = np.sort(enough[order])
+        return pairs[chosen], frequency[chosen]
+
+    def _known_pairs(self, found: _Counts) -> _Counts:
+        at = np.searchsorted(self.pairs, found.columns)  # quick, since `found` is sorted
+        at[at == len(self.pairs)] = 0
+        hit = self.pairs[at] == found.columns
+        return _Counts(at[hit] + len(self.terms), found.rows[hit], found.counts[hit])
+
+    def _weigh(self, found: _Counts, n: int) -> Floats:
+        """TF-IDF weights, each field of each article scaled to the field's length."""
+        columns, rows, counts = found
+        weights: Floats = (np.log(counts) + 1) * self.idf[columns]
+        blocks = rows * 4 + self._field_of[columns]
+        lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
+        fields = self.fields
+        scale = np.tile([1, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
+        scale /= np.where(lengths > 0, lengths, 1)
+        weights *= scale[blocks].astype(np.float32)
+        return weights
+
+
+def _rises_within(numbers: Ints, limit: int) -> bool:
+    """Tell whether numbers rise strictly from at least 0 to less than `limit`."""
+    bounded = not len(numbers) or (numbers[0] >= 0 and numbers[-1] < limit)
+    return bool(bounded and np.all(numbers[1:] > numbers[:-1]))
+
+
+def _join(some: _Counts, others: _Counts) -> _Counts:
+    return _Counts(
+        np.concatenate([some.columns, others.columns]),
+        np.concatenate([some.rows, others.rows]),
+        np.concatenate([some.counts, others.counts]),
+    )
+
+
+def _rows(tokens: TokenBatch) -> Ints:
+    """Tell for each token which article it stands in."""
+    return np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
+
+
+def _count(columns: Ints, rows: Ints, n: int, width: int | None = None) -> _Counts:
+    """Count how often each column stands in each of n articles.
+
+    Args:
+        columns: below `width`, where that is known.
+        rows: rising among those of one column, as reading article by article makes them.
+        n: number of articles.
+        width: number of columns; without it, or for few entries, sorting takes the place of counting.
+    """
+    if width is None or len(columns) < _FEW:
+        return _count_by_sorting(columns.astype(np.int64), rows, n)
+    entries = sparse.coo_array((np.ones(len(columns), np.float32), (rows, columns)), (n, width)).tocsc()
+    entries.sum_duplicates()
+    names = np.repeat(np.arange(width, dtype=np.int32), np.diff(entries.indptr))
+    return _Counts(names, entries.indices, entries.data)
+
+
+def _count_by_sorting(columns: Ints, rows: Ints, n: int) -> _Counts:
+    bits = int(n).bit_length()
+    keys = np.sort(columns << bits | rows)
+    new = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=new[1:])
+    first = np.flatnonzero(new)
+    keys = keys[first]
+    counts = np.append(first[1:], len(new)) - first
+    return _Counts(keys >> bits, keys & (1 << bits) - 1, counts.astype(np.float32))

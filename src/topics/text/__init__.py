@@ -1,0 +1,1 @@
+"""Russian text: cleaned, cut into tokens, lemmatized."""

@@ -1,0 +1,212 @@
+"""CMS text -> the text that an article is made of.
+
+`RULES` is the whole design: small rules, each `str -> str`, in an order that is data. One scan looks for the
+signs of the rules of characters and markup; a text without any, which most clean texts are, skips them all.
+What no rule can know, the lines that one outlet prints under every article, is learned: see
+`topics.text.boilerplate`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from topics.errors import UsageError, listed
+from topics.text.boilerplate import Boilerplate
+from topics.text.cleaning import markup, paragraphs, tails
+
+# --- the list ---
+
+
+class Rule(NamedTuple):
+    """One verb, and what a text must have before the rule is asked about it."""
+
+    name: str
+    apply: Callable[[str], str]
+    triggers: tuple[str, ...]
+    """The text has one of these strings; "" is in every text. Looked for one by one, in each pass."""
+    sign: tuple[str, str] = ("", "")
+    """The inside of a character class, and a pattern of what follows such a character: every text that the
+    rule changes has it. The signs of all rules are looked for in one scan. ("", "") is no sign."""
+    of_lines: bool = False
+    """It drops lines or the last sentences, and may not leave a text empty."""
+    titles: bool = False
+    """Whether a title gets it too."""
+
+
+# Characters come first: all later rules look for plain ones. Then what hides other dirt: scripts with their
+# tags, links before the addresses in them, code once its base64 is gone. Then lines are made: `materials`
+# before `glued`, which would tear its headlines apart. Then rules that ask where a line begins. Tails last,
+# from the outer to the inner: a recap stands before the headlines that were glued behind it.
+RULES: tuple[Rule, ...] = (
+    Rule("entities", markup.entities, ("&",), sign=("&", ""), titles=True),
+    Rule("characters", markup.characters, ("",), sign=(markup.ODD, ""), titles=True),
+    Rule(
+        "accents",
+        markup.accents,
+        ("\u0301", "\u0306", "\u0308", "\u0300"),
+        sign=(r"\u0300\u0301\u0306\u0308", ""),
+        titles=True,
+    ),
+    Rule("tags", markup.tags, ("<",), sign=("<", ""), titles=True),
+    Rule("markdown", markup.markdown, ("[", "_", "*"), sign=(r"\[_*", ""), titles=True),
+    Rule("urls", markup.urls, ("/",), sign=("/", ""), titles=True),
+    Rule("base64", markup.base64, ("/", "+"), sign=("/+", "")),
+    Rule("code", markup.code, ("{", "}"), sign=("{}", "")),
+    Rule("materials", paragraphs.materials, ("Материалы по теме",), sign=("М", "атериалы по теме")),
+    Rule("glued", paragraphs.glued, ("",), sign=(".!?…", "(?=[А-ЯЁ«])")),
+    Rule("lines", paragraphs.lines, ("\n",), titles=True),
+    Rule("datelines", paragraphs.datelines, ("",)),
+    Rule("credits", tails.credits, ("",), of_lines=True),
+    Rule("counters", tails.counters, ("\n",), of_lines=True),
+    Rule("related", tails.related, ("",), of_lines=True),
+    Rule("calls", tails.calls, ("одпи", "соединяйтесь к"), of_lines=True),
+    Rule("standfirsts", tails.standfirsts, ("\n",), of_lines=True),
+    Rule("recaps", tails.recaps, ("",), of_lines=True),
+)
+
+
+def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
+    """Make one pattern of the signs of rules. It begins with one class, which is quick to search for."""
+    signs = [rule.sign for rule in rules if rule.sign[0]]
+    alone = also + "".join(first for first, rest in signs if not rest)
+    longer = "".join(rf"|(?<=[{first}]){rest}" for first, rest in signs if rest)
+    return re.compile(rf"[{alone}{''.join(first for first, _ in signs)}](?:(?<=[{alone}]){longer})")
+
+
+DIRT = _scan(RULES)
+# A sign that is one character is rare; `.` before a capital letter is not, and asks for few rules.
+RARE = re.compile("[" + "".join(rule.sign[0] for rule in RULES if not rule.sign[1]) + "]")
+DIRT_OF_TITLES = _scan((rule for rule in RULES if rule.titles), also=r"\n")
+PASSES = 8  # a rule may uncover work for an earlier one: `&lt;<b>b&gt;`. Clean text takes one, dirty text two
+END = len(RULES) + 1  # the place after the last rule
+
+
+class Place(NamedTuple):
+    """A rule that is switched on, and its number in the list."""
+
+    number: int
+    apply: Callable[[str], str]
+    triggers: tuple[str, ...]
+    of_lines: bool
+
+
+Places = tuple[Place, ...]
+FIRST_TAIL = next(number for number, rule in enumerate(RULES, 1) if rule.of_lines)
+
+
+# --- all together ---
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """The rules with their settings, and what was learned. Immutable; any thread may call `clean`."""
+
+    drop_recaps: bool = False
+    skip: tuple[str, ...] = ()
+    """Names of rules that are switched off."""
+    boilerplate: Boilerplate = field(default_factory=Boilerplate)
+    # The rules of titles; those of texts without a sign, without a rare one, with one; without `characters`.
+    _titles: Places = field(init=False, repr=False, compare=False)
+    _unsigned: Places = field(init=False, repr=False, compare=False)
+    _common: Places = field(init=False, repr=False, compare=False)
+    _anywhere: Places = field(init=False, repr=False, compare=False)
+    _anywhere_again: Places = field(init=False, repr=False, compare=False)
+    _tails: Places = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = [rule.name for rule in RULES]
+        for name in self.skip:
+            if name not in names:
+                raise UsageError(f"cleaning has no rule {name!r}; rules are {listed(names)}")
+        off = {*self.skip, *(() if self.drop_recaps else ("recaps",))}
+        on = [
+            (rule, Place(number, rule.apply, rule.triggers, rule.of_lines))
+            for number, rule in enumerate(RULES, 1)
+            if rule.name not in off
+        ]
+        chosen = {
+            "_titles": [place for rule, place in on if rule.titles],
+            "_unsigned": [place for rule, place in on if not rule.sign[0] and not rule.of_lines],
+            "_common": [
+                place for rule, place in on if (not rule.sign[0] or rule.sign[1]) and not rule.of_lines
+            ],
+            "_anywhere": [place for rule, place in on if not rule.of_lines],
+            "_anywhere_again": [
+                place for rule, place in on if not rule.of_lines and rule.name != "characters"
+            ],
+            "_tails": [place for rule, place in on if rule.of_lines],
+        }
+        for name, places in chosen.items():
+            object.__setattr__(self, name, tuple(places))
+
+    def clean(self, title: str, text: str, outlet: str = "") -> tuple[str, str]:
+        """Return the title and the text without dirt. Any string will do; twice is as good as once."""
+        title, text = title.strip(), text.strip()
+        if DIRT_OF_TITLES.search(title):
+            title = self._clean_title(title)
+        return title, self._clean_text(text, outlet) if text else text
+
+    def _clean_title(self, title: str) -> str:
+        changed = 1
+        for _ in range(PASSES):
+            if not changed:
+                break
+            title, changed = _apply(self._titles, title, END)
+            title = title.strip()
+        return title
+
+    def _clean_text(self, text: str, outlet: str) -> str:
+        """Clean until each rule in turn has left the text alone."""
+        sign = DIRT.search(text)
+        if not sign:
+            places = self._unsigned
+        else:
+            places = self._anywhere if RARE.search(text, sign.start()) else self._common
+        last = END
+        for _ in range(PASSES):
+            found, last = self._once(places, text, outlet, last)
+            text = found.strip()
+            if not last:
+                break
+            if text != found:
+                last = END
+            # Only `entities` brings rare characters, and back those that `characters` has replaced.
+            if "&" in text:
+                places = self._anywhere
+            elif places is self._anywhere:
+                places = self._anywhere_again
+            elif places is self._unsigned:  # a tail that is gone may leave `.` and a capital side by side
+                places = self._common
+        return text
+
+    def _once(self, places: Places, text: str, outlet: str, last: int) -> tuple[str, int]:
+        text, changed = _apply(places, text, last)
+        last = END if changed else last
+        if last >= FIRST_TAIL and tails.may_have_tails(text):
+            text, dropped = _apply(self._tails, text, last)
+            changed, last = (dropped, END) if dropped else (changed, last)
+        if last == END and (stripped := self.boilerplate.strip(outlet, text)) != text:
+            return stripped, END
+        return text, changed
+
+
+def _apply(places: Places, text: str, last: int) -> tuple[str, int]:
+    """Ask the rules up to the number `last`; once one has changed the text, those after it too.
+
+    Returns the text and the number of the last rule that changed it, 0 if none did. To ask up to there is
+    enough in the next pass: what comes after has seen this very text.
+    """
+    changed = 0
+    for number, apply, triggers, of_lines in places:
+        if number > last:
+            break
+        for trigger in triggers:  # any() with a generator would cost as much as ten of these tests
+            if trigger in text:
+                new = apply(text)
+                if new != text and (not of_lines or new.strip()):
+                    text, changed, last = new, number, END
+                break
+    return text, changed

@@ -1,0 +1,209 @@
+"""Rules of tails: credits, teasers, calls and recaps, lines of their own or the last sentence of one."""
+
+from __future__ import annotations
+
+import re
+
+from topics.text.cleaning.paragraphs import MONTH, cut_head
+
+HEAD, TAIL = 120, 300  # characters at the edges of a text where its credits and calls are
+
+LAST_SENTENCE = re.compile(
+    r" (?=[ФфВвИ©(ЧНР])(?<=[.!?…»\"] )(?:[Фф]ото|[Вв]идео|Источник|©|\(|Читайте|Напомним|Ранее)"
+)
+
+
+def may_have_tails(text: str) -> bool:
+    """A text of one line without a last sentence, call or head credit to look at skips the rules of lines."""
+    return (
+        "\n" in text
+        or text.find("Фото:", 0, HEAD) >= 0
+        or text.find("дпи", -TAIL) >= 0
+        or LAST_SENTENCE.search(text, max(0, len(text) - TAIL + 1)) is not None
+    )
+
+
+# --- the rules ---
+
+SOURCE = (
+    r"(?:РИА Новости|РИА НОВОСТИ|ТАСС|Коммерсантъ|Ведомости|«[^»\n]{1,40}»|[A-Za-z][A-Za-z0-9.@\- ]{1,40})"
+)
+HEAD_CREDIT = re.compile(  # Фото: Имя Фамилия / Reuters Автор Заметки Текст: all in one line
+    rf"(?:[А-ЯЁ][^.!?:\n]{{0,60}} )?Фото:\s+(?:[^\n.!?]{{0,100}} / )?{SOURCE}\s?"
+    r"(?:(?<= )[А-ЯЁ][а-яё]+ [А-ЯЁ][а-яё-]+ (?=[А-ЯЁ«\d]))?(?=[А-ЯЁ«])"
+)
+CREDIT_WORDS = (
+    r"(?:[Фф]ото(?:графия)?|ФОТО|[Вв]идео|Источник|Иллюстрация|Инфографика|Скриншот)\s?:"
+    r"|(?:[Фф]ото|[Вв]идео) (?:[-–—©/]|\([cсCС]\)|[А-ЯЁ]{3,}|предоставлен|опубликован|пресс-служб|с сайта"
+    r"|из (?:личного |семейного )?архив|из (?:соцсет|социальных сет|открытых источ))"
+    r"|©|\([cсCС]\) "
+)
+LINE_CREDIT = re.compile(rf"(?=[ФфВвИС©(])(?:{CREDIT_WORDS})(?:.{{0,90}}\Z|.{{0,60}}\.com\b)")
+END_CREDIT = re.compile(rf" (?=[ФфВвИС©(])(?<=[.!?…»\"] )(?:{CREDIT_WORDS})[^\n]{{0,90}}\Z")
+LONGEST_END_CREDIT = 140  # characters: the words of a credit and 90 more
+PAREN_CREDIT = re.compile(rf"\((?=[ФфВвИС©(])(?:{CREDIT_WORDS})[^()\n]{{0,120}}\)")
+
+
+def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site built-in is for consoles
+    """`Фото: …`, `Фото ТАСС`, `© Имя / Агентство`, on a line, in brackets, before or after the text."""
+    if not _may_credit(text):
+        return text
+    text = cut_head(HEAD_CREDIT, PAREN_CREDIT.sub("", text))
+    return "\n".join(
+        [
+            _cut(END_CREDIT, line, LONGEST_END_CREDIT) if " " in line else line
+            for line in text.split("\n")
+            if not LINE_CREDIT.match(line)
+        ]
+    )
+
+
+def _may_credit(text: str) -> bool:
+    """Look for a letter before its word: it is found ten times faster, and often it is not there."""
+    return (
+        ("Ф" in text and ("Фото" in text or "ФОТО" in text))
+        or "фото" in text
+        or "идео" in text
+        or "©" in text
+        or ("И" in text and "Источник" in text)
+        or ("(" in text and "(c)" in text)
+    )
+
+
+def _cut(pattern: re.Pattern[str], line: str, longest: int = TAIL + 1) -> str:
+    """Drop matches from the end of a line, one by one, looking at no more than its last characters.
+
+    A match begins with the space after the mark that ends the sentence before it.
+    """
+    end = len(line)
+    while m := pattern.search(line, max(0, end - longest), end):
+        end = m.start()
+    return line[:end]
+
+
+COUNTER = (
+    r"(?=[вс\dР*ПНО])(?:(?:вчера|сегодня|\d\d\.\d\d\.\d{4})[^\S\n]+в \d\d:\d\d, просмотров: \d+"
+    r"|\d+ фото|Реклама|\*+"
+    r"|Прочитать статью|На страницу галереи|Обратная связь с отделом «[^»\n]{1,60}»:?"
+    r"|Посмотреть эту публикацию в Instagram.{0,200})(?=\n|\Z)"
+)
+FIRST_COUNTER, NEXT_COUNTER = re.compile(COUNTER), re.compile(rf"\n{COUNTER}")
+STAMP = re.compile(rf"\d{{1,2}} {MONTH}(?: \d{{4}})?\Z|Реклама\Z")
+RELATED = re.compile(
+    r"(?:Материалы? по теме|Также по теме|Ссылки по теме|По теме|Читайте (?:также|далее|ещ[её])|ЧИТАЙТЕ ТАКЖЕ"
+    r"|Смотрите (?:также|фоторепортаж)[^:]{0,20}|Другие новости|Главные новости)\s?(:?)\s*(.{0,250})\Z"
+)
+RELATED_LINE = re.compile(
+    r"Читайте (?:материал|полный текст|полностью|нас в|продолжение:|другие|интервью).{0,200}\Z"
+    r"|Чита(?:ть|йте) .{1,30} в (?:Telegram|Телеграм|MAX|Яндекс|Дзен).{0,30}\Z"
+)
+RELATED_END = re.compile(
+    r" Читайте (?<=[.!?…»\"] Читайте )(?:также:|полный текст|интервью полностью|нас в)[^\n]{0,150}\Z"
+)
+
+
+def counters(text: str) -> str:
+    """`20 фото`, `06.03.2019 в 21:49, просмотров: 2030`: what a page counts."""
+    first = FIRST_COUNTER.match(text)
+    if not first:
+        return NEXT_COUNTER.sub("", text)
+    return NEXT_COUNTER.sub("", text[first.end() :])[1:]
+
+
+OPENING = "(?=[МТСПЧДГ])(?:Мат|Так|Ссы|По |Чит|ЧИТ|Смо|Дру|Гла)"
+FIRST_RELATED, NEXT_RELATED = re.compile(OPENING), re.compile(rf"\n{OPENING}")
+
+
+def related(text: str) -> str:
+    """`Читайте также: …` goes; a bare `Материалы по теме:` goes with the headlines under it."""
+    opens = FIRST_RELATED.match(text) or NEXT_RELATED.search(text) or ("Ч" in text and "Читайте" in text)
+    if not opens:
+        return text
+    old, kept, i = text.split("\n"), [], 0
+    while i < len(old):
+        heading = RELATED.match(old[i])
+        if heading and (heading[1] or not heading[2]):
+            i = i + 1 if heading[2] else _past_teasers(old, i + 1)
+        else:
+            if not RELATED_LINE.match(old[i]):
+                kept.append(_cut(RELATED_END, old[i]) if "Читайте" in old[i] else old[i])
+            i += 1
+    return "\n".join(kept)
+
+
+def _past_teasers(old: list[str], i: int) -> int:
+    """Skip the headline, dates and headlines after it; a teaser that ends with three dots is the last."""
+    first = i
+    while i < len(old) and len(old[i]) <= 300:
+        if old[i].endswith(("...", "…")):
+            return i + 1
+        dated = any(STAMP.match(line) for line in old[i : i + 3])
+        teaser_next = i == first and i + 1 < len(old) and old[i + 1].endswith(("...", "…"))
+        if not (dated or teaser_next or _is_headline(old[i])):
+            break
+        i += 1
+    return i
+
+
+CALL_WORDS = r"[Пп]одпи(?:сывайтесь|сывайся|шись|шитесь)|Подписаться на |Присоединяйтесь к"
+CALL = re.compile(  # Больше новостей в канале «Каменск». Подписывайтесь!
+    r"(?:(?:Больше|Ещ[её]|Что происходит|Все|Самые|Главные|Слушайте|Следите|Читайте).{0,200}?"
+    rf"|[^.!?…]{{0,150}}?)(?<![а-яё])(?:{CALL_WORDS}).{{0,150}}\Z"
+)
+LONG_CALL = re.compile(
+    r"Подписывайтесь на наш\s+\w{1,20}\s*,\s+чтобы быть в курсе[^\n]{0,100}(?:\n[^\n]{1,90}){0,3}?Join\.?"
+)
+END_CALL = re.compile(rf" (?<=[.!?…»\"] )[^.!?…\n]{{0,150}}(?:{CALL_WORDS})[^\n]{{0,300}}\Z")
+
+
+def calls(text: str) -> str:
+    """`Подписывайтесь на наш Telegram-канал`, a line of its own or the last sentence."""
+    if "Join" in text:
+        text = LONG_CALL.sub("", text)
+    return "\n".join(
+        _cut(END_CALL, line) if _may_call(line) else line
+        for line in text.split("\n")
+        if not (_may_call(line) and CALL.match(line))
+    )
+
+
+def _may_call(line: str) -> bool:
+    return "одпи" in line or "соединяйтесь к" in line
+
+
+HEADLINE = re.compile(r"[«\"]?[А-ЯЁA-Z0-9][^:;\n]{10,198}[^\W_]\Z")
+
+
+def _is_headline(line: str) -> bool:
+    """Tell a headline from a sentence (has a mark), a list item (short), a broken line (small letter)."""
+    return line[-1:].isalnum() and bool(HEADLINE.match(line)) and line.count(" ") >= 3
+
+
+def standfirsts(text: str) -> str:
+    """Two or more headlines of other articles after the last paragraph; a text of such lines only stays."""
+    if not text[-1:].isalnum():
+        return text
+    old = text.split("\n")
+    end = len(old)
+    while end and _is_headline(old[end - 1]):
+        end -= 1
+    if len(old) - end < 2 or not end or not old[end - 1].endswith((".", "!", "?", "…", "»", '"', ")")):
+        return text
+    prose = sum(line.endswith((".", "!", "?", "…", "»", '"', ")")) for line in old[:end])
+    return "\n".join(old[:end]) if 2 * prose > end else text  # hard-wrapped text has few such lines
+
+
+RECAP_WORDS = (
+    r"(?:Напомним[,:]|Ранее (?:(?:редакция |мы )?(?:сообщал|писал|рассказывал)|стало известно"
+    r"|[«A-ZА-ЯЁ].{1,30} сообщал))"
+)
+RECAP_LINE = re.compile(RECAP_WORDS)
+END_RECAP = re.compile(rf" (?=[НР])(?<=[.!?…»\"] ){RECAP_WORDS}[^\n]*\Z")
+
+
+def recaps(text: str) -> str:
+    """`Напомним, …`, `Ранее сообщалось, …` at the end: an older story, told again."""
+    end = len(text)  # cut once: thousands of such lines must not copy the text thousands of times
+    while (start := text.rfind("\n", 0, end) + 1) and RECAP_LINE.match(text, start, end):
+        end = start - 1
+    return _cut(END_RECAP, text[:end])

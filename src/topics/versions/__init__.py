@@ -1,0 +1,1 @@
+"""Versions on disk: published whole, checked when opened, promoted, compared, carried elsewhere."""

@@ -1,0 +1,112 @@
+"""Whether a version may go into production: only if it is not worse there than what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from topics.corpus import Corpus
+from topics.errors import ModelError, UsageError
+from topics.quality.comparison import Comparison, compare
+from topics.versions.history import Event
+from topics.versions.registry import PRODUCTION, Registry
+
+Watch = Callable[[str, int], None]
+
+
+class LossError(ModelError):
+    """The candidate is worse than what is live."""
+
+    def __init__(self, message: str, comparison: Comparison) -> None:
+        super().__init__(message)
+        self.comparison = comparison
+
+
+class Promotion(NamedTuple):
+    """What became of it."""
+
+    event: Event | None
+    """None: the alias pointed there already."""
+    comparison: Comparison | None
+    """None: there was nothing to compare with, or no data."""
+
+
+def promote(
+    registry: Registry,
+    reference: str,
+    corpus: Corpus | None = None,
+    *,
+    alias: str = PRODUCTION,
+    reason: str = "",
+    force: bool = False,
+    watch: Watch = lambda stage, done: None,
+) -> Promotion:
+    """Point an alias to a version if no figure of it is worse than those of the version that is live.
+
+    Topics have no right answers; of them a person judges, and says why.
+
+    Args:
+        registry: where both lie.
+        reference: the candidate.
+        corpus: labelled articles that neither was trained on. Not wanted if nothing is live yet.
+        alias: which.
+        reason: for the history; wanted with `force`.
+        force: promote whatever the comparison says.
+        watch: told of the progress.
+
+    Raises:
+        LossError: a rubric or a figure over all is really worse, or a rubric is gone.
+        UsageError: there is nothing to compare on, or a force without a reason.
+    """
+    if force and not reason:
+        raise UsageError("--force wants a --reason: it is what the history will say of this promotion")
+    candidate = registry.open(reference)
+    name, version = candidate.manifest.name, candidate.manifest.version
+    live = registry.aliases(name).get(alias)
+    if live == version:
+        return Promotion(None, None)
+    comparison = None
+    if candidate.manifest.topics is not None:
+        if live is not None and not reason:
+            raise UsageError("topics have no right answers to compare on: read them, and give a --reason")
+    elif live is not None and corpus is not None:
+        comparison = compare(registry.open(f"{name}/{live}"), candidate, corpus, watch)
+    elif live is not None and not force:
+        raise UsageError(
+            f"{name}@{alias} is {live}: name labelled DATA to compare on, or give --force and --reason"
+        )
+    if comparison and not force:
+        _refuse_losses(comparison)
+    event = registry.promote(
+        name,
+        version,
+        reason or _because(comparison),
+        alias=alias,
+        expected=live,
+        figures=msgspec.to_builtins(comparison) if comparison else {},
+        forced=force,
+    )
+    return Promotion(event, comparison)
+
+
+def _refuse_losses(comparison: Comparison) -> None:
+    for label, sources in comparison.trained_on.items():
+        if label == comparison.after:
+            raise UsageError(
+                f"{label} was trained on {', '.join(sources)}: figures there flatter it; "
+                "name other DATA, or give --force and --reason"
+            )
+    if comparison.losses:
+        raise LossError(
+            f"{comparison.after} is not promoted: on {comparison.articles} articles it is worse than "
+            f"{comparison.before} ({'; '.join(comparison.losses)}); --force with --reason overrules this",
+            comparison,
+        )
+
+
+def _because(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "nothing was live"
+    return f"not worse than {comparison.before} on {comparison.articles} articles"

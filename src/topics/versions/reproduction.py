@@ -1,0 +1,116 @@
+"""Whether a version can be made again: same configuration, same corpus, same code, same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from topics.config import Config, convert
+from topics.corpus import Corpus
+from topics.errors import DataError
+from topics.training import prepare, train_rubrics, train_topics
+from topics.versions.manifest import Manifest, libraries
+from topics.versions.registry import LATEST, Registry, Version
+
+Watch = Callable[[str, int], None]
+
+DOCUMENTS = frozenset({"report.json", "report.html", "MODEL_CARD.md"})
+"""Files for people: they name the version and the day, so they differ by nature."""
+
+
+class Reproduction(msgspec.Struct, frozen=True):
+    """What came of training again."""
+
+    model: str
+    files: dict[str, str]
+    """File -> `same`, `differs`, `missing` (not made again) or `new`."""
+    libraries: dict[str, tuple[str, str]]
+    """Library -> version then and here, where they differ: a reason for differing files."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every file of the model came out byte for byte."""
+        return set(self.files.values()) == {"same"}
+
+
+def configuration_of(manifest: Manifest) -> Config:
+    """Read how a version was trained.
+
+    Raises:
+        UsageError: it was trained by another `topics`, whose settings this one does not know.
+    """
+    return convert(manifest.configuration, Config, f"{manifest.name}/{manifest.version}")
+
+
+def reproduce(
+    registry: Registry,
+    manifest: Manifest,
+    corpus: Corpus,
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+) -> Reproduction:
+    """Train again, into a folder that is then thrown away, and compare the hashes of the files.
+
+    Args:
+        registry: where the version lies; topics go on from those of the version before it.
+        manifest: of the version.
+        corpus: what it was trained on.
+        jobs: processes.
+        watch: told of the progress.
+
+    Raises:
+        DataError: the corpus is not what the version was trained on.
+        ModelError: the version that its topics went on from was removed.
+        UsageError: the version's configuration cannot be read.
+    """
+    config, name = configuration_of(manifest), manifest.name
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Registry(folder)
+        material = prepare(corpus, config, jobs, watch)
+        if manifest.topics is None:
+            made = train_rubrics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
+        else:
+            if manifest.topics.previous:
+                _lay_out(registry.open(f"{name}/{manifest.topics.previous}"), scratch)
+            made = train_topics(material, corpus, config, scratch, name=name, watch=watch)
+    then, now = manifest.corpus, made.manifest.corpus
+    if then.fingerprint != now.fingerprint:
+        raise DataError(
+            f"DATA is not what {manifest.name}/{manifest.version} was trained on: {now.articles} articles, "
+            f"{now.labelled} labelled, {now.clean} clean, instead of {then.articles}, {then.labelled}, "
+            f"{then.clean}, from {', '.join(then.sources)}; name the same files, and the same --labels"
+        )
+    names = sorted((manifest.files.keys() | made.manifest.files.keys()) - DOCUMENTS)
+    here = libraries()
+    return Reproduction(
+        f"{manifest.name}/{manifest.version}",
+        {name: _state(manifest, made.manifest, name) for name in names},
+        {
+            name: (version, here.get(name, "not installed"))
+            for name, version in manifest.libraries.items()
+            if here.get(name) != version
+        },
+    )
+
+
+def _lay_out(version: Version, scratch: Registry) -> None:
+    """Make a version the latest of another registry."""
+    name, label = version.manifest.name, version.manifest.version
+
+    def fill(draft: Path) -> None:
+        shutil.copytree(version.folder, draft, dirs_exist_ok=True)
+
+    scratch.adopt(name, label, fill, "gone on from")
+    scratch.promote(name, label, "gone on from", alias=LATEST, expected=None)
+
+
+def _state(old: Manifest, new: Manifest, name: str) -> str:
+    if name not in new.files:
+        return "missing"
+    if name not in old.files:
+        return "new"
+    return "same" if old.files[name] == new.files[name] else "differs"
