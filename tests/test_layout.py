@@ -62,6 +62,8 @@ FLOORS = {
         topic_models.labels
         topic_models.seeding
         topic_models.vocabulary
+        trends
+        trends.activity
         versions
         versions.drafts
         versions.history

@@ -17,7 +17,8 @@ from scipy.spatial.distance import jensenshannon
 from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded
-from topics.drift.comparing import divergence, drift, profile
+from topics.drift import profile
+from topics.drift.comparing import divergence, drift
 from topics.drift.monitoring import Report, monitor, name_of, sentences
 from topics.drift.page import page
 from topics.drift.profile import Facts, Measure, Profile, Readings
