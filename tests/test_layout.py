@@ -64,6 +64,7 @@ FLOORS = {
         topic_models.vocabulary
         trends
         trends.activity
+        trends.periods
         versions
         versions.drafts
         versions.history
@@ -104,6 +105,7 @@ FLOORS = {
         reports.report
         tagger
         training
+        trends.recording
         versions.promotion
         versions.reproduction
     """,

@@ -27,6 +27,8 @@ from topics.rubrics.rules import Judgement, Rules
 from topics.text.boilerplate import BoilerplateLearner
 from topics.text.cleaning import Cleaner
 from topics.topic_pipeline import TopicPipeline
+from topics.trends import activity
+from topics.trends.recording import record
 from topics.types import Labels, Reject
 from topics.versions.manifest import Manifest, libraries
 from topics.versions.registry import Registry, Version
@@ -183,7 +185,8 @@ def train_topics(
 
     Args:
         material: what `prepare` made of the corpus.
-        corpus: gone over once more, for the forms in which it writes the words of topics.
+        corpus: gone over twice more, for the forms in which it writes the words of topics, and for the titles
+            of typical articles.
         config: which topic model, and how.
         registry: where the version goes; its alias `latest` moves there.
         name: what the model is called; the topics of its latest version keep their ids and names.
@@ -210,7 +213,15 @@ def train_topics(
         topics=replace(model.figures(material.tokens), previous=before.manifest.version if before else ""),
         libraries=libraries(),
     )
-    return registry.publish(manifest, TopicPipeline(material.cleaner, model, config.topics.model).save)
+    pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
+    watch("recording what was written when", 0)
+    found = record(pipeline, material, corpus, titles=config.report.excerpt > 0)
+
+    def write(folder: Path) -> None:
+        pipeline.save(folder)
+        activity.save(folder, found)
+
+    return registry.publish(manifest, write)
 
 
 def _settings(config: Config) -> tuple[Any, Any]:
