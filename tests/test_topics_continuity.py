@@ -11,10 +11,10 @@ from topics.errors import DataError
 from topics.text.tokens import concatenate, take, tokenize
 from topics.topic_models.choice import choose_topics
 from topics.topic_models.coherence import CV_WINDOW, NPMI_WINDOW, c_npmi, c_v, keep_company
-from topics.topic_models.continuity import Change, Described, carry_over, similarities
+from topics.topic_models.continuity import Described, carry_over, similarities
 from topics.topic_models.lda import LdaModel, LdaSettings
 from topics.topic_models.vocabulary import Vocabulary
-from topics.types import Topic
+from topics.types import Topic, TopicChange
 
 TERMS = ("поезд", "вагон", "рельс", "банк", "рубль", "ставка", "шайба", "матч", "вратарь")
 
@@ -36,7 +36,7 @@ def described(*rows: str, names: tuple[str, ...] = (), ids: tuple[int, ...] = ()
 RAIL, BANK, HOCKEY = "поезд 4 вагон 4 рельс 2", "банк 4 рубль 4 ставка 4", "шайба 4 матч 4 вратарь 4"
 
 
-def told(changes: tuple[Change, ...]) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+def told(changes: tuple[TopicChange, ...]) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
     return [(change.kind, change.old, change.new) for change in changes]
 
 

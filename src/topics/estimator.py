@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.rubrics.decisions import Decisions, Truth
-from topics.types import TokenBatch, Topic
+from topics.types import TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicFigures
 
 
@@ -91,6 +91,13 @@ class TopicModel(Protocol):
     @property
     def topics(self) -> tuple[Topic, ...]:
         """The topics, in the order of the columns of `transform`."""
+        ...
+
+    changes: tuple[TopicChange, ...]
+    """What became of the topics of the model before, if there was one."""
+
+    def distances(self) -> npt.NDArray[np.float64]:
+        """Tell how unlike the words of two topics are: 0 the same, 1 none in common; (topics, topics)."""
         ...
 
     def fit(

@@ -17,7 +17,7 @@ from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.continuity import SAME, overlap
 from topics.topic_models.lda import LdaSettings, learn
 from topics.topic_models.vocabulary import Vocabulary
-from topics.types import TokenBatch
+from topics.types import NumberTried, TokenBatch
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,25 +27,11 @@ _ARTICLES_A_TOPIC = 25
 """Articles of the sample that there must be for each topic of a candidate."""
 
 
-class Point(msgspec.Struct, frozen=True):
-    """How good a number of topics is."""
-
-    num_topics: int
-    npmi: float
-    """Mean over topics and draws, ten words a topic."""
-    npmi_spread: float
-    """Standard deviation over the draws."""
-    stability: float
-    """Share of the topics of one draw that another draw finds too."""
-    score: float
-    """NPMI times stability."""
-
-
 class Choice(msgspec.Struct, frozen=True):
     """The number of topics with the best score, and all that were tried."""
 
     num_topics: int
-    curve: tuple[Point, ...]
+    curve: tuple[NumberTried, ...]
 
 
 def choose_topics(
@@ -106,7 +92,7 @@ def choose_topics(
 
 def _point(
     number: int, models: list[Floats], sequence: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
-) -> Point:
+) -> NumberTried:
     values = []
     for counts in models:
         tops = np.argsort(-counts, axis=1, kind="stable")[:, :_TOP]
@@ -114,7 +100,7 @@ def _point(
         values.append(float(np.mean([c_npmi(company, top) for top in tops.tolist()])))
     stability = float(np.mean([_recurring(one, other) for one, other in combinations(models, 2)]))
     npmi = float(np.mean(values))
-    return Point(
+    return NumberTried(
         number,
         round(npmi, 4),
         round(float(np.std(values)), 4),

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from topics.types import Topic
+from topics.types import Topic, TopicChange
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,25 +28,11 @@ class Described(NamedTuple):
     terms: Sequence[str]
 
 
-class Change(msgspec.Struct, frozen=True):
-    """What became of some topics, and how that is known."""
-
-    kind: Literal["kept", "born", "died", "split", "merged"]
-    old: tuple[int, ...]
-    """Ids of the topics of the old model; none for one born."""
-    new: tuple[int, ...]
-    """Ids of the topics of the new model, after they were carried over; none for one that died."""
-    similarity: tuple[float, ...]
-    """Of each old topic to each new one, row by row; for one born or dead, to its nearest."""
-    terms: tuple[str, ...]
-    """Lemmas that weigh most in all of the topics; for one born or dead, its own."""
-
-
 class Continuity(NamedTuple):
     """The new topics under the identities of the old ones, and what changed."""
 
     topics: tuple[Topic, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[TopicChange, ...]
 
 
 def similarities(old: Described, new: Described) -> Floats:
@@ -101,7 +87,7 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
 
 def _changes(
     old: Described, new: Described, similarity: Floats, old_of: dict[int, int], same: float
-) -> tuple[Change, ...]:
+) -> tuple[TopicChange, ...]:
     new_of = {o: n for n, o in old_of.items()}
     parts: dict[int, list[int]] = {o: [n] for n, o in old_of.items()}
     sources: dict[int, list[int]] = {n: [o] for n, o in old_of.items()}
@@ -118,14 +104,14 @@ def _changes(
 
     def change(
         kind: Literal["kept", "born", "died", "split", "merged"], olds: list[int], news: list[int]
-    ) -> Change:
+    ) -> TopicChange:
         if kind == "born":
             values = [similarity[:, news[0]].max()]
         elif kind == "died":
             values = [similarity[olds[0]].max()]
         else:
             values = similarity[np.ix_(olds, news)].ravel().tolist()
-        return Change(
+        return TopicChange(
             kind,
             tuple(old.topics[o].id for o in olds),
             tuple(new.topics[n].id for n in news),

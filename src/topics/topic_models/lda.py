@@ -14,12 +14,12 @@ from scipy import sparse
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
 from topics.topic_models.coherence import c_npmi, keep_company
-from topics.topic_models.continuity import Change, Described, carry_over
+from topics.topic_models.continuity import Described, carry_over, overlap
 from topics.topic_models.inference import exp_digamma, infer, statistics
 from topics.topic_models.labels import describe
 from topics.topic_models.seeding import seed_counts
 from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
-from topics.types import TokenBatch, Topic
+from topics.types import TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicFigures
 
 Floats = npt.NDArray[np.float32]
@@ -59,7 +59,7 @@ class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: LdaSettings
     topics: tuple[Topic, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[TopicChange, ...]
     last_id: int
     """The highest id that a topic of this model or of one before it had."""
 
@@ -74,7 +74,7 @@ class LdaModel:
     """Lambda, shape (topics, terms), eta included."""
     alpha: Floats
     """(topics,)"""
-    changes: tuple[Change, ...]
+    changes: tuple[TopicChange, ...]
     """What became of the topics of the model before, if there was one."""
     last_id: int
     """The highest id that a topic of this model or of one before it had."""
@@ -140,6 +140,11 @@ class LdaModel:
         sums = gamma.sum(axis=1, keepdims=True)
         np.divide(gamma, sums, out=gamma, where=sums > 0)
         return gamma
+
+    def distances(self) -> npt.NDArray[np.float64]:
+        """Compute Hellinger distances between the word distributions of the topics, (topics, topics)."""
+        self._check_fitted()
+        return np.sqrt(np.maximum(1 - overlap(self.counts, self.counts), 0))
 
     def figures(self, tokens: TokenBatch) -> TopicFigures:
         """Tell how well the topics' words keep company in these articles, and how many there are."""
