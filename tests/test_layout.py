@@ -40,6 +40,7 @@ FLOORS = {
         readers.parquet
         reports
         reports.charts
+        reports.maps
         reports.wording
         rubrics
         rubrics.decisions
@@ -103,6 +104,8 @@ FLOORS = {
         quality.comparison
         reports.pages
         reports.report
+        reports.topic_pages
+        reports.topic_report
         tagger
         training
         trends.recording

@@ -97,7 +97,7 @@ class TopicModel(Protocol):
     """What became of the topics of the model before, if there was one."""
 
     def distances(self) -> npt.NDArray[np.float64]:
-        """Tell how unlike the words of two topics are: 0 the same, 1 none in common; (topics, topics)."""
+        """Hellinger distances between the words of topics, (topics, topics): 0 the same, 1 none in common."""
         ...
 
     def fit(
