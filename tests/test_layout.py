@@ -64,6 +64,7 @@ FLOORS = {
         topic_models.vocabulary
         trends
         trends.activity
+        trends.changes
         trends.periods
         versions
         versions.drafts
