@@ -107,6 +107,7 @@ FLOORS = {
         tagger
         training
         trends.recording
+        versions.naming
         versions.promotion
         versions.reproduction
     """,

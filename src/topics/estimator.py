@@ -7,7 +7,7 @@ not on its neighbours; the same seed gives the same bytes; an article of no know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -91,6 +91,10 @@ class TopicModel(Protocol):
     @property
     def topics(self) -> tuple[Topic, ...]:
         """The topics, in the order of the columns of `transform`."""
+        ...
+
+    def named(self, names: Mapping[int, str]) -> Self:
+        """Return the same model with these topics called so; "": by their label."""
         ...
 
     def fit(

@@ -199,7 +199,7 @@ def train_topics(
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
     watch("finding topics", 0)
     before = registry.open(f"{name}@latest") if registry.versions(name) else None
-    previous = TopicPipeline.load(before.folder).model if before else None
+    previous = TopicPipeline.load(before.folder, before.names).model if before else None
     model.fit(material.tokens, _texts(corpus, material.cleaner), previous)
     manifest = Manifest(
         name=name,

@@ -31,18 +31,26 @@ def columns_options(command: F) -> F:
 models_option = click.option(
     "--models", type=FOLDER, default=Path("models"), show_default=True, help="Folder of the versions."
 )
+
+
+def _or_none(context: click.Context, option: click.Parameter, value: str) -> str | None:
+    return None if value == "none" else value
+
+
 rubrics_option = click.option(
     "--rubrics",
     "reference",
-    default="rubrics",
+    default="",
     metavar="NAME[@ALIAS]",
-    help="Which model: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
+    callback=_or_none,
+    help="Which model: NAME, NAME@ALIAS or NAME/VERSION; `none`: no rubrics. [default: production if set, "
+    "else latest]",
 )
 topics_option = click.option(
     "--topics",
     default="",
     metavar="NAME[@ALIAS]",
-    callback=lambda context, option, value: None if value == "none" else value,
+    callback=_or_none,
     help="Which model of topics; `none`: no topics. [default: topics, if there is one]",
 )
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -124,6 +125,15 @@ class LdaModel:
         """The topics, in the order of the columns of `transform`."""
         self._check_fitted()
         return self._topics
+
+    def named(self, names: Mapping[int, str]) -> Self:
+        """Return the same model with these topics called so; "": by their label."""
+        self._check_fitted()
+        named = copy(self)
+        named._topics = tuple(
+            msgspec.structs.replace(topic, name=names.get(topic.id, topic.name)) for topic in self._topics
+        )
+        return named
 
     def transform(self, tokens: TokenBatch) -> Floats:
         """Find the topics of n articles: shares, shape (n, topics), each row summing to 1.
