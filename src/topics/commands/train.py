@@ -26,6 +26,16 @@ from topics.commands.options import (
 if TYPE_CHECKING:
     from topics.corpus import Corpus
 
+_MOST_TOPICS = 10_000
+
+
+def _number(context: click.Context, option: click.Parameter, value: str | None) -> int | str | None:
+    if value is None or value == "auto":
+        return value
+    if not value.isdecimal() or not 0 < int(value) <= _MOST_TOPICS:
+        raise click.BadParameter(f"{value!r} is neither `auto` nor a number from 1 to {_MOST_TOPICS}")
+    return int(value)
+
 
 @click.command()
 @click.argument("data", nargs=-1)
@@ -34,6 +44,13 @@ if TYPE_CHECKING:
 @models_option
 @click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
 @click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
+@click.option(
+    "--num-topics",
+    metavar="N|auto",
+    callback=_number,
+    help="How many topics to look for; `auto`: try some and take the best. [default: as before, or by the "
+    "size of the archive]",
+)
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
 @workers_option
 @click.option("--lang", type=click.Choice(["ru", "en"]), help="Language of the report. [default: ru]")
@@ -47,6 +64,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     \b
     python -m topics train archive/ --labels checked.tsv --models models
+    python -m topics train archive/ --only topics --num-topics auto
     """
     import msgspec
 
@@ -59,6 +77,10 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     if options["lang"]:
         report = msgspec.structs.replace(config.report, lang=options["lang"])
         config = msgspec.structs.replace(config, report=report)
+    if options["num_topics"]:
+        changed = {**config.topics.settings, "num_topics": options["num_topics"]}
+        topics = msgspec.structs.replace(config.topics, settings=changed)
+        config = msgspec.structs.replace(config, topics=topics)
     corpus = Corpus(
         data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
@@ -80,7 +102,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         if options["only"] != "topics":
             versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
         if options["only"] != "rubrics":
-            versions.append(train_topics(*parts, name=options["topics_name"], watch=watch))
+            versions.append(train_topics(*parts, name=options["topics_name"], jobs=jobs, watch=watch))
     for version in versions:
         terminal.show_version(version.manifest)
     terminal.show_unmatched(corpus.unmatched_labels)

@@ -78,7 +78,7 @@ def reproduce(
             if manifest.topics.previous:
                 previous = registry.open(f"{name}/{manifest.topics.previous}")
                 _lay_out(previous, scratch, _names_then(registry, manifest))
-            made = train_topics(material, corpus, config, scratch, name=name, watch=watch)
+            made = train_topics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
     then, now = manifest.corpus, made.manifest.corpus
     if then.fingerprint != now.fingerprint:
         raise DataError(
