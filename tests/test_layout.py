@@ -107,6 +107,7 @@ FLOORS = {
         tagger
         training
         trends.recording
+        versions.continuity
         versions.naming
         versions.promotion
         versions.reproduction
@@ -134,6 +135,12 @@ FLOORS = {
         commands.rollback
         commands.show
         commands.suggest
+        commands.topics
+        commands.topics.compare
+        commands.topics.list_
+        commands.topics.name
+        commands.topics.show
+        commands.topics.trends
         commands.train
         commands.verify
         drift.page

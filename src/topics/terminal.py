@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _WORDS = 4
 """Words shown as the reason for a rubric in a table."""
+_BARS = " ▁▂▃▄▅▆▇█"
 _EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -133,6 +134,14 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             f"{topics.topics} topics of {topics.terms:,} words and phrases, "
             f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}",
         )
+
+
+def spark(values: Sequence[float], width: int = 24) -> str:
+    """Draw a line of bars, `▁▂▅█`: the highest value has the highest one; neighbours share one if need be."""
+    each = -(-len(values) // width) if values else 1
+    bars = [max(values[i : i + each]) for i in range(0, len(values), each)]
+    top = max(bars, default=0.0) or 1.0
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in bars)
 
 
 def show_unmatched(ids: Sequence[str]) -> None:

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,11 +14,9 @@ from topics.commands.options import (
     models_option,
     rejects_to,
     settings,
+    standard_input_kept,
     workers_option,
 )
-
-if TYPE_CHECKING:
-    from topics.corpus import Corpus
 
 _MOST_TOPICS = 10_000
 
@@ -88,7 +80,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     registry, jobs = Registry(options["models"]), options["workers"]
     with (
-        _standard_input_kept(corpus),
+        standard_input_kept(corpus),
         terminal.progress() as watch,
         rejects_to(options["rejects_file"]) as reject,
     ):
@@ -108,20 +100,3 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     terminal.show_unmatched(corpus.unmatched_labels)
     for version in versions:
         click.echo(version.folder)
-
-
-@contextmanager
-def _standard_input_kept(corpus: Corpus) -> Iterator[None]:
-    """Copy standard input into a file for the while: training goes over its corpus more than once."""
-    if all(source.path for source in corpus.sources):
-        yield
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "stdin"
-        with copy.open("wb") as stream:
-            shutil.copyfileobj(sys.stdin.buffer, stream)
-        corpus.sources = [
-            source if source.path else source._replace(path=copy, shown=source.name)
-            for source in corpus.sources
-        ]
-        yield
