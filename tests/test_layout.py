@@ -65,6 +65,7 @@ FLOORS = {
         topic_models.vocabulary
         trends
         trends.activity
+        trends.changes
         trends.periods
         versions
         versions.drafts
@@ -109,6 +110,8 @@ FLOORS = {
         tagger
         training
         trends.recording
+        versions.continuity
+        versions.naming
         versions.promotion
         versions.reproduction
     """,
@@ -135,6 +138,12 @@ FLOORS = {
         commands.rollback
         commands.show
         commands.suggest
+        commands.topics
+        commands.topics.compare
+        commands.topics.list_
+        commands.topics.name
+        commands.topics.show
+        commands.topics.trends
         commands.train
         commands.verify
         drift.page

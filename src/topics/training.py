@@ -179,6 +179,7 @@ def train_topics(
     registry: Registry,
     *,
     name: str = "topics",
+    jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> Version:
     """Find topics and publish them.
@@ -190,6 +191,7 @@ def train_topics(
         config: which topic model, and how.
         registry: where the version goes; its alias `latest` moves there.
         name: what the model is called; the topics of its latest version keep their ids and names.
+        jobs: processes, where the number of topics is to be chosen.
         watch: told of the progress.
 
     Raises:
@@ -199,8 +201,8 @@ def train_topics(
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
     watch("finding topics", 0)
     before = registry.open(f"{name}@latest") if registry.versions(name) else None
-    previous = TopicPipeline.load(before.folder).model if before else None
-    model.fit(material.tokens, _texts(corpus, material.cleaner), previous)
+    previous = TopicPipeline.load(before.folder, before.names).model if before else None
+    model.fit(material.tokens, _texts(corpus, material.cleaner), previous, jobs)
     manifest = Manifest(
         name=name,
         version="",

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations, product
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from topics.errors import DataError
 from topics.text.tokens import take
 from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.continuity import SAME, overlap
-from topics.topic_models.lda import LdaSettings, learn
-from topics.topic_models.vocabulary import Vocabulary
+from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
 from topics.types import NumberTried, TokenBatch
 
 Floats = npt.NDArray[np.float32]
+
+Learn = Callable[[sparse.csr_array, int, int], Floats]
+"""Takes bags (articles, terms), a number of topics and a seed; gives topics (topics, terms)."""
 
 CANDIDATES = (10, 15, 20, 30, 40, 50, 70, 100)
 _TOP = 10
@@ -36,9 +39,11 @@ class Choice(msgspec.Struct, frozen=True):
 
 def choose_topics(
     tokens: TokenBatch,
-    settings: LdaSettings | None = None,
+    learn: Learn,
+    settings: VocabularySettings = VocabularySettings(),  # noqa: B008 (frozen)
     candidates: Sequence[int] = CANDIDATES,
     *,
+    seed: int = 0,
     draws: int = 3,
     sample: int = 3000,
     jobs: int = 1,
@@ -50,8 +55,10 @@ def choose_topics(
 
     Args:
         tokens: the archive.
-        settings: of the model; `num_topics` is not looked at.
+        learn: trains a model.
+        settings: of the vocabulary.
         candidates: numbers to try; those too large for the sample are left out.
+        seed: of the sample and the draws.
         draws: trainings a candidate, at least 2.
         sample: articles at most.
         jobs: processes.
@@ -59,11 +66,10 @@ def choose_topics(
     Raises:
         DataError: the archive is too small for the smallest candidate.
     """
-    settings = settings or LdaSettings()
-    generator = np.random.default_rng(settings.seed)
+    generator = np.random.default_rng(seed)
     rows = np.sort(generator.permutation(len(tokens))[:sample])
     chosen = take(tokens, rows)
-    vocabulary = Vocabulary(settings.vocabulary).fit(chosen)
+    vocabulary = Vocabulary(settings).fit(chosen)
     bags = vocabulary.transform(chosen)
     full = np.flatnonzero(np.diff(bags.indptr) > 0)
     limit = min(len(full) // _ARTICLES_A_TOPIC, bags.shape[1])
@@ -77,10 +83,7 @@ def choose_topics(
     tasks = list(
         product(numbers[::-1], range(draws))
     )  # the longest first, so that no process waits at the end
-    models = Parallel(jobs)(
-        delayed(learn)(bags[parts[draw]], msgspec.structs.replace(settings, num_topics=number, seed=draw))
-        for number, draw in tasks
-    )
+    models = Parallel(jobs)(delayed(learn)(bags[parts[draw]], number, draw) for number, draw in tasks)
     found = dict(zip(tasks, models, strict=True))
     places = vocabulary.occurrences(chosen)
     curve = tuple(

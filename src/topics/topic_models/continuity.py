@@ -65,12 +65,8 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
         last_id: the highest id given so far, by the old version or by one before it.
         same: similarity from which on two topics are one.
     """
-    from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
-
     similarity = similarities(old, new)
-    rows, columns = linear_sum_assignment(similarity, maximize=True)
-    pairs = [(o, n) for o, n in zip(rows.tolist(), columns.tolist(), strict=True) if similarity[o, n] >= same]
-    old_of = {n: o for o, n in pairs}
+    old_of = _matched(similarity, same)
     free = max([last_id, *(topic.id for topic in old.topics)]) + 1
     topics = []
     for n, topic in enumerate(new.topics):
@@ -83,6 +79,21 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
     return Continuity(
         tuple(topics), _changes(old, new._replace(topics=tuple(topics)), similarity, old_of, same)
     )
+
+
+def changes(old: Described, new: Described, same: float = SAME) -> tuple[TopicChange, ...]:
+    """Tell what became of the topics of one model in another one, each under the id that it has."""
+    similarity = similarities(old, new)
+    return _changes(old, new, similarity, _matched(similarity, same), same)
+
+
+def _matched(similarity: Floats, same: float) -> dict[int, int]:
+    """Find the new topics that continue an old one: new -> old."""
+    from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
+
+    rows, columns = linear_sum_assignment(similarity, maximize=True)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return {n: o for o, n in pairs if similarity[o, n] >= same}
 
 
 def _changes(

@@ -125,11 +125,20 @@ def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
     for words in ranked:
         nouns = [word for word in words if " " in word[0] or part_of_speech(word[0]) == "noun"]
         telling = _without_echoes(nouns + [word for word in words if word not in nouns])
+        telling = [form for form in telling if not _is_abbreviated(form)] or telling
         size = _IN_LABEL
         while (label := ", ".join(telling[:size])) in labels and size < len(telling):
             size += 1
         labels.append(label if label not in labels else f"{label} ({len(labels) + 1})")
     return labels
+
+
+def _is_abbreviated(form: str) -> bool:
+    """Tell a label that says nothing: «тыс», «млрд руб», «ул»; but «ДТП» does, as capitals show."""
+    return all(
+        word.islower() and any("Abbr" in reading.grammemes for reading in readings(word))
+        for word in form.split()
+    )
 
 
 def _without_echoes(words: list[tuple[str, str]]) -> list[str]:

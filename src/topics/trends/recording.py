@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,13 @@ from topics.text import duplicates
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
 from topics.trends.activity import Activity, TopicActivity, Typical
+from topics.trends.changes import judge
 from topics.trends.periods import Unit, periods
 from topics.types import Article, Labels
 
 Floats = npt.NDArray[np.float64]
+_Rows: TypeAlias = list[tuple[int, float]]
+"""Articles by their place in the material, with their share of a topic."""
 
 TYPICAL = 8
 """Articles told of a topic."""
@@ -56,9 +60,9 @@ def record(
         shares = pipeline.model.transform(take(material.tokens, rows))
         sums.add(rows, shares, calendar.places[rows])
     counts = np.bincount(calendar.places + 1, minlength=len(calendar.starts) + 1)[1:]
-    means = sums.periods[:-1] / np.maximum(counts, 1)[:, None]
-    chosen = [sums.best(k) for k in range(len(pipeline.topics))] if titles else []
-    told = _told(chosen, pipeline, material, corpus)
+    means = (sums.periods[:-1] / np.maximum(counts, 1)[:, None]).round(6)
+    typical, carrying = _chosen(sums, counts, means) if titles else ([], [])
+    told = _told([*typical, *carrying], pipeline, material, corpus)
     rubrics = sums.rubrics()
     return Activity(
         calendar.unit,
@@ -66,11 +70,27 @@ def record(
         tuple(counts.tolist()),
         tuple(
             TopicActivity(
-                topic.id, tuple(means[:, k].round(6).tolist()), told[k] if told else (), (), rubrics[k]
+                topic.id,
+                tuple(means[:, k].tolist()),
+                told[k] if titles else (),
+                told[len(typical) + k] if titles else (),
+                rubrics[k],
             )
             for k, topic in enumerate(pipeline.topics)
         ),
     )
+
+
+def _chosen(sums: _Sums, counts: npt.NDArray[np.intp], means: Floats) -> tuple[list[_Rows], list[_Rows]]:
+    """Choose the typical articles of each topic, and those that carry its change."""
+    typical = [sums.best(k) for k in range(means.shape[1])]
+    carrying: list[_Rows] = [[] for _ in typical]
+    if found := judge(counts.astype(np.float64), means):
+        for k, start in enumerate(found.start.tolist()):
+            early, late = (0, start), (start, len(means))
+            if (direction := found.direction(k)) != "steady":
+                carrying[k] = sums.best(k, *(late if direction == "rises" else early))
+    return typical, carrying
 
 
 class _Sums:
@@ -119,7 +139,7 @@ class _Sums:
         self._rows[place] = np.take_along_axis(np.vstack([self._rows[place], numbers]), order, axis=0)
         self._shares[place] = np.take_along_axis(np.vstack([self._shares[place], shares]), order, axis=0)
 
-    def best(self, topic: int, start: int = 0, stop: int | None = None) -> list[tuple[int, float]]:
+    def best(self, topic: int, start: int = 0, stop: int | None = None) -> _Rows:
         """Name the most typical articles of some periods, with their shares of the topic."""
         scores = self._scores[start:stop, :, topic].ravel()
         order = np.argsort(-scores, kind="stable")[: 3 * TYPICAL]
@@ -138,7 +158,7 @@ class _Sums:
 
 
 def _told(
-    chosen: list[list[tuple[int, float]]], pipeline: TopicPipeline, material: Material, corpus: Corpus
+    chosen: list[_Rows], pipeline: TopicPipeline, material: Material, corpus: Corpus
 ) -> list[tuple[Typical, ...]]:
     """Look up the articles that are told: of near-duplicates one."""
     rows = np.array(sorted({row for topic in chosen for row, _ in topic}), np.int64)
@@ -150,7 +170,7 @@ def _told(
     return [tuple(_typical(pipeline, articles[places[row]], share) for row, share in topic) for topic in kept]
 
 
-def _once(found: list[tuple[int, float]], original: dict[int, int]) -> Iterator[tuple[int, float]]:
+def _once(found: _Rows, original: dict[int, int]) -> Iterator[tuple[int, float]]:
     seen: set[int] = set()
     for row, share in found:
         if original[row] not in seen:
