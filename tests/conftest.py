@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from newsroom import Ran
+from newsroom import Ran, find_topics
 from topics.cli import main
 from topics.config import Config
 from topics.corpus import Corpus, embedded
@@ -47,6 +47,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one version, trained on the demonstration corpus. Read it, never write it."""
     folder = tmp_path_factory.mktemp("trained") / "models"
     train(Corpus(embedded()), Config(), Registry(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def topic_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two versions of topics, the second of an outlet more. Read it, never write it."""
+    folder = tmp_path_factory.mktemp("topics") / "models"
+    for sources in (embedded()[:4], embedded()):
+        find_topics(folder, sources)
     return folder
 
 

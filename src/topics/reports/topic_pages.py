@@ -89,8 +89,17 @@ def _facts(report: TopicReport, said: Words, manifest: Manifest | None) -> dict[
         return ", ".join(list(dict.fromkeys(word for word in first if word not in shown))[:_LEADING])
 
     names = {topic.id: topic.name or topic.label for topic in report.topics}
-    shared = {"names": names, "leading": leading, "day": said.day, "moment": said.moment}
-    return {"report": report, "manifest": manifest, **shared}
+    known: dict[str, Any] = {
+        "report": report,
+        "manifest": manifest,
+        "names": names,
+        "leading": leading,
+        "moment": said.moment,
+    }
+    if report.periods:
+        length = len("2026-11") if report.unit == "month" else len("2026-11-23")
+        known["first"], known["last"] = (said.day(report.periods[i][:length]) for i in (0, -1))
+    return known
 
 
 def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]]:

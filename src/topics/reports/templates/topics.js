@@ -284,12 +284,18 @@
       make("td", { class: "n" }, count(report.counts[i])))));
   };
 
+  const showChange = () => {
+    const change = topics[chosen].change;
+    byId("change").hidden = !change;
+    byId("change").textContent = change ? fill(said[change.direction],
+      { before: fine(change.before), after: fine(change.after), since: period(change.since) }) : "";
+  };
+
   /* Its articles, rubrics and neighbours */
 
-  const showArticles = () => {
-    const found = topics[chosen].articles;
-    byId("articles").hidden = !found.length;
-    byId("article-list").replaceChildren(...found.map((article) => make("li", {},
+  const showArticles = (found, section, list) => {
+    section.hidden = !found.length;
+    list.replaceChildren(...found.map((article) => make("li", {},
       make("span", { class: "title" }, article.title || article.id),
       make("span", { class: "dim small" },
         [article.outlet, day(article.date), fill(said.of_article, { share: percent(article.share, 0) })]
@@ -333,7 +339,9 @@
       topic.name && topic.label].filter(Boolean).join(" · ");
     showWords();
     showTimeline();
-    showArticles();
+    showChange();
+    showArticles(topic.articles, byId("articles"), byId("article-list"));
+    showArticles(topic.carriers, byId("carriers"), byId("carrier-list"));
     showRubrics();
     showNearest();
     rest();
