@@ -77,6 +77,9 @@ FLOORS = {
         corpus
         drift.comparing
         drift.profile
+        drift.readings
+        drift.stream
+        drift.tally
         pipeline
         quality.curves
         quality.evaluation
@@ -96,6 +99,7 @@ FLOORS = {
         archive.scoring
         corpus.gathering
         drift.monitoring
+        drift.wording
         labelling.audit
         labelling.suggestions
         quality.assessment

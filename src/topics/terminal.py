@@ -213,6 +213,19 @@ def show_summary(summary: Summary) -> None:
     )
     if summary.articles:
         _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
+    _show_drift(summary)
+
+
+def _show_drift(summary: Summary) -> None:
+    from topics.drift.wording import briefly
+
+    for label, drift in summary.drift.items():
+        see = f" `topics monitor {label}` tells more." if drift.alarms else ""
+        _tell(f"against the training of {label}: {briefly(drift)}{see}")
+    if summary.trained_on:
+        name, *others = summary.trained_on
+        more = f" and {len(others)} more" if others else ""
+        _tell(f"not compared with the training: the versions were trained on {name}{more}")
 
 
 def show_explanation(explanation: Explanation) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from topics import __version__, storage
 from topics.archive import ledger, repeats, workers
@@ -28,6 +29,7 @@ from topics.archive.scoring import (
     Task,
     Watch,
     check_limit,
+    compared,
     nothing,
     opened,
     reject_line,
@@ -38,6 +40,7 @@ from topics.archive.scoring import (
 from topics.corpus import Corpus
 from topics.corpus.articles import Shape
 from topics.corpus.shards import SIZE, Shard, plan
+from topics.drift.stream import Stream
 from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
 from topics.types import Reject
@@ -115,6 +118,7 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         counts = nothing(tagger) + _finish(job, order, done)
         resumed = sum(shard.counts.articles for shard in before.values())
         summary = summarize(tagger, counts, time.monotonic() - start, resumed)
+        summary = compared(summary, tagger, _stream(job, tagger), corpus)
         if order.is_folder:
             storage.publish(order.output / ledger.RECORD, msgspec.json.encode(record))
             storage.publish(order.output / _SUMMARY, msgspec.json.encode(summary))
@@ -241,6 +245,15 @@ def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
     rejects = {number: _rejects(job.shards[number], found[number], rows[number]) for number in found}
     _write_rejects(job, order.rejects, rejects)
     return counts - _counted(list(chain.from_iterable(rows.values())))
+
+
+def _stream(job: Job, tagger: Tagger) -> Stream:
+    """Add up, in their order, what the shards looked like; articles whose ids came before are among them."""
+    stream = Stream(tagger.versions)
+    for shard in job.shards:
+        with job.desk.looks(shard.number).open("rb") as file:
+            stream.add(np.load(file, allow_pickle=False))
+    return stream
 
 
 def _join_file(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
