@@ -104,6 +104,7 @@ FLOORS = {
         labelling.suggestions
         quality.assessment
         quality.comparison
+        quality.topic_comparison
         reports.pages
         reports.report
         tagger

@@ -27,7 +27,8 @@ from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
 from topics.rubrics.rules import Judgement
 from topics.text.tokens import tokenize
-from topics.training import train
+from topics.topic_pipeline import TopicPipeline
+from topics.training import prepare, train, train_topics
 from topics.versions.registry import Registry, Version
 
 Rows = list[dict[str, str]]
@@ -122,6 +123,56 @@ def test_another_reference_is_another_yardstick(half, tmp_path):
     assert alarms(found) == set()
     assert found.compared_with == str(tmp_path / "эпидемия.jsonl")
     assert found.drift.reference_articles == 125
+
+
+@pytest.fixture(scope="session")
+def mix(half) -> Version:
+    """Topics of the same articles as `half`."""
+    corpus, config = Corpus(half.manifest.corpus.sources[0]), Config()
+    return train_topics(prepare(corpus, config), corpus, config, Registry(half.folder.parents[1]))
+
+
+def test_the_mix_of_topics_is_compared(half, mix, tmp_path):
+    assert alarms(report(mix, tmp_path, ROWS[1::2])) == set()
+    found = report(mix, tmp_path, [row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
+    assert "topics" in alarms(found)
+    [finding] = [one for one in found.drift.findings if one.measure == "topics"]
+    assert {word.word for word in finding.moved} <= {
+        topic.label for topic in TopicPipeline.load(mix.folder).topics
+    }
+    assert finding.moved[0].now > finding.moved[0].before
+    said = " ".join(sentences(found.drift, "ru"))
+    assert re.search(r"Темы \(главная в статье\): изменение, в [\d,]+ раза больше .* \(было .*%, стало", said)
+
+
+def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half, mix, tmp_path):
+    models = "--models", half.folder.parents[1]
+    quiet = write(tmp_path / "тихо.jsonl", *ROWS[1::2])
+    loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
+    tourism = write(tmp_path / "туризм.jsonl", *[row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
+    few = write(tmp_path / "мало.jsonl", *ROWS[1:9:2])
+    taught = half.manifest.corpus.sources[0]
+    usual = "nothing is out of its usual range"
+    for source, on_rubrics, on_topics in (
+        (quiet, usual, usual),
+        (loud, "Outlets: changed", usual),
+        (tourism, "«tourism»", "Topics (the foremost of each article): changed"),
+        (few, "", ""),
+        (taught, "", ""),
+    ):
+        for output in ((), ("-o", tmp_path / "выход.jsonl")):
+            ran = topics("predict", source, *output, "--summary", tmp_path / "итог.json", *models)
+            assert ran.code == 0, ran.err
+            summary = json.loads((tmp_path / "итог.json").read_bytes())
+            for version, said in ((half, on_rubrics), (mix, on_topics)):
+                told = re.findall(f"against the training of {version.label}: .*", ran.err)
+                assert bool(told) == bool(said), ran.err
+                assert said in "".join(told)
+                drift_ = summary["drift"].get(version.label)
+                assert bool(drift_) == bool(said)
+                assert not said or any(one["alarm"] for one in drift_["findings"]) == (said != usual)
+            assert ("not compared with the training" in ran.err) == (source == taught)
+            assert summary["trained_on"] == ([taught] if source == taught else [])
 
 
 def test_nothing_to_compare(half, tmp_path):
