@@ -14,7 +14,7 @@ articles, `training` learns from them. `dask` compares a cluster of two processe
 loky. `drift` tells what the comparison at the end of a job costs.
 
 `--articles N [N ...]` for a trial; `--models FOLDER` with versions trained before saves their training.
-Needs psutil, for `rate` pip install fasttext-wheel and an environment with annif[omikuji], and for `rate`,
+Needs Linux and psutil, for `rate` pip install fasttext-wheel and an environment with annif[omikuji], and for `rate`,
 `dask` and `drift` the news folder, see scripts/news.py.
 """
 
@@ -65,7 +65,7 @@ def run(*arguments: object) -> Run:
         parent = psutil.Process(process.pid)
         while process.poll() is None:
             _note(parent, peaks)
-            time.sleep(0.1)
+            time.sleep(0.5)
     if process.returncode:
         sys.exit(f"topics {' '.join(command[3:])} failed")
     after = os.times()
@@ -76,12 +76,17 @@ def run(*arguments: object) -> Run:
 def _note(parent: psutil.Process, peaks: list[float]) -> None:
     try:
         workers = parent.children(recursive=True)
-        own = parent.memory_full_info()
-        others = [worker.memory_full_info() for worker in workers]
-    except psutil.Error:
+        together = sum(process.memory_full_info().pss for process in [parent, *workers])
+        found = _peak(parent), max(map(_peak, workers), default=0), together
+    except (psutil.Error, OSError):
         return  # ended meanwhile
-    found = own.rss, max((one.rss for one in others), default=0), own.pss + sum(one.pss for one in others)
     peaks[:] = map(max, peaks, found)
+
+
+def _peak(process: psutil.Process) -> int:
+    """Peak resident memory of a process so far, as Linux counts it; 0 of one that has ended."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    return 1024 * next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
 
 
 def head(*names: str) -> None:
