@@ -14,8 +14,8 @@ articles, `training` learns from them. `dask` compares a cluster of two processe
 loky. `drift` tells what the comparison at the end of a job costs.
 
 `--articles N [N ...]` for a trial; `--models FOLDER` with versions trained before saves their training.
-Needs Linux and psutil, for `rate` pip install fasttext-wheel and an environment with annif[omikuji], and for `rate`,
-`dask` and `drift` the news folder, see scripts/news.py.
+Needs Linux and psutil; for `rate` pip install fasttext-wheel and an environment with annif[omikuji];
+for `rate`, `dask` and `drift` the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
