@@ -80,6 +80,9 @@ FLOORS = {
         corpus
         drift.comparing
         drift.profile
+        drift.readings
+        drift.stream
+        drift.tally
         pipeline
         quality.curves
         quality.evaluation
@@ -99,10 +102,12 @@ FLOORS = {
         archive.scoring
         corpus.gathering
         drift.monitoring
+        drift.wording
         labelling.audit
         labelling.suggestions
         quality.assessment
         quality.comparison
+        quality.topic_comparison
         reports.pages
         reports.report
         reports.topic_pages
