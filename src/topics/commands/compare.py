@@ -14,12 +14,13 @@ from topics.commands.options import (
     models_option,
     settings,
 )
+from topics.errors import UsageError
 
 
 @click.command()
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@click.argument("data", nargs=-1, required=True)
+@click.argument("data", nargs=-1)
 @click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
 @config_option
@@ -35,6 +36,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
 
     \b
     python -m topics compare rubrics@production rubrics@latest archive/2026-11.jsonl --labels checked.tsv
+    python -m topics topics compare topics@production topics@latest   # topics need no DATA
     """
     import msgspec
 
@@ -44,10 +46,15 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     registry = Registry(options["models"])
+    versions = registry.open(before), registry.open(after)
+    if any(version.manifest.topics for version in versions):
+        raise UsageError(f"topics are compared by `topics topics compare {before} {after}`, without DATA")
+    if not data:
+        raise UsageError("name labelled DATA to compare on, articles that neither version was trained on")
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     with terminal.progress() as watch:
-        comparison = job(registry.open(before), registry.open(after), corpus, watch)
+        comparison = job(*versions, corpus, watch)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:

@@ -70,7 +70,10 @@ def promote(
     comparison = None
     if candidate.manifest.topics is not None:
         if live is not None and not reason:
-            raise UsageError("topics have no right answers to compare on: read them, and give a --reason")
+            raise UsageError(
+                "topics have no right answers to compare on: read them, and give a --reason; "
+                "`topics topics compare` says what changed"
+            )
     elif live is not None and corpus is not None:
         comparison = compare(registry.open(f"{name}/{live}"), candidate, corpus, watch)
     elif live is not None and not force:
