@@ -79,6 +79,9 @@ FLOORS = {
         corpus
         drift.comparing
         drift.profile
+        drift.readings
+        drift.stream
+        drift.tally
         pipeline
         quality.curves
         quality.evaluation
@@ -98,10 +101,12 @@ FLOORS = {
         archive.scoring
         corpus.gathering
         drift.monitoring
+        drift.wording
         labelling.audit
         labelling.suggestions
         quality.assessment
         quality.comparison
+        quality.topic_comparison
         reports.pages
         reports.report
         tagger

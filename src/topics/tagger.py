@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from msgspec.structs import replace
 
+from topics.drift.readings import Readings, of_rubrics, of_topics
 from topics.errors import UsageError, listed
 from topics.pipeline import Pipeline
 from topics.topic_pipeline import TopicPipeline
-from topics.types import Article, Explanation, Prediction, Topic
+from topics.types import Article, Explanation, Prediction, TokenBatch, Topic
 from topics.versions.manifest import Manifest
 from topics.versions.naming import open_topics
 from topics.versions.registry import Registry, Version
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BATCH = 2_000
+Hear = Callable[[Version, Sequence[Article], TokenBatch, Readings], None]
 
 
 class Tagger:
@@ -92,20 +94,29 @@ class Tagger:
         """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error."""
         return self.tag_articles([Article(id, text, title, outlet=outlet)])[0]
 
-    def tag_articles(self, articles: list[Article]) -> list[Prediction]:
-        """Tag articles, in order. Memory grows with their number: give some thousand at a time."""
+    def tag_articles(self, articles: list[Article], hear: Hear | None = None) -> list[Prediction]:
+        """Tag articles, in order. Memory grows with their number: give some thousand at a time.
+
+        `hear` is told what each version read and said.
+        """
         tokens, predictions = None, [Prediction(article.id, (), {}, False, "") for article in articles]
         if self._pipeline:
             tokens = self._pipeline.read(articles)
-            predictions = self._pipeline.predict(articles, self.version.label, tokens)
+            judgement = self._pipeline.judge(tokens)
+            if hear:
+                hear(self.version, articles, tokens, of_rubrics(judgement, self._pipeline.rubrics))
+            predictions = self._pipeline.predict(articles, self.version.label, judgement)
         if self._topics is None:
             return predictions
         pipeline, version = self._topics
         if tokens is None or (self._pipeline and pipeline.cleaner != self._pipeline.cleaner):  # trained apart
             tokens = pipeline.read(articles)
+        shares = pipeline.model.transform(tokens)
+        if hear:
+            hear(version, articles, tokens, of_topics(shares, pipeline.topics))
         return [
             replace(prediction, topics=topics, topic_model=version.label)
-            for prediction, topics in zip(predictions, pipeline.top(tokens), strict=True)
+            for prediction, topics in zip(predictions, pipeline.top(shares), strict=True)
         ]
 
     def tag_many(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from topics.archive.scoring import Summary, Watch
     from topics.quality.comparison import Change, Comparison
+    from topics.quality.topic_comparison import TopicComparison
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
     from topics.versions.manifest import Manifest
@@ -172,8 +173,36 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
     out().print(table)
 
 
-def show_comparison(comparison: Comparison) -> None:
+def show_comparison(comparison: Comparison | TopicComparison) -> None:
     """Print two versions side by side; on stderr, what makes the figures doubtful."""
+    from topics.quality.topic_comparison import TopicComparison
+
+    if isinstance(comparison, TopicComparison):
+        _show_topics_compared(comparison)
+    else:
+        _show_rubrics_compared(comparison)
+    for label, sources in comparison.trained_on.items():
+        _tell(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
+
+
+def _show_topics_compared(comparison: TopicComparison) -> None:
+    console = out()
+    console.print(f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} articles")
+    table = Table("", "A", "B", "difference", "95 % interval", "B is")
+    for name, change in comparison.overall.items():
+        table.add_row(name, *_change(change))
+    console.print(table)
+    kept, gone = len(comparison.kept), len(comparison.gone)
+    how = (
+        "" if comparison.is_related else "; neither was trained going on from the other, so none can be kept"
+    )
+    console.print(f"B keeps {kept} of {kept + gone} topics, {len(comparison.new)} are new{how}", markup=False)
+    for verb, names in (("gone", comparison.gone), ("new", comparison.new)):
+        for name in names if comparison.is_related else ():
+            console.print(f"  {verb}: {name}", markup=False)
+
+
+def _show_rubrics_compared(comparison: Comparison) -> None:
     console, errors = out(), _err()
     console.print(
         f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} labelled articles, "
@@ -192,8 +221,6 @@ def show_comparison(comparison: Comparison) -> None:
             errors.print(f"topics: only {label} knows {', '.join(names)}")
     for rubric_name in comparison.unsure:
         errors.print(f"topics: {rubric_name}: too few articles carry it to show a loss")
-    for label, sources in comparison.trained_on.items():
-        errors.print(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
 
 
 def _change(change: Change) -> tuple[str, ...]:
@@ -222,6 +249,19 @@ def show_summary(summary: Summary) -> None:
     )
     if summary.articles and given:
         _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
+    _show_drift(summary)
+
+
+def _show_drift(summary: Summary) -> None:
+    from topics.drift.wording import briefly
+
+    for label, drift in summary.drift.items():
+        see = f" `topics monitor {label}` tells more." if drift.alarms else ""
+        _tell(f"against the training of {label}: {briefly(drift)}{see}")
+    if summary.trained_on:
+        name, *others = summary.trained_on
+        more = f" and {len(others)} more" if others else ""
+        _tell(f"not compared with the training: the versions were trained on {name}{more}")
 
 
 def show_explanation(explanation: Explanation) -> None:

@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from topics import persistence, plugins
 from topics.estimator import TopicModel
@@ -59,9 +60,12 @@ class TopicPipeline:
         """Clean and tokenize."""
         return read(self.cleaner, articles)
 
-    def top(self, tokens: TokenBatch) -> list[tuple[Score, ...]]:
-        """Name the foremost topics of each article with their shares; none: it holds no known word."""
-        shares = self.model.transform(tokens)
+    def top(self, shares: npt.NDArray[np.float32]) -> list[tuple[Score, ...]]:
+        """Name the foremost topics of each article with their shares; none: it holds no known word.
+
+        Args:
+            shares: (articles, topics), as the model has found them.
+        """
         order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
         best = np.take_along_axis(shares, order, axis=1).astype(float).round(4).tolist()
         names = self.names

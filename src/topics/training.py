@@ -17,6 +17,7 @@ from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus
 from topics.corpus.gathering import Material, Watch, gather, sample
 from topics.drift import profile
+from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import DataError
 from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers, cross_validated, held_out_figures
@@ -26,6 +27,7 @@ from topics.rubrics.decisions import Truth, judged
 from topics.rubrics.rules import Judgement, Rules
 from topics.text.boilerplate import BoilerplateLearner
 from topics.text.cleaning import Cleaner
+from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
 from topics.trends import activity
 from topics.trends.recording import record
@@ -162,7 +164,12 @@ def train_rubrics(
     report = build(learned, corpus, manifest, config.report.excerpt)
     said = Judgement(answers.probabilities, answers.given, answers.review)
     outlets, days = zip(*seen.origins, strict=True)
-    looks = profile.describe(seen.tokens, days, outlets, said, pipeline.rubrics)
+    looks = profile.describe(
+        seen.tokens,
+        days,
+        outlets,
+        lambda rows: of_rubrics(said.choose(rows), pipeline.rubrics),
+    )
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
@@ -218,10 +225,18 @@ def train_topics(
     pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
     watch("recording what was written when", 0)
     found = record(pipeline, material, corpus, titles=config.report.excerpt > 0)
+    outlets, days = zip(*material.origins, strict=True)
+    looks = profile.describe(
+        material.tokens,
+        days,
+        outlets,
+        lambda rows: of_topics(model.transform(take(material.tokens, rows)), model.topics),
+    )
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
         activity.save(folder, found)
+        profile.save(folder, looks)
 
     return registry.publish(manifest, write)
 

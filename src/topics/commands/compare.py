@@ -14,13 +14,12 @@ from topics.commands.options import (
     models_option,
     settings,
 )
-from topics.errors import UsageError
 
 
 @click.command()
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@click.argument("data", nargs=-1)
+@click.argument("data", nargs=-1, required=True)
 @click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
 @config_option
@@ -28,33 +27,31 @@ from topics.errors import UsageError
 @format_option
 @columns_options
 def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Say what version B does better than A on the labelled articles of DATA, and what worse.
+    """Say what version B does better than A on the articles of DATA, and what worse.
+
+    Versions of rubrics are compared on the labels of DATA; versions of topics by how well the topics' words
+    keep company in it, by the share of articles that they reach, and by which topics are still there.
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
     bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that
-    neither was trained on.
+    neither was trained on. Which topic of A is which of B says `topics topics compare`.
 
     \b
     python -m topics compare rubrics@production rubrics@latest archive/2026-11.jsonl --labels checked.tsv
-    python -m topics topics compare topics@production topics@latest   # topics need no DATA
+    python -m topics compare topics@production topics@latest archive/2026-11.jsonl
     """
     import msgspec
 
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.quality.comparison import compare as job
+    from topics.versions.promotion import either
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
-    registry = Registry(options["models"])
-    versions = registry.open(before), registry.open(after)
-    if any(version.manifest.topics for version in versions):
-        raise UsageError(f"topics are compared by `topics topics compare {before} {after}`, without DATA")
-    if not data:
-        raise UsageError("name labelled DATA to compare on, articles that neither version was trained on")
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
+    registry = Registry(options["models"])
     with terminal.progress() as watch:
-        comparison = job(*versions, corpus, watch)
+        comparison = either(registry, registry.open(before), registry.open(after), corpus, watch)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:
