@@ -40,6 +40,7 @@ FLOORS = {
         readers.parquet
         reports
         reports.charts
+        reports.maps
         reports.wording
         rubrics
         rubrics.decisions
@@ -109,6 +110,8 @@ FLOORS = {
         quality.topic_comparison
         reports.pages
         reports.report
+        reports.topic_pages
+        reports.topic_report
         tagger
         training
         trends.recording

@@ -99,7 +99,7 @@ class TopicModel(Protocol):
     """Numbers of topics that one was chosen among; none: it was not chosen so."""
 
     def distances(self) -> npt.NDArray[np.float64]:
-        """Tell how unlike the words of two topics are: 0 the same, 1 none in common; (topics, topics)."""
+        """Hellinger distances between the words of topics, (topics, topics): 0 the same, 1 none in common."""
         ...
 
     def since(self, before: Self) -> tuple[TopicChange, ...]:

@@ -21,7 +21,7 @@ from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import DataError
 from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers, cross_validated, held_out_figures
-from topics.reports import pages
+from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
 from topics.rubrics.decisions import Truth, judged
 from topics.rubrics.rules import Judgement, Rules
@@ -225,6 +225,7 @@ def train_topics(
     pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
     watch("recording what was written when", 0)
     found = record(pipeline, material, corpus, titles=config.report.excerpt > 0)
+    report = topic_report.build(model, found, manifest, previous.topics if previous else ())
     outlets, days = zip(*material.origins, strict=True)
     looks = profile.describe(
         material.tokens,
@@ -235,8 +236,9 @@ def train_topics(
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
-        activity.save(folder, found)
         profile.save(folder, looks)
+        activity.save(folder, found)
+        topic_pages.write(folder, report, config.report.lang)
 
     return registry.publish(manifest, write)
 

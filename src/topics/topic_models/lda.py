@@ -180,7 +180,7 @@ class LdaModel:
         return gamma
 
     def distances(self) -> npt.NDArray[np.float64]:
-        """Compute Hellinger distances between the word distributions of the topics, (topics, topics)."""
+        """Compute the Hellinger distances between the words of topics, (topics, topics)."""
         self._check_fitted()
         return np.sqrt(np.maximum(1 - overlap(self.counts, self.counts), 0))
 
