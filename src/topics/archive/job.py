@@ -158,7 +158,7 @@ def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
 
 def _fingerprint(version: Version) -> str:
     """Tell a version from others, and from itself with its topics called otherwise."""
-    content = msgspec.json.encode((version.manifest, dict(version.names)), order="sorted")
+    content = msgspec.json.encode((version.manifest, sorted(version.names.items())), order="sorted")
     return hashlib.sha256(content).hexdigest()
 
 

@@ -78,7 +78,7 @@ def compare_topics(
     for version in (before, after):
         if version.manifest.topics is None:
             raise UsageError(f"{version.label} knows rubrics, not topics; name two versions of one kind")
-    pipelines = [TopicPipeline.load(version.folder) for version in (before, after)]
+    pipelines = [TopicPipeline.load(version.folder, version.names) for version in (before, after)]
     parts: list[list[TokenBatch]] = [[], []]
     articles = rejects = 0
     for batch in corpus.batches():
