@@ -109,12 +109,18 @@ def test_changes_are_told_by_name(report):
     assert "«ярмарка, гармонь» самая близкая из новых похожа на 40" in page.text
 
 
-def test_the_choice_of_the_number_is_drawn_where_there_was_one(report):
+@pytest.mark.parametrize(
+    ("scores", "height"), [((0.1, 0.18, 0.05), "12.0"), ((-0.03, -0.02, -0.04), "122.0")], ids=str
+)
+def test_the_choice_of_the_number_is_drawn_where_there_was_one(report, scores, height):
     assert "Почему столько тем" not in topic_pages.topic_page(report, "ru")
-    tried = tuple(NumberTried(k, 0.2 - 0.01 * k, 0.01, 0.9, 0.18 - 0.009 * k) for k in (4, 8, 12))
+    tried = tuple(
+        NumberTried(number, score, 0.01, 1.0, score) for number, score in zip((4, 8, 12), scores, strict=True)
+    )
     page = check_page(topic_pages.topic_page(replace(report, tried=tried), "ru"))
     assert "Почему столько тем" in page.text
-    assert [name for tag, key, name in page.attributes if tag == "circle" and name == "marked"] == ["marked"]
+    at = page.attributes.index(("circle", "class", "marked"))
+    assert page.attributes[at + 1 : at + 3] == [("circle", "cx", "190.0"), ("circle", "cy", height)]
 
 
 def test_editors_names_take_the_place_of_labels(report):

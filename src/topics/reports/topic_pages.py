@@ -33,7 +33,8 @@ def topic_page(report: TopicReport, language: str, manifest: Manifest | None = N
         manifest: of the version; the page then tells when and of what it was trained.
     """
     said = words("topics", language)
-    script = (resources.files("topics.reports") / "templates" / "topics.js").read_text(encoding="utf-8")
+    folder = resources.files("topics.reports") / "templates"
+    script = "".join((folder / name).read_text(encoding="utf-8") for name in ("map.js", "topics.js"))
     return render(
         "topics.html",
         said,
@@ -122,8 +123,10 @@ def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]
 def _curve(report: TopicReport, said: Words) -> str:
     """Draw how good the numbers of topics are that were tried, side by side."""
     tried = report.tried
-    most = max(max(point.score for point in tried), 0.01)
-    line = [(i / max(len(tried) - 1, 1), max(point.score, 0.0) / most) for i, point in enumerate(tried)]
+    scores = [0.0, *(point.score for point in tried)]
+    low, high = min(scores), max(scores)
+    span = high - low or 1.0
+    line = [(i / max(len(tried) - 1, 1), (point.score - low) / span) for i, point in enumerate(tried)]
     chosen = [i for i, point in enumerate(tried) if point.num_topics == report.figures.topics]
     return charts.chart(
         said("topics"),
@@ -132,5 +135,5 @@ def _curve(report: TopicReport, said: Words) -> str:
         dots=line,
         marked=line[chosen[0]] if chosen else None,
         ticks=[str(point.num_topics) for point in tried],
-        y_ticks=[said.number(most * part / 4, 3) for part in range(5)],
+        y_ticks=[said.number(low + span * part / 4, 3) for part in range(5)],
     )
