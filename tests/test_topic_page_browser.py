@@ -122,13 +122,17 @@ def test_labels_do_not_overlap_and_nothing_is_wider_than_the_window(page, report
 
 
 def crowded(report):
-    """The report as if it had 80 topics."""
-    generator = np.random.default_rng(0)
+    """The report as if it had 80 topics, each of words of its own."""
+    places = zip(*np.random.default_rng(0).random((2, 80)).tolist(), strict=True)
     topics = tuple(
-        replace(report.topics[k % 8], id=k + 1, circle=(x, y, r), nearest=())
-        for k, (x, y, r) in enumerate(
-            zip(*generator.random((2, 80)).tolist(), np.linspace(0.05, 0.01, 80).tolist(), strict=True)
+        replace(
+            report.topics[k % 8],
+            id=k + 1,
+            label=", ".join(report.words[3 * k : 3 * k + 3]),
+            circle=(x, y, 0.05 - 0.0005 * k),
+            nearest=(),
         )
+        for k, (x, y) in enumerate(places)
     )
     return replace(report, topics=topics, changes=())
 

@@ -53,11 +53,12 @@ const atlas = (map, topics, height, { draw, nameOf, describe, choose }) => {
       draw("tspan", { x: box.x, dy: `${i ? size * 1.15 : size * (0.36 - 0.575 * (text.length - 1))}` }, line)));
 
   const label = (frame, size) => {
-    const placed = [];
+    const placed = [], used = new Set();
     labels.replaceChildren();
     topics.forEach((topic, k) => {
       let best = null;
-      variants(topic, size < 12).forEach((text, v) => boxes(centres[k], text, size).forEach((box, at) => {
+      const unlike = variants(topic, size < 12).filter((text) => !used.has(text.join(" ")));
+      unlike.forEach((text, v) => boxes(centres[k], text, size).forEach((box, at) => {
         const outside = box.left < 0 || box.top < 0 || box.right > frame.width || box.bottom > frame.height;
         if (outside || placed.some((other) => meet(box, other))) return;
         const area = (box.right - box.left) * (box.bottom - box.top);
@@ -68,6 +69,7 @@ const atlas = (map, topics, height, { draw, nameOf, describe, choose }) => {
       }));
       if (best) {
         placed.push(best.box);
+        used.add(best.text.join(" "));
         labels.append(written(best.text, best.box, size));
       }
       centres[k].named = Boolean(best);
