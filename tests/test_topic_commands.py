@@ -140,7 +140,6 @@ FAILURES = [
     ("topics trends {inbox}", 3, "articles of 0 weeks, and 6 are needed"),
     ("topics compare topics topics/1", 4, "has no version '1'"),
     ("topics нет", 2, "No such command 'нет'"),
-    (2,),
     ("explain {inbox}", 4, "no version of 'rubrics'"),
     ("predict {inbox} --topics none", 4, "no version of 'rubrics'"),
     ("predict {inbox} --rubrics none --topics none", 2, "neither rubrics nor topics"),
