@@ -40,6 +40,7 @@ FLOORS = {
         readers.parquet
         reports
         reports.charts
+        reports.maps
         reports.wording
         rubrics
         rubrics.decisions
@@ -64,6 +65,8 @@ FLOORS = {
         topic_models.vocabulary
         trends
         trends.activity
+        trends.changes
+        trends.periods
         versions
         versions.drafts
         versions.history
@@ -107,8 +110,13 @@ FLOORS = {
         quality.topic_comparison
         reports.pages
         reports.report
+        reports.topic_pages
+        reports.topic_report
         tagger
         training
+        trends.recording
+        versions.continuity
+        versions.naming
         versions.promotion
         versions.reproduction
     """,
@@ -135,6 +143,12 @@ FLOORS = {
         commands.rollback
         commands.show
         commands.suggest
+        commands.topics
+        commands.topics.compare
+        commands.topics.list_
+        commands.topics.name
+        commands.topics.show
+        commands.topics.trends
         commands.train
         commands.verify
         drift.page

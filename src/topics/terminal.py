@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _WORDS = 4
 """Words shown as the reason for a rubric in a table."""
+_BARS = " ▁▂▃▄▅▆▇█"
 _EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -136,6 +137,14 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         )
 
 
+def spark(values: Sequence[float], width: int = 24) -> str:
+    """Draw a line of bars, `▁▂▅█`: the highest value has the highest one; neighbours share one if need be."""
+    each = -(-len(values) // width) if values else 1
+    bars = [max(values[i : i + each]) for i in range(0, len(values), each)]
+    top = max(bars, default=0.0) or 1.0
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in bars)
+
+
 def show_unmatched(ids: Sequence[str]) -> None:
     """Tell on stderr of labels that no article had."""
     if ids:
@@ -228,17 +237,17 @@ def _change(change: Change) -> tuple[str, ...]:
 def show_summary(summary: Summary) -> None:
     """Tell on stderr what a scoring job did."""
     resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
-    given = ", ".join(f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items())
+    given = [f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items()]
+    said = f"{', '.join([*given, f'none {summary.without:,}'])}; for review {summary.needs_review:,}; "
     shares = ", ".join(
         f"{rubric} {found.share:.1%} (in training {found.training:.1%})"
         for rubric, found in summary.rubrics.items()
     )
     _tell(
         f"{summary.articles:,} articles{resumed} in {summary.seconds:.1f} s ({summary.rate:,.0f}/s), "
-        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
-        f"for review {summary.needs_review:,}; by {', '.join(summary.versions)}"
+        f"{summary.rejects:,} rejected; {said if given else ''}by {', '.join(summary.versions)}"
     )
-    if summary.articles:
+    if summary.articles and given:
         _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
     _show_drift(summary)
 
@@ -285,19 +294,27 @@ def _painted(explanation: Explanation, part: str, text: str) -> Text:
 
 
 def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Prediction]], None]:
-    """Print what was tagged and why, a table a batch."""
+    """Print what was tagged and why, and the topics, a table a batch."""
+    rubrics = ("rubrics", "because of") if tagger.manifest.rubrics else ()
+    topics = ("topics",) if tagger.topics else ()
+    versions = ", ".join(version.label for version in tagger.versions)
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
-        table = Table("id", "title", "rubrics", "because of", title=tagger.version.label, show_lines=True)
+        table = Table("id", "title", *rubrics, *topics, title=versions, show_lines=True)
         for article, prediction in zip(articles, predictions, strict=True):
             title = article.title or article.text[:80]
-            given = [f"{score.label} {score.value:.2f}" for score in prediction.rubrics] or ["—"]
-            reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
-            review = ["(review)"] if prediction.needs_review else []
-            table.add_row(prediction.id, title, "\n".join(given + review), "\n".join(reasons))
+            said = _rubrics(tagger, article, prediction) if rubrics else ()
+            shares = [f"{topic.label} {topic.value:.0%}" for topic in prediction.topics] if topics else ()
+            table.add_row(prediction.id, title, *said, *(["\n".join(shares) or "—"] if topics else ()))
         out().print(table)
 
     return write
+
+
+def _rubrics(tagger: Tagger, article: Article, prediction: Prediction) -> tuple[str, str]:
+    given = [f"{score.label} {score.value:.2f}" for score in prediction.rubrics] or ["—"]
+    reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
+    return "\n".join(given + ["(review)"] * prediction.needs_review), "\n".join(reasons)
 
 
 def _because(tagger: Tagger, article: Article, rubric: str) -> str:

@@ -45,7 +45,7 @@ from topics.drift.stream import Stream
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
 from topics.types import Reject
-from topics.versions.manifest import Manifest
+from topics.versions.registry import Version
 
 _SUMMARY = "summary.json"
 """In a folder of parts, written last: all of it is there."""
@@ -150,14 +150,16 @@ def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
     }
     return Record(
         inputs=ledger.describe(corpus.sources),
-        versions={version.label: _fingerprint(version.manifest) for version in tagger.versions},
+        versions={version.label: _fingerprint(version) for version in tagger.versions},
         options=msgspec.json.decode(msgspec.json.encode(options)),  # as it will be read back
         program=__version__,
     )
 
 
-def _fingerprint(manifest: Manifest) -> str:
-    return hashlib.sha256(msgspec.json.encode(manifest, order="sorted")).hexdigest()
+def _fingerprint(version: Version) -> str:
+    """Tell a version from others, and from itself with its topics called otherwise."""
+    content = msgspec.json.encode((version.manifest, dict(version.names)), order="sorted")
+    return hashlib.sha256(content).hexdigest()
 
 
 def _finished(order: Order, record: Record) -> Summary | None:

@@ -243,7 +243,9 @@ def differences(old: Record, new: Record) -> Iterator[str]:
             yield f"{', '.join(names[:_SHOWN])}{more} {verb}"
     if list(before) != list(now) and before.keys() == now.keys():
         yield "the inputs come in another order"
-    if old.versions != new.versions:
+    if old.versions != new.versions and old.versions.keys() == new.versions.keys():
+        yield "topics were given other names"
+    elif old.versions != new.versions:
         yield f"the model was {', '.join(old.versions)} and is {', '.join(new.versions)}"
     yield from _changed_options(old.options, new.options)
     if (old.program, old.protocol) != (new.program, new.protocol):

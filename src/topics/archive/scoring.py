@@ -196,9 +196,8 @@ def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -
 
 
 def _training_shares(manifest: Manifest) -> dict[str, float]:
-    judged = {
-        rubric.rubric: (rubric.positives, rubric.negatives) for rubric in manifest.rubric_figures().rubrics
-    }
+    figures = manifest.figures.rubrics if manifest.figures else ()
+    judged = {rubric.rubric: (rubric.positives, rubric.negatives) for rubric in figures}
     return {name: round(yes / max(yes + no, 1), 4) for name, (yes, no) in judged.items()}
 
 
