@@ -282,7 +282,7 @@ def drift(articles: int, turns: int, models: Path | None) -> None:
         batches = [found[start : start + 2_000] for start in range(0, len(found), 2_000)]
         times: dict[str, list[float]] = {"without": [], "with": [], "comparison": []}
         for _ in range(turns + 1):
-            stream = Stream(tagger.versions)
+            stream = Stream(tagger.versions, tagger.topics)
             for how, hear in (("without", None), ("with", stream.hear)):
                 times[how].append(
                     seconds_of(lambda hear=hear: [tagger.tag_articles(b, hear) for b in batches])
