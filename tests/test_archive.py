@@ -21,7 +21,7 @@ from topics.archive.scoring import score
 from topics.config import Config
 from topics.corpus import Corpus, embedded, hashes
 from topics.corpus.shards import plan
-from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
+from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
 from topics.training import train
 from topics.types import Reject
@@ -200,7 +200,7 @@ def test_what_is_done_is_not_done_again(tmp_path, source, stored, name, monkeypa
     full = OSError(errno.ENOSPC, "No space left on device", "part")
     with monkeypatch.context() as patch:
         fail_at(patch, 4, full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OutputError, match="No space left"):
             score_archive(Corpus(source), stored, order(tmp_path / name))
     begun = fail_at(monkeypatch, -1, full)
     summary = score_archive(Corpus(source), stored, order(tmp_path / name))
