@@ -17,7 +17,7 @@ from topics.cli import main
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.tagger import Tagger
-from topics.training import train
+from topics.training import prepare, train, train_topics
 from topics.versions.registry import Registry
 
 # The same examples in every run, so that a red test is the change's fault. `HYPOTHESIS_PROFILE=search` looks
@@ -56,6 +56,15 @@ def topic_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("topics") / "models"
     for sources in (embedded()[:4], embedded()):
         find_topics(folder, sources)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def both(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder with a version of topics beside. Read it, never write it."""
+    folder = Path(shutil.copytree(models, tmp_path_factory.mktemp("both") / "models"))
+    corpus, config = Corpus(embedded()), Config()
+    train_topics(prepare(corpus, config), corpus, config, Registry(folder))
     return folder
 
 

@@ -209,7 +209,8 @@ def train_topics(
     watch("finding topics", 0)
     before = registry.open(f"{name}@latest") if registry.versions(name) else None
     previous = TopicPipeline.load(before.folder, before.names).model if before else None
-    model.fit(material.tokens, _texts(corpus, material.cleaner), previous, jobs)
+    taught = sample(material, config.topics.max_articles, clean_first=False)
+    model.fit(taught.tokens, _texts(corpus, taught), previous, jobs)
     manifest = Manifest(
         name=name,
         version="",
@@ -219,7 +220,7 @@ def train_topics(
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
         figures=None,
-        topics=replace(model.figures(material.tokens), previous=before.manifest.version if before else ""),
+        topics=replace(model.figures(taught.tokens), previous=before.manifest.version if before else ""),
         libraries=libraries(),
     )
     pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
@@ -253,10 +254,15 @@ def _settings(config: Config) -> tuple[Any, Any]:
     )
 
 
-def _texts(corpus: Corpus, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
+def _texts(corpus: Corpus, material: Material) -> Iterator[tuple[str, str]]:
+    """Read again the articles of some material, cleaned, in its order, which is that of the corpus."""
+    start = 0
     for batch in corpus.batches():
-        for article in batch.articles:
-            yield cleaner.clean(article.title, article.text, article.outlet)
+        here = np.searchsorted(material.places, [start, start + len(batch.articles)])
+        for place in material.places[slice(*here)].tolist():
+            article = batch.articles[place - start]
+            yield material.cleaner.clean(article.title, article.text, article.outlet)
+        start += len(batch.articles)
 
 
 def truth_table(

@@ -264,7 +264,7 @@ def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
 
 def _stream(job: Job, tagger: Tagger) -> Stream:
     """Add up, in their order, what the shards looked like; articles whose ids came before are among them."""
-    stream = Stream(tagger.versions)
+    stream = Stream(tagger.versions, tagger.topics)
     for shard in job.shards:
         with job.desk.looks(shard.number).open("rb") as file:
             stream.add(np.load(file, allow_pickle=False))

@@ -105,6 +105,8 @@ def _figures(event: Event) -> list[str]:
             [f"topics kept {len(figures['kept'])}, gone {len(figures['gone'])}"] if "kept" in figures else []
         )
         return [f"{name} {_change(change)}" for name, change in changes.items()] + kept
+    if "coherence" in figures:
+        return [f"{figures['topics']} topics, coherence {figures['coherence']:.3f} (in training)"]
     if "macro_f1" in figures:
         return [f"macro-F1 {figures['macro_f1']:.3f}, exact match {figures['exact_match']:.3f} (in training)"]
     if "coherence" in figures:
@@ -117,7 +119,9 @@ def _change(change: dict[str, Any]) -> str:
     if None in numbers:
         return "—"
     difference = change["difference"]
-    interval = f"{difference['low']:+.3f} … {difference['high']:+.3f}" if difference.get("low") else ""
+    interval = (
+        f"{difference['low']:+.3f} … {difference['high']:+.3f}" if difference.get("low") is not None else ""
+    )
     return f"{numbers[0]:.3f} -> {numbers[1]:.3f} ({interval}) {change['verdict']}".rstrip()
 
 

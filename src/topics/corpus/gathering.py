@@ -106,8 +106,8 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     return Material(cleaner, spool.tokens(), labels, origins, np.arange(len(labels)), facts, rejects, "")
 
 
-def sample(material: Material, most: int, seed: int = 0) -> Material:
-    """Choose at most so many articles: clean ones first, then labelled ones, then the others, by lot.
+def sample(material: Material, most: int, *, clean_first: bool = True, seed: int = 0) -> Material:
+    """Choose at most so many articles by lot; if so wanted clean ones first, then labelled ones.
 
     By lot, not the rare first: shares, and with them probabilities, stay as they are in the archive.
     """
@@ -116,7 +116,8 @@ def sample(material: Material, most: int, seed: int = 0) -> Material:
         return material
     ranks = [2 if label is None else int(not label.clean) for label in material.labels]
     lots = np.random.default_rng(seed).permutation(count)
-    return material.choose(np.sort(np.lexsort((lots, np.array(ranks)))[:most]))
+    order = np.lexsort((lots, np.array(ranks) if clean_first else lots))
+    return material.choose(np.sort(order[:most]))
 
 
 def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int) -> Iterator[_Part]:
