@@ -36,7 +36,7 @@ import news
 from topics.config import Config
 from topics.corpus import Corpus
 from topics.tagger import Tagger
-from topics.text import tokens
+from topics.text import lexicon
 from topics.training import train
 from topics.types import Article
 from topics.versions.registry import Registry
@@ -141,7 +141,7 @@ def scoring() -> None:
             ours = partial(batched, tagger.tag_articles, articles)
             fast = partial(peer.predict, texts[name], k=-1, threshold=0.5)
             slow, slower = (partial(batched, model.predict, texts[name]) for model in (single, pairs))
-            tokens.forget()
+            lexicon.forget()
             lemmatizer.memo.clear()
             cold = timed(ours)[0], timed(slower)[0]
             rounds = [[timed(work)[0] for work in (ours, fast, slow, slower)] for _ in range(3)]
