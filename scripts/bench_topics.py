@@ -37,7 +37,6 @@ from topics.corpus import Corpus
 from topics.pipeline import read
 from topics.text.cleaning import Cleaner
 from topics.text.tokens import concatenate, take, tokenize
-from topics.topic_models.choice import choose_topics
 from topics.topic_models.coherence import CV_WINDOW, c_npmi, c_v, keep_company
 from topics.topic_models.continuity import overlap
 from topics.topic_models.inference import infer
@@ -80,9 +79,9 @@ Model = Callable[[Data, int, int], tuple[np.ndarray, Callable[[], np.ndarray]]]
 
 
 def ours(data: Data, topics: int, seed: int) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
-    settings = LdaSettings(num_topics=topics, seed=seed)
-    counts = learn(data.train, settings)
-    words, alpha = expected_words(counts), prior(settings)
+    settings = LdaSettings(seed=seed)
+    counts = learn(data.train, topics, settings)
+    words, alpha = expected_words(counts), prior(topics, settings)
     return counts, lambda: infer(data.seen, words, alpha, settings.iterations, settings.threshold).gamma
 
 
@@ -214,7 +213,7 @@ def work(name: str, data: Any, topics: int, seed: int, there: Connection) -> Non
     for module in ("gensim.models", "sklearn.decomposition", "tomotopy"):  # imports are not what is measured
         with suppress(ImportError):
             import_module(module)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = forget_peak()
     start, used = time.perf_counter(), processor()
     phi, shares = MODELS[name](data, topics, seed)
     seconds, used = time.perf_counter() - start, processor() - used
@@ -223,12 +222,24 @@ def work(name: str, data: Any, topics: int, seed: int, there: Connection) -> Non
         start = time.perf_counter()
         theta = np.asarray(shares(), np.float64)
         answers.append(time.perf_counter() - start)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    own = peak() - before
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     normal = np.asarray(phi, np.float64) / np.sum(phi, axis=1, keepdims=True)
     theta /= np.maximum(theta.sum(axis=1, keepdims=True), 1e-12)
     memory = max(own, children - before) / 1024
     there.send(Answer(normal, theta, seconds, used, min(answers), memory))
+
+
+def forget_peak() -> int:
+    """Begin to measure memory anew (Linux): a process inherits the peak of the one that started it."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return peak()
+
+
+def peak() -> int:
+    """Most memory held since then, kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def processor() -> float:
@@ -368,10 +379,11 @@ def planted(tokens: TokenBatch, size: int) -> TokenBatch:
 def choice(folder: Path) -> None:
     tokens = tokens_of(folder, "rbc2020")[0]
     start = time.perf_counter()
-    found = choose_topics(tokens, jobs=CORES)
-    print(f"\nchoice: {found.num_topics} topics in {time.perf_counter() - start:.0f} s on {CORES} cores")
+    model = LdaModel(LdaSettings(num_topics="auto"))
+    model.fit(tokens, jobs=CORES)
+    print(f"\nchoice: {len(model.topics)} topics in {time.perf_counter() - start:.0f} s on {CORES} cores")
     print("| K | NPMI | spread | stability | score |\n|---|---|---|---|---|")
-    for point in found.curve:
+    for point in model.tried:
         cells = point.num_topics, point.npmi, point.npmi_spread, point.stability, point.score
         print(f"| {' | '.join(map(str, cells))} |")
 

@@ -115,7 +115,7 @@ def test_the_report_speaks_both_languages(version, language):
 def test_both_languages_have_the_same_phrases_with_the_same_gaps():
     found = {}
     for language in ("ru", "en"):
-        path = resources.files("topics") / "templates" / f"{language}.toml"
+        path = resources.files("topics.reports") / "templates" / f"{language}.toml"
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         found[language] = {
             (section, key): set(re.findall(r"{(\w+)}", phrase))
