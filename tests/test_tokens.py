@@ -208,11 +208,25 @@ def test_a_full_lexicon_is_left_and_the_batches_it_read_stay_as_they_are(monkeyp
     texts = [f"слово{n} завод самолёт-{n % 7}" for n in range(200)]
     before = tokenize([""] * 200, texts)
     kept = words(before)
-    monkeypatch.setattr(lexicon, "_SIZE", 50)
+    monkeypatch.setattr(lexicon, "_FORMS", 50)
+    monkeypatch.setattr(lexicon, "_KEPT", 25)
     after = tokenize([""] * 200, texts)
     assert words(after) == kept == words(before)
     assert after.lemmas is not before.lemmas
     assert len(tokenize([""], ["завод"]).lemmas) < 50
+
+
+def test_a_lexicon_begun_anew_keeps_the_words_that_were_met_again(monkeypatch):
+    forget()
+    for text in ("завод и самолёт-разведчик", "заводы стали", "завод, заводы, стали и сталь", "турист"):
+        tokenize([""], [text])
+    kept = lexicon.current().renewed()
+    assert "завод" in kept.lemmas
+    assert {"турист", "самолет", "разведчик"}.isdisjoint(kept.lemmas)
+    monkeypatch.setattr(lexicon, "_current", [kept])
+    assert words(tokenize([""], ["Туристы видят завод: производство стали и самолёт-разведчик"])) == [
+        ([], ["турист", "видеть", "завод", "производство", "сталь", "самолет", "разведчик"])
+    ]
 
 
 def test_a_numbering_follows_a_lexicon_that_grows_and_one_that_is_left():

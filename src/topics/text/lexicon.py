@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +19,30 @@ from topics.text.lemmas import HOMONYMS, lemmas
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Bools = npt.NDArray[np.bool_]
 
 BORDER = "\x00"
 """Stands between segments: the title of an article, its body, the next title …"""
-_SIZE = 400_000
-"""Forms remembered, some 50 MB. A year of a newsroom's articles has about 300,000."""
+_FORMS, _LEMMAS = 400_000, 160_000
+"""What fills a lexicon, some 45 MB. Twenty thousand long articles have 385,000 forms of 136,000 lemmas."""
+_KEPT = 200_000
+"""Forms that are taken over from a full lexicon, at most, of those that were met again."""
 _NOTHING = -1
 _UNMET = np.int32(-(1 << 31))
 _FIRST_BITS = 16
 
 
+class _Columns(NamedTuple):
+    keys: Hashes
+    numbers: Int32s
+    again: Bools
+
+
 class Table:
     """Hash -> number, both in columns, by open addressing. Safe for threads; it only ever grows.
 
-    Who looks something up while it is entered may miss it, but is never told another's number.
+    Who looks something up while it is entered may miss it, but is never told another's number. A third
+    column tells what was looked up after it was entered.
     """
 
     def __init__(self) -> None:
@@ -45,19 +56,27 @@ class Table:
 
     def find(self, hashes: Hashes) -> Int32s:
         """Look up numbers; `_UNMET` where there is none. No hash is 0."""
-        keys, numbers = self._columns
+        keys, numbers, again = self._columns
         slots = _homes(hashes, keys)
         there = keys[slots]
         hit = there == hashes
         found = np.where(hit, numbers[slots], _UNMET)
+        again[slots[hit]] = True
         going = np.flatnonzero(~hit & (there != 0))
         while len(going):
             slots[going] = (slots[going] + 1) % len(keys)
             there = keys[slots[going]]
             hit = there == hashes[going]
             found[going[hit]] = numbers[slots[going[hit]]]
+            again[slots[going[hit]]] = True
             going = going[~hit & (there != 0)]
         return found
+
+    def found_again(self, most: int) -> tuple[Hashes, Int32s]:
+        """List hashes that were looked up after they were entered, so many by lot, with their numbers."""
+        keys, numbers, again = self._columns
+        at = np.flatnonzero(again)[:most]  # slots follow from hashes, which are as good as lots
+        return keys[at], numbers[at]
 
     def enter(self, hashes: Hashes, numbers: Int32s) -> None:
         """Enter distinct hashes with their numbers; one that is there keeps its number."""
@@ -65,18 +84,15 @@ class Table:
             fresh = self.find(hashes) == _UNMET
             hashes, numbers = hashes[fresh], numbers[fresh]
             self._count += len(hashes)
-            keys, old_numbers = self._columns
-            if 2 * self._count > len(keys):
-                columns, used = _empty((4 * self._count).bit_length()), keys != 0
-                _fill(columns, keys[used], old_numbers[used])
-                _fill(columns, hashes, numbers)
+            if 2 * self._count > len(self._columns.keys):
+                columns, used = _empty((4 * self._count).bit_length()), self._columns.keys != 0
+                _fill(columns, *(column[used] for column in self._columns))
                 self._columns = columns
-            else:
-                _fill(self._columns, hashes, numbers)
+            _fill(self._columns, hashes, numbers, np.zeros(len(hashes), bool))
 
 
-def _empty(bits: int) -> tuple[Hashes, Int32s]:
-    return np.zeros(1 << bits, np.uint64), np.zeros(1 << bits, np.int32)
+def _empty(bits: int) -> _Columns:
+    return _Columns(np.zeros(1 << bits, np.uint64), np.zeros(1 << bits, np.int32), np.zeros(1 << bits, bool))
 
 
 def _homes(hashes: Hashes, keys: Hashes) -> Int64s:
@@ -84,17 +100,19 @@ def _homes(hashes: Hashes, keys: Hashes) -> Int64s:
     return (hashes >> np.uint64(65 - len(keys).bit_length())).view(np.int64)
 
 
-def _fill(columns: tuple[Hashes, Int32s], hashes: Hashes, numbers: Int32s) -> None:
-    keys, found = columns
-    slots = _homes(hashes, keys)
-    while len(hashes):
-        _, first = np.unique(slots, return_index=True)  # of those that want one slot the first gets it
-        placed = first[keys[slots[first]] == 0]
-        found[slots[placed]] = numbers[placed]  # before the key, for whoever looks it up just now
+def _fill(columns: _Columns, hashes: Hashes, numbers: Int32s, again: Bools) -> None:
+    keys = columns.keys
+    slots, waiting = _homes(hashes, keys), np.arange(len(hashes))
+    while len(waiting):
+        _, first = np.unique(
+            slots[waiting], return_index=True
+        )  # of those that want one slot the first gets it
+        placed = waiting[first][keys[slots[waiting[first]]] == 0]
+        columns.numbers[slots[placed]] = numbers[placed]  # before the key, for whoever looks it up just now
+        columns.again[slots[placed]] = again[placed]
         keys[slots[placed]] = hashes[placed]
-        waiting = np.ones(len(hashes), bool)
-        waiting[placed] = False
-        hashes, numbers, slots = hashes[waiting], numbers[waiting], (slots[waiting] + 1) % len(keys)
+        waiting = np.setdiff1d(waiting, placed, assume_unique=True)
+        slots[waiting] = (slots[waiting] + 1) % len(keys)
 
 
 class Lexicon:
@@ -111,6 +129,22 @@ class Lexicon:
     def __len__(self) -> int:
         """Count the forms."""
         return len(self._table)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds as much as it should."""
+        return len(self) > _FORMS or len(self.lemmas) > _LEMMAS
+
+    def renewed(self) -> Lexicon:
+        """Begin a lexicon with those of the words that were met again; half of the others never will be."""
+        fresh = Lexicon()
+        hashes, numbers = self._table.found_again(_KEPT)
+        used = np.unique(numbers[numbers >= 0])
+        table = np.full(len(self.lemmas) + 1, _NOTHING, np.int32)  # the last one stands for _NOTHING
+        table[used] = [fresh._number(self.lemmas[i]) for i in used.tolist()]
+        simple = numbers >= _NOTHING
+        fresh._table.enter(hashes[simple], table[numbers[simple]])
+        return fresh
 
     def read(self, hashes: Hashes, form_at: Callable[[int], str]) -> Int32s:
         """Replace words by the numbers of their lemmas; the lexicon asks for the forms it has not met."""
@@ -173,8 +207,8 @@ _current = [Lexicon()]
 
 def current() -> Lexicon:
     """Return the process's lexicon; a full one is left to the batches that were read by it."""
-    if len(_current[0]) > _SIZE:
-        _current[0] = Lexicon()
+    if _current[0].is_full:
+        _current[0] = _current[0].renewed()
     return _current[0]
 
 
