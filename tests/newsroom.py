@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,12 @@ STEEL = "Завод в Магнитогорске увеличил выплав�
 BANK = "Банк России поднял ключевую ставку, инфляция выросла, кредиты подорожали."
 HOTEL = "Турпоток вырос: туристы бронируют отели, туроператоры открыли новые маршруты."
 CAT = "Кошка сняла с дерева пожарного."
+
+
+def varied(text: str, seed: int) -> str:
+    """Say the same words in another order: to training an article of its own, not a reprint."""
+    words = text.split()
+    return " ".join(random.Random(seed).sample(words, len(words)))
 
 
 def write(path: Path, *rows: object) -> Path:

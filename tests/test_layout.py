@@ -42,6 +42,7 @@ FLOORS = {
         reports.charts
         reports.wording
         rubrics
+        rubrics.brevity
         rubrics.decisions
         rubrics.features
         rubrics.latent
