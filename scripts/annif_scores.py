@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("test", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--backend", choices=sorted(SETTINGS), default="omikuji")
+    parser.add_argument("--timed", action="store_true", help="print the articles a second that `index` tags")
     options = parser.parse_args()
     train, test, out = rows(options.train), rows(options.test), options.out.resolve()
     names = sorted({name for row in train for name in row["rubrics"]} | {OTHER})
@@ -43,8 +45,11 @@ def main() -> None:
         prepare(train, test, names, options.backend)
         annif("load-vocab", "v", "v.tsv", "-L", "ru")
         annif("train", "p", "train.tsv")
-        annif("index", "p", "test.jsonl", "-l", "1000", "-O", "scores.jsonl", "-f", "-I")
+        seconds = index("test.jsonl")
         found = rows(Path("scores.jsonl"))
+        if options.timed:
+            write("few.jsonl", Path("test.jsonl").read_text(encoding="utf-8").splitlines()[:1])
+            print((len(test) - 1) / (seconds - index("few.jsonl")))  # but for its own start
     with out.open("w", encoding="utf-8") as file:
         for row, answer in zip(test, found, strict=True):
             scores = {names[int(x["uri"].rsplit("/", 1)[1])]: x["score"] for x in answer["results"]}
@@ -80,6 +85,13 @@ def untrained_punkt(folder: Path) -> None:
         place.mkdir(parents=True)
         save_punkt_params(PunktParameters(), str(place))
     os.environ["NLTK_DATA"] = str(folder / "nltk")
+
+
+def index(name: str) -> float:
+    """Tag a file; return the seconds."""
+    start = time.perf_counter()
+    annif("index", "p", name, "-l", "1000", "-O", "scores.jsonl", "-f", "-I")
+    return time.perf_counter() - start
 
 
 def annif(*arguments: str) -> None:

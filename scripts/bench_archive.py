@@ -1,21 +1,26 @@
-"""Measure scoring and training at scale: rate, memory, overhead.
+"""Measure scoring and training at scale: rate, memory, overheads. Each prints a Markdown table.
 
-    TOPICS_NEWS_DATA=news python scripts/bench_archive.py rate --articles 200000
+    python scripts/bench_archive.py rate --annif annif/bin/python
     python scripts/bench_archive.py memory
-    python scripts/bench_archive.py training --articles 1000000
+    python scripts/bench_archive.py training
     python scripts/bench_archive.py dask
+    python scripts/bench_archive.py drift
 
-`rate` scores real articles (rubrics, unlabelled and rbc2020, repeated under other ids) with 1 and 2 workers
-and lets fastText (supervised, bigrams, trained on the same labels, one thread) predict the same file, turn by
-turn, so that a busy machine is busy for both; the least of several turns counts. `memory` scores 0.1, 1 and 3
-million short made-up articles. `training` learns from a million. `dask` compares a cluster of two processes
-on this machine with two of loky. Results go to stdout as JSON, a line each.
+`rate` scores real articles (rubrics, unlabelled and rbc2020, repeated under other ids) with 1 and 2 workers,
+rubrics alone and with topics, and lets fastText (supervised, bigrams, trained on the same labels, one thread)
+predict the same file, turn by turn, so that a busy machine is busy for all; the best turn counts.
+Annif's `index` gets a sample once, since it is slow; its own start is deducted. `memory` scores short made-up
+articles, `training` learns from them. `dask` compares a cluster of two processes on this machine with two of
+loky. `drift` tells what the comparison at the end of a job costs.
+
+`--articles N [N ...]` for a trial; `--models FOLDER` with versions trained before saves their training.
+Needs Linux and psutil; for `rate` pip install fasttext-wheel and an environment with annif[omikuji];
+for `rate`, `dask` and `drift` the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import itertools
 import json
 import os
@@ -24,19 +29,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import psutil
 
+import news
 from topics.corpus import embedded
 
-NEWS = Path(os.environ.get("TOPICS_NEWS_DATA", "../shared/data"))
 KEPT = ("id", "title", "text", "source", "date")
+TAUGHT = 2_000
+"""Articles that Annif learns from; of more it would be slower still."""
 
 
-class Run(msgspec.Struct):
+class Run(msgspec.Struct, frozen=True):
     """What a program took."""
 
     seconds: float
@@ -46,22 +53,21 @@ class Run(msgspec.Struct):
     """Peak resident memory."""
     worker_mb: float
     """The same of its largest worker."""
+    all_mb: float
+    """Peak of all together, pages that they share counted once."""
 
 
 def run(*arguments: object) -> Run:
     """Run `topics` and watch its memory."""
-    start = time.perf_counter()
-    before = os.times()
-    peaks = [0.0, 0.0]
-    with subprocess.Popen(
-        [sys.executable, "-m", "topics", *map(str, arguments)], stdout=subprocess.DEVNULL
-    ) as process:
+    start, before, peaks = time.perf_counter(), os.times(), [0.0, 0.0, 0.0]
+    command = [sys.executable, "-m", "topics", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         parent = psutil.Process(process.pid)
         while process.poll() is None:
             _note(parent, peaks)
-            time.sleep(0.05)
+            time.sleep(0.5)
     if process.returncode:
-        sys.exit(f"topics {arguments} failed")
+        sys.exit(f"topics {' '.join(command[3:])} failed")
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Run(time.perf_counter() - start, cpu, *(peak / 1e6 for peak in peaks))
@@ -69,72 +75,79 @@ def run(*arguments: object) -> Run:
 
 def _note(parent: psutil.Process, peaks: list[float]) -> None:
     try:
-        peaks[0] = max(peaks[0], parent.memory_info().rss)
-        for worker in parent.children(recursive=True):
-            peaks[1] = max(peaks[1], worker.memory_info().rss)
-    except psutil.Error:
+        workers = parent.children(recursive=True)
+        together = sum(process.memory_full_info().pss for process in [parent, *workers])
+        found = _peak(parent), max(map(_peak, workers), default=0), together
+    except (psutil.Error, OSError):
         return  # ended meanwhile
+    peaks[:] = map(max, peaks, found)
 
 
-def tell(measure: str, **figures: object) -> None:
-    print(json.dumps({"measure": measure, **figures}, ensure_ascii=False), flush=True)
+def _peak(process: psutil.Process) -> int:
+    """Peak resident memory of a process so far, as Linux counts it; 0 of one that has ended."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    return 1024 * next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
 
 
-# --- rate ---
+def head(*names: str) -> None:
+    print(f"\n| {' | '.join(names)} |\n|{'---|' * len(names)}", flush=True)
 
 
-def news(name: str) -> Iterator[dict[str, object]]:
-    with gzip.open(NEWS / f"{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
-        yield from map(json.loads, stream)
+def row(*cells: object) -> None:
+    print(
+        f"| {' | '.join(f'{cell:,}' if isinstance(cell, int) else str(cell) for cell in cells)} |", flush=True
+    )
 
 
-def write_archive(path: Path, articles: int) -> int:
-    """Write real articles, repeated under other ids; return the bytes."""
-    found = [row for name in ("rubrics", "unlabelled", "rbc2020") for row in news(name)]
+# --- real articles ---
+
+
+def write_archive(path: Path, articles: int) -> None:
+    """Write real articles, repeated under other ids."""
+    found = [one for name in ("rubrics", "unlabelled", "rbc2020") for one in news.rows(name)]
     with path.open("w", encoding="utf-8") as out:
-        for n, row in enumerate(itertools.islice(itertools.cycle(found), articles)):
-            kept = {name: row.get(name) for name in KEPT} | {"id": f"{row['id']}-{n}"}
+        for n, one in enumerate(itertools.islice(itertools.cycle(found), articles)):
+            kept = {name: one.get(name) for name in KEPT} | {"id": f"{one['id']}-{n}"}
             out.write(json.dumps(kept, ensure_ascii=False) + "\n")
-    return path.stat().st_size
 
 
-def rate(articles: int, turns: int, models: Path | None) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        archive, home = Path(folder) / "archive.jsonl", models or Path(folder) / "models"
-        size = write_archive(archive, articles)
-        if models is None:
-            run(
-                "train",
-                NEWS / "rubrics.jsonl.gz",
-                "--labels",
-                NEWS / "gold.tsv",
-                "--models",
-                home,
-                "--only",
-                "rubrics",
-            )
-        predict = fasttext_loop()
-        best: dict[str, list[tuple[float, float]]] = {}
+def trained(models: Path | None, folder: Path) -> Path:
+    """Return the folder of the versions, having trained them if none was named."""
+    if models is None:
+        models = folder / "models"
+        gold = ("--labels", news.folder() / "gold.tsv")
+        run("train", news.folder() / "rubrics.jsonl.gz", *gold, "--models", models)
+    return models
+
+
+def rate(articles: int, turns: int, models: Path | None, annif: str, sample: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive, home = folder / "archive.jsonl", trained(models, folder)
+        write_archive(archive, articles)
+        loop, found = fasttext_loop(), dict[str, list[tuple[float, float]]]()
         for _ in range(turns):
-            for workers in (1, 2):
-                output = Path(folder) / "scored.jsonl"
-                ran = run("predict", archive, "-o", output, "--models", home, "--workers", workers)
-                best.setdefault(f"{workers} workers", []).append((ran.seconds, ran.cpu_seconds))
+            for topics, workers in itertools.product(("none", "topics"), (1, 2)):
+                asked = ("predict", archive, "-o", folder / "scored.jsonl", "--models", home)
+                ran = run(*asked, "--topics", topics, "--workers", workers)
+                what = f"{'rubrics' if topics == 'none' else 'rubrics and topics'}, {workers} workers"
+                found.setdefault(what, []).append((ran.seconds, ran.cpu_seconds))
             wall, cpu = time.perf_counter(), time.process_time()
-            predict(archive)
-            times = (time.perf_counter() - wall, time.process_time() - cpu)
-            best.setdefault("fastText", []).append(times)
-        for name, times_of in best.items():
-            wall, cpu = (min(column) for column in zip(*times_of, strict=True))
-            tell(
-                "rate",
-                what=name,
-                articles=articles,
-                megabytes=size // 10**6,
-                seconds=round(wall, 1),
-                articles_a_second=round(articles / wall),
-                articles_a_cpu_second=round(articles / cpu),
-            )
+            loop(archive)
+            times = time.perf_counter() - wall, time.process_time() - cpu
+            found.setdefault("fastText, one thread", []).append(times)
+        rates = {
+            what: [articles / min(side) for side in zip(*times, strict=True)] for what, times in found.items()
+        }
+        if annif:
+            rates[f"Annif omikuji, {sample:,} of them"] = [annif_rate(annif, archive, sample, folder)] * 2
+        print(f"\n{articles:,} articles, {archive.stat().st_size / 1e6:,.0f} MB, best of {turns} turns")
+        head("what", "articles/s", "articles/CPU s", "times fastText", "times Annif", "2 workers to 1")
+        for what, (wall, cpu) in rates.items():
+            one = rates.get(what.replace(", 2 workers", ", 1 workers"), (wall,))[0]
+            fast, slow = rates["fastText, one thread"][0], [*rates.values()][-1][0] if annif else None
+            ratios = f"{wall / fast:.2f}", f"{wall / slow:.0f}" if slow else "", f"{wall / one:.2f}"
+            row(what, round(wall), round(cpu), *ratios[:2], ratios[2] if "2 workers" in what else "")
 
 
 def fasttext_loop() -> Callable[[Path], None]:
@@ -142,9 +155,9 @@ def fasttext_loop() -> Callable[[Path], None]:
     import fasttext
 
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as lines:
-        for row in news("rubrics"):
-            marks = " ".join(f"__label__{rubric}" for rubric in row["rubrics"] or ["none"])
-            lines.write(f"{marks} {plain(row)}\n")
+        for one in news.rows("rubrics"):
+            marks = " ".join(f"__label__{rubric}" for rubric in one["rubrics"] or ["none"])
+            lines.write(f"{marks} {plain(one)}\n")
         lines.flush()
         model = fasttext.train_supervised(
             lines.name, wordNgrams=2, loss="ova", epoch=5, minCount=3, thread=2, verbose=0
@@ -154,85 +167,97 @@ def fasttext_loop() -> Callable[[Path], None]:
         decode = msgspec.json.Decoder().decode
         with archive.open("rb") as stream, tempfile.TemporaryFile("w", encoding="utf-8") as out:
             for line in stream:
-                row = decode(line)
-                found = model.f.predict(plain(row) + "\n", -1, 0.5, "strict")
-                out.write(json.dumps({"id": row["id"], "rubrics": [label for _, label in found]}) + "\n")
+                one = decode(line)
+                found = model.f.predict(plain(one) + "\n", -1, 0.5, "strict")
+                out.write(json.dumps({"id": one["id"], "rubrics": [label for _, label in found]}) + "\n")
 
     return loop
 
 
-def plain(row: dict[str, object]) -> str:
-    return f"{row.get('title') or ''} {row.get('text') or ''}".replace("\n", " ").lower()
+def plain(one: dict[str, object]) -> str:
+    return f"{one.get('title') or ''} {one.get('text') or ''}".replace("\n", " ").lower()
 
 
-# --- memory ---
+def annif_rate(python: str, archive: Path, sample: int, folder: Path) -> float:
+    """Articles a second that Annif's `index` tags of a sample from all over the archive."""
+    taught = [one for one in news.rows("rubrics") if one["rubrics"]][:TAUGHT]
+    with archive.open(encoding="utf-8") as lines:
+        every = sum(1 for _ in lines) // sample
+    with archive.open(encoding="utf-8") as lines:
+        asked = [json.loads(line) for line in itertools.islice(lines, 0, every * sample, every)]
+    places = [folder / f"annif-{name}.jsonl" for name in ("taught", "asked", "out")]
+    for place, rows in zip(places, (taught, asked), strict=False):
+        text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows)
+        place.write_text(text, encoding="utf-8")
+    command = [python, Path(__file__).with_name("annif_scores.py"), *places, "--timed"]
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    told = subprocess.run(command, check=True, env=clean, stdout=subprocess.PIPE, text=True).stdout
+    return float(told)
+
+
+# --- made-up articles ---
 
 
 def write_short(path: Path, articles: int, *, labelled: bool = False, words: int = 25) -> None:
     """Write made-up articles; one word in fifty is new, so that the vocabulary grows as in real archives."""
     draw = random.Random(7)
     rows = [json.loads(line) for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
-    texts = [(row["text"].split(), row["rubrics"]) for row in rows]
+    texts = [(one["text"].split(), one["rubrics"]) for one in rows]
     with path.open("w", encoding="utf-8") as out:
         for n in range(articles):
             own, rubrics = texts[n % len(texts)]
             chosen = draw.choices(own, k=words)
             chosen[n % words] = f"{chosen[0][:5].lower()}{draw.choice(SYLLABLES)}{draw.choice(SYLLABLES)}ский"
-            row = {"id": str(n), "outlet": f"outlet {n % 20}", "text": " ".join(chosen)}
-            out.write(json.dumps(row | ({"rubrics": rubrics} if labelled else {}), ensure_ascii=False) + "\n")
+            one = {"id": str(n), "outlet": f"outlet {n % 20}", "text": " ".join(chosen)}
+            out.write(json.dumps(one | ({"rubrics": rubrics} if labelled else {}), ensure_ascii=False) + "\n")
 
 
 SYLLABLES = [a + b for a in "бвгджзклмнпрст" for b in "аеиоу"]
 
 
-def memory(sizes: list[int], models: Path | None) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        home = models or Path(folder) / "models"
+def memory(sizes: Sequence[int], models: Path | None) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        home = models or folder / "models"
         if models is None:
-            run("train", "--models", home, "--only", "rubrics")
+            run("train", "--models", home)
+        head("articles", "parent, MB", "largest worker, MB", "all together, MB", "articles/s", "CPU s")
         for articles in sizes:
-            archive = Path(folder) / "archive.jsonl"
-            write_short(archive, articles)
-            ran = run(
-                "predict", archive, "-o", Path(folder) / "scored.jsonl", "--models", home, "--workers", 2
-            )
-            tell(
-                "memory",
-                articles=articles,
-                parent_mb=round(ran.parent_mb),
-                worker_mb=round(ran.worker_mb),
-                articles_a_second=round(articles / ran.seconds),
-            )
+            write_short(folder / "archive.jsonl", articles)
+            asked = (folder / "archive.jsonl", "-o", folder / "scored.jsonl", "--models", home)
+            ran = run("predict", *asked, "--workers", 2)
+            row(articles, *megabytes(ran), round(articles / ran.seconds), round(ran.cpu_seconds))
 
 
-def training(articles: int, only: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / "archive.jsonl"
-        write_short(archive, articles, labelled=True, words=60)
-        ran = run("train", archive, "--models", Path(folder) / "models", "--only", only, "--workers", 2)
-        tell(
-            "training",
-            only=only,
-            articles=articles,
-            megabytes=archive.stat().st_size // 10**6,
-            parent_mb=round(ran.parent_mb),
-            worker_mb=round(ran.worker_mb),
-            seconds=round(ran.seconds),
-            cpu_seconds=round(ran.cpu_seconds),
+def training(sizes: Sequence[int], only: str | None) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        archive = Path(name) / "archive.jsonl"
+        head(
+            "learned", "articles", "MB", "parent, MB", "largest worker, MB", "all together, MB", "s", "CPU s"
         )
+        for articles in sizes:
+            write_short(archive, articles, labelled=True, words=60)
+            wanted = ("--only", only) if only else ()
+            ran = run("train", archive, "--models", Path(name) / "models", *wanted, "--workers", 2)
+            size, times = archive.stat().st_size // 10**6, (round(ran.seconds), round(ran.cpu_seconds))
+            row(only or "rubrics and topics", articles, size, *megabytes(ran), *times)
 
 
-# --- Dask ---
+def megabytes(ran: Run) -> tuple[int, int, int]:
+    return round(ran.parent_mb), round(ran.worker_mb), round(ran.all_mb)
 
 
-def dask(articles: int, turns: int, models: Path) -> None:
+# --- overheads ---
+
+
+def dask(articles: int, turns: int, models: Path | None) -> None:
     from distributed import LocalCluster
 
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / "archive.jsonl"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive, home = folder / "archive.jsonl", trained(models, folder)
         write_archive(archive, articles)
-        output = Path(folder) / "scored.jsonl"
-        asked = ("predict", archive, "-o", output, "--models", models)
+        asked = ("predict", archive, "-o", folder / "scored.jsonl", "--models", home)
         times: dict[str, list[float]] = {"loky": [], "dask": []}
         with LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
@@ -240,33 +265,74 @@ def dask(articles: int, turns: int, models: Path) -> None:
             for _ in range(turns):
                 times["loky"].append(run(*asked, "--workers", 2).seconds)
                 times["dask"].append(run(*asked, "--dask", cluster.scheduler_address).seconds)
-        tell(
-            "dask",
-            articles=articles,
-            loky_seconds=min(times["loky"]),
-            dask_seconds=min(times["dask"]),
-            ratio=round(min(times["dask"]) / min(times["loky"]), 3),
-        )
+        print(f"\n{articles:,} articles, two processes, best of {turns} turns; a cluster's workers stay warm")
+        head("by", "s, each turn", "best, s", "to loky")
+        for by, each in times.items():
+            all_ = ", ".join(f"{seconds:.1f}" for seconds in each)
+            row(by, all_, f"{min(each):.1f}", f"{min(each) / min(times['loky']):.3f}")
+
+
+def drift(articles: int, turns: int, models: Path | None) -> None:
+    from topics.drift.stream import Stream
+    from topics.tagger import Tagger
+
+    with tempfile.TemporaryDirectory() as name:
+        tagger = Tagger.load(trained(models, Path(name)))
+        found = news.articles("rbc2020")[:articles]
+        batches = [found[start : start + 2_000] for start in range(0, len(found), 2_000)]
+        times: dict[str, list[float]] = {"without": [], "with": [], "comparison": []}
+        for _ in range(turns + 1):
+            stream = Stream(tagger.versions)
+            for how, hear in (("without", None), ("with", stream.hear)):
+                times[how].append(
+                    seconds_of(lambda hear=hear: [tagger.tag_articles(b, hear) for b in batches])
+                )
+            times["comparison"].append(seconds_of(stream.drift))
+        least = {how: min(each[1:]) for how, each in times.items()}  # the first turn learns the words
+        head("articles", "tagging, CPU s", "with the sums for drift", "more", "comparison at the end, CPU s")
+        more = f"{least['with'] / least['without'] - 1:.1%}"
+        cells = (f"{least[how]:.2f}" for how in ("without", "with"))
+        row(len(found), *cells, more, f"{least['comparison']:.2f}")
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("measure", choices=["rate", "memory", "training", "dask"])
-    parser.add_argument("--articles", type=int)
+    parser.add_argument("measure", choices=["rate", "memory", "training", "dask", "drift"])
+    parser.add_argument(
+        "--articles", type=int, nargs="+", help="how many; several for `memory` and `training`"
+    )
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--models", type=Path, help="trained versions; by default some are trained")
-    parser.add_argument("--only", default="rubrics", help="what to train")
+    parser.add_argument("--only", choices=["rubrics", "topics"], help="what `training` trains")
+    parser.add_argument("--annif", default="", help="the Python of Annif's environment; without: no Annif")
+    parser.add_argument("--sample", type=int, default=2_000, help="articles for Annif")
     given = parser.parse_args()
+    sizes: list[int] = (
+        given.articles
+        or {
+            "rate": [200_000],
+            "memory": [100_000, 1_000_000, 3_000_000],
+            "training": [1_000_000],
+            "dask": [50_000],
+            "drift": [10_000],
+        }[given.measure]
+    )
     if given.measure == "rate":
-        rate(given.articles or 200_000, given.turns, given.models)
+        rate(sizes[0], given.turns, given.models, given.annif, given.sample)
     elif given.measure == "memory":
-        memory([given.articles] if given.articles else [100_000, 1_000_000, 3_000_000], given.models)
+        memory(sizes, given.models)
     elif given.measure == "training":
-        training(given.articles or 1_000_000, given.only)
+        training(sizes, given.only)
     else:
-        dask(given.articles or 50_000, given.turns, given.models or Path("models"))
+        {"dask": dask, "drift": drift}[given.measure](sizes[0], given.turns, given.models)
 
 
 if __name__ == "__main__":

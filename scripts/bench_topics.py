@@ -37,7 +37,6 @@ from topics.corpus import Corpus
 from topics.pipeline import read
 from topics.text.cleaning import Cleaner
 from topics.text.tokens import concatenate, take, tokenize
-from topics.topic_models.choice import choose_topics
 from topics.topic_models.coherence import CV_WINDOW, c_npmi, c_v, keep_company
 from topics.topic_models.continuity import overlap
 from topics.topic_models.inference import infer
@@ -80,9 +79,9 @@ Model = Callable[[Data, int, int], tuple[np.ndarray, Callable[[], np.ndarray]]]
 
 
 def ours(data: Data, topics: int, seed: int) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
-    settings = LdaSettings(num_topics=topics, seed=seed)
-    counts = learn(data.train, settings)
-    words, alpha = expected_words(counts), prior(settings)
+    settings = LdaSettings(seed=seed)
+    counts = learn(data.train, topics, settings)
+    words, alpha = expected_words(counts), prior(topics, settings)
     return counts, lambda: infer(data.seen, words, alpha, settings.iterations, settings.threshold).gamma
 
 
@@ -380,10 +379,11 @@ def planted(tokens: TokenBatch, size: int) -> TokenBatch:
 def choice(folder: Path) -> None:
     tokens = tokens_of(folder, "rbc2020")[0]
     start = time.perf_counter()
-    found = choose_topics(tokens, jobs=CORES)
-    print(f"\nchoice: {found.num_topics} topics in {time.perf_counter() - start:.0f} s on {CORES} cores")
+    model = LdaModel(LdaSettings(num_topics="auto"))
+    model.fit(tokens, jobs=CORES)
+    print(f"\nchoice: {len(model.topics)} topics in {time.perf_counter() - start:.0f} s on {CORES} cores")
     print("| K | NPMI | spread | stability | score |\n|---|---|---|---|---|")
-    for point in found.curve:
+    for point in model.tried:
         cells = point.num_topics, point.npmi, point.npmi_spread, point.stability, point.score
         print(f"| {' | '.join(map(str, cells))} |")
 

@@ -3,7 +3,8 @@
     python scripts/fuzz_versions.py             # ten minutes
     python scripts/fuzz_versions.py 30 --seed 7
 
-Three games, all on a version trained on the demonstration corpus:
+Three games, on a version of rubrics and on one of topics, both of the demonstration corpus, half of the
+time each:
 
 altered   One file is changed, nothing else. Opening it must be refused.
 resigned  The same, and its size and hash in the manifest are made to match and the seal is taken from the
@@ -32,9 +33,10 @@ import msgspec
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import profile
+from topics.drift.monitoring import Observer, said
 from topics.errors import ModelError
-from topics.pipeline import Pipeline
-from topics.training import train
+from topics.topic_pipeline import TopicPipeline, open_either
+from topics.training import prepare, train_rubrics, train_topics
 from topics.types import Article
 from topics.versions import bundles, integrity
 from topics.versions.registry import Registry
@@ -197,13 +199,25 @@ def check_message(error: ModelError) -> None:
 
 def use(folder: Path) -> None:
     """Do with a version what a newsroom does; every number must be finite and every probability in range."""
-    pipeline = Pipeline.load(folder)
-    for prediction in pipeline.predict(ARTICLES):
-        if not all(0 <= value <= 1 for value in prediction.scores.values()):
-            raise HarmError(f"scores {prediction.scores}")
-    for rubric in pipeline.rubrics[:2]:
-        pipeline.explain(ARTICLES[0], rubric)
-    profile.load(folder)
+    pipeline, looks = open_either(folder), profile.load(folder)
+    tokens = pipeline.read(ARTICLES)
+    if isinstance(pipeline, TopicPipeline):
+        found = [
+            {topic.label: topic.value for topic in top}
+            for top in pipeline.top(pipeline.model.transform(tokens))
+        ]
+    else:
+        found = [prediction.scores for prediction in pipeline.predict(ARTICLES)]
+        for rubric in pipeline.rubrics[:2]:
+            pipeline.explain(ARTICLES[0], rubric)
+    for scores in found:
+        if not all(0 <= value <= 1 for value in scores.values()):
+            raise HarmError(f"scores {scores}")
+    observer = Observer(looks)
+    observer.add(ARTICLES, tokens, said(pipeline, tokens))
+    for finding in observer.drift().findings:
+        if not 0 <= finding.distance <= 1 + 1e-9:
+            raise HarmError(f"drift {finding}")
 
 
 def main() -> None:
@@ -213,9 +227,12 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("error")
     with tempfile.TemporaryDirectory() as models:
-        version, _ = train(Corpus(embedded()), Config(), Registry(models))
-        for outcome, count in sorted(fuzz(version.folder, options.seconds, options.seed).items()):
-            print(f"{count:8,} {outcome}")
+        parts = Corpus(embedded()), Config(), Registry(models)
+        material = prepare(*parts[:2])
+        for version in (train_rubrics(material, *parts), train_topics(material, *parts)):
+            print(version.manifest.name)
+            for outcome, count in sorted(fuzz(version.folder, options.seconds / 2, options.seed).items()):
+                print(f"{count:8,} {outcome}", flush=True)
 
 
 if __name__ == "__main__":

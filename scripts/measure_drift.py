@@ -19,8 +19,10 @@ import numpy as np
 import news
 from topics.config import Config
 from topics.corpus import Corpus
-from topics.drift.comparing import Drift, profile
+from topics.drift import profile
+from topics.drift.comparing import Drift
 from topics.drift.monitoring import Observer
+from topics.drift.readings import of_rubrics
 from topics.pipeline import Pipeline
 from topics.rubrics.rules import Judgement
 from topics.text.tokens import concatenate, take
@@ -53,19 +55,22 @@ class Stream:
     def part(self, chosen: np.ndarray) -> tuple[list[Article], TokenBatch, Judgement]:
         """Choose articles, with their tokens and what was said of them."""
         rows = np.flatnonzero(chosen)
-        judgement = Judgement(*(column[rows] for column in self.judgement))
-        return [self.articles[i] for i in rows], take(self.tokens, rows), judgement
+        return [self.articles[i] for i in rows], take(self.tokens, rows), self.judgement.choose(rows)
 
     def profile(self, chosen: np.ndarray) -> profile.Profile:
         """Describe the chosen articles."""
         articles, tokens, judgement = self.part(chosen)
         dates, outlets = [one.date for one in articles], [one.outlet for one in articles]
-        return profile.describe(tokens, dates, outlets, judgement, self.pipeline.rubrics)
+        rubrics = self.pipeline.rubrics
+        return profile.describe(
+            tokens, dates, outlets, lambda rows: of_rubrics(judgement.choose(rows), rubrics)
+        )
 
     def drift(self, base: profile.Profile, chosen: np.ndarray) -> Drift:
         """Hold the chosen articles against a profile."""
-        observer = Observer(self.pipeline, base)
-        observer.add(*self.part(chosen))
+        observer = Observer(base)
+        articles, tokens, judgement = self.part(chosen)
+        observer.add(articles, tokens, of_rubrics(judgement, self.pipeline.rubrics))
         return observer.drift()
 
 

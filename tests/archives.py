@@ -19,7 +19,7 @@ from topics.archive.job import Order
 from topics.archive.scoring import score
 from topics.archive.writers import writing
 from topics.corpus import Corpus
-from topics.tagger import Stored, Tagger
+from topics.tagger import Hear, Stored, Tagger
 from topics.types import Article, Prediction, Reject
 
 TEXTS = (STEEL, BANK, HOTEL, CAT)
@@ -91,10 +91,10 @@ class _DeadlyTagger:
         self.manifest, self.versions, self.topics = tagger.manifest, tagger.versions, tagger.topics
         self.tag = tagger.tag_articles
 
-    def tag_articles(self, articles: list[Article]) -> list[Prediction]:
+    def tag_articles(self, articles: list[Article], hear: Hear) -> list[Prediction]:
         if any(self.word in article.text for article in articles):
             os.kill(os.getpid(), signal.SIGKILL)
-        return self.tag(articles)
+        return self.tag(articles, hear)
 
 
 def die_at(moment: int, counter: Path, watched: str) -> None:

@@ -18,6 +18,7 @@ from archives import SHARD, Deadly, lines, mixed, one_after_the_other, order, ro
 from newsroom import BANK, write
 from topics.archive import job as room
 from topics.archive.job import repeats, score_archive
+from topics.archive.scoring import score
 from topics.config import Config
 from topics.corpus import Corpus, embedded, hashes
 from topics.corpus.shards import plan
@@ -125,6 +126,26 @@ def test_a_folder_holds_the_parts_of_the_file(tmp_path, source, stored):
         "job.json",
         "summary.json",
     }
+
+
+@pytest.mark.parametrize("size", [1, SHARD, 1 << 30])
+def test_what_an_archive_looks_like_adds_up_over_its_shards(tmp_path, source, stored, tagger, size):
+    """But for articles that come twice, which a job finds when it has read them all."""
+    once = write(tmp_path / "раз.jsonl", *rows(1, 6), *rows(8, 6), *rows(15, 6), *rows(22, 6), *rows(29, 6))
+    whole = score(Corpus(once), tagger, lambda articles, predictions: None, print).drift
+    found = score_archive(Corpus(once), stored, order(tmp_path / "выход.jsonl", shard_size=size)).drift
+    assert list(found) == [tagger.version.label]
+    for some, others in zip(found.values(), whole.values(), strict=True):
+        assert msgspec.to_builtins(some) == approximately(msgspec.to_builtins(others))
+
+
+def approximately(value: object) -> object:
+    """Let numbers differ in their last digits, however deep they lie."""
+    if isinstance(value, dict):
+        return {key: approximately(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(map(approximately, value))
+    return pytest.approx(value) if isinstance(value, float) else value
 
 
 def test_the_summary_counts_what_the_output_holds(tmp_path, source, stored):

@@ -339,7 +339,9 @@ def test_help_lists_every_command_and_each_has_a_line(topics: Topics):
 def leaves(name: str, command: click.Command) -> list[tuple[str, ...]]:
     """A command and, if it is a group, those in it."""
     if isinstance(command, click.Group):
-        return [(name, *rest) for sub in command.commands for rest in leaves(sub, command.commands[sub])]
+        context = click.Context(command)
+        found = [(sub, command.get_command(context, sub)) for sub in command.list_commands(context)]
+        return [(name, *rest) for sub in found for rest in leaves(*sub)]
     return [(name,)]
 
 

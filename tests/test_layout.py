@@ -40,6 +40,7 @@ FLOORS = {
         readers.parquet
         reports
         reports.charts
+        reports.maps
         reports.wording
         rubrics
         rubrics.brevity
@@ -65,6 +66,8 @@ FLOORS = {
         topic_models.vocabulary
         trends
         trends.activity
+        trends.changes
+        trends.periods
         versions
         versions.drafts
         versions.history
@@ -78,6 +81,9 @@ FLOORS = {
         corpus
         drift.comparing
         drift.profile
+        drift.readings
+        drift.stream
+        drift.tally
         pipeline
         quality.curves
         quality.evaluation
@@ -97,14 +103,21 @@ FLOORS = {
         archive.scoring
         corpus.gathering
         drift.monitoring
+        drift.wording
         labelling.audit
         labelling.suggestions
         quality.assessment
         quality.comparison
+        quality.topic_comparison
         reports.pages
         reports.report
+        reports.topic_pages
+        reports.topic_report
         tagger
         training
+        trends.recording
+        versions.continuity
+        versions.naming
         versions.promotion
         versions.reproduction
     """,
@@ -131,6 +144,12 @@ FLOORS = {
         commands.rollback
         commands.show
         commands.suggest
+        commands.topics
+        commands.topics.compare
+        commands.topics.list_
+        commands.topics.name
+        commands.topics.show
+        commands.topics.trends
         commands.train
         commands.verify
         drift.page

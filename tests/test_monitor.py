@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,14 +18,17 @@ from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import profile
 from topics.drift.comparing import divergence, drift
-from topics.drift.monitoring import Report, monitor, name_of, sentences
+from topics.drift.monitoring import Report, monitor
 from topics.drift.page import page
-from topics.drift.profile import Facts, Measure, Profile, Readings
+from topics.drift.profile import Facts, Profile
+from topics.drift.readings import UNKNOWN_WORDS, Measure, of_rubrics
+from topics.drift.wording import name_of, sentences
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
 from topics.rubrics.rules import Judgement
 from topics.text.tokens import tokenize
-from topics.training import train
+from topics.topic_pipeline import TopicPipeline
+from topics.training import prepare, train, train_topics
 from topics.versions.registry import Registry, Version
 
 Rows = list[dict[str, str]]
@@ -54,8 +56,8 @@ def alarms(found: Report) -> set[str]:
 def test_a_stream_of_the_same_kind_is_quiet(half, tmp_path):
     found = report(half, tmp_path, ROWS[1::2])
     assert alarms(found) == set()
-    assert sentences(found) == ["Nothing is out of its usual range: 250 articles against 250."]
-    assert sentences(found, "ru") == ["Всё в обычных пределах: 250 статей против 250."]
+    assert sentences(found.drift) == ["Nothing is out of its usual range: 250 articles against 250."]
+    assert sentences(found.drift, "ru") == ["Всё в обычных пределах: 250 статей против 250."]
 
 
 EPIDEMIC = " Коронавирус: карантин, заражённые в больнице, врачи и вакцина, эпидемия и пандемия."
@@ -88,10 +90,10 @@ def test_what_changed_is_told(half, tmp_path, change):
 def test_the_words_of_an_epidemic_are_named(half, tmp_path):
     found = report(half, tmp_path, CHANGES["an epidemic"][0](ROWS[1::2]))
     assert {"коронавирус", "пандемия", "карантин"} <= {word.word for word in found.drift.rising}
-    said = " ".join(sentences(found, "ru"))
+    said = " ".join(sentences(found.drift, "ru"))
     assert "Слов в статье: было 82, стало 89; изменение в 3,0 раза больше обычного предела" in said
     assert re.search(r"Чаще: .*коронавирус \(было в [01],\d% статей, стало в 9\d,\d%\)", said)
-    assert "Words in an article: 82 before, 89 now" in " ".join(sentences(found))
+    assert "Words in an article: 82 before, 89 now" in " ".join(sentences(found.drift))
 
 
 def test_a_rubric_that_vanishes_is_told_and_what_it_should_be_worth(half, tmp_path):
@@ -120,7 +122,57 @@ def test_another_reference_is_another_yardstick(half, tmp_path):
     found = report(half, tmp_path, rows[3::4], reference=reference)
     assert alarms(found) == set()
     assert found.compared_with == str(tmp_path / "эпидемия.jsonl")
-    assert found.reference_articles == 125
+    assert found.drift.reference_articles == 125
+
+
+@pytest.fixture(scope="session")
+def mix(half) -> Version:
+    """Topics of the same articles as `half`."""
+    corpus, config = Corpus(half.manifest.corpus.sources[0]), Config()
+    return train_topics(prepare(corpus, config), corpus, config, Registry(half.folder.parents[1]))
+
+
+def test_the_mix_of_topics_is_compared(half, mix, tmp_path):
+    assert alarms(report(mix, tmp_path, ROWS[1::2])) == set()
+    found = report(mix, tmp_path, [row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
+    assert "topics" in alarms(found)
+    [finding] = [one for one in found.drift.findings if one.measure == "topics"]
+    assert {word.word for word in finding.moved} <= {
+        topic.label for topic in TopicPipeline.load(mix.folder).topics
+    }
+    assert finding.moved[0].now > finding.moved[0].before
+    said = " ".join(sentences(found.drift, "ru"))
+    assert re.search(r"Темы \(главная в статье\): изменение, в [\d,]+ раза больше .* \(было .*%, стало", said)
+
+
+def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half, mix, tmp_path):
+    models = "--models", half.folder.parents[1]
+    quiet = write(tmp_path / "тихо.jsonl", *ROWS[1::2])
+    loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
+    tourism = write(tmp_path / "туризм.jsonl", *[row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
+    few = write(tmp_path / "мало.jsonl", *ROWS[1:9:2])
+    taught = half.manifest.corpus.sources[0]
+    usual = "nothing is out of its usual range"
+    for source, on_rubrics, on_topics in (
+        (quiet, usual, usual),
+        (loud, "Outlets: changed", usual),
+        (tourism, "«tourism»", "Topics (the foremost of each article): changed"),
+        (few, "", ""),
+        (taught, "", ""),
+    ):
+        for output in ((), ("-o", tmp_path / "выход.jsonl")):
+            ran = topics("predict", source, *output, "--summary", tmp_path / "итог.json", *models)
+            assert ran.code == 0, ran.err
+            summary = json.loads((tmp_path / "итог.json").read_bytes())
+            for version, said in ((half, on_rubrics), (mix, on_topics)):
+                told = re.findall(f"against the training of {version.label}: .*", ran.err)
+                assert bool(told) == bool(said), ran.err
+                assert said in "".join(told)
+                drift_ = summary["drift"].get(version.label)
+                assert bool(drift_) == bool(said)
+                assert not said or any(one["alarm"] for one in drift_["findings"]) == (said != usual)
+            assert ("not compared with the training" in ran.err) == (source == taught)
+            assert summary["trained_on"] == ([taught] if source == taught else [])
 
 
 def test_nothing_to_compare(half, tmp_path):
@@ -155,7 +207,10 @@ def describe(order: list[int]) -> Profile:
     scores = np.array([[(i * 37 % 101) / 101] for i in order])
     judgement = Judgement(scores, scores > 0.5, scores[:, 0] > 0.9)
     dates = [f"2026-{1 + i // 28:02}-{1 + i % 28:02}" for i in order]
-    return profile.describe(tokens, dates, [row["outlet"] for row in rows], judgement, ["economy"])
+    outlets = [row["outlet"] for row in rows]
+    return profile.describe(
+        tokens, dates, outlets, lambda rows: of_rubrics(judgement.choose(rows), ["economy"])
+    )
 
 
 @given(st.permutations(range(120)))
@@ -171,8 +226,8 @@ def test_a_word_of_one_week_is_unknown_to_the_other_weeks():
     tokens = tokenize([""] * 100, ["завод сталь"] * 90 + ["завод паром"] * 10)
     judgement = Judgement(np.zeros((100, 0)), np.zeros((100, 0), bool), np.zeros(100, bool))
     dates = [f"2026-01-01T{i // 60:02}:{i % 60:02}:00" for i in range(100)]
-    found = profile.describe(tokens, dates, [""] * 100, judgement, [])
-    [means] = [means for measure, _, means in found.tables() if measure.name == profile.UNKNOWN_WORDS]
+    found = profile.describe(tokens, dates, [""] * 100, lambda rows: of_rubrics(judgement.choose(rows), []))
+    [means] = [means for measure, _, means in found.tables() if measure.name == UNKNOWN_WORDS]
     assert means.tolist() == [0, 0, 0, 0.2], "half of the words of ten of the last 25 articles"
     assert dict(zip(found.words, found.frequencies.tolist(), strict=True)) == {
         "завод": 100,
@@ -193,10 +248,10 @@ def test_the_divergence_is_scipys_squared(some, others):
     assert float(divergence(p, q)) == pytest.approx(jensenshannon(p, q, 2) ** 2, abs=1e-9)
 
 
-def stream(rng: np.random.Generator, n: int, *rates: float) -> Readings:
-    """Articles of which some share is given the rubric; the share may change on the way."""
-    given_ = (rng.random(n) < np.repeat(rates, -(-n // len(rates)))[:n]).astype(float)
-    return Readings({"given: x": given_}, [""] * n, np.zeros((n, 0)), np.zeros((n, 0), bool))
+def stream(rng: np.random.Generator, n: int, *rates: float) -> np.ndarray:
+    """Articles of which some share is given the rubric, added up; the share may change on the way."""
+    given_ = int((rng.random(n) < np.repeat(rates, -(-n // len(rates)))[:n]).sum())
+    return np.array([n, n - given_, given_, given_], float)
 
 
 def yardstick(rng: np.random.Generator, rates: np.ndarray, size: int) -> Profile:
@@ -213,17 +268,14 @@ def test_false_alarms_are_as_rare_as_promised(wobble, n):
     for _ in range(150):
         base = yardstick(rng, np.clip(rng.normal(0.3, wobble, 20), 0, 1), 200)
         rates = np.clip(rng.normal(0.3, wobble, max(1, n // 200)), 0, 1).tolist()
-        loud += bool(drift(base, stream(rng, n, *rates), Counter(), ()).alarms)
+        loud += bool(drift(base, stream(rng, n, *rates)).alarms)
     assert loud <= 6, "one in a hundred is promised; six in 150 would be a chance of one in five hundred"
 
 
 def test_a_change_is_seen_the_sooner_the_longer_the_stream():
     rng = np.random.default_rng(5)
     base = yardstick(rng, np.full(20, 0.3), 200)
-    loud = {
-        n: sum(bool(drift(base, stream(rng, n, 0.45), Counter(), ()).alarms) for _ in range(30))
-        for n in (20, 300)
-    }
+    loud = {n: sum(bool(drift(base, stream(rng, n, 0.45)).alarms) for _ in range(30)) for n in (20, 300)}
     assert loud[300] == 30
     assert loud[20] < 15
 

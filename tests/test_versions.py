@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from newsroom import python
+from newsroom import python, write
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
@@ -488,20 +489,59 @@ def test_topics_are_made_again_from_those_they_went_on_from(registry):
         reproduce(registry, second.manifest, corpus)
 
 
-def test_topics_are_verified_carried_and_promoted_by_a_person(registry, tmp_path, topics):
-    corpus, config = Corpus(embedded()[0]), convert({"topics": {"settings": {"num_topics": 4}}}, Config, "")
-    made = [train_topics(prepare(corpus, config), corpus, config, registry) for _ in range(2)]
+def topics_of(registry: Registry, folder: Path, *rows: int, num_topics: int = 4) -> str:
+    """Train topics on some of the demonstration articles; return the version's label."""
+    lines = [line for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
+    data = folder / f"{rows}.jsonl"
+    data.write_text("\n".join(lines[slice(*rows)]), encoding="utf-8")
+    corpus, settings = Corpus(data), {"topics": {"settings": {"num_topics": num_topics}}}
+    config = convert(settings, Config, "")
+    return train_topics(prepare(corpus, config), corpus, config, registry).label
+
+
+def test_topics_are_verified_carried_and_promoted(registry, tmp_path, topics):
+    first, second = (topics_of(registry, tmp_path, 0, 300) for _ in range(2))
+    unseen = write(tmp_path / "новое.jsonl", *map(json.loads, embedded()[4].read_text("utf-8").splitlines()))
     models = "--models", registry.folder
     assert topics("verify", *models).out.count("\n") == 2
     assert topics("export", "topics", tmp_path / "t.tar", *models).code == 0
     assert topics("import", tmp_path / "t.tar", "--models", tmp_path / "там").code == 0
-    assert topics("promote", made[0].label, *models).code == 0
-    refused = topics("promote", made[1].label, *models)
-    assert (refused.code, "read them, and give a --reason" in refused.err) == (2, True)
-    assert topics("promote", made[1].label, "--reason", "темы читаются лучше", *models).code == 0
+    assert topics("promote", first, *models).code == 0
+    refused = topics("promote", second, *models)
+    assert (refused.code, "name DATA to compare on, or give --force and --reason" in refused.err) == (2, True)
+    ran = topics("promote", second, unseen, *models)
+    assert (ran.code, "B keeps 4 of 4 topics, 0 are new" in ran.out) == (0, True), ran.err
     assert topics("rollback", "topics", *models).code == 0
-    wrong = topics("monitor", "topics", embedded()[0], *models)
-    assert (wrong.code, "knows topics, not rubrics" in wrong.err) == (2, True)
+    told = topics("history", "topics", "--at", "2999-01-01", *models).out
+    assert "topics/" in told
+    assert "topics kept 4, gone 0" in topics("history", "topics", *models).out
+
+
+def test_topics_that_say_less_are_refused_with_the_table(registry, tmp_path, topics):
+    live = topics_of(registry, tmp_path, 0, 300)
+    registry.promote("topics", live.partition("/")[2], "", expected=None)
+    narrow = topics_of(registry, tmp_path, 300, 360, num_topics=2)
+    unseen = write(tmp_path / "новое.jsonl", *map(json.loads, embedded()[4].read_text("utf-8").splitlines()))
+    asked = "promote", narrow, unseen, "--models", registry.folder
+    ran = topics(*asked)
+    assert (ran.code, "is not promoted" in ran.err) == (4, True), ran.err
+    assert re.search(r"keeps [01] of 4 topics", ran.err)
+    assert "coherence" in ran.out
+    assert "gone: " in ran.out
+    assert topics(*asked, "--force", "--reason", "новая редакция").code == 0
+    assert registry.events("topics")[-1].forced
+
+
+def test_topics_are_not_compared_with_rubrics_nor_on_a_handful(own_models, tmp_path, topics):
+    label = topics_of(Registry(own_models), tmp_path, 0, 120)
+    few = write(tmp_path / "мало.jsonl", {"id": "1", "text": "Завод"})
+    for versions, code, said in (
+        ((label, "rubrics"), 2, "knows rubrics, not topics"),
+        (("rubrics", label), 2, "knows topics, not rubrics"),
+        ((label, label), 3, "1 articles are too few to compare topics on"),
+    ):
+        ran = topics("compare", *versions, few, "--models", own_models)
+        assert (ran.code, said in ran.err) == (code, True), ran.err
 
 
 def test_reproduce_uses_the_columns_of_the_training(topics, tmp_path):

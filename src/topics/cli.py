@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from importlib import import_module
-from keyword import iskeyword
 from typing import TextIO
 
 import click
 
 from topics import __version__
+from topics.commands import Commands
 from topics.errors import ModelWarning, TopicsError
 
 # Command -> what it does in a line. Each is `topics.commands.NAME:NAME`, imported when called.
@@ -27,6 +26,7 @@ COMMANDS = {
     "evaluate": "Measure a version on labelled articles, with intervals and slices.",
     "suggest": "Choose the articles that are worth labelling next.",
     "report": "Write the report of a version as a page.",
+    "topics": "List, show and name the topics of an archive, and say which rise and fall.",
     "explain": "Say which words of an article speak for its rubrics and against.",
     "compare": "Say what one version does better than another, and what worse.",
     "models": "List the trained versions with their figures.",
@@ -43,27 +43,10 @@ COMMANDS = {
 }
 
 
-class _Commands(click.Group):
-    """Imports a command when it is called, so that `--help` does not wait for libraries."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        attribute = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # `import` is `import_` there
-        command = getattr(import_module(f"topics.commands.{attribute}"), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Commands,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__)
 def cli() -> None:

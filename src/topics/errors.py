@@ -6,6 +6,7 @@
     ├── DataError           an input cannot be used: mend the file             (exit code 3)
     ├── ModelError          a version cannot be used: name or train another    (exit code 4)
     ├── WorkerDiedError     a process of a job was killed: look at its rows    (exit code 1)
+    ├── OutputError         a disk is full or cannot be written: make room     (exit code 1)
     └── StoppedError        a job was stopped from outside: start it again     (exit code 130)
 
 A message is one line: the value that is wrong, the values that would be right, the remedy.
@@ -42,6 +43,10 @@ class ModelError(TopicsError):
 
 class WorkerDiedError(TopicsError):
     """A process of a job was killed, as a machine does that runs out of memory. What is done is done."""
+
+
+class OutputError(TopicsError):
+    """A job could not write. What is done is done."""
 
 
 class StoppedError(TopicsError):

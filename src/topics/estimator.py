@@ -7,7 +7,7 @@ not on its neighbours; the same seed gives the same bytes; an article of no know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.rubrics.decisions import Decisions, Truth
-from topics.types import TokenBatch, Topic
+from topics.types import NumberTried, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicFigures
 
 
@@ -93,11 +93,29 @@ class TopicModel(Protocol):
         """The topics, in the order of the columns of `transform`."""
         ...
 
+    changes: tuple[TopicChange, ...]
+    """What became of the topics of the model before, if there was one."""
+    tried: tuple[NumberTried, ...]
+    """Numbers of topics that one was chosen among; none: it was not chosen so."""
+
+    def distances(self) -> npt.NDArray[np.float64]:
+        """Hellinger distances between the words of topics, (topics, topics): 0 the same, 1 none in common."""
+        ...
+
+    def since(self, before: Self) -> tuple[TopicChange, ...]:
+        """Tell what became of the topics of another model, under the ids that both have."""
+        ...
+
+    def named(self, names: Mapping[int, str]) -> Self:
+        """Return the same model with these topics called so; "": by their label."""
+        ...
+
     def fit(
         self,
         tokens: TokenBatch,
         texts: Iterable[tuple[str, str]] | None = None,
         previous: Self | None = None,
+        jobs: int = 1,
     ) -> Self:
         """Learn from n articles.
 
@@ -106,6 +124,7 @@ class TopicModel(Protocol):
             texts: their cleaned titles and texts, in the same order, gone over once; labels then stand in the
                 form that the archive uses. Without them labels are lemmas.
             previous: the model before; its topics are gone on from, and keep their ids and names.
+            jobs: processes, where the number of topics is to be chosen.
         """
         ...
 

@@ -65,11 +65,11 @@ class Pipeline:
         )
 
     def predict(
-        self, articles: Sequence[Article], model: str = "", tokens: TokenBatch | None = None
+        self, articles: Sequence[Article], model: str = "", judgement: Judgement | None = None
     ) -> list[Prediction]:
-        """Tag articles, in order; `model` is the version to be named, `tokens` what `read` made of them."""
+        """Tag articles, in order; `model` is the version to be named, `judgement` what was said of them."""
         rubrics = self.rubrics
-        probabilities, given, review = self.judge(self.read(articles) if tokens is None else tokens)
+        probabilities, given, review = judgement or self.judge(self.read(articles))
         order = np.argsort(-probabilities, axis=1, kind="stable").tolist()
         rounded = probabilities.round(4).tolist()
         return [

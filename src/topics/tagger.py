@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from msgspec.structs import replace
 
+from topics.drift.readings import Readings, of_rubrics, of_topics
 from topics.errors import UsageError, listed
 from topics.pipeline import Pipeline
 from topics.topic_pipeline import TopicPipeline
-from topics.types import Article, Explanation, Prediction, Topic
+from topics.types import Article, Explanation, Prediction, TokenBatch, Topic
 from topics.versions.manifest import Manifest
+from topics.versions.naming import open_topics
 from topics.versions.registry import Registry, Version
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _BATCH = 2_000
+Hear = Callable[[Version, Sequence[Article], TokenBatch, Readings], None]
 
 
 class Tagger:
@@ -30,36 +33,52 @@ class Tagger:
     """
 
     def __init__(
-        self, pipeline: Pipeline, version: Version, topics: tuple[TopicPipeline, Version] | None = None
+        self, pipeline: Pipeline | None, version: Version, topics: tuple[TopicPipeline, Version] | None = None
     ) -> None:
+        """Take an opened version of rubrics and one of topics; of topics alone `version` is theirs."""
         self._pipeline = pipeline
         self.version = version
         self._topics = topics
 
     @classmethod
-    def load(cls, models: Path | str = "models", rubrics: str = "rubrics", topics: str | None = "") -> Self:
-        """Open a version of rubrics and one of topics, every byte of them checked.
+    def load(cls, models: Path | str = "models", rubrics: str | None = "", topics: str | None = "") -> Self:
+        """Open a version of rubrics and one of topics, or one of them, every byte checked.
 
         Args:
             models: folder of the trained versions.
-            rubrics: `NAME` (alias `production` if it is set, else `latest`), `NAME@ALIAS` or `NAME/VERSION`.
+            rubrics: `NAME` (alias `production` if it is set, else `latest`), `NAME@ALIAS` or `NAME/VERSION`;
+                by default the model `rubrics`, or none if there are only `topics`; None: no rubrics.
             topics: the same; by default the model `topics` if there is one; None: no topics.
 
         Raises:
             ModelError: there is no such version, or it is damaged.
+            UsageError: neither rubrics nor topics are wanted, or a version knows the other.
         """
         registry = Registry(models)
-        version = registry.open(rubrics)
+        known = registry.names()
         if topics == "":
-            topics = "topics" if "topics" in registry.names() else None
-        found = registry.open(topics) if topics else None
-        pair = (TopicPipeline.load(found.folder), found) if found else None
+            topics = "topics" if "topics" in known else None
+        if rubrics == "":
+            rubrics = None if topics and "rubrics" not in known else "rubrics"
+        pair = open_topics(registry, topics) if topics else None
+        if rubrics is None:
+            if pair is None:
+                raise UsageError("neither rubrics nor topics: name a version of one of them")
+            return cls(None, pair[1], pair)
+        version = registry.open(rubrics)
+        version.manifest.rubric_figures()
         return cls(Pipeline.load(version.folder), version, pair)
+
+    def named(self, names: Mapping[int, str]) -> Tagger:
+        """Return the same tagger with these topics called so: topic -> name, "" for its label."""
+        topics = (self._topics[0].named(names), self._topics[1]) if self._topics else None
+        return Tagger(self._pipeline, self.version, topics)
 
     @property
     def versions(self) -> tuple[Version, ...]:
         """Every version that an answer depends on."""
-        return (self.version, self._topics[1]) if self._topics else (self.version,)
+        rubrics = (self.version,) if self._pipeline else ()
+        return (*rubrics, self._topics[1]) if self._topics else rubrics
 
     @property
     def manifest(self) -> Manifest:
@@ -75,18 +94,29 @@ class Tagger:
         """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error."""
         return self.tag_articles([Article(id, text, title, outlet=outlet)])[0]
 
-    def tag_articles(self, articles: list[Article]) -> list[Prediction]:
-        """Tag articles, in order. Memory grows with their number: give some thousand at a time."""
-        tokens = self._pipeline.read(articles)
-        predictions = self._pipeline.predict(articles, self.version.label, tokens)
+    def tag_articles(self, articles: list[Article], hear: Hear | None = None) -> list[Prediction]:
+        """Tag articles, in order. Memory grows with their number: give some thousand at a time.
+
+        `hear` is told what each version read and said.
+        """
+        tokens, predictions = None, [Prediction(article.id, (), {}, False, "") for article in articles]
+        if self._pipeline:
+            tokens = self._pipeline.read(articles)
+            judgement = self._pipeline.judge(tokens)
+            if hear:
+                hear(self.version, articles, tokens, of_rubrics(judgement, self._pipeline.rubrics))
+            predictions = self._pipeline.predict(articles, self.version.label, judgement)
         if self._topics is None:
             return predictions
         pipeline, version = self._topics
-        if pipeline.cleaner != self._pipeline.cleaner:  # trained apart
+        if tokens is None or (self._pipeline and pipeline.cleaner != self._pipeline.cleaner):  # trained apart
             tokens = pipeline.read(articles)
+        shares = pipeline.model.transform(tokens)
+        if hear:
+            hear(version, articles, tokens, of_topics(shares, pipeline.topics))
         return [
             replace(prediction, topics=topics, topic_model=version.label)
-            for prediction, topics in zip(predictions, pipeline.top(tokens), strict=True)
+            for prediction, topics in zip(predictions, pipeline.top(shares), strict=True)
         ]
 
     def tag_many(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -124,6 +154,8 @@ class Tagger:
         Raises:
             UsageError: the version knows no such rubric.
         """
+        if self._pipeline is None:
+            raise UsageError(f"{self.version.label} knows topics, not rubrics: there is nothing to explain")
         return self._pipeline.explain(Article("", text, title, outlet=outlet), rubric, self.version.label)
 
 
@@ -131,18 +163,21 @@ class Stored(NamedTuple):
     """A tagger by name, for a process that is to open it itself: arrays are mapped, not sent."""
 
     models: str
-    rubrics: str
+    rubrics: str | None
     topics: str | None = None
+    names: tuple[tuple[int, str], ...] = ()
+    """Of topics: an editor may change them while a job runs."""
 
     @classmethod
     def of(cls, tagger: Tagger, models: Path | str) -> Self:
         """Name the very versions of a tagger: an alias may move while a job runs."""
-        rubrics, *topics = [version.label for version in tagger.versions]
-        return cls(str(Path(models).absolute()), rubrics, *topics)
+        by_kind = {version.manifest.topics is None: version.label for version in tagger.versions}
+        names = tuple((topic.id, topic.name) for topic in tagger.topics)
+        return cls(str(Path(models).absolute()), by_kind.get(True), by_kind.get(False), names)
 
     def load(self) -> Tagger:
         """Open it."""
-        return Tagger.load(self.models, self.rubrics, self.topics)
+        return Tagger.load(self.models, self.rubrics, self.topics).named(dict(self.names))
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:

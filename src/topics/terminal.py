@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from topics.archive.scoring import Summary, Watch
     from topics.quality.comparison import Change, Comparison
+    from topics.quality.topic_comparison import TopicComparison
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
     from topics.versions.manifest import Manifest
 
 _WORDS = 4
 """Words shown as the reason for a rubric in a table."""
+_BARS = " ▁▂▃▄▅▆▇█"
 _EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -135,6 +137,14 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         )
 
 
+def spark(values: Sequence[float], width: int = 24) -> str:
+    """Draw a line of bars, `▁▂▅█`: the highest value has the highest one; neighbours share one if need be."""
+    each = -(-len(values) // width) if values else 1
+    bars = [max(values[i : i + each]) for i in range(0, len(values), each)]
+    top = max(bars, default=0.0) or 1.0
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in bars)
+
+
 def show_unmatched(ids: Sequence[str]) -> None:
     """Tell on stderr of labels that no article had."""
     if ids:
@@ -163,8 +173,36 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
     out().print(table)
 
 
-def show_comparison(comparison: Comparison) -> None:
+def show_comparison(comparison: Comparison | TopicComparison) -> None:
     """Print two versions side by side; on stderr, what makes the figures doubtful."""
+    from topics.quality.topic_comparison import TopicComparison
+
+    if isinstance(comparison, TopicComparison):
+        _show_topics_compared(comparison)
+    else:
+        _show_rubrics_compared(comparison)
+    for label, sources in comparison.trained_on.items():
+        _tell(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
+
+
+def _show_topics_compared(comparison: TopicComparison) -> None:
+    console = out()
+    console.print(f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} articles")
+    table = Table("", "A", "B", "difference", "95 % interval", "B is")
+    for name, change in comparison.overall.items():
+        table.add_row(name, *_change(change))
+    console.print(table)
+    kept, gone = len(comparison.kept), len(comparison.gone)
+    how = (
+        "" if comparison.is_related else "; neither was trained going on from the other, so none can be kept"
+    )
+    console.print(f"B keeps {kept} of {kept + gone} topics, {len(comparison.new)} are new{how}", markup=False)
+    for verb, names in (("gone", comparison.gone), ("new", comparison.new)):
+        for name in names if comparison.is_related else ():
+            console.print(f"  {verb}: {name}", markup=False)
+
+
+def _show_rubrics_compared(comparison: Comparison) -> None:
     console, errors = out(), _err()
     console.print(
         f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} labelled articles, "
@@ -183,8 +221,6 @@ def show_comparison(comparison: Comparison) -> None:
             errors.print(f"topics: only {label} knows {', '.join(names)}")
     for rubric_name in comparison.unsure:
         errors.print(f"topics: {rubric_name}: too few articles carry it to show a loss")
-    for label, sources in comparison.trained_on.items():
-        errors.print(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
 
 
 def _change(change: Change) -> tuple[str, ...]:
@@ -201,18 +237,31 @@ def _change(change: Change) -> tuple[str, ...]:
 def show_summary(summary: Summary) -> None:
     """Tell on stderr what a scoring job did."""
     resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
-    given = ", ".join(f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items())
+    given = [f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items()]
+    said = f"{', '.join([*given, f'none {summary.without:,}'])}; for review {summary.needs_review:,}; "
     shares = ", ".join(
         f"{rubric} {found.share:.1%} (in training {found.training:.1%})"
         for rubric, found in summary.rubrics.items()
     )
     _tell(
         f"{summary.articles:,} articles{resumed} in {summary.seconds:.1f} s ({summary.rate:,.0f}/s), "
-        f"{summary.rejects:,} rejected; {given}, none {summary.without:,}; "
-        f"for review {summary.needs_review:,}; by {', '.join(summary.versions)}"
+        f"{summary.rejects:,} rejected; {said if given else ''}by {', '.join(summary.versions)}"
     )
-    if summary.articles:
+    if summary.articles and given:
         _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
+    _show_drift(summary)
+
+
+def _show_drift(summary: Summary) -> None:
+    from topics.drift.wording import briefly
+
+    for label, drift in summary.drift.items():
+        see = f" `topics monitor {label}` tells more." if drift.alarms else ""
+        _tell(f"against the training of {label}: {briefly(drift)}{see}")
+    if summary.trained_on:
+        name, *others = summary.trained_on
+        more = f" and {len(others)} more" if others else ""
+        _tell(f"not compared with the training: the versions were trained on {name}{more}")
 
 
 def show_explanation(explanation: Explanation) -> None:
@@ -245,19 +294,27 @@ def _painted(explanation: Explanation, part: str, text: str) -> Text:
 
 
 def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Prediction]], None]:
-    """Print what was tagged and why, a table a batch."""
+    """Print what was tagged and why, and the topics, a table a batch."""
+    rubrics = ("rubrics", "because of") if tagger.manifest.rubrics else ()
+    topics = ("topics",) if tagger.topics else ()
+    versions = ", ".join(version.label for version in tagger.versions)
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
-        table = Table("id", "title", "rubrics", "because of", title=tagger.version.label, show_lines=True)
+        table = Table("id", "title", *rubrics, *topics, title=versions, show_lines=True)
         for article, prediction in zip(articles, predictions, strict=True):
             title = article.title or article.text[:80]
-            given = [f"{score.label} {score.value:.2f}" for score in prediction.rubrics] or ["—"]
-            reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
-            review = ["(review)"] if prediction.needs_review else []
-            table.add_row(prediction.id, title, "\n".join(given + review), "\n".join(reasons))
+            said = _rubrics(tagger, article, prediction) if rubrics else ()
+            shares = [f"{topic.label} {topic.value:.0%}" for topic in prediction.topics] if topics else ()
+            table.add_row(prediction.id, title, *said, *(["\n".join(shares) or "—"] if topics else ()))
         out().print(table)
 
     return write
+
+
+def _rubrics(tagger: Tagger, article: Article, prediction: Prediction) -> tuple[str, str]:
+    given = [f"{score.label} {score.value:.2f}" for score in prediction.rubrics] or ["—"]
+    reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
+    return "\n".join(given + ["(review)"] * prediction.needs_review), "\n".join(reasons)
 
 
 def _because(tagger: Tagger, article: Article, rubric: str) -> str:

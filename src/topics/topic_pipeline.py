@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from topics import persistence, plugins
 from topics.estimator import TopicModel
@@ -39,16 +42,33 @@ class TopicPipeline:
         """The topics, in the order of the model."""
         return self.model.topics
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What to call each topic: its name, else its label; no two are alike."""
+        found = [topic.name or topic.label for topic in self.topics]
+        times = Counter(found)
+        return tuple(
+            name if times[name] == 1 else f"{name} ({topic.id})"
+            for name, topic in zip(found, self.topics, strict=True)
+        )
+
+    def named(self, names: Mapping[int, str]) -> Self:
+        """Return the same with these topics called so; see `TopicModel.named`."""
+        return type(self)(self.cleaner, self.model.named(names), self.kind)
+
     def read(self, articles: Sequence[Article]) -> TokenBatch:
         """Clean and tokenize."""
         return read(self.cleaner, articles)
 
-    def top(self, tokens: TokenBatch) -> list[tuple[Score, ...]]:
-        """Name the foremost topics of each article with their shares; none: it holds no known word."""
-        shares = self.model.transform(tokens)
+    def top(self, shares: npt.NDArray[np.float32]) -> list[tuple[Score, ...]]:
+        """Name the foremost topics of each article with their shares; none: it holds no known word.
+
+        Args:
+            shares: (articles, topics), as the model has found them.
+        """
         order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
         best = np.take_along_axis(shares, order, axis=1).astype(float).round(4).tolist()
-        names = [topic.name or topic.label for topic in self.topics]
+        names = self.names
         return [
             tuple([Score(names[k], share) for k, share in zip(ks, values, strict=True) if share >= LEAST])
             for ks, values in zip(order.tolist(), best, strict=True)
@@ -61,8 +81,8 @@ class TopicPipeline:
         self.model.save(folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
+    def load(cls, folder: Path, names: Mapping[int, str] = MappingProxyType({})) -> Self:
+        """Read what `save` wrote, and call topics as editors do.
 
         Raises:
             ModelError: a file is missing, damaged or of another kind.
@@ -70,7 +90,7 @@ class TopicPipeline:
         kind = persistence.read_struct(folder / "pipeline.json", _Saved).topic_model
         with settings_of(folder):
             model = plugins.TOPIC_MODELS.load(kind)
-        return cls(load_cleaner(folder), model.load(folder), kind)
+        return cls(load_cleaner(folder), model.load(folder).named(names), kind)
 
 
 def open_either(folder: Path) -> Pipeline | TopicPipeline:

@@ -17,16 +17,20 @@ from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus
 from topics.corpus.gathering import Material, Watch, gather, sample
 from topics.drift import profile
+from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import DataError
 from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers, cross_validated, held_out_figures
-from topics.reports import pages
+from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
 from topics.rubrics.decisions import Truth, judged
 from topics.rubrics.rules import Judgement, Rules
 from topics.text.boilerplate import BoilerplateLearner
 from topics.text.cleaning import Cleaner
+from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
+from topics.trends import activity
+from topics.trends.recording import record
 from topics.types import Labels, Reject
 from topics.versions.manifest import Manifest, libraries
 from topics.versions.registry import Registry, Version
@@ -160,7 +164,12 @@ def train_rubrics(
     report = build(learned, corpus, manifest, config.report.excerpt)
     said = Judgement(answers.probabilities, answers.given, answers.review)
     outlets, days = zip(*seen.origins, strict=True)
-    looks = profile.describe(seen.tokens, days, outlets, said, pipeline.rubrics)
+    looks = profile.describe(
+        seen.tokens,
+        days,
+        outlets,
+        lambda rows: of_rubrics(said.choose(rows), pipeline.rubrics),
+    )
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
@@ -177,16 +186,19 @@ def train_topics(
     registry: Registry,
     *,
     name: str = "topics",
+    jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> Version:
     """Find topics and publish them.
 
     Args:
         material: what `prepare` made of the corpus.
-        corpus: gone over once more, for the forms in which it writes the words of topics.
+        corpus: gone over twice more, for the forms in which it writes the words of topics, and for the titles
+            of typical articles.
         config: which topic model, and how.
         registry: where the version goes; its alias `latest` moves there.
         name: what the model is called; the topics of its latest version keep their ids and names.
+        jobs: processes, where the number of topics is to be chosen.
         watch: told of the progress.
 
     Raises:
@@ -196,8 +208,8 @@ def train_topics(
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
     watch("finding topics", 0)
     before = registry.open(f"{name}@latest") if registry.versions(name) else None
-    previous = TopicPipeline.load(before.folder).model if before else None
-    model.fit(material.tokens, _texts(corpus, material.cleaner), previous)
+    previous = TopicPipeline.load(before.folder, before.names).model if before else None
+    model.fit(material.tokens, _texts(corpus, material.cleaner), previous, jobs)
     manifest = Manifest(
         name=name,
         version="",
@@ -210,7 +222,25 @@ def train_topics(
         topics=replace(model.figures(material.tokens), previous=before.manifest.version if before else ""),
         libraries=libraries(),
     )
-    return registry.publish(manifest, TopicPipeline(material.cleaner, model, config.topics.model).save)
+    pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
+    watch("recording what was written when", 0)
+    found = record(pipeline, material, corpus, titles=config.report.excerpt > 0)
+    report = topic_report.build(model, found, manifest, previous.topics if previous else ())
+    outlets, days = zip(*material.origins, strict=True)
+    looks = profile.describe(
+        material.tokens,
+        days,
+        outlets,
+        lambda rows: of_topics(model.transform(take(material.tokens, rows)), model.topics),
+    )
+
+    def write(folder: Path) -> None:
+        pipeline.save(folder)
+        profile.save(folder, looks)
+        activity.save(folder, found)
+        topic_pages.write(folder, report, config.report.lang)
+
+    return registry.publish(manifest, write)
 
 
 def _settings(config: Config) -> tuple[Any, Any]:

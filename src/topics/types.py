@@ -120,11 +120,39 @@ class Topic(msgspec.Struct, frozen=True):
     label: str
     """Its most telling words, no two topics with the same."""
     words: tuple[TopicWord, ...]
-    """Most telling first."""
+    """Most telling first; with all that lead when only how frequent or how peculiar a word is counts."""
     share: float
     """Of the words of the archive."""
     name: str = ""
     """What an editor calls it."""
+
+
+class TopicChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of some topics when a model was trained anew, and how that is known."""
+
+    kind: Literal["kept", "born", "died", "split", "merged"]
+    old: tuple[int, ...]
+    """Ids of the topics of the old model; none for one born."""
+    new: tuple[int, ...]
+    """Ids of the topics of the new model, after they were carried over; none for one that died."""
+    similarity: tuple[float, ...]
+    """Of each old topic to each new one, row by row; for one born or dead, to its nearest."""
+    terms: tuple[str, ...]
+    """Lemmas that weigh most in all of the topics; for one born or dead, its own."""
+
+
+class NumberTried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How good a number of topics is."""
+
+    num_topics: int
+    npmi: float
+    """Mean over topics and draws, ten words a topic."""
+    npmi_spread: float
+    """Standard deviation over the draws."""
+    stability: float
+    """Share of the topics of one draw that another draw finds too."""
+    score: float
+    """NPMI times stability."""
 
 
 class Prediction(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from heapq import merge
 from itertools import chain
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from topics import __version__, storage
 from topics.archive import ledger, repeats, workers
@@ -28,6 +30,7 @@ from topics.archive.scoring import (
     Task,
     Watch,
     check_limit,
+    compared,
     nothing,
     opened,
     reject_line,
@@ -38,10 +41,11 @@ from topics.archive.scoring import (
 from topics.corpus import Corpus
 from topics.corpus.articles import Shape
 from topics.corpus.shards import SIZE, Shard, plan
-from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
+from topics.drift.stream import Stream
+from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
 from topics.types import Reject
-from topics.versions.manifest import Manifest
+from topics.versions.registry import Version
 
 _SUMMARY = "summary.json"
 """In a folder of parts, written last: all of it is there."""
@@ -81,6 +85,7 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         DataError: a file cannot be read, or too many rows cannot.
         UsageError: another job holds the output, or has begun it from other inputs, versions or options.
         WorkerDiedError: a shard kills the workers that read it.
+        OutputError: a disk is full or cannot be written.
         StoppedError: somebody pressed Ctrl-C.
     """
     start, tagger = time.monotonic(), opened(stored)
@@ -101,25 +106,37 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
             storage.sweep(order.output)
         before = job.desk.done()
         opener = delivered(stored, tagger.versions, order.dask) if order.dask else stored
-        try:
+        with _resumable(job, order):
             done = before | _score_missing(job, before, corpus.shape, opener, order, watch)
-        except DataError:
-            _write_rejects(job, order.rejects, {})
-            raise
-        except KeyboardInterrupt:
-            done, all_shards = job.desk.done(), len(job.shards)
-            raise StoppedError(
-                f"stopped; {len(done)} of {all_shards} shards are done; the same command goes on from here"
-            ) from None
-        watch("joining the parts", sum(shard.counts.articles for shard in done.values()))
-        counts = nothing(tagger) + _finish(job, order, done)
-        resumed = sum(shard.counts.articles for shard in before.values())
-        summary = summarize(tagger, counts, time.monotonic() - start, resumed)
-        if order.is_folder:
-            storage.publish(order.output / ledger.RECORD, msgspec.json.encode(record))
-            storage.publish(order.output / _SUMMARY, msgspec.json.encode(summary))
+            watch("joining the parts", sum(shard.counts.articles for shard in done.values()))
+            counts = nothing(tagger) + _finish(job, order, done)
+            resumed = sum(shard.counts.articles for shard in before.values())
+            summary = summarize(tagger, counts, time.monotonic() - start, resumed)
+            summary = compared(summary, tagger, _stream(job, tagger), corpus)
+            if order.is_folder:
+                storage.publish(order.output / ledger.RECORD, msgspec.json.encode(record))
+                storage.publish(order.output / _SUMMARY, msgspec.json.encode(summary))
         storage.remove(job.home)
     return summary
+
+
+@contextmanager
+def _resumable(job: Job, order: Order) -> Iterator[None]:
+    """Say how to go on after what may stop a job."""
+    try:
+        yield
+    except DataError:
+        _write_rejects(job, order.rejects, {})
+        raise
+    except KeyboardInterrupt:
+        raise StoppedError(f"stopped; {_remaining(job)}") from None
+    except OSError as error:
+        what = f"{error.filename or order.output}: {error.strerror or error}"
+        raise OutputError(f"{what}; mend that; {_remaining(job)}") from error
+
+
+def _remaining(job: Job) -> str:
+    return f"{len(job.desk.done())} of {len(job.shards)} shards are done; the same command goes on from here"
 
 
 def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
@@ -133,14 +150,16 @@ def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
     }
     return Record(
         inputs=ledger.describe(corpus.sources),
-        versions={version.label: _fingerprint(version.manifest) for version in tagger.versions},
+        versions={version.label: _fingerprint(version) for version in tagger.versions},
         options=msgspec.json.decode(msgspec.json.encode(options)),  # as it will be read back
         program=__version__,
     )
 
 
-def _fingerprint(manifest: Manifest) -> str:
-    return hashlib.sha256(msgspec.json.encode(manifest, order="sorted")).hexdigest()
+def _fingerprint(version: Version) -> str:
+    """Tell a version from others, and from itself with its topics called otherwise."""
+    content = msgspec.json.encode((version.manifest, dict(version.names)), order="sorted")
+    return hashlib.sha256(content).hexdigest()
 
 
 def _finished(order: Order, record: Record) -> Summary | None:
@@ -241,6 +260,15 @@ def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
     rejects = {number: _rejects(job.shards[number], found[number], rows[number]) for number in found}
     _write_rejects(job, order.rejects, rejects)
     return counts - _counted(list(chain.from_iterable(rows.values())))
+
+
+def _stream(job: Job, tagger: Tagger) -> Stream:
+    """Add up, in their order, what the shards looked like; articles whose ids came before are among them."""
+    stream = Stream(tagger.versions)
+    for shard in job.shards:
+        with job.desk.looks(shard.number).open("rb") as file:
+            stream.add(np.load(file, allow_pickle=False))
+    return stream
 
 
 def _join_file(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:

@@ -7,6 +7,7 @@ scored.jsonl.job/  (scored/.job/ where the output is a folder)
                              outlived an earlier job cannot spoil this one
     KEY/00017.ids            see `topics.archive.repeats`
     KEY/00017.rejects        if there are any
+    KEY/00017.looks          see `topics.drift.stream`
     KEY/00017.done           the counts, written last: the shard is done
     KEY/00017.running        the process that has begun it
 """
@@ -115,6 +116,10 @@ class Desk(NamedTuple):
     def rejects(self, number: int) -> Path:
         """Return the place of the rejects."""
         return self.folder / f"{number:05}.rejects"
+
+    def looks(self, number: int) -> Path:
+        """Return the place of what the articles look like."""
+        return self.folder / f"{number:05}.looks"
 
     def finish(self, done: Done) -> None:
         """Note that a shard is done; everything else of it must have been published."""
@@ -238,7 +243,9 @@ def differences(old: Record, new: Record) -> Iterator[str]:
             yield f"{', '.join(names[:_SHOWN])}{more} {verb}"
     if list(before) != list(now) and before.keys() == now.keys():
         yield "the inputs come in another order"
-    if old.versions != new.versions:
+    if old.versions != new.versions and old.versions.keys() == new.versions.keys():
+        yield "topics were given other names"
+    elif old.versions != new.versions:
         yield f"the model was {', '.join(old.versions)} and is {', '.join(new.versions)}"
     yield from _changed_options(old.options, new.options)
     if (old.program, old.protocol) != (new.program, new.protocol):

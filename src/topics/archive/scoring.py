@@ -16,6 +16,7 @@ from typing import IO, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from topics import storage
 from topics.archive import repeats
@@ -24,7 +25,10 @@ from topics.archive.writers import Write, writing
 from topics.corpus import CHARACTERS, ROWS, Corpus, hashes, read
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Shard
+from topics.drift.comparing import Drift
+from topics.drift.stream import Stream
 from topics.errors import DataError
+from topics.quality.assessment import trained_on
 from topics.tagger import Tagger
 from topics.types import Article, Prediction, Reject
 from topics.versions.manifest import Manifest
@@ -66,6 +70,10 @@ class Summary(msgspec.Struct, frozen=True):
     seconds: float
     rate: float
     """Articles a second, of this run."""
+    drift: dict[str, Drift] = {}
+    """Version -> how the articles differ from those it was trained on; none of a handful of articles."""
+    trained_on: tuple[str, ...] = ()
+    """Sources that a version was trained on: it knows them too well to be compared."""
 
 
 def score(
@@ -81,16 +89,16 @@ def score(
     Raises:
         DataError: more than `limit_rejects` rows cannot be read.
     """
-    start, counts = time.monotonic(), nothing(tagger)
+    start, counts, stream = time.monotonic(), nothing(tagger), Stream(tagger.versions)
     for batch in corpus.batches():
-        predictions = tagger.tag_articles(batch.articles)
+        predictions = tagger.tag_articles(batch.articles, stream.hear)
         write(batch.articles, predictions)
         for row in batch.rejects:
             reject(row)
         counts += count(predictions, len(batch.rejects))
         check_limit(counts.rejects, limit_rejects, batch.rejects[-1:])
         watch("tagging", counts.articles)
-    return summarize(tagger, counts, time.monotonic() - start)
+    return compared(summarize(tagger, counts, time.monotonic() - start), tagger, stream, corpus)
 
 
 def answer(
@@ -179,10 +187,17 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
     )
 
 
+def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
+    """Add how the articles differ from those that the versions were trained on."""
+    known = {name for version in tagger.versions for name in trained_on(version.manifest, corpus)}
+    if known:
+        return replace(summary, trained_on=tuple(sorted(known)))
+    return replace(summary, drift=stream.drift())
+
+
 def _training_shares(manifest: Manifest) -> dict[str, float]:
-    judged = {
-        rubric.rubric: (rubric.positives, rubric.negatives) for rubric in manifest.rubric_figures().rubrics
-    }
+    figures = manifest.figures.rubrics if manifest.figures else ()
+    judged = {rubric.rubric: (rubric.positives, rubric.negatives) for rubric in figures}
     return {name: round(yes / max(yes + no, 1), 4) for name, (yes, no) in judged.items()}
 
 
@@ -237,17 +252,20 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
     pieces = {piece.source.name: i for i, piece in enumerate(task.shard.pieces)}
     counts = Counts()
     ids, places = [np.empty(0, np.uint64)], list[tuple[int, int]]()
+    stream = Stream(tagger.versions)
     with writing(desk.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
         for batch in read(task.shard.pieces, task.shape):
-            predictions = tagger.tag_articles(batch.articles)
+            predictions = tagger.tag_articles(batch.articles, stream.hear)
             write(batch.articles, predictions)
             rejected.writelines(map(reject_line, batch.rejects))
             ids.append(hashes(article.id for article in batch.articles))
             places += [(pieces[source], line) for source, line in batch.places]
             counts += count(predictions, len(batch.rejects))
             watch(counts.articles)
-    with storage.publishing(desk.ids(number)) as stream:
-        repeats.save(stream, np.concatenate(ids), places)
+    with storage.publishing(desk.ids(number)) as file:
+        repeats.save(file, np.concatenate(ids), places)
+    with storage.publishing(desk.looks(number)) as file:
+        np.save(file, stream.summed, allow_pickle=False)
     return counts
 
 

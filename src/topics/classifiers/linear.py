@@ -44,6 +44,8 @@ _SHORTENED = 2_000
 """Articles, chosen by lot, of which the beginnings teach what short texts are like."""
 _WORTH_PROCESSES = 500_000_000
 """Matrix entries to go through, all models together, from which on more processes save time."""
+_ENTRY, _MEMORY = 28, 2_000_000_000
+"""Bytes that a fit holds for each matrix entry, and those that all fits at one time may hold."""
 
 
 class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,7 +101,8 @@ class LinearClassifier:
         asked = latent.extend(excerpts), repeated(folds[rows])
         # Processes, not threads: liblinear draws from one random generator a process.
         jobs = self.jobs if X.nnz * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
-        with Parallel(jobs) as parallel:
+        room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
+        with Parallel(min(jobs, room)) as parallel:
             columns = list(truth.T)
             models = parallel(delayed(_solve)(X, column, clean, self.settings) for column in columns)
             margins, others = _hold_out(parallel, X, columns, clean, folds, asked, self.settings)
@@ -251,7 +254,8 @@ def _fit(
     if len(np.unique(truth[rows])) < 2:  # a fold without a positive
         return np.zeros(X.shape[1], np.float32), -1.0
     model = LinearSVC(C=settings.C, class_weight="balanced", random_state=settings.seed)
+    chosen = X[rows].astype(np.float64)  # as liblinear wants it, so that scikit-learn keeps no copy beside
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a thousand passes are enough for a ranking
-        model.fit(X[rows], truth[rows], sample_weight=weights[rows])
+        model.fit(chosen, truth[rows], sample_weight=weights[rows])
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])

@@ -27,7 +27,10 @@ from topics.commands.options import (
 @format_option
 @columns_options
 def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Say what version B does better than A on the labelled articles of DATA, and what worse.
+    """Say what version B does better than A on the articles of DATA, and what worse.
+
+    Versions of rubrics are compared on the labels of DATA; versions of topics by how well the topics' words
+    keep company in it, by the share of articles that they reach, and by which topics are still there.
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
     bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that
@@ -35,19 +38,20 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
 
     \b
     python -m topics compare rubrics@production rubrics@latest archive/2026-11.jsonl --labels checked.tsv
+    python -m topics compare topics@production topics@latest archive/2026-11.jsonl
     """
     import msgspec
 
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.quality.comparison import compare as job
+    from topics.versions.promotion import either
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     registry = Registry(options["models"])
     with terminal.progress() as watch:
-        comparison = job(registry.open(before), registry.open(after), corpus, watch)
+        comparison = either(registry, registry.open(before), registry.open(after), corpus, watch)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:

@@ -43,7 +43,7 @@ def explain(
     from topics import terminal
     from topics.tagger import Tagger
 
-    tagger = Tagger.load(options["models"], options["reference"])
+    tagger = Tagger.load(options["models"], options["reference"], None)
     text = _text(file)
     prediction = tagger.tag(text, title, outlet)
     rubrics = (

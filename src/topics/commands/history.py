@@ -98,8 +98,12 @@ def _figures(event: Event) -> list[str]:
     """Say on what figures: of training, or of the comparison with what was live."""
     figures: dict[str, Any] = event.figures
     if "overall" in figures:
-        changes = {rubric["rubric"]: rubric["f1"] for rubric in figures["rubrics"]} | figures["overall"]
-        return [f"{name} {_change(change)}" for name, change in changes.items()]
+        changes = {rubric["rubric"]: rubric["f1"] for rubric in figures.get("rubrics", ())}
+        changes |= figures["overall"]
+        kept = (
+            [f"topics kept {len(figures['kept'])}, gone {len(figures['gone'])}"] if "kept" in figures else []
+        )
+        return [f"{name} {_change(change)}" for name, change in changes.items()] + kept
     if "macro_f1" in figures:
         return [f"macro-F1 {figures['macro_f1']:.3f}, exact match {figures['exact_match']:.3f} (in training)"]
     return []

@@ -72,11 +72,11 @@ def monitor(
 def _show(report: Report, language: Any) -> None:
     from rich.table import Table
 
-    from topics.drift.monitoring import name_of, sentences
+    from topics.drift.wording import name_of, sentences
     from topics.terminal import out
 
     console = out()
-    for sentence in sentences(report, language):
+    for sentence in sentences(report.drift, language):
         console.print(sentence, markup=False)
     table = Table("", "distance", "limit", "before", "now", "usual")
     for finding in report.drift.findings:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from topics.config import Config
+    from topics.corpus import Corpus
     from topics.corpus.articles import Columns
     from topics.types import Reject
 
@@ -31,19 +35,34 @@ def columns_options(command: F) -> F:
 models_option = click.option(
     "--models", type=FOLDER, default=Path("models"), show_default=True, help="Folder of the versions."
 )
+
+
+def _or_none(context: click.Context, option: click.Parameter, value: str) -> str | None:
+    return None if value == "none" else value
+
+
 rubrics_option = click.option(
     "--rubrics",
     "reference",
-    default="rubrics",
+    default="",
     metavar="NAME[@ALIAS]",
-    help="Which model: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
+    callback=_or_none,
+    help="Which model: NAME, NAME@ALIAS or NAME/VERSION; `none`: no rubrics. [default: production if set, "
+    "else latest]",
 )
 topics_option = click.option(
     "--topics",
     default="",
     metavar="NAME[@ALIAS]",
-    callback=lambda context, option, value: None if value == "none" else value,
+    callback=_or_none,
     help="Which model of topics; `none`: no topics. [default: topics, if there is one]",
+)
+version_of_topics_option = click.option(
+    "--topics",
+    "reference",
+    default="topics",
+    metavar="NAME[@ALIAS]",
+    help="Which topics: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
 )
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
 language_option = click.option(
@@ -88,6 +107,23 @@ def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
     }
     columns = msgspec.structs.replace(config.columns, **named)
     return msgspec.structs.replace(config, columns=columns), columns
+
+
+@contextmanager
+def standard_input_kept(corpus: Corpus) -> Iterator[None]:
+    """Copy standard input into a file for the while, for a job that goes over its corpus more than once."""
+    if all(source.path for source in corpus.sources):
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "stdin"
+        with copy.open("wb") as stream:
+            shutil.copyfileobj(sys.stdin.buffer, stream)
+        corpus.sources = [
+            source if source.path else source._replace(path=copy, shown=source.name)
+            for source in corpus.sources
+        ]
+        yield
 
 
 @contextmanager

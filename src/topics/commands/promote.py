@@ -33,10 +33,12 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
 
     Both answer the labelled articles of DATA, which neither should be trained on. A rubric whose F1 really
     falls (paired bootstrap, Holm's correction), or a rubric that is gone, refuses the promotion: exit code 4.
-    The first promotion of a model needs no DATA.
+    Of topics, less coherence, less of DATA reached, or more than half of the topics gone does; labels are not
+    needed. The first promotion of a model needs no DATA.
 
     \b
     python -m topics promote rubrics@latest archive/2026-11.jsonl --labels checked.tsv
+    python -m topics promote topics@latest archive/2026-11.jsonl
     python -m topics promote rubrics@latest --force --reason "new rubric: tourism"
     """
     import msgspec

@@ -24,14 +24,20 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
     \b
     python -m topics report
     python -m topics report rubrics@production -o report.en.html --lang en
+    python -m topics report topics -o topics.html
     """
-    from topics.reports import pages
+    from topics.reports import pages, topic_pages
     from topics.versions.registry import Registry
 
     opened = Registry(models).open(version)
     if output is None:
         click.echo(opened.folder / "report.html")
         return
-    found = pages.load(opened.folder)
-    page = pages.model_card if output.suffix == ".md" else pages.report_page
-    output.write_text(page(found, lang, opened.manifest), encoding="utf-8")
+    is_card = output.suffix == ".md"
+    if opened.manifest.topics is None:
+        write = pages.model_card if is_card else pages.report_page
+        content = write(pages.load(opened.folder), lang, opened.manifest)
+    else:
+        show = topic_pages.topic_card if is_card else topic_pages.topic_page
+        content = show(topic_pages.load(opened.folder), lang, opened.manifest)
+    output.write_text(content, encoding="utf-8")

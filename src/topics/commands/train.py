@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,11 +14,19 @@ from topics.commands.options import (
     models_option,
     rejects_to,
     settings,
+    standard_input_kept,
     workers_option,
 )
 
-if TYPE_CHECKING:
-    from topics.corpus import Corpus
+_MOST_TOPICS = 10_000
+
+
+def _number(context: click.Context, option: click.Parameter, value: str | None) -> int | str | None:
+    if value is None or value == "auto":
+        return value
+    if not value.isdecimal() or not 0 < int(value) <= _MOST_TOPICS:
+        raise click.BadParameter(f"{value!r} is neither `auto` nor a number from 1 to {_MOST_TOPICS}")
+    return int(value)
 
 
 @click.command()
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
 @models_option
 @click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
 @click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
+@click.option(
+    "--num-topics",
+    metavar="N|auto",
+    callback=_number,
+    help="How many topics to look for; `auto`: try some and take the best. [default: as before, or by the "
+    "size of the archive]",
+)
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
 @workers_option
 @click.option("--lang", type=click.Choice(["ru", "en"]), help="Language of the report. [default: ru]")
@@ -47,6 +56,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     \b
     python -m topics train archive/ --labels checked.tsv --models models
+    python -m topics train archive/ --only topics --num-topics auto
     """
     import msgspec
 
@@ -59,6 +69,10 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     if options["lang"]:
         report = msgspec.structs.replace(config.report, lang=options["lang"])
         config = msgspec.structs.replace(config, report=report)
+    if options["num_topics"]:
+        changed = {**config.topics.settings, "num_topics": options["num_topics"]}
+        topics = msgspec.structs.replace(config.topics, settings=changed)
+        config = msgspec.structs.replace(config, topics=topics)
     corpus = Corpus(
         data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
@@ -66,7 +80,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     registry, jobs = Registry(options["models"]), options["workers"]
     with (
-        _standard_input_kept(corpus),
+        standard_input_kept(corpus),
         terminal.progress() as watch,
         rejects_to(options["rejects_file"]) as reject,
     ):
@@ -80,26 +94,9 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         if options["only"] != "topics":
             versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
         if options["only"] != "rubrics":
-            versions.append(train_topics(*parts, name=options["topics_name"], watch=watch))
+            versions.append(train_topics(*parts, name=options["topics_name"], jobs=jobs, watch=watch))
     for version in versions:
         terminal.show_version(version.manifest)
     terminal.show_unmatched(corpus.unmatched_labels)
     for version in versions:
         click.echo(version.folder)
-
-
-@contextmanager
-def _standard_input_kept(corpus: Corpus) -> Iterator[None]:
-    """Copy standard input into a file for the while: training goes over its corpus more than once."""
-    if all(source.path for source in corpus.sources):
-        yield
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "stdin"
-        with copy.open("wb") as stream:
-            shutil.copyfileobj(sys.stdin.buffer, stream)
-        corpus.sources = [
-            source if source.path else source._replace(path=copy, shown=source.name)
-            for source in corpus.sources
-        ]
-        yield

@@ -14,19 +14,27 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from topics.drift.profile import WORDS, Expected, Profile, Readings, bins, expected
+from topics.drift.profile import Profile
+from topics.drift.readings import Expected, Floats, Ints, Measure
+from topics.drift.tally import Tally
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int32] | npt.NDArray[np.int64]
-
+WORDS = "words"
 LEVEL = 0.01
 _DRAWS = 50
 """Samples drawn from each run, for a stream that is shorter than a run."""
-_SHOWN_WORDS = 15
+_SHOWN_WORDS, _SHOWN_BINS = 15, 3
 _PRIOR = 10.0
 """Articles that a word's pooled share weighs as much as, before any is counted."""
+
+
+class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A lemma, an outlet or a topic that more of the articles have than before, or fewer."""
+
+    word: str
+    before: float
+    """Share of the profile's articles that have it."""
+    now: float
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,27 +52,24 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least: float | None = None
     """Range of the means of the profile's runs."""
     most: float | None = None
-
-
-class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A lemma that more of the articles hold than before, or fewer."""
-
-    word: str
-    before: float
-    """Share of the profile's articles that hold it."""
-    now: float
+    moved: tuple[Word, ...] = ()
+    """Of names, those whose share changed most."""
 
 
 class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What changed."""
 
     articles: int
+    reference_articles: int
+    """Of the profile."""
     findings: tuple[Finding, ...]
     """Alarms first, then by how near the limit is."""
     rising: tuple[Word, ...]
     """Words that became more frequent, by the certainty of it."""
     falling: tuple[Word, ...]
     expected: tuple[Expected, ...]
+    before: tuple[Expected, ...]
+    """What the probabilities promised of the profile's articles."""
 
     @property
     def alarms(self) -> list[Finding]:
@@ -72,34 +77,36 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [finding for finding in self.findings if finding.alarm]
 
 
-def drift(
-    profile: Profile, readings: Readings, words: Mapping[str, int], rubrics: tuple[str, ...], seed: int = 0
-) -> Drift:
+def drift(profile: Profile, summed: Floats, words: Mapping[str, int] | None = None, seed: int = 0) -> Drift:
     """Hold a stream of n articles against a profile.
 
     Args:
         profile: what was before.
-        readings: of the stream.
-        words: lemma -> articles of the stream that hold it.
-        rubrics: the columns of the readings' probabilities.
+        summed: the stream, as a gauge of this profile has added it up.
+        words: lemma -> articles of the stream that hold it. Without it only words that are common in the
+            profile can be named.
         seed: of the drawing.
     """
-    n = len(readings.outlets)
+    tally = Tally.of(profile, summed)
+    n, runs = tally.articles, profile.facts.runs
     level = LEVEL / (len(profile.facts.measures) + 1)
     generator = np.random.default_rng(seed)
     findings = []
-    for measure, counts, means in profile.tables():
-        found = np.bincount(bins(measure, readings), minlength=measure.width)
-        limit = _limit(counts, profile.facts.runs, n, level, generator)
-        finding = _finding(measure.name, found, counts, limit)
-        values = readings.numbers.get(measure.name)
-        findings.append(
-            finding if values is None else _with_means(finding, means, profile.facts.runs, values)
-        )
-    findings.append(_words(profile, words, n, level))
+    for (measure, counts, means), found, total in zip(
+        profile.tables(), tally.counts, tally.sums.tolist(), strict=True
+    ):
+        finding = _finding(measure.name, found, counts, _limit(counts, runs, n, level, generator))
+        if measure.labels:
+            findings.append(msgspec.structs.replace(finding, moved=_moved(measure, counts, found)))
+        else:
+            findings.append(_with_means(finding, means, runs, total / n if n else None))
+    if profile.common_words:
+        findings.append(_words(profile, tally.words, n, level))
     findings.sort(key=lambda finding: -finding.distance / (finding.limit or np.inf))
-    rising, falling = _changed(profile, words, n)
-    return Drift(n, tuple(findings), rising, falling, expected(readings, rubrics))
+    rising, falling = _changed(profile, tally, words)
+    return Drift(
+        n, profile.articles, tuple(findings), rising, falling, tally.expected, profile.facts.expected
+    )
 
 
 def divergence(some: Floats, others: Floats) -> Floats:
@@ -114,27 +121,32 @@ def _relative(shares: Floats, middle: Floats) -> Floats:
     return found
 
 
-def _finding(name: str, found: npt.NDArray[np.int64], counts: Ints, limit: float | None) -> Finding:
+def _finding(name: str, found: Floats, counts: Ints, limit: float | None) -> Finding:
     distance = float(divergence(_shares(found), _shares(counts.sum(axis=0))))
     return Finding(name, distance, limit, limit is not None and distance > limit)
 
 
-def _with_means(finding: Finding, means: Floats, runs: tuple[int, ...], values: Floats) -> Finding:
+def _with_means(finding: Finding, means: Floats, runs: tuple[int, ...], now: float | None) -> Finding:
     return msgspec.structs.replace(
         finding,
         before=float(np.average(means, weights=runs)),
-        now=float(values.mean()) if len(values) else None,
+        now=now,
         least=float(means.min()),
         most=float(means.max()),
     )
 
 
-def _words(profile: Profile, words: Mapping[str, int], n: int, level: float) -> Finding:
+def _moved(measure: Measure, counts: Ints, found: Floats) -> tuple[Word, ...]:
+    before, now = _shares(counts.sum(axis=0)), _shares(found)
+    order = np.argsort(-np.abs(now - before), kind="stable")[:_SHOWN_BINS].tolist()
+    return tuple(Word(measure.labels[i], float(before[i]), float(now[i])) for i in order)
+
+
+def _words(profile: Profile, found: Floats, n: int, level: float) -> Finding:
     """Hold the frequencies of the common words against the profile's: what the articles are about."""
     counts = profile.counts[:, profile.counts.shape[1] - profile.common_words :]
-    found = np.array([words.get(word, 0) for word in profile.words[: profile.common_words]], np.int64)
     # Words of one article come together; so a short stream cannot be imitated by drawing words one by one.
-    long_enough = n >= np.mean(profile.facts.runs) and profile.common_words
+    long_enough = n >= np.mean(profile.facts.runs)
     limit = _limit(counts, profile.facts.runs, n, level, None) if long_enough else None
     return _finding(WORDS, found, counts, limit)
 
@@ -185,16 +197,19 @@ def _shares(counts: Ints | Floats) -> Floats:
 
 
 def _changed(
-    profile: Profile, words: Mapping[str, int], now: int
+    profile: Profile, tally: Tally, words: Mapping[str, int] | None
 ) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
     """Find the words whose share changed most certainly, by log odds with a prior (Monroe et al. 2008)."""
-    before = profile.articles
+    before, now = profile.articles, tally.articles
+    if not before or not now:
+        return (), ()
     known = dict(zip(profile.words, profile.frequencies.tolist(), strict=True))
+    if words is None:
+        words = dict(zip(profile.words, tally.words.tolist(), strict=False))  # the common ones
+        known = {lemma: known[lemma] for lemma in words}
     lemmas = sorted(known.keys() | words.keys())
     old = np.array([known.get(lemma, 0) for lemma in lemmas], np.float64)
     new = np.array([words.get(lemma, 0) for lemma in lemmas], np.float64)
-    if not before or not now:
-        return (), ()
     prior = _PRIOR * (old + new) / (before + now)
     odds = [
         np.log((held + prior) / (all_ - held + _PRIOR - prior)) for held, all_ in ((new, now), (old, before))

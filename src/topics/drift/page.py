@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from topics.drift.comparing import Finding, Word
-from topics.drift.monitoring import Language, Report, name_of, sentences
+from topics.drift.monitoring import Report
+from topics.drift.wording import Language, name_of, sentences
 
 _TEXTS = {
     "en": {
@@ -63,12 +64,12 @@ def page(report: Report, language: Language = "en") -> str:
     facts = texts["facts"].format(
         n=drift.articles,
         sources=", ".join(report.sources),
-        m=report.reference_articles,
+        m=drift.reference_articles,
         reference=report.compared_with,
         since=report.since or "?",
         until=report.until or "?",
     )
-    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences(report, language))
+    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences(drift, language))
     state = "alarm" if report.alarmed else "quiet"
     head = _row("th", texts["measure"], texts["distance"], texts["before"], texts["now"], texts["usual"])
     rows = "".join(_finding(finding, language) for finding in drift.findings)
@@ -110,7 +111,7 @@ def _words(words: Sequence[Word], title: str, texts: dict[str, str]) -> str:
 
 
 def _expected(report: Report, texts: dict[str, str]) -> str:
-    before = {one.rubric: one.precision for one in report.before}
+    before = {one.rubric: one.precision for one in report.drift.before}
     rows = "".join(
         _row("td", one.rubric, str(one.given), _number(before.get(one.rubric)), _number(one.precision))
         for one in report.drift.expected

@@ -6,7 +6,7 @@ lie from each other says how much a newsroom's week differs from its year when n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -17,13 +17,26 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
+from topics.drift.readings import (
+    GIVEN,
+    OUTLETS,
+    REVIEW,
+    SCORES,
+    UNTAGGED,
+    Expected,
+    Floats,
+    Ints,
+    Measure,
+    Readings,
+    bins,
+    expected,
+    of_text,
+    rubrics_of,
+    sure,
+)
 from topics.errors import ModelError
-from topics.rubrics.rules import Judgement
 from topics.text.tokens import take
 from topics.types import TokenBatch
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer]
 
 _FILE, _COUNTS, _MEANS = "profile.json", "profile.counts.npy", "profile.means.npy"
 _WORDS, _FREQUENCIES = "profile.words.txt", "profile.frequencies.npy"
@@ -38,35 +51,7 @@ _COMMON_WORDS = 1_000
 """The words whose frequencies are kept for each run."""
 _RARE = 0.01
 """Share of the articles under which an outlet is counted among the others."""
-_OTHER, _NAMELESS = "other", "unknown"
-WORDS, UNKNOWN_WORDS, LENGTH, OUTLETS = "words", "unknown words", "length", "outlets"
-UNTAGGED, REVIEW, GIVEN, SCORES = "untagged", "review", "given: ", "scores: "
-
-
-class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A property of articles and the bins that it is counted in."""
-
-    name: str
-    edges: tuple[float, ...] = ()
-    """Of a number: upper ends of all bins but the last."""
-    labels: tuple[str, ...] = ()
-    """Of outlets: the names of the bins; what is none of them is in the last."""
-
-    @property
-    def width(self) -> int:
-        """Count the bins."""
-        return len(self.labels) or len(self.edges) + 1
-
-
-class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often a rubric is given rightly if the probabilities are right: no labels are looked at."""
-
-    rubric: str
-    given: int
-    precision: float | None
-    """Mean probability of the articles that were given the rubric; None: none was."""
-    recall: float | None
-    """Their share of the probability of all articles."""
+_OTHER = "other"
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,23 +97,18 @@ class Profile(NamedTuple):
             yield measure, self.counts[:, start : start + measure.width], self.means[:, at]
             start += measure.width
 
-
-class Readings(NamedTuple):
-    """Some articles as they are measured: one number, or one name, an article and property."""
-
-    numbers: dict[str, Floats]
-    """Measure -> (n,)."""
-    outlets: list[str]
-    probabilities: Floats
-    given: npt.NDArray[np.bool_]
+    def only(self, name: str) -> Profile:
+        """Keep one measure, and no words."""
+        [(measure, counts, means)] = [table for table in self.tables() if table[0].name == name]
+        facts = msgspec.structs.replace(self.facts, measures=(measure,), expected=())
+        return Profile(facts, counts, means[:, None], [], self.frequencies[:0])
 
 
 def describe(
     tokens: TokenBatch,
     dates: Sequence[str],
     outlets: Sequence[str],
-    judgement: Judgement,
-    rubrics: Sequence[str],
+    said: Callable[[npt.NDArray[np.int64]], Readings],
 ) -> Profile:
     """Draw the profile of n articles.
 
@@ -139,19 +119,16 @@ def describe(
         tokens: n articles; of more than fifty thousand, every so-and-so-manyth is looked at.
         dates: n, ISO 8601 or empty. Without dates the order of the articles stands for time.
         outlets: n.
-        judgement: what a model that had not seen them said of the articles.
-        rubrics: the columns of the judgement.
+        said: row numbers -> what a version said of these articles; one that had not seen them, at best.
     """
     order = np.argsort(np.array(dates, dtype=str), kind="stable")[:: len(tokens) // _MOST_ARTICLES + 1]
     tokens = take(tokens, order)
-    probabilities, given, review = judgement
-    judgement = Judgement(probabilities[order], given[order], review[order])
     runs = max(2, min(_MOST_RUNS, len(order) // _RUN))
     run = np.arange(len(order)) * runs // max(len(order), 1)
     holds = held_by(tokens)
     frequencies = np.bincount(holds.indices, minlength=len(tokens.lemmas))
     unknown = _unknown(tokens, holds, run, frequencies)
-    readings = read(tokens, unknown, [outlets[i] for i in order.tolist()], judgement, rubrics)
+    readings = of_text(tokens, unknown, [outlets[i] for i in order.tolist()]) | said(order)
     known = sorted((-int(frequencies[i]), tokens.lemmas[i], i) for i in _at_least(frequencies, LEAST))
     measures = _measures(readings)
     common = [i for _, _, i in known[:_COMMON_WORDS]]
@@ -166,7 +143,7 @@ def describe(
         since=dated[0] if dated else "",
         until=dated[-1] if dated else "",
         measures=measures,
-        expected=expected(readings, rubrics),
+        expected=_expected(readings, rubrics_of(measures)),
     )
     return Profile(
         facts,
@@ -174,40 +151,6 @@ def describe(
         np.stack(means, axis=1),
         [word for _, word, _ in known],
         np.array([-count for count, _, _ in known], np.int64),
-    )
-
-
-def read(
-    tokens: TokenBatch,
-    unknown: npt.NDArray[np.bool_],
-    outlets: Sequence[str],
-    judgement: Judgement,
-    rubrics: Sequence[str],
-) -> Readings:
-    """Measure articles one by one; `unknown` says which tokens are unknown words, shape (tokens,)."""
-    lengths = np.diff(tokens.offsets)
-    rows = np.repeat(np.arange(len(tokens)), lengths)
-    shares: Floats = np.bincount(rows, unknown, len(tokens)) / np.maximum(lengths, 1)
-    numbers: dict[str, Floats] = {
-        UNKNOWN_WORDS: shares,
-        LENGTH: np.asarray(lengths, np.float64),
-        UNTAGGED: np.asarray(~judgement.given.any(axis=1), np.float64),
-        REVIEW: judgement.review.astype(np.float64),
-    }
-    for r, rubric in enumerate(rubrics):
-        numbers[f"{GIVEN}{rubric}"] = judgement.given[:, r].astype(np.float64)
-        numbers[f"{SCORES}{rubric}"] = judgement.probabilities[:, r]
-    named = [outlet or _NAMELESS for outlet in outlets]
-    return Readings(numbers, named, judgement.probabilities, judgement.given)
-
-
-def join(parts: Sequence[Readings]) -> Readings:
-    """Put readings of several batches together."""
-    return Readings(
-        {name: np.concatenate([part.numbers[name] for part in parts]) for name in parts[0].numbers},
-        [outlet for part in parts for outlet in part.outlets],
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.given for part in parts]),
     )
 
 
@@ -220,25 +163,12 @@ def held_by(tokens: TokenBatch) -> sparse.csr_array:
     return found
 
 
-def bins(measure: Measure, readings: Readings) -> Ints:
-    """Tell the bin of each article."""
-    if not measure.labels:
-        return np.searchsorted(measure.edges, readings.numbers[measure.name], "left")
-    places = {label: at for at, label in enumerate(measure.labels)}
-    return np.array([places.get(outlet, measure.width - 1) for outlet in readings.outlets], np.int64)
-
-
-def expected(readings: Readings, rubrics: Sequence[str]) -> tuple[Expected, ...]:
-    """Say how good the answers should be, going by their own probabilities."""
-    found = []
-    for r, rubric in enumerate(rubrics):
-        probabilities, given = readings.probabilities[:, r], readings.given[:, r]
-        right, all_ = float(probabilities[given].sum()), float(probabilities.sum())
-        count = int(given.sum())
-        found.append(
-            Expected(rubric, count, right / count if count else None, right / all_ if all_ > 0 else None)
-        )
-    return tuple(found)
+def _expected(readings: Readings, rubrics: Sequence[str]) -> tuple[Expected, ...]:
+    totals = {name: float(values.sum()) for name, values in readings.numbers.items()}
+    return tuple(
+        expected(rubric, totals[f"{GIVEN}{rubric}"], right, totals[f"{SCORES}{rubric}"])
+        for rubric, right in zip(rubrics, sure(readings, rubrics).tolist(), strict=True)
+    )
 
 
 def save(folder: Path, profile: Profile) -> None:
@@ -248,6 +178,11 @@ def save(folder: Path, profile: Profile) -> None:
     persistence.write_array(folder / _MEANS, profile.means)
     persistence.write_lines(folder / _WORDS, profile.words)
     persistence.write_array(folder / _FREQUENCIES, profile.frequencies)
+
+
+def is_kept(folder: Path) -> bool:
+    """Tell whether a version has a profile."""
+    return (folder / _FILE).exists()
 
 
 def load(folder: Path) -> Profile:
@@ -285,10 +220,15 @@ def _fits(profile: Profile) -> bool:
 
 def _measures(readings: Readings) -> tuple[Measure, ...]:
     numbers = [Measure(name, tuple(_edges(name, values))) for name, values in readings.numbers.items()]
-    names, counts = np.unique(np.array(readings.outlets, dtype=str), return_counts=True)
-    frequent = names[counts >= max(_RARE * len(readings.outlets), 1)]
-    labels = (*(name for name in frequent.tolist() if name != _OTHER), _OTHER)
-    return (*numbers, Measure(OUTLETS, labels=labels))
+    names = [Measure(name, labels=_labels(name, values)) for name, values in readings.names.items()]
+    return (*numbers, *names)
+
+
+def _labels(measure: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Name the bins: of outlets those that are not rare."""
+    names, counts = np.unique(np.array(values, dtype=str), return_counts=True)
+    frequent = names[counts >= _RARE * len(values)] if measure == OUTLETS else names
+    return (*(name for name in frequent.tolist() if name != _OTHER), _OTHER)
 
 
 def _edges(name: str, values: Floats) -> list[float]:

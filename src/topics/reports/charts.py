@@ -21,6 +21,7 @@ def chart(
     marked: Point | None = None,
     diagonal: bool = False,
     ticks: Sequence[str] = (),
+    y_ticks: Sequence[str] = (),
     y_from: float = 0.0,
 ) -> str:
     """Draw a line and dots over the unit square, or over its upper part.
@@ -33,7 +34,8 @@ def chart(
         sizes: area of each dot relative to the largest, 0 to 1.
         marked: one point to stand out.
         diagonal: draw what would be perfect calibration.
-        ticks: how 0, 25, 50, 75, 100 per cent read.
+        ticks: how 0, 25, 50, 75, 100 per cent read, or so many other parts.
+        y_ticks: the same on the vertical axis, if it is another there.
         y_from: where the vertical axis begins.
     """
 
@@ -45,7 +47,7 @@ def chart(
         x, y = at(point).split(",")
         return f'<circle class="{name}" cx="{x}" cy="{y}" r="{radius:.1f}"/>'
 
-    parts = [_grid(ticks, y_from)]
+    parts = [_grid(ticks, y_ticks or ticks, y_from)]
     if diagonal:
         parts.append(f'<polyline class="ideal" points="{at((0, 0))} {at((1, 1))}"/>')
     shown = [point for point in line if point[1] >= y_from]
@@ -64,15 +66,15 @@ def chart(
     )
 
 
-def _grid(ticks: Sequence[str], y_from: float) -> str:
-    parts = []
+def _grid(ticks: Sequence[str], y_ticks: Sequence[str], y_from: float) -> str:
+    parts, bottom = [], _TOP + _HEIGHT
     for i, tick in enumerate(ticks):
-        share = i / (len(ticks) - 1)
-        x, y = _LEFT + share * _WIDTH, _TOP + _HEIGHT - share * _HEIGHT
-        bottom = _TOP + _HEIGHT
-        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_LEFT + _WIDTH}" y2="{y:.1f}"/>')
+        x = _LEFT + i / max(len(ticks) - 1, 1) * _WIDTH
         parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{escape(tick)}</text>')
+    for i, tick in enumerate(y_ticks):
+        y = bottom - i / max(len(y_ticks) - 1, 1) * _HEIGHT
+        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_LEFT + _WIDTH}" y2="{y:.1f}"/>')
         if y_from == 0:
             parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(tick)}</text>')
     if y_from:

@@ -30,22 +30,24 @@ def report_page(report: Report, language: str, manifest: Manifest | None = None)
     names = {name: said(f"length_{i}") for i, (_, name) in enumerate(LENGTHS)}
     names |= {OTHER: said("slice_other"), UNKNOWN: said("slice_unknown")}
     facts = _facts(report, said, manifest)
-    return _render("report.html", said, **facts, charts=_charts(report, said), slice_names=names)
+    return render("report.html", said, **facts, charts=_charts(report, said), slice_names=names)
 
 
 def model_card(report: Report, language: str, manifest: Manifest | None = None) -> str:
     """Write what a version is, is for and is not for, in Markdown; the arguments are those of the page."""
     said = words("report", language)
-    return _render("MODEL_CARD.md", said, **_facts(report, said, manifest))
+    return render("MODEL_CARD.md", said, **_facts(report, said, manifest))
 
 
 def write(folder: Path, report: Report, language: str) -> None:
     """Write `report.json`, and the page and the card made of it, into the folder of a version."""
+    write_documents(folder, report, report_page(report, language), model_card(report, language))
+
+
+def write_documents(folder: Path, report: object, page: str, card: str) -> None:
+    """Write the three files for people of a version of rubrics or of topics."""
     persistence.write_struct(folder / "report.json", report)
-    for name, content in (
-        ("report.html", report_page(report, language)),
-        ("MODEL_CARD.md", model_card(report, language)),
-    ):
+    for name, content in (("report.html", page), ("MODEL_CARD.md", card)):
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
 
 
@@ -64,10 +66,11 @@ def explanation_page(explanations: Sequence[Explanation], language: str) -> str:
         {"explanation": found, "title": pieces(found, "title"), "text": pieces(found, "text")}
         for found in explanations
     ]
-    return _render("explanation.html", words("explanation", language), parts=parts)
+    return render("explanation.html", words("explanation", language), parts=parts)
 
 
-def _render(template: str, said: Words, **values: Any) -> str:
+def render(template: str, said: Words, **values: Any) -> str:
+    """Fill a template in; what it is given is escaped if it is HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -45,6 +45,10 @@ class Words:
         pattern = "%d.%m.%Y %H:%M" if self.language == "ru" else "%Y-%m-%d %H:%M"
         return f"{datetime.fromisoformat(iso):{pattern}} UTC"
 
+    def day(self, iso: str) -> str:
+        """`23.11.2026` in Russian, `2026-11-23` in English."""
+        return ".".join(reversed(iso.split("-"))) if self.language == "ru" else iso
+
     def count(self, value: int) -> str:
         """`20 768` in Russian, `20,768` in English."""
         return f"{value:,}".replace(",", "\u202f") if self.language == "ru" else f"{value:,}"

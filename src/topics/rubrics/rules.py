@@ -62,6 +62,10 @@ class Judgement(NamedTuple):
     review: npt.NDArray[np.bool_]
     """(n,): an editor should look."""
 
+    def choose(self, rows: npt.NDArray[np.int64]) -> Judgement:
+        """Take some of the articles, in the order given."""
+        return Judgement(self.probabilities[rows], self.given[rows], self.review[rows])
+
 
 class Rules:
     """All rules of a version. Without any it does nothing and takes no time."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations, product
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from topics.errors import DataError
 from topics.text.tokens import take
 from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.continuity import SAME, overlap
-from topics.topic_models.lda import LdaSettings, learn
-from topics.topic_models.vocabulary import Vocabulary
-from topics.types import TokenBatch
+from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
+from topics.types import NumberTried, TokenBatch
 
 Floats = npt.NDArray[np.float32]
+
+Learn = Callable[[sparse.csr_array, int, int], Floats]
+"""Takes bags (articles, terms), a number of topics and a seed; gives topics (topics, terms)."""
 
 CANDIDATES = (10, 15, 20, 30, 40, 50, 70, 100)
 _TOP = 10
@@ -27,32 +30,20 @@ _ARTICLES_A_TOPIC = 25
 """Articles of the sample that there must be for each topic of a candidate."""
 
 
-class Point(msgspec.Struct, frozen=True):
-    """How good a number of topics is."""
-
-    num_topics: int
-    npmi: float
-    """Mean over topics and draws, ten words a topic."""
-    npmi_spread: float
-    """Standard deviation over the draws."""
-    stability: float
-    """Share of the topics of one draw that another draw finds too."""
-    score: float
-    """NPMI times stability."""
-
-
 class Choice(msgspec.Struct, frozen=True):
     """The number of topics with the best score, and all that were tried."""
 
     num_topics: int
-    curve: tuple[Point, ...]
+    curve: tuple[NumberTried, ...]
 
 
 def choose_topics(
     tokens: TokenBatch,
-    settings: LdaSettings | None = None,
+    learn: Learn,
+    settings: VocabularySettings = VocabularySettings(),  # noqa: B008 (frozen)
     candidates: Sequence[int] = CANDIDATES,
     *,
+    seed: int = 0,
     draws: int = 3,
     sample: int = 3000,
     jobs: int = 1,
@@ -64,8 +55,10 @@ def choose_topics(
 
     Args:
         tokens: the archive.
-        settings: of the model; `num_topics` is not looked at.
+        learn: trains a model.
+        settings: of the vocabulary.
         candidates: numbers to try; those too large for the sample are left out.
+        seed: of the sample and the draws.
         draws: trainings a candidate, at least 2.
         sample: articles at most.
         jobs: processes.
@@ -73,11 +66,10 @@ def choose_topics(
     Raises:
         DataError: the archive is too small for the smallest candidate.
     """
-    settings = settings or LdaSettings()
-    generator = np.random.default_rng(settings.seed)
+    generator = np.random.default_rng(seed)
     rows = np.sort(generator.permutation(len(tokens))[:sample])
     chosen = take(tokens, rows)
-    vocabulary = Vocabulary(settings.vocabulary).fit(chosen)
+    vocabulary = Vocabulary(settings).fit(chosen)
     bags = vocabulary.transform(chosen)
     full = np.flatnonzero(np.diff(bags.indptr) > 0)
     limit = min(len(full) // _ARTICLES_A_TOPIC, bags.shape[1])
@@ -91,10 +83,7 @@ def choose_topics(
     tasks = list(
         product(numbers[::-1], range(draws))
     )  # the longest first, so that no process waits at the end
-    models = Parallel(jobs)(
-        delayed(learn)(bags[parts[draw]], msgspec.structs.replace(settings, num_topics=number, seed=draw))
-        for number, draw in tasks
-    )
+    models = Parallel(jobs)(delayed(learn)(bags[parts[draw]], number, draw) for number, draw in tasks)
     found = dict(zip(tasks, models, strict=True))
     places = vocabulary.occurrences(chosen)
     curve = tuple(
@@ -106,7 +95,7 @@ def choose_topics(
 
 def _point(
     number: int, models: list[Floats], sequence: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
-) -> Point:
+) -> NumberTried:
     values = []
     for counts in models:
         tops = np.argsort(-counts, axis=1, kind="stable")[:, :_TOP]
@@ -114,7 +103,7 @@ def _point(
         values.append(float(np.mean([c_npmi(company, top) for top in tops.tolist()])))
     stability = float(np.mean([_recurring(one, other) for one, other in combinations(models, 2)]))
     npmi = float(np.mean(values))
-    return Point(
+    return NumberTried(
         number,
         round(npmi, 4),
         round(float(np.std(values)), 4),

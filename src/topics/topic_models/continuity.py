@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from topics.types import Topic
+from topics.types import Topic, TopicChange
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,25 +28,11 @@ class Described(NamedTuple):
     terms: Sequence[str]
 
 
-class Change(msgspec.Struct, frozen=True):
-    """What became of some topics, and how that is known."""
-
-    kind: Literal["kept", "born", "died", "split", "merged"]
-    old: tuple[int, ...]
-    """Ids of the topics of the old model; none for one born."""
-    new: tuple[int, ...]
-    """Ids of the topics of the new model, after they were carried over; none for one that died."""
-    similarity: tuple[float, ...]
-    """Of each old topic to each new one, row by row; for one born or dead, to its nearest."""
-    terms: tuple[str, ...]
-    """Lemmas that weigh most in all of the topics; for one born or dead, its own."""
-
-
 class Continuity(NamedTuple):
     """The new topics under the identities of the old ones, and what changed."""
 
     topics: tuple[Topic, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[TopicChange, ...]
 
 
 def similarities(old: Described, new: Described) -> Floats:
@@ -79,12 +65,8 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
         last_id: the highest id given so far, by the old version or by one before it.
         same: similarity from which on two topics are one.
     """
-    from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
-
     similarity = similarities(old, new)
-    rows, columns = linear_sum_assignment(similarity, maximize=True)
-    pairs = [(o, n) for o, n in zip(rows.tolist(), columns.tolist(), strict=True) if similarity[o, n] >= same]
-    old_of = {n: o for o, n in pairs}
+    old_of = _matched(similarity, same)
     free = max([last_id, *(topic.id for topic in old.topics)]) + 1
     topics = []
     for n, topic in enumerate(new.topics):
@@ -99,9 +81,24 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
     )
 
 
+def changes(old: Described, new: Described, same: float = SAME) -> tuple[TopicChange, ...]:
+    """Tell what became of the topics of one model in another one, each under the id that it has."""
+    similarity = similarities(old, new)
+    return _changes(old, new, similarity, _matched(similarity, same), same)
+
+
+def _matched(similarity: Floats, same: float) -> dict[int, int]:
+    """Find the new topics that continue an old one: new -> old."""
+    from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
+
+    rows, columns = linear_sum_assignment(similarity, maximize=True)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return {n: o for o, n in pairs if similarity[o, n] >= same}
+
+
 def _changes(
     old: Described, new: Described, similarity: Floats, old_of: dict[int, int], same: float
-) -> tuple[Change, ...]:
+) -> tuple[TopicChange, ...]:
     new_of = {o: n for n, o in old_of.items()}
     parts: dict[int, list[int]] = {o: [n] for n, o in old_of.items()}
     sources: dict[int, list[int]] = {n: [o] for n, o in old_of.items()}
@@ -118,14 +115,14 @@ def _changes(
 
     def change(
         kind: Literal["kept", "born", "died", "split", "merged"], olds: list[int], news: list[int]
-    ) -> Change:
+    ) -> TopicChange:
         if kind == "born":
             values = [similarity[:, news[0]].max()]
         elif kind == "died":
             values = [similarity[olds[0]].max()]
         else:
             values = similarity[np.ix_(olds, news)].ravel().tolist()
-        return Change(
+        return TopicChange(
             kind,
             tuple(old.topics[o].id for o in olds),
             tuple(new.topics[n].id for n in news),

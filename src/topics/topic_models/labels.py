@@ -17,7 +17,9 @@ from topics.types import TokenBatch, Topic, TopicWord
 Floats = npt.NDArray[np.float32]
 
 SHOWN = 20
-"""Words kept of a topic."""
+"""Words of a topic that are shown at a time."""
+_STEPS = np.linspace(0, 1, 21)
+"""Weights of `relevance` that a reader can choose from."""
 _RELEVANCE = 0.6
 """How much a word's weight in the topic counts against how much it is the topic's own."""
 _IN_LABEL = 3
@@ -51,27 +53,39 @@ def describe(
         tokens: the articles.
         texts: their cleaned titles and texts; None: labels are made of lemmas.
     """
-    order = np.argsort(-relevance(counts), axis=1, kind="stable")[:, :SHOWN]
+    leading = foremost(counts)
     terms = vocabulary.terms
-    forms = {column: terms[column] for column in np.unique(order).tolist()}
+    forms = {column: terms[column] for column in sorted({column for row in leading for column in row})}
     if texts is not None:
         found = surface_forms(vocabulary.occurrences(tokens), tokens, texts, list(forms))
         forms |= {column: prefer(terms[column].split(), seen) for column, seen in found.items()}
     within, overall = _shares(counts)
-    labels = label_all([[(terms[column], forms[column]) for column in row] for row in order.tolist()])
+    labels = label_all([[(terms[column], forms[column]) for column in row[:SHOWN]] for row in leading])
     shares = counts.sum(axis=1) / counts.sum()
     return tuple(
         Topic(
             id=k + 1,
             label=labels[k],
-            words=tuple(
-                TopicWord(forms[w], round(float(within[k, w]), 6), round(float(overall[w]), 6))
-                for w in row.tolist()
-            ),
+            words=tuple(TopicWord(forms[w], _rounded(within[k, w]), _rounded(overall[w])) for w in row),
             share=round(float(shares[k]), 6),
         )
-        for k, row in enumerate(order)
+        for k, row in enumerate(leading)
     )
+
+
+def foremost(counts: Floats, shown: int = SHOWN) -> list[list[int]]:
+    """List the terms of each topic that are among its first ones under some weight of `relevance`.
+
+    The order is that of the usual weight. A topic has some fifty such terms, so a page that holds them shows
+    what it would show if it held them all.
+    """
+    usual = np.argsort(-relevance(counts), axis=1, kind="stable")
+    wanted = np.zeros(counts.shape, bool)
+    last = min(shown, counts.shape[1]) - 1
+    for weight in _STEPS:
+        first = np.argpartition(-relevance(counts, weight), last, axis=1)[:, : last + 1]
+        np.put_along_axis(wanted, first, True, axis=1)
+    return [row[wanted[k, row]].tolist() for k, row in enumerate(usual)]
 
 
 def surface_forms(
@@ -111,11 +125,20 @@ def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
     for words in ranked:
         nouns = [word for word in words if " " in word[0] or part_of_speech(word[0]) == "noun"]
         telling = _without_echoes(nouns + [word for word in words if word not in nouns])
+        telling = [form for form in telling if not _is_abbreviated(form)] or telling
         size = _IN_LABEL
         while (label := ", ".join(telling[:size])) in labels and size < len(telling):
             size += 1
         labels.append(label if label not in labels else f"{label} ({len(labels) + 1})")
     return labels
+
+
+def _is_abbreviated(form: str) -> bool:
+    """Tell a label that says nothing: «тыс», «млрд руб», «ул»; but «ДТП» does, as capitals show."""
+    return all(
+        word.islower() and any("Abbr" in reading.grammemes for reading in readings(word))
+        for word in form.split()
+    )
 
 
 def _without_echoes(words: list[tuple[str, str]]) -> list[str]:
@@ -171,6 +194,11 @@ def _cases(form: str, lemma: str) -> tuple[tuple[str, bool, float], ...]:
         for reading in readings(form)
         if reading.lemma.replace("ё", "е") == lemma
     )
+
+
+def _rounded(share: float) -> float:
+    """Keep four digits that count; a rare word of a large archive has a share of 1e-8."""
+    return float(f"{share:.4g}")
 
 
 def _shares(counts: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

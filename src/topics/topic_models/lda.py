@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from copy import copy
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 import numpy as np
@@ -14,12 +16,12 @@ from scipy import sparse
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
 from topics.topic_models.coherence import c_npmi, keep_company
-from topics.topic_models.continuity import Change, Described, carry_over
+from topics.topic_models.continuity import Described, carry_over, changes, overlap
 from topics.topic_models.inference import exp_digamma, infer, statistics
 from topics.topic_models.labels import describe
 from topics.topic_models.seeding import seed_counts
 from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
-from topics.types import TokenBatch, Topic
+from topics.types import NumberTried, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicFigures
 
 Floats = npt.NDArray[np.float32]
@@ -37,8 +39,9 @@ _Prior = Annotated[float, msgspec.Meta(ge=0)]
 class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What can be set of the model."""
 
-    num_topics: _Count = 0
-    """0: as many as the model before has, else by the size of the archive, see `usual_number`."""
+    num_topics: _Count | Literal["auto"] = 0
+    """0: as many as the model before has, else by the size of the archive, see `usual_number`; auto: by
+    trying, see `topics.topic_models.choice`."""
     alpha: _Prior = 0.0
     """Prior of a topic's share in an article, in words; 0: 2.5 words in all, and at most 0.05 a topic."""
     eta: Annotated[float, msgspec.Meta(gt=0)] = 0.01
@@ -59,9 +62,10 @@ class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: LdaSettings
     topics: tuple[Topic, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[TopicChange, ...]
     last_id: int
     """The highest id that a topic of this model or of one before it had."""
+    tried: tuple[NumberTried, ...] = ()
 
 
 class LdaModel:
@@ -74,15 +78,23 @@ class LdaModel:
     """Lambda, shape (topics, terms), eta included."""
     alpha: Floats
     """(topics,)"""
-    changes: tuple[Change, ...]
+    changes: tuple[TopicChange, ...]
     """What became of the topics of the model before, if there was one."""
+    tried: tuple[NumberTried, ...]
+    """Numbers of topics that one was chosen among; none: it was not chosen so."""
     last_id: int
     """The highest id that a topic of this model or of one before it had."""
 
     def __init__(self, settings: LdaSettings | None = None) -> None:
         self.settings = settings or LdaSettings()
 
-    def fit(self, tokens: TokenBatch, texts: Texts | None = None, previous: Self | None = None) -> Self:
+    def fit(
+        self,
+        tokens: TokenBatch,
+        texts: Texts | None = None,
+        previous: Self | None = None,
+        jobs: int = 1,
+    ) -> Self:
         """Learn the topics of n articles.
 
         Args:
@@ -90,23 +102,24 @@ class LdaModel:
             texts: the cleaned titles and texts that the tokens came from, in the same order, gone over once;
                 labels then stand in the form that the archive uses. Without them labels are lemmas.
             previous: the model before; its topics are gone on from, and keep their ids and names.
+            jobs: processes, where the number of topics is to be chosen.
 
         Raises:
             DataError: there are too few articles or terms for so many topics.
         """
-        usual = usual_number(len(tokens)) if previous is None else len(previous.topics)
-        settings = msgspec.structs.replace(self.settings, num_topics=self.settings.num_topics or usual)
+        settings = self.settings
+        number = self._number(tokens, previous, jobs)
         self.vocabulary = Vocabulary(settings.vocabulary).fit(tokens)
         bags = self.vocabulary.transform(tokens)
         bags = bags[np.diff(bags.indptr) > 0]
-        if min(bags.shape) < max(settings.num_topics, 1):
+        if min(bags.shape) < max(number, 1):
             raise DataError(
-                f"{bags.shape[0]} articles with {bags.shape[1]} terms are too few for {settings.num_topics} "
-                "topics; give more articles or set fewer topics (num_topics)"
+                f"{bags.shape[0]} articles with {bags.shape[1]} terms are too few for {number} topics; "
+                " give more articles or set fewer topics (num_topics)"
             )
         before = None if previous is None else _distributions(previous, self.vocabulary.terms)
-        counts = learn(bags, settings, before)
-        self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], prior(settings))
+        counts = learn(bags, number, settings, before)
+        self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], prior(number, settings))
         self._topics, self.changes = describe(self.counts, self.vocabulary, tokens, texts), ()
         known = 0
         if previous is not None:
@@ -114,6 +127,22 @@ class LdaModel:
             self._topics, self.changes = carry_over(previous.described(), self.described(), known)
         self.last_id = max(known, *(topic.id for topic in self._topics))
         return self
+
+    def _number(self, tokens: TokenBatch, previous: Self | None, jobs: int) -> int:
+        """Settle how many topics to look for."""
+        wanted, self.tried = self.settings.num_topics, ()
+        if wanted != "auto":
+            return wanted or (len(previous.topics) if previous else usual_number(len(tokens)))
+        from topics.topic_models.choice import choose_topics  # with joblib, which tagging need not import
+
+        taught = partial(_learn_for_choice, self.settings)
+        chosen = choose_topics(tokens, taught, self.settings.vocabulary, seed=self.settings.seed, jobs=jobs)
+        self.tried = chosen.curve
+        return chosen.num_topics
+
+    def since(self, before: Self) -> tuple[TopicChange, ...]:
+        """Tell what became of the topics of another model in this one, under the ids that each has."""
+        return changes(before.described(), self.described())
 
     def described(self) -> Described:
         """Give what matching with another model needs."""
@@ -124,6 +153,15 @@ class LdaModel:
         """The topics, in the order of the columns of `transform`."""
         self._check_fitted()
         return self._topics
+
+    def named(self, names: Mapping[int, str]) -> Self:
+        """Return the same model with these topics called so; "": by their label."""
+        self._check_fitted()
+        named = copy(self)
+        named._topics = tuple(
+            msgspec.structs.replace(topic, name=names.get(topic.id, topic.name)) for topic in self._topics
+        )
+        return named
 
     def transform(self, tokens: TokenBatch) -> Floats:
         """Find the topics of n articles: shares, shape (n, topics), each row summing to 1.
@@ -140,6 +178,11 @@ class LdaModel:
         sums = gamma.sum(axis=1, keepdims=True)
         np.divide(gamma, sums, out=gamma, where=sums > 0)
         return gamma
+
+    def distances(self) -> npt.NDArray[np.float64]:
+        """Compute the Hellinger distances between the words of topics, (topics, topics)."""
+        self._check_fitted()
+        return np.sqrt(np.maximum(1 - overlap(self.counts, self.counts), 0))
 
     def figures(self, tokens: TokenBatch) -> TopicFigures:
         """Tell how well the topics' words keep company in these articles, and how many there are."""
@@ -160,7 +203,8 @@ class LdaModel:
         """Write `topics.json`, the arrays, and the files of the vocabulary."""
         self._check_fitted()
         persistence.write_struct(
-            folder / "topics.json", _Saved(self.settings, self._topics, self.changes, self.last_id)
+            folder / "topics.json",
+            _Saved(self.settings, self._topics, self.changes, self.last_id, self.tried),
         )
         persistence.write_array(folder / "topic_counts.npy", self.counts)
         persistence.write_array(folder / "topic_alpha.npy", self.alpha)
@@ -179,6 +223,7 @@ class LdaModel:
         counts = persistence.read_array(folder / "topic_counts.npy", np.float32, dimensions=2)
         alpha = persistence.read_array(folder / "topic_alpha.npy", np.float32)
         self._topics, self.changes, self.last_id = saved.topics, saved.changes, saved.last_id
+        self.tried = saved.tried
         shape = (len(saved.topics), len(self.vocabulary.terms))
         if counts.shape != shape or alpha.shape != shape[:1] or not shape[0]:
             raise ModelError(
@@ -208,10 +253,9 @@ def usual_number(articles: int) -> int:
     return int(min(max(round(articles**0.5 / 3), 5), 100))
 
 
-def prior(settings: LdaSettings) -> Floats:
-    """Return alpha, shape (topics,)."""
-    alpha = settings.alpha or min(0.05, 2.5 / settings.num_topics)
-    return np.full(settings.num_topics, alpha, np.float32)
+def prior(number: int, settings: LdaSettings) -> Floats:
+    """Return alpha, shape (number,)."""
+    return np.full(number, settings.alpha or min(0.05, 2.5 / number), np.float32)
 
 
 def expected_words(counts: Floats) -> Floats:
@@ -229,11 +273,16 @@ def _distributions(model: LdaModel, terms: list[str]) -> Floats:
     return shares
 
 
-def learn(bags: sparse.csr_array, settings: LdaSettings, before: Floats | None = None) -> Floats:
+def _learn_for_choice(settings: LdaSettings, bags: sparse.csr_array, number: int, seed: int) -> Floats:
+    return learn(bags, number, msgspec.structs.replace(settings, seed=seed))
+
+
+def learn(bags: sparse.csr_array, number: int, settings: LdaSettings, before: Floats | None = None) -> Floats:
     """Teach gensim's LdaModel, begun at the seed.
 
     Args:
         bags: (n, terms), counts; no row is empty.
+        number: of topics.
         settings: how.
         before: topics to go on from, see `seed_counts`.
 
@@ -252,8 +301,8 @@ def learn(bags: sparse.csr_array, settings: LdaSettings, before: Floats | None =
 
     model = Seeded(
         id2word=dict.fromkeys(range(bags.shape[1]), ""),
-        num_topics=settings.num_topics,
-        alpha=prior(settings),
+        num_topics=number,
+        alpha=prior(number, settings),
         eta=settings.eta,
         random_state=settings.seed,
         iterations=settings.iterations,
@@ -262,9 +311,7 @@ def learn(bags: sparse.csr_array, settings: LdaSettings, before: Floats | None =
         decay=0.7,
         eval_every=None,
     )
-    model.state.sstats = seed_counts(
-        bags, settings.num_topics, settings.seed, settings.seed_iterations, before
-    )
+    model.state.sstats = seed_counts(bags, number, settings.seed, settings.seed_iterations, before)
     model.state.numdocs = bags.shape[0]
     model.sync_state()
     order = np.random.default_rng(settings.seed).permutation(bags.shape[0])

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
 
 import msgspec
+
+from topics import persistence
+from topics.errors import ModelError
+from topics.trends.periods import Unit
+
+FILE = "activity.json"
 
 
 class Typical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -12,6 +18,7 @@ class Typical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str
     title: str
+    """As cleaned; where there is none, how the text begins."""
     outlet: str
     date: str
     """ISO 8601, the day; "" where the source gives none."""
@@ -27,7 +34,10 @@ class TopicActivity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shares: tuple[float, ...]
     """Mean share of the topic in the articles of each period; 0 where a period has none."""
     articles: tuple[Typical, ...]
-    """Most typical first."""
+    """Most typical first; of near-duplicates one."""
+    carriers: tuple[Typical, ...]
+    """Those that carry its change, most typical first: late ones of a topic that rises, early ones of one
+    that falls."""
     rubrics: dict[str, float]
     """Rubric -> its share among the articles of the topic, each weighing by its share of the topic; of those
     whose rubrics are known."""
@@ -36,10 +46,33 @@ class TopicActivity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Activity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All topics of a version in the articles it was trained on, or in other ones."""
 
-    unit: Literal["week", "month"]
+    unit: Unit
     periods: tuple[str, ...]
     """The first day of each, ISO 8601, rising, none left out; empty where no article has a date."""
     counts: tuple[int, ...]
     """Articles of each period."""
     topics: tuple[TopicActivity, ...]
     """In the order of the model."""
+
+
+def save(folder: Path, activity: Activity) -> None:
+    """Write `activity.json` into an existing folder."""
+    persistence.write_struct(folder / FILE, activity)
+
+
+def load(folder: Path) -> Activity | None:
+    """Read what `save` wrote; None: the version is older than that.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    activity = persistence.read_struct(path, Activity)
+    lengths = {len(activity.periods), len(activity.counts), *(len(topic.shares) for topic in activity.topics)}
+    if len(lengths) > 1 and activity.topics:
+        raise ModelError(
+            f"{path}: has {len(activity.periods)} periods and other numbers of shares; {persistence.REMEDY}"
+        )
+    return activity

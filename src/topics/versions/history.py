@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,14 +21,14 @@ from topics.errors import ModelError
 FILE = "history.jsonl"
 
 PUBLISHED, PROMOTED, ROLLED_BACK = "published", "promoted", "rolled back"
-IMPORTED, PRUNED = "imported", "pruned"
+IMPORTED, PRUNED, NAMED = "imported", "pruned", "named"
 
 
 class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     """One thing that was done. Fields that a later `topics` adds are passed over."""
 
     what: str
-    """PUBLISHED, PROMOTED, ROLLED_BACK, IMPORTED or PRUNED."""
+    """PUBLISHED, PROMOTED, ROLLED_BACK, IMPORTED, PRUNED or NAMED."""
     version: str
     """Which version it was done to; the one that an alias now points to."""
     alias: str = ""
@@ -40,6 +40,10 @@ class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     """Whether a refusal was overruled."""
     figures: dict[str, Any] = {}
     """What spoke for it: figures of training, or the comparison. They outlive the version."""
+    topic: int = 0
+    """The id of the topic that was named."""
+    name: str = ""
+    """What it is called from then on; empty: by its label."""
     seal: str = ""
     """SHA-256 of the manifest, of an event that brought the version."""
     when: Annotated[datetime, msgspec.Meta(tz=True)] = datetime.min.replace(tzinfo=UTC)
@@ -149,6 +153,38 @@ def spans(events: Sequence[Event]) -> list[Span]:
 def during(found: Sequence[Span], start: datetime, end: datetime) -> list[Span]:
     """Choose the spans that overlap the time from `start` to `end`."""
     return [span for span in found if span.start < end and (span.end is None or span.end > start)]
+
+
+def names(events: Sequence[Event], version: str, parent: str = "") -> dict[int, str]:
+    """Say what editors call the topics of a version: topic -> what was last said, "" for its label.
+
+    A name holds for the version that it was given in and for all of its line: those that its topics were gone
+    on from, and those that went on from its own. In another line the same id is another topic.
+
+    Args:
+        events: of the model.
+        version: whose topics.
+        parent: the version that it went on from, should the events not tell.
+    """
+    parents = {version: parent}
+    parents |= {
+        event.version: str(event.figures["previous"]) for event in events if "previous" in event.figures
+    }
+    line = _line(version, parents)
+    return {
+        event.topic: event.name
+        for event in events
+        if event.what == NAMED and (event.version in line or version in _line(event.version, parents))
+    }
+
+
+def _line(version: str, parents: Mapping[str, str]) -> set[str]:
+    """Gather a version and all that it goes back to."""
+    found: set[str] = set()
+    while version and version not in found:
+        found.add(version)
+        version = parents.get(version, "")
+    return found
 
 
 def seals(events: Sequence[Event]) -> dict[str, str]:

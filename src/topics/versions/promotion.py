@@ -10,8 +10,9 @@ import msgspec
 from topics.corpus import Corpus
 from topics.errors import ModelError, UsageError
 from topics.quality.comparison import Comparison, compare
+from topics.quality.topic_comparison import TopicComparison, compare_topics
 from topics.versions.history import Event
-from topics.versions.registry import PRODUCTION, Registry
+from topics.versions.registry import PRODUCTION, Registry, Version
 
 Watch = Callable[[str, int], None]
 
@@ -19,7 +20,7 @@ Watch = Callable[[str, int], None]
 class LossError(ModelError):
     """The candidate is worse than what is live."""
 
-    def __init__(self, message: str, comparison: Comparison) -> None:
+    def __init__(self, message: str, comparison: Comparison | TopicComparison) -> None:
         super().__init__(message)
         self.comparison = comparison
 
@@ -29,7 +30,7 @@ class Promotion(NamedTuple):
 
     event: Event | None
     """None: the alias pointed there already."""
-    comparison: Comparison | None
+    comparison: Comparison | TopicComparison | None
     """None: there was nothing to compare with, or no data."""
 
 
@@ -45,19 +46,21 @@ def promote(
 ) -> Promotion:
     """Point an alias to a version if no figure of it is worse than those of the version that is live.
 
-    Topics have no right answers; of them a person judges, and says why.
+    Of topics, which have no right answers, the coherence is compared, the share of articles that they reach,
+    and how many of them are still there.
 
     Args:
         registry: where both lie.
         reference: the candidate.
-        corpus: labelled articles that neither was trained on. Not wanted if nothing is live yet.
+        corpus: articles that neither was trained on, for rubrics labelled ones. Not wanted if nothing is live
+            yet.
         alias: which.
         reason: for the history; wanted with `force`.
         force: promote whatever the comparison says.
         watch: told of the progress.
 
     Raises:
-        LossError: a rubric or a figure over all is really worse, or a rubric is gone.
+        LossError: a figure is really worse, a rubric is gone, or most of the topics are.
         UsageError: there is nothing to compare on, or a force without a reason.
     """
     if force and not reason:
@@ -68,15 +71,11 @@ def promote(
     if live == version:
         return Promotion(None, None)
     comparison = None
-    if candidate.manifest.topics is not None:
-        if live is not None and not reason:
-            raise UsageError("topics have no right answers to compare on: read them, and give a --reason")
-    elif live is not None and corpus is not None:
-        comparison = compare(registry.open(f"{name}/{live}"), candidate, corpus, watch)
+    if live is not None and corpus is not None:
+        comparison = either(registry, registry.open(f"{name}/{live}"), candidate, corpus, watch)
     elif live is not None and not force:
-        raise UsageError(
-            f"{name}@{alias} is {live}: name labelled DATA to compare on, or give --force and --reason"
-        )
+        kind = "labelled DATA" if candidate.manifest.topics is None else "DATA"
+        raise UsageError(f"{name}@{alias} is {live}: name {kind} to compare on, or give --force and --reason")
     if comparison and not force:
         _refuse_losses(comparison)
     event = registry.promote(
@@ -91,7 +90,16 @@ def promote(
     return Promotion(event, comparison)
 
 
-def _refuse_losses(comparison: Comparison) -> None:
+def either(
+    registry: Registry, before: Version, after: Version, corpus: Corpus, watch: Watch
+) -> Comparison | TopicComparison:
+    """Compare two versions of rubrics, or two of topics."""
+    if before.manifest.topics is None:
+        return compare(before, after, corpus, watch)
+    return compare_topics(registry, before, after, corpus, watch)
+
+
+def _refuse_losses(comparison: Comparison | TopicComparison) -> None:
     for label, sources in comparison.trained_on.items():
         if label == comparison.after:
             raise UsageError(
@@ -106,7 +114,7 @@ def _refuse_losses(comparison: Comparison) -> None:
         )
 
 
-def _because(comparison: Comparison | None) -> str:
+def _because(comparison: Comparison | TopicComparison | None) -> str:
     if comparison is None:
         return "nothing was live"
     return f"not worse than {comparison.before} on {comparison.articles} articles"

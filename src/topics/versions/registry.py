@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -43,6 +44,8 @@ class Version(NamedTuple):
 
     folder: Path
     manifest: Manifest
+    names: Mapping[int, str] = MappingProxyType({})
+    """Topic -> what editors call it, "" for its label; see `history.names`."""
 
     @property
     def label(self) -> str:
@@ -111,7 +114,8 @@ class Registry:
             with self._lock(name):
                 there = self._home(name) / version
                 if not there.exists():
-                    self._show(draft, manifest, Event(history.IMPORTED, version, why=why))
+                    figures = msgspec.to_builtins(manifest.figures or manifest.topics)
+                    self._show(draft, manifest, Event(history.IMPORTED, version, why=why, figures=figures))
                 elif not (there / MANIFEST).exists() or integrity.seal(there) != integrity.seal(draft):
                     raise ModelError(f"{there}: is there already and differs; remove it or import elsewhere")
         return Version(self._home(name) / version, manifest)
@@ -213,6 +217,18 @@ class Registry:
             event = Event(history.PROMOTED, version, alias, found, why, forced, figures or {})
             return History(self._home(name)).append(event)
 
+    def call(self, name: str, version: str, topic: int, words: str, why: str = "") -> Event:
+        """Write down what a topic of a version is called from now on; whether it has it, the caller knows.
+
+        Raises:
+            ModelError: there is no such version.
+        """
+        with self._lock(name):
+            self.resolve(f"{name}/{version}")
+            return History(self._home(name)).append(
+                Event(history.NAMED, version, why=why, topic=topic, name=words)
+            )
+
     def rollback(self, name: str, why: str = "", alias: str = PRODUCTION) -> Event:
         """Point an alias to where it pointed before; twice goes back two steps.
 
@@ -259,12 +275,14 @@ class Registry:
         manifest = integrity.read_manifest(folder)
         _expect(manifest, name, version, folder)
         integrity.check(folder)
-        expected = history.seals(self.events(name)).get(version)
+        events = self.events(name)
+        expected = history.seals(events).get(version)
         if expected and integrity.seal(folder) != expected:
             raise ModelError(
                 f"{folder / MANIFEST}: was altered since it was published; restore it or train again"
             )
-        return Version(folder, manifest)
+        parent = manifest.topics.previous if manifest.topics else ""
+        return Version(folder, manifest, MappingProxyType(history.names(events, version, parent)))
 
     def _free_name(self, manifest: Manifest) -> str:
         """Name the version by time and content; of two of one second the later gets the next: names sort."""

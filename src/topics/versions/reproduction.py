@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.errors import DataError
 from topics.training import prepare, train_rubrics, train_topics
+from topics.versions import history
 from topics.versions.manifest import Manifest, libraries
 from topics.versions.registry import LATEST, Registry, Version
 
@@ -75,8 +76,9 @@ def reproduce(
             made = train_rubrics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
         else:
             if manifest.topics.previous:
-                _lay_out(registry.open(f"{name}/{manifest.topics.previous}"), scratch)
-            made = train_topics(material, corpus, config, scratch, name=name, watch=watch)
+                previous = registry.open(f"{name}/{manifest.topics.previous}")
+                _lay_out(previous, scratch, _names_then(registry, manifest))
+            made = train_topics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
     then, now = manifest.corpus, made.manifest.corpus
     if then.fingerprint != now.fingerprint:
         raise DataError(
@@ -97,8 +99,15 @@ def reproduce(
     )
 
 
-def _lay_out(version: Version, scratch: Registry) -> None:
-    """Make a version the latest of another registry."""
+def _names_then(registry: Registry, manifest: Manifest) -> Mapping[int, str]:
+    """Say what editors called the topics that a version went on from, when it did."""
+    events = registry.events(manifest.name)
+    made = next((i for i, event in enumerate(events) if event.version == manifest.version), len(events))
+    return history.names(events[:made], manifest.topics.previous if manifest.topics else "")
+
+
+def _lay_out(version: Version, scratch: Registry, names: Mapping[int, str]) -> None:
+    """Make a version the latest of another registry, its topics called so."""
     name, label = version.manifest.name, version.manifest.version
 
     def fill(draft: Path) -> None:
@@ -106,6 +115,8 @@ def _lay_out(version: Version, scratch: Registry) -> None:
 
     scratch.adopt(name, label, fill, "gone on from")
     scratch.promote(name, label, "gone on from", alias=LATEST, expected=None)
+    for topic, words in names.items():
+        scratch.call(name, label, topic, words)
 
 
 def _state(old: Manifest, new: Manifest, name: str) -> str:

@@ -1,0 +1,60 @@
+"""`topics topics compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from topics.commands.options import models_option
+
+if TYPE_CHECKING:
+    from topics.versions.continuity import Comparison, Part
+
+
+@click.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@models_option
+def compare(before: str, after: str, as_json: bool, models: Path) -> None:
+    """Say which topics of A are which of B, and which were born, died, split or merged.
+
+    A and B are NAME, NAME@ALIAS or NAME/VERSION. Similarity is that of the words, from 0 (none in common) to
+    1; two topics are one from .7 on.
+
+    \b
+    python -m topics topics compare topics@production topics@latest
+    """
+    import msgspec
+
+    from topics.versions.continuity import compare as job
+    from topics.versions.registry import Registry
+
+    comparison = job(Registry(models), before, after)
+    if as_json:
+        click.echo(msgspec.json.encode(comparison))
+    else:
+        _show(comparison)
+
+
+def _show(comparison: Comparison) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from topics.terminal import out
+
+    console = out()
+    console.print(f"A {comparison.before}\nB {comparison.after}", markup=False)
+    console.print(", ".join(f"{kind} {count}" for kind, count in comparison.counts.items()), markup=False)
+    table = Table("", "A", "B", "similarity", "common words", show_lines=True)
+    for change in comparison.changes:
+        alike = ", ".join(f"{value:.2f}" for value in change.similarity)
+        sides = (Text("\n".join(map(_told, parts))) for parts in (change.old, change.new))
+        table.add_row(change.kind, *sides, alike, Text(", ".join(change.words)))
+    console.print(table)
+
+
+def _told(part: Part) -> str:
+    return f"{part.topic} {part.name}, {part.share:.1%}"

@@ -1,0 +1,94 @@
+"""`topics topics show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from topics.commands.options import models_option, version_of_topics_option
+from topics.errors import UsageError
+
+if TYPE_CHECKING:
+    from topics.trends.activity import Activity, TopicActivity
+    from topics.types import Topic
+
+_WORDS, _RUBRICS = 20, 8
+
+
+@click.command()
+@click.argument("topic", type=int, metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@version_of_topics_option
+@models_option
+def show(topic: int, reference: str, as_json: bool, models: Path) -> None:
+    """Tell all that is known of the topic ID: words, course in time, rubrics, typical articles.
+
+    \b
+    python -m topics topics show 7
+    """
+    import msgspec
+
+    from topics.trends import activity
+    from topics.trends.changes import changes
+    from topics.versions.naming import open_topics
+    from topics.versions.registry import Registry
+
+    pipeline, version = open_topics(Registry(models), reference)
+    known = activity.load(version.folder)
+    places = {found.id: k for k, found in enumerate(pipeline.topics)}
+    if topic not in places:
+        raise UsageError(f"{version.label} has no topic {topic}; see `topics topics list`")
+    k = places[topic]
+    course = known.topics[k] if known else None
+    change = next((change for change in changes(known) if change.topic == topic), None) if known else None
+    if as_json:
+        row = {
+            "topic": pipeline.topics[k],
+            "unit": known and known.unit,
+            "periods": known and known.periods,
+            "activity": course,
+            "change": change,
+        }
+        click.echo(msgspec.json.encode(row))
+        return
+    _show(pipeline.topics[k], pipeline.names[k], version.label)
+    if known and course:
+        _show_course(known, course, change.direction if change else "")
+
+
+def _show(topic: Topic, name: str, label: str) -> None:
+    from topics.terminal import out
+
+    console = out()
+    console.print(f"{topic.id}. {name}", style="bold", markup=False)
+    if topic.name:
+        console.print(f"found as: {topic.label}", markup=False)
+    console.print(f"{topic.share:.1%} of the words of the archive; {label}", markup=False)
+    words = ", ".join(f"{word.words} {word.weight:.1%}" for word in topic.words[:_WORDS])
+    console.print(f"words: {words}", markup=False)
+
+
+def _show_course(activity: Activity, topic: TopicActivity, direction: str) -> None:
+    from topics.terminal import out, spark
+
+    console = out()
+    if activity.periods:
+        peak = max(range(len(topic.shares)), key=topic.shares.__getitem__)
+        console.print(
+            f"by {activity.unit}: {spark(topic.shares, 60)} {direction}; most {topic.shares[peak]:.1%}, from "
+            f"{activity.periods[peak]}",
+            markup=False,
+        )
+    rubrics = sorted(topic.rubrics.items(), key=lambda found: -found[1])[:_RUBRICS]
+    if rubrics:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in rubrics if share >= 0.01)
+        console.print(f"rubrics: {told or 'none'}", markup=False)
+    for heading, articles in (("typical", topic.articles), ("carrying the change", topic.carriers)):
+        if articles:
+            console.print(f"{heading}:", style="bold")
+        for article in articles:
+            where = ", ".join(filter(None, (article.outlet, article.id)))
+            date = f"{article.date} " if article.date else ""
+            console.print(f"  {date}{article.share:.0%} {article.title} ({where})", markup=False)

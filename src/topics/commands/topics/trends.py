@@ -1,0 +1,146 @@
+"""`topics topics trends`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from topics.commands.options import (
+    columns_options,
+    config_option,
+    format_option,
+    models_option,
+    rejects_to,
+    settings,
+    standard_input_kept,
+    version_of_topics_option,
+    workers_option,
+)
+from topics.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from topics.topic_pipeline import TopicPipeline
+    from topics.trends.activity import Activity
+    from topics.trends.changes import Change
+    from topics.versions.registry import Version
+
+_CARRIERS = 3
+
+
+@click.command()
+@click.argument("data", nargs=-1)
+@click.option("--unit", type=click.Choice(["week", "month"]), help="[default: by the time that DATA span]")
+@click.option("--labels", metavar="FILE", help="Table of id and rubrics, laid over DATA.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: every topic with its course.")
+@version_of_topics_option
+@models_option
+@workers_option
+@config_option
+@format_option
+@columns_options
+def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Say which topics rise and which fall in DATA, and which articles carry that.
+
+    Without DATA: in the articles that the version was trained on. A topic is told when its usual swing from
+    period to period does not explain the change (false discovery rate 5 %). Shares are of all articles: where
+    one topic takes the pages, others must fall.
+
+    \b
+    python -m topics topics trends
+    python -m topics topics trends last-months/ --unit week --topics topics@production
+    """
+    from topics.trends.changes import LEAST, changes
+    from topics.versions.naming import open_topics
+    from topics.versions.registry import Registry
+
+    pipeline, version = open_topics(Registry(options["models"]), options["reference"])
+    activity = _read(data, pipeline, options) if data else _kept(version, options["unit"])
+    found = changes(activity)
+    if not found:
+        full = sum(count > 0 for count in activity.counts)
+        raise DataError(
+            f"there are articles of {full} {activity.unit}s, and {LEAST} are needed to tell news from noise; "
+            "give more articles, with dates (--date-column)"
+        )
+    if as_json:
+        _print_json(pipeline, version, activity, found)
+    else:
+        _show(pipeline, version, activity, found)
+
+
+def _kept(version: Version, unit: str | None) -> Activity:
+    from topics.trends import activity
+
+    found = activity.load(version.folder)
+    if found is None:
+        raise UsageError(f"{version.label} was trained before courses were kept; name DATA, or train again")
+    if unit not in (None, found.unit):
+        raise UsageError(
+            f"{version.label} keeps its courses by {found.unit}; name DATA to see them by {unit}"
+        )
+    return found
+
+
+def _read(data: tuple[str, ...], pipeline: TopicPipeline, options: dict[str, Any]) -> Activity:
+    from topics import terminal
+    from topics.corpus import Corpus
+    from topics.corpus.gathering import gather
+    from topics.trends.recording import record
+
+    _, columns = settings(options)
+    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
+    with standard_input_kept(corpus), terminal.progress() as watch, rejects_to(None) as reject:
+        material = gather(corpus, pipeline.cleaner, options["workers"], watch)
+        for row in material.rejects:
+            reject(row)
+        return record(pipeline, material, corpus, options["unit"])
+
+
+def _print_json(
+    pipeline: TopicPipeline, version: Version, activity: Activity, found: tuple[Change, ...]
+) -> None:
+    import msgspec
+
+    topics = [
+        {"name": name, **msgspec.to_builtins(change), **msgspec.to_builtins(course)}
+        for name, change, course in zip(pipeline.names, found, activity.topics, strict=True)
+    ]
+    whole = {"version": version.label, "unit": activity.unit, "periods": activity.periods}
+    click.echo(msgspec.json.encode({**whole, "counts": activity.counts, "topics": topics}))
+
+
+def _show(pipeline: TopicPipeline, version: Version, activity: Activity, found: tuple[Change, ...]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from topics.terminal import out, spark
+
+    console, steady = out(), sum(change.direction == "steady" for change in found)
+    console.print(
+        f"{version.label}: {sum(activity.counts):,} articles by {activity.unit}, the first from "
+        f"{activity.periods[0]}, the last from {activity.periods[-1]}",
+        markup=False,
+    )
+    rows = sorted(
+        zip(pipeline.names, found, activity.topics, strict=True),
+        key=lambda row: -abs(row[1].after - row[1].before),
+    )
+    table = Table("", "topic", "before", "since", "over time", "carried by", show_lines=True)
+    for direction, mark in (("rises", "↑"), ("falls", "↓")):
+        for name, change, course in rows:
+            if change.direction == direction:
+                carriers = "\n".join(
+                    f"{article.date} {article.title}" for article in course.carriers[:_CARRIERS]
+                )
+                table.add_row(
+                    mark,
+                    Text(f"{name}\n({change.topic})"),
+                    f"{change.before:.1%}",
+                    f"{change.after:.1%}\n{change.since}",
+                    spark(course.shares),
+                    Text(carriers),
+                )
+    if table.row_count:
+        console.print(table)
+    console.print(f"{steady} of {len(found)} topics: no more change than chance makes", markup=False)

@@ -1,0 +1,65 @@
+"""What a scoring job reads and says, held against the training of its versions when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from topics.drift import profile
+from topics.drift.comparing import Drift, drift
+from topics.drift.profile import Profile
+from topics.drift.readings import TOPICS, Floats, Readings
+from topics.drift.tally import Gauge
+from topics.types import Article, TokenBatch
+from topics.versions.registry import Version
+
+LEAST = 25
+"""Articles that make a stream; of fewer nothing is said."""
+
+
+class Stream:
+    """Adds up what versions read and said, each by its own profile; a version without one is passed over."""
+
+    def __init__(self, versions: Sequence[Version]) -> None:
+        self._gauges = {
+            version.label: gauge
+            for version in versions
+            if (gauge := _gauge(version.folder, is_of_topics=version.manifest.topics is not None))
+        }
+        self._sums = {label: gauge.nothing() for label, gauge in self._gauges.items()}
+
+    def hear(self, version: Version, articles: Sequence[Article], tokens: TokenBatch, said: Readings) -> None:
+        """Take what a version said of a batch."""
+        if gauge := self._gauges.get(version.label):
+            self._sums[version.label] += gauge.measure(articles, tokens, said)
+
+    @property
+    def summed(self) -> Floats:
+        """All sums in a row: those of two parts of a stream add up to those of the whole."""
+        return np.concatenate([np.zeros(0), *self._sums.values()])
+
+    def add(self, summed: Floats) -> None:
+        """Take in another part of the stream."""
+        ends = np.cumsum([len(sums) for sums in self._sums.values()])
+        for sums, more in zip(self._sums.values(), np.split(summed, ends[:-1]), strict=True):
+            sums += more
+
+    def drift(self) -> dict[str, Drift]:
+        """Compare: version -> what has changed; nothing, of a handful of articles."""
+        return {
+            label: drift(gauge.profile, self._sums[label])
+            for label, gauge in self._gauges.items()
+            if self._sums[label][0] >= LEAST
+        }
+
+
+@lru_cache(4)
+def _gauge(folder: Path, *, is_of_topics: bool) -> Gauge | None:
+    if not profile.is_kept(folder):
+        return None
+    looks: Profile = profile.load(folder)
+    # Words, lengths and outlets are judged once, by the version of rubrics.
+    return Gauge(looks.only(TOPICS) if is_of_topics else looks)

@@ -1,0 +1,122 @@
+"""Drift in words, for a reader: English or Russian."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from topics.drift import readings
+from topics.drift.comparing import WORDS, Drift, Finding, Word
+
+Language = Literal["en", "ru"]
+_WORST = 3
+"""Alarms told in a line."""
+
+_NAMES = {
+    "en": {
+        WORDS: "what the articles are about (common words)",
+        readings.UNKNOWN_WORDS: "share of unknown words",
+        readings.LENGTH: "words in an article",
+        readings.OUTLETS: "outlets",
+        readings.TOPICS: "topics (the foremost of each article)",
+        readings.UNTAGGED: "articles without a rubric",
+        readings.REVIEW: "articles for review",
+        readings.GIVEN: "articles tagged «{}»",
+        readings.SCORES: "probabilities of «{}»",
+    },
+    "ru": {
+        WORDS: "о чём статьи (частые слова)",
+        readings.UNKNOWN_WORDS: "доля незнакомых слов",
+        readings.LENGTH: "слов в статье",
+        readings.OUTLETS: "издания",
+        readings.TOPICS: "темы (главная в статье)",
+        readings.UNTAGGED: "статьи без рубрики",
+        readings.REVIEW: "статьи на проверку",
+        readings.GIVEN: "статьи с рубрикой «{}»",
+        readings.SCORES: "вероятности рубрики «{}»",
+    },
+}
+_PHRASES = {
+    "en": {
+        "quiet": "Nothing is out of its usual range: {n} articles against {m}.",
+        "alarm": "{name}: changed, {ratio} times the usual limit",
+        "moved": "{name}: changed, {ratio} times the usual limit: {moved}",
+        "share": "{word} ({before} before, {now} now)",
+        "mean": "{name}: {before} before, {now} now; the change is {ratio} times the usual limit",
+        "rising": "More frequent: {words}.",
+        "falling": "Less frequent: {words}.",
+        "word": "{word} (in {before} of the articles before, {now} now)",
+        "precision": "«{rubric}»: expected precision {now}, before {before}.",
+    },
+    "ru": {
+        "quiet": "Всё в обычных пределах: {n} статей против {m}.",
+        "alarm": "{name}: изменение, в {ratio} раза больше обычного предела",
+        "moved": "{name}: изменение, в {ratio} раза больше обычного предела: {moved}",
+        "share": "{word} (было {before}, стало {now})",
+        "mean": "{name}: было {before}, стало {now}; изменение в {ratio} раза больше обычного предела",
+        "rising": "Чаще: {words}.",
+        "falling": "Реже: {words}.",
+        "word": "{word} (было в {before} статей, стало в {now})",
+        "precision": "«{rubric}»: ожидаемая точность {now}, была {before}.",
+    },
+}
+
+
+def name_of(measure: str, language: Language) -> str:
+    """Name a measure for a reader: `given: economy` -> `статьи с рубрикой «economy»`."""
+    for prefix in (readings.GIVEN, readings.SCORES):
+        if measure.startswith(prefix):
+            return _NAMES[language][prefix].format(measure.removeprefix(prefix))
+    return _NAMES[language].get(measure, measure)
+
+
+def sentences(found: Drift, language: Language = "en") -> list[str]:
+    """Say what changed, the worst first; a quiet stream takes one sentence."""
+    phrases = _PHRASES[language]
+    if not found.alarms:
+        return [_comma(phrases["quiet"].format(n=found.articles, m=found.reference_articles), language)]
+    said = [_sentence(finding, language) for finding in found.alarms]
+    for key, words in (("rising", found.rising), ("falling", found.falling)):
+        if words:
+            said.append(phrases[key].format(words=", ".join(_word(word, language) for word in words[:8])))
+    promised = {one.rubric: one.precision for one in found.before}
+    for one in found.expected:
+        before = promised.get(one.rubric)
+        if one.precision is not None and before is not None:
+            text = phrases["precision"].format(
+                rubric=one.rubric, now=f"{one.precision:.2f}", before=f"{before:.2f}"
+            )
+            said.append(_comma(text, language))
+    return said
+
+
+def briefly(found: Drift) -> str:
+    """Say in a line what changed."""
+    if not found.alarms:
+        return "nothing is out of its usual range"
+    worst = " ".join(_sentence(finding, "en") for finding in found.alarms[:_WORST])
+    more = len(found.alarms) - _WORST
+    return f"{worst} {more} more." if more > 0 else worst
+
+
+def _sentence(finding: Finding, language: Language) -> str:
+    name = name_of(finding.measure, language)
+    name = name[0].upper() + name[1:]
+    values = {"name": name, "ratio": f"{finding.distance / (finding.limit or 1):.1f}"}
+    if finding.before is not None and finding.now is not None:
+        shown = ".0f" if finding.measure == readings.LENGTH else ".1%"
+        values |= {"before": format(finding.before, shown), "now": format(finding.now, shown)}
+    if finding.moved:
+        values["moved"] = ", ".join(_word(word, language, "share") for word in finding.moved)
+    phrase = "mean" if "now" in values else "moved" if "moved" in values else "alarm"
+    return _comma(f"{_PHRASES[language][phrase].format_map(values)}.", language)
+
+
+def _word(word: Word, language: Language, phrase: str = "word") -> str:
+    text = _PHRASES[language][phrase]
+    return _comma(text.format(word=word.word, before=f"{word.before:.1%}", now=f"{word.now:.1%}"), language)
+
+
+def _comma(text: str, language: Language) -> str:
+    """Write decimals as the language does: «3,1%»."""
+    return re.sub(r"(?<=\d)\.(?=\d)", ",", text) if language == "ru" else text

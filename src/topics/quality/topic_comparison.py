@@ -1,0 +1,174 @@
+"""Two versions of topics on the same articles: topics have no right answers, but better and worse words.
+
+What is judged: the coherence of the topics' words in these articles, the share of articles that the topics
+reach, and whether the topics that the newsroom knows are still there. How sure the first two are is found by
+leaving out a tenth of the articles in turn (delete-a-group jackknife, Kott 2001).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from topics.corpus import Corpus
+from topics.errors import DataError, UsageError
+from topics.quality.assessment import trained_on
+from topics.quality.comparison import LEVEL, Change
+from topics.quality.intervals import holm
+from topics.quality.measuring import Estimate
+from topics.rubrics.decisions import Floats
+from topics.text.tokens import concatenate, take
+from topics.topic_pipeline import TopicPipeline
+from topics.types import TokenBatch
+from topics.versions.registry import Registry, Version
+
+Watch = Callable[[str, int], None]
+
+GROUPS = 10
+LEAST = 100
+"""Articles from which on something can be said."""
+
+
+class TopicComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What would change if `after` took the place of `before`."""
+
+    before: str
+    after: str
+    sources: tuple[str, ...]
+    articles: int
+    rejects: int
+    overall: dict[str, Change]
+    """`coherence`, `reached`: the share of articles with a word that the topics know."""
+    kept: tuple[str, ...]
+    """Topics of `before` that `after` knows under the same ids."""
+    gone: tuple[str, ...]
+    new: tuple[str, ...]
+    is_related: bool
+    """Whether one was trained going on from the other; otherwise ids mean nothing to each other."""
+    trained_on: dict[str, tuple[str, ...]]
+    """Version -> sources that it was trained on: figures on the same articles flatter it."""
+
+    @property
+    def losses(self) -> list[str]:
+        """Name what `after` does worse."""
+        worse = {name: change for name, change in self.overall.items() if change.verdict == "worse"}
+        found = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
+        if len(self.kept) < len(self.gone):
+            found.append(f"keeps {len(self.kept)} of {len(self.kept) + len(self.gone)} topics")
+        return found
+
+
+def compare_topics(
+    registry: Registry,
+    before: Version,
+    after: Version,
+    corpus: Corpus,
+    watch: Watch = lambda stage, done: None,
+) -> TopicComparison:
+    """Hold two versions of topics against articles that neither was trained on; labels are not looked at.
+
+    Raises:
+        DataError: there are fewer than a hundred articles.
+        ModelError: a version is damaged.
+        UsageError: a version knows rubrics, not topics.
+    """
+    for version in (before, after):
+        if version.manifest.topics is None:
+            raise UsageError(f"{version.label} knows rubrics, not topics; name two versions of one kind")
+    pipelines = [TopicPipeline.load(version.folder) for version in (before, after)]
+    parts: list[list[TokenBatch]] = [[], []]
+    articles = rejects = 0
+    for batch in corpus.batches():
+        for pipeline, found in zip(pipelines, parts, strict=True):
+            found.append(pipeline.read(batch.articles))
+        articles, rejects = articles + len(batch.articles), rejects + len(batch.rejects)
+        watch("comparing", articles)
+    if articles < LEAST:
+        raise DataError(f"{articles} articles are too few to compare topics on; give {LEAST} or more")
+    old, new = ({topic.id: topic.name or topic.label for topic in one.topics} for one in pipelines)
+    is_related = _is_related(registry, before, after)
+    kept = {number for number in old if is_related and number in new}
+    return TopicComparison(
+        before=before.label,
+        after=after.label,
+        sources=tuple(source.name for source in corpus.sources),
+        articles=articles,
+        rejects=rejects,
+        overall=_changes(pipelines, [concatenate(found) for found in parts]),
+        kept=tuple(name for number, name in old.items() if number in kept),
+        gone=tuple(name for number, name in old.items() if number not in kept),
+        new=tuple(name for number, name in new.items() if number not in kept),
+        is_related=is_related,
+        trained_on={
+            version.label: names
+            for version in (before, after)
+            if (names := trained_on(version.manifest, corpus))
+        },
+    )
+
+
+def _is_related(registry: Registry, before: Version, after: Version) -> bool:
+    return any(
+        one.manifest.version in _ancestors(registry, other)
+        for one, other in ((before, after), (after, before))
+    )
+
+
+def _ancestors(registry: Registry, version: Version) -> set[str]:
+    """Name a version and those that it went on from, as far as they are still there."""
+    name, at = version.manifest.name, version.manifest.version
+    known, found = set(registry.versions(name)), set[str]()
+    while at in known and at not in found:
+        found.add(at)
+        topics = registry.manifest(name, at).topics
+        at = topics.previous if topics else ""
+    return found
+
+
+def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[str, Change]:
+    count = len(tokens[0])
+    group = np.random.default_rng(0).permutation(count) % GROUPS
+    rows = [np.arange(count), *(np.flatnonzero(group != left_out) for left_out in range(GROUPS))]
+    each = np.array(
+        [
+            [_figures(one, take(part, some)) for some in rows]
+            for one, part in zip(pipelines, tokens, strict=True)
+        ]
+    )
+    difference = each[1, 0] - each[0, 0]
+    left = each[1, 1:] - each[0, 1:]
+    spread = np.sqrt((GROUPS - 1) / GROUPS * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
+    names = "coherence", "reached"
+    verdicts = _verdicts(difference, spread)
+    half = _quantile(0.975) * spread
+    return {
+        name: Change(
+            float(each[0, 0, i]),
+            float(each[1, 0, i]),
+            Estimate(*(float(difference[i] + side * half[i]) for side in (0, -1, 1))),
+            verdicts[i],
+        )
+        for i, name in enumerate(names)
+    }
+
+
+def _figures(pipeline: TopicPipeline, tokens: TokenBatch) -> tuple[float, float]:
+    figures = pipeline.model.figures(tokens)
+    return figures.coherence, 1 - figures.unreached
+
+
+def _verdicts(difference: Floats, spread: Floats) -> list[Literal["better", "worse", ""]]:
+    from scipy.special import stdtr
+
+    t = np.divide(difference, spread, out=np.zeros(len(spread)), where=spread > 0)
+    worse, better = (holm(stdtr(GROUPS - 1, sign * t)) < LEVEL for sign in (1, -1))
+    return ["worse" if bad else "better" if good else "" for bad, good in zip(worse, better, strict=True)]
+
+
+def _quantile(p: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(GROUPS - 1, p))

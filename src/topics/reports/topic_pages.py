@@ -1,0 +1,127 @@
+"""The page of a version's topics, with its own script in it, and their model card."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from topics import persistence
+from topics.reports import charts
+from topics.reports.pages import render, write_documents
+from topics.reports.topic_report import TopicReport, TopicSheet
+from topics.reports.wording import Words, words
+from topics.types import TopicChange
+from topics.versions.manifest import Manifest
+
+_LEADING = 8
+"""Words that stand under a topic in the table."""
+_KINDS = ("born", "died", "split", "merged", "kept")
+
+
+def topic_page(report: TopicReport, language: str, manifest: Manifest | None = None) -> str:
+    """Write the topics of a version as one HTML page that needs no network; its script is in it.
+
+    Args:
+        report: what there is to say.
+        language: `ru` or `en`.
+        manifest: of the version; the page then tells when and of what it was trained.
+    """
+    said = words("topics", language)
+    script = (resources.files("topics.reports") / "templates" / "topics.js").read_text(encoding="utf-8")
+    return render(
+        "topics.html",
+        said,
+        **_facts(report, said, manifest),
+        changes=_changes(report, said),
+        born={new for change in report.changes if change.kind == "born" for new in change.new},
+        curve=_curve(report, said) if report.tried else "",
+        data=_embedded({"report": report, "said": words("topics_live", language).phrases, "lang": language}),
+        script=script,
+        script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def topic_card(report: TopicReport, language: str, manifest: Manifest | None = None) -> str:
+    """Write what a version is, is for and is not for, in Markdown; the arguments are those of the page."""
+    said = words("topics", language)
+    return render("TOPICS_CARD.md", said, **_facts(report, said, manifest), card=words("report", language))
+
+
+def write(folder: Path, report: TopicReport, language: str) -> None:
+    """Write `report.json`, and the page and the card made of it, into the folder of a version."""
+    write_documents(folder, report, topic_page(report, language), topic_card(report, language))
+
+
+def load(folder: Path) -> TopicReport:
+    """Read what `write` wrote of a version.
+
+    Raises:
+        ModelError: the version has no report.
+    """
+    return persistence.read_struct(folder / "report.json", TopicReport)
+
+
+def renamed(report: TopicReport, names: Mapping[int, str]) -> TopicReport:
+    """Show the names that editors gave since, by the ids of topics."""
+    replace = msgspec.structs.replace
+    topics = (replace(topic, name=names.get(topic.id, topic.name)) for topic in report.topics)
+    return replace(report, topics=tuple(topics))
+
+
+def _embedded(content: object) -> str:
+    """Write JSON that can stand in a script element, whatever a title says: `</script>`, `<!--`."""
+    text = msgspec.json.encode(content).decode()
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _facts(report: TopicReport, said: Words, manifest: Manifest | None) -> dict[str, Any]:
+    def leading(topic: TopicSheet) -> str:
+        shown = set() if topic.name else set(topic.label.split(", "))
+        first = (report.words[place] for place in topic.words)
+        return ", ".join(list(dict.fromkeys(word for word in first if word not in shown))[:_LEADING])
+
+    names = {topic.id: topic.name or topic.label for topic in report.topics}
+    shared = {"names": names, "leading": leading, "day": said.day, "moment": said.moment}
+    return {"report": report, "manifest": manifest, **shared}
+
+
+def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]]:
+    """List what became of the earlier topics, by kind, with names in place of ids."""
+    before = dict(report.before)
+    now = {topic.id: topic.name or topic.label for topic in report.topics}
+
+    def told(change: TopicChange) -> dict[str, Any]:
+        return {
+            "old_names": [before.get(old, str(old)) for old in change.old],
+            "new_names": [now[new] for new in change.new],
+            "similarity": ", ".join(said.share(similarity) for similarity in change.similarity),
+            "terms": change.terms,
+        }
+
+    found = {kind: [told(change) for change in report.changes if change.kind == kind] for kind in _KINDS}
+    return {kind: changes for kind, changes in found.items() if changes}
+
+
+def _curve(report: TopicReport, said: Words) -> str:
+    """Draw how good the numbers of topics are that were tried, side by side."""
+    tried = report.tried
+    most = max(max(point.score for point in tried), 0.01)
+    line = [(i / max(len(tried) - 1, 1), max(point.score, 0.0) / most) for i, point in enumerate(tried)]
+    chosen = [i for i, point in enumerate(tried) if point.num_topics == report.figures.topics]
+    return charts.chart(
+        said("topics"),
+        said("score"),
+        line,
+        dots=line,
+        marked=line[chosen[0]] if chosen else None,
+        ticks=[str(point.num_topics) for point in tried],
+        y_ticks=[said.number(most * part / 4, 3) for part in range(5)],
+    )

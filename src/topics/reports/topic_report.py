@@ -1,0 +1,151 @@
+"""What a version knows of its topics, gathered for people: `report.json`, of which the topic page is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from topics.estimator import TopicModel
+from topics.reports import maps
+from topics.trends.activity import Activity, TopicActivity, Typical
+from topics.trends.periods import Unit
+from topics.types import NumberTried, Topic, TopicChange, TopicWord
+from topics.versions.manifest import Manifest, TopicFigures
+
+_NEAREST = 3
+"""Topics named as the most like one."""
+_DIGITS = 4
+
+
+class TopicSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One topic as the page shows it."""
+
+    id: int
+    label: str
+    name: str
+    """What an editor calls it, or ""."""
+    share: float
+    """Of the words of the archive."""
+    circle: tuple[float, float, float]
+    """Its centre and radius on a map of width 1."""
+    words: tuple[int, ...]
+    """Places in `TopicReport.words`, most telling first."""
+    weights: tuple[float, ...]
+    """The share of each of these words among the words of the topic."""
+    nearest: tuple[tuple[int, float], ...]
+    """Ids of the topics most like it, and how much alike: 1 the same words, 0 none in common."""
+    shares: tuple[float, ...]
+    """Mean share in the articles of each period."""
+    articles: tuple[Typical, ...]
+    rubrics: dict[str, float]
+    """Share of each among its articles, highest first; without those that none carries."""
+
+
+class TopicReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that the page says; when and of which files a version was trained its manifest knows.
+
+    A word stands once, however many topics share it: with a hundred topics that is half of the page.
+    """
+
+    name: str
+    articles: int
+    figures: TopicFigures
+    height: float
+    """Of the map."""
+    words: tuple[str, ...]
+    overall: tuple[float, ...]
+    """The share of each word among the words of the archive."""
+    unit: Unit
+    periods: tuple[str, ...]
+    """The first day of each."""
+    counts: tuple[int, ...]
+    """Articles of each period."""
+    topics: tuple[TopicSheet, ...]
+    """The largest first."""
+    changes: tuple[TopicChange, ...]
+    before: tuple[tuple[int, str], ...]
+    """What the topics of the version before are called; a topic that died has no other place."""
+    tried: tuple[NumberTried, ...]
+    """Numbers of topics that were tried before this one was chosen."""
+
+
+def build(
+    model: TopicModel,
+    activity: Activity,
+    manifest: Manifest,
+    previous: Sequence[Topic] = (),
+    tried: Sequence[NumberTried] = (),
+) -> TopicReport:
+    """Gather what there is to say of the topics of a version.
+
+    Args:
+        model: just trained.
+        activity: its topics in time.
+        manifest: of the version.
+        previous: the topics of the version before.
+        tried: how the number of topics was chosen, if it was.
+    """
+    assert manifest.topics is not None
+    words = dict.fromkeys(_key(word) for topic in model.topics for word in topic.words)
+    place = {key: i for i, key in enumerate(words)}
+    distances = model.distances()
+    drawn = maps.draw(distances, np.array([topic.share for topic in model.topics]))
+    circles = np.column_stack([drawn.places, drawn.radii]).round(_DIGITS).tolist()
+    sheets = [
+        _sheet(topic, place, circles[k], _nearest(model.topics, distances[k], k), activity.topics[k])
+        for k, topic in enumerate(model.topics)
+    ]
+    return TopicReport(
+        name=manifest.name,
+        articles=manifest.corpus.articles,
+        figures=manifest.topics,
+        height=round(drawn.height, _DIGITS),
+        words=tuple(form for form, _ in words),
+        overall=tuple(overall for _, overall in words),
+        unit=activity.unit,
+        periods=activity.periods,
+        counts=activity.counts,
+        topics=tuple(sorted(sheets, key=lambda sheet: -sheet.share)),
+        changes=model.changes,
+        before=tuple((topic.id, topic.name or topic.label) for topic in previous),
+        tried=tuple(tried),
+    )
+
+
+def _key(word: TopicWord) -> tuple[str, float]:
+    """Tell words apart, for two terms may be written alike."""
+    return word.words, word.overall
+
+
+def _sheet(
+    topic: Topic,
+    place: dict[tuple[str, float], int],
+    circle: list[float],
+    nearest: tuple[tuple[int, float], ...],
+    activity: TopicActivity,
+) -> TopicSheet:
+    rubrics = sorted(activity.rubrics.items(), key=lambda item: (-item[1], item[0]))
+    x, y, radius = circle
+    return TopicSheet(
+        id=topic.id,
+        label=topic.label,
+        name=topic.name,
+        share=topic.share,
+        circle=(x, y, radius),
+        words=tuple(place[_key(word)] for word in topic.words),
+        weights=tuple(word.weight for word in topic.words),
+        nearest=nearest,
+        shares=tuple(round(share, _DIGITS) for share in activity.shares),
+        articles=activity.articles,
+        rubrics={rubric: share for rubric, share in rubrics if share > 0},
+    )
+
+
+def _nearest(
+    topics: Sequence[Topic], distances: npt.NDArray[np.float64], own: int
+) -> tuple[tuple[int, float], ...]:
+    order = [k for k in np.argsort(distances, kind="stable").tolist() if k != own][:_NEAREST]
+    return tuple((topics[k].id, round(1 - float(distances[k]) ** 2, 2)) for k in order)

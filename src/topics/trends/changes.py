@@ -1,0 +1,142 @@
+"""Which topics rise and which fall: a change that the usual swing of a topic does not explain.
+
+The unit is the period, not the article: articles of one story come together, so a count of articles makes any
+swing look certain. The mean share of a topic, on the angular scale on which its variance does not depend on
+it (Bartlett 1947), is taken as a quasi-binomial quantity: a period of n articles has variance φ / n, and φ is
+measured by how much periods differ (McCullagh and Nelder 1989, 4.5). Two questions are asked of each topic:
+is there a slope over all periods, and does the last one stand out from those before. Twice the smaller p
+counts, and over all topics the false discovery rate is held (Benjamini and Hochberg 1995). That one week of a
+long story makes another is no noise here but the news. `docs/topics.md` has the rate of false alarms.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr
+
+from topics.trends.activity import Activity
+
+Floats = npt.NDArray[np.float64]
+Direction: TypeAlias = Literal["rises", "falls", "steady"]
+
+LEAST = 6
+"""Periods with articles that there must be; with fewer nothing is said."""
+RATE = 0.05
+"""Share of false ones among the topics that are said to rise or fall."""
+_LATE = 3
+"""A slope is told as the last third of the periods against those before."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became of a topic."""
+
+    topic: int
+    """Its id."""
+    direction: Direction
+    since: str
+    """The first day of the late periods: of the last one, or of the last third."""
+    before: float
+    """Mean share of the topic in the articles before."""
+    after: float
+    """In those since."""
+    p: float
+    """Chance of such a change where there is none."""
+    q: float
+    """False discovery rate at which it would just be told."""
+
+
+class Found(NamedTuple):
+    """`Change` in numbers, for all topics; periods without articles are left out."""
+
+    start: npt.NDArray[np.intp]
+    """(topics,): the first of the late periods, counted among all."""
+    sign: Floats
+    """(topics,): above 0 rises."""
+    p: Floats
+    q: Floats
+
+    def direction(self, topic: int) -> Direction:
+        """Say what the topic in that place does."""
+        if self.q[topic] > RATE:
+            return "steady"
+        return "rises" if self.sign[topic] > 0 else "falls"
+
+
+def changes(activity: Activity) -> tuple[Change, ...]:
+    """Judge each topic, in the order of the model; none: there are fewer than LEAST periods with articles."""
+    counts = np.array(activity.counts, np.float64)
+    shares = np.array([topic.shares for topic in activity.topics], np.float64).T.reshape(len(counts), -1)
+    found = judge(counts, shares)
+    if found is None:
+        return ()
+    return tuple(
+        Change(
+            topic.topic,
+            found.direction(k),
+            activity.periods[start],
+            _mean(counts[:start], shares[:start, k]),
+            _mean(counts[start:], shares[start:, k]),
+            round(float(found.p[k]), 6),
+            round(float(found.q[k]), 6),
+        )
+        for k, (topic, start) in enumerate(zip(activity.topics, found.start.tolist(), strict=True))
+    )
+
+
+def judge(counts: Floats, shares: Floats) -> Found | None:
+    """Test the mean shares of topics in periods of so many articles, shape (periods, topics).
+
+    None: there are fewer than LEAST periods with articles.
+    """
+    full = np.flatnonzero(counts)
+    if len(full) < LEAST:
+        return None
+    weights, angles = counts[full, None], np.arcsin(np.sqrt(shares[full].clip(0, 1)))
+    slopes, p_slope = _slopes(weights, angles, full.astype(np.float64))
+    jumps, p_jump = _jumps(weights, angles)
+    is_slope = p_slope < p_jump
+    p = np.minimum(2 * np.minimum(p_slope, p_jump), 1)
+    start = np.where(is_slope, full[-(len(full) // _LATE)], full[-1])
+    return Found(start, np.where(is_slope, slopes, jumps), p, _adjusted(p))
+
+
+def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Floats]:
+    """Fit a line to each topic: its t, and the chance of so steep a one."""
+    centred = (times - np.average(times, weights=weights[:, 0]))[:, None]
+    spread = (weights * centred**2).sum(axis=0)
+    level = (weights * angles).sum(axis=0) / weights.sum()
+    slope = (weights * centred * angles).sum(axis=0) / spread
+    freedom = len(times) - 2
+    scatter = (weights * (angles - level - slope * centred) ** 2).sum(axis=0) / freedom
+    return _judged(slope, np.sqrt(scatter / spread), freedom)
+
+
+def _jumps(weights: Floats, angles: Floats) -> tuple[Floats, Floats]:
+    """Hold the last period against the mean of those before: its t, and the chance of so far a one."""
+    before, freedom = weights[:-1], len(weights) - 2
+    level = (before * angles[:-1]).sum(axis=0) / before.sum()
+    scatter = (before * (angles[:-1] - level) ** 2).sum(axis=0) / freedom
+    error = np.sqrt(scatter * (1 / weights[-1] + 1 / before.sum()))
+    return _judged(angles[-1] - level, error, freedom)
+
+
+def _judged(effect: Floats, error: Floats, freedom: int) -> tuple[Floats, Floats]:
+    t = np.divide(effect, error, out=np.zeros_like(effect), where=error > 0)
+    return t, 2 * stdtr(freedom, -np.abs(t))
+
+
+def _adjusted(p: Floats) -> Floats:
+    """Turn chances into false discovery rates."""
+    order = np.argsort(p, kind="stable")
+    steps = p[order] * len(p) / np.arange(1, len(p) + 1)
+    rates = np.empty_like(p)
+    rates[order] = np.minimum.accumulate(steps[::-1])[::-1].clip(max=1)
+    return rates
+
+
+def _mean(counts: Floats, shares: Floats) -> float:
+    return round(float((counts * shares).sum() / max(counts.sum(), 1)), 6)

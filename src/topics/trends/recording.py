@@ -1,0 +1,188 @@
+"""A corpus becomes the record of its topics in time; shares are summed as they come, none are kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from topics.corpus import Corpus
+from topics.corpus.gathering import Material
+from topics.text import duplicates
+from topics.text.tokens import take
+from topics.topic_pipeline import TopicPipeline
+from topics.trends.activity import Activity, TopicActivity, Typical
+from topics.trends.changes import judge
+from topics.trends.periods import Unit, periods
+from topics.types import Article, Labels
+
+Floats = npt.NDArray[np.float64]
+_Rows: TypeAlias = list[tuple[int, float]]
+"""Articles by their place in the material, with their share of a topic."""
+
+TYPICAL = 8
+"""Articles told of a topic."""
+_BATCH = 2_000
+_CANDIDATES = 12
+"""Articles kept of a topic and a period, until it is known which are told."""
+_LONG_ENOUGH = 50
+"""Words from which on an article shows what its topic is; a shorter one counts by its length."""
+_RUBRICS = 50
+"""Rubrics told at most, the most frequent ones."""
+_OPENING = 80
+"""Characters of the text that stand where there is no title."""
+
+
+def record(
+    pipeline: TopicPipeline,
+    material: Material,
+    corpus: Corpus,
+    unit: Unit | None = None,
+    *,
+    titles: bool = True,
+) -> Activity:
+    """Tell what a corpus writes of when, of which rubrics, and which articles show it.
+
+    Args:
+        pipeline: knows the topics.
+        material: what was read of the corpus, cleaned as the pipeline does.
+        corpus: read again for the titles of the articles that are told.
+        unit: week or month; None: by the time that the corpus spans.
+        titles: False: no articles are told.
+    """
+    calendar = periods([day for _, day in material.origins], unit)
+    sums = _Sums(material, len(calendar.starts), len(pipeline.topics))
+    for start in range(0, len(material.labels), _BATCH):
+        rows = np.arange(start, min(start + _BATCH, len(material.labels)))
+        shares = pipeline.model.transform(take(material.tokens, rows))
+        sums.add(rows, shares, calendar.places[rows])
+    counts = np.bincount(calendar.places + 1, minlength=len(calendar.starts) + 1)[1:]
+    means = (sums.periods[:-1] / np.maximum(counts, 1)[:, None]).round(6)
+    typical, carrying = _chosen(sums, counts, means) if titles else ([], [])
+    told = _told([*typical, *carrying], pipeline, material, corpus)
+    rubrics = sums.rubrics()
+    return Activity(
+        calendar.unit,
+        calendar.starts,
+        tuple(counts.tolist()),
+        tuple(
+            TopicActivity(
+                topic.id,
+                tuple(means[:, k].tolist()),
+                told[k] if titles else (),
+                told[len(typical) + k] if titles else (),
+                rubrics[k],
+            )
+            for k, topic in enumerate(pipeline.topics)
+        ),
+    )
+
+
+def _chosen(sums: _Sums, counts: npt.NDArray[np.intp], means: Floats) -> tuple[list[_Rows], list[_Rows]]:
+    """Choose the typical articles of each topic, and those that carry its change."""
+    typical = [sums.best(k) for k in range(means.shape[1])]
+    carrying: list[_Rows] = [[] for _ in typical]
+    if found := judge(counts.astype(np.float64), means):
+        for k, start in enumerate(found.start.tolist()):
+            early, late = (0, start), (start, len(means))
+            if (direction := found.direction(k)) != "steady":
+                carrying[k] = sums.best(k, *(late if direction == "rises" else early))
+    return typical, carrying
+
+
+class _Sums:
+    """What is known of the topics so far."""
+
+    def __init__(self, material: Material, count: int, topics: int) -> None:
+        self.periods: Floats = np.zeros((count + 1, topics))
+        """Sums of shares, shape (periods + 1, topics); the last row is of articles that are nowhere."""
+        self._lengths = np.diff(material.tokens.offsets)
+        self._scores = np.zeros((count + 1, _CANDIDATES, topics), np.float32)
+        self._rows = np.full((count + 1, _CANDIDATES, topics), -1, np.int64)
+        self._shares = np.zeros((count + 1, _CANDIDATES, topics), np.float32)
+        kinds: dict[Labels | None, int] = {}
+        self._kinds = np.array([kinds.setdefault(labels, len(kinds)) for labels in material.labels], np.intp)
+        frequent = Counter(rubric for labels in material.labels if labels for rubric in labels.rubrics)
+        self._names = sorted(sorted(frequent, key=lambda name: (-frequent[name], name))[:_RUBRICS])
+        states = [[labels.state(name) if labels else None for name in self._names] for labels in kinds]
+        holds = np.array([[state is True for state in row] for row in states], bool)
+        known = np.array([[state is not None for state in row] for row in states], bool)
+        self._truth = np.stack([holds, known]).reshape(2, len(kinds), len(self._names))
+        self._weights: Floats = np.zeros((2, topics, len(self._names)))
+
+    def add(
+        self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float32], places: npt.NDArray[np.intp]
+    ) -> None:
+        """Take the shares of some articles, shape (n, topics), that fall into these periods."""
+        scores = shares * np.minimum(self._lengths[rows] / _LONG_ENOUGH, 1).astype(np.float32)[:, None]
+        for place in np.unique(places).tolist():
+            here = np.flatnonzero(places == place)
+            self.periods[place] += shares[here].sum(axis=0, dtype=np.float64)
+            self._keep_best(place, rows[here], scores[here], shares[here])
+        for weights, states in zip(self._weights, self._truth, strict=True):
+            weights += shares.T.astype(np.float64) @ states[self._kinds[rows]]
+
+    def _keep_best(
+        self,
+        place: int,
+        rows: npt.NDArray[np.int64],
+        scores: npt.NDArray[np.float32],
+        shares: npt.NDArray[np.float32],
+    ) -> None:
+        pool = np.vstack([self._scores[place], scores])
+        order = np.argsort(-pool, axis=0, kind="stable")[:_CANDIDATES]
+        numbers = np.broadcast_to(rows[:, None], scores.shape)
+        self._scores[place] = np.take_along_axis(pool, order, axis=0)
+        self._rows[place] = np.take_along_axis(np.vstack([self._rows[place], numbers]), order, axis=0)
+        self._shares[place] = np.take_along_axis(np.vstack([self._shares[place], shares]), order, axis=0)
+
+    def best(self, topic: int, start: int = 0, stop: int | None = None) -> _Rows:
+        """Name the most typical articles of some periods, with their shares of the topic."""
+        scores = self._scores[start:stop, :, topic].ravel()
+        order = np.argsort(-scores, kind="stable")[: 3 * TYPICAL]
+        rows, shares = (kept[start:stop, :, topic].ravel()[order] for kept in (self._rows, self._shares))
+        return [
+            (row, round(share, 4))
+            for row, share, score in zip(rows.tolist(), shares.tolist(), scores[order].tolist(), strict=True)
+            if score > 0
+        ]
+
+    def rubrics(self) -> list[dict[str, float]]:
+        """Tell the share of each rubric in each topic."""
+        holds, known = self._weights
+        shares = np.divide(holds, known, out=np.zeros_like(holds), where=known > 0).round(4)
+        return [dict(zip(self._names, row, strict=True)) for row in shares.tolist()]
+
+
+def _told(
+    chosen: list[_Rows], pipeline: TopicPipeline, material: Material, corpus: Corpus
+) -> list[tuple[Typical, ...]]:
+    """Look up the articles that are told: of near-duplicates one."""
+    rows = np.array(sorted({row for topic in chosen for row, _ in topic}), np.int64)
+    repeated = rows[duplicates.groups(take(material.tokens, rows))] if len(rows) else rows
+    original = dict(zip(rows.tolist(), repeated.tolist(), strict=True))
+    kept = [list(_once(topic, original))[:TYPICAL] for topic in chosen]
+    places = {row: int(material.places[row]) for topic in kept for row, _ in topic}
+    articles = corpus.pick(places.values())
+    return [tuple(_typical(pipeline, articles[places[row]], share) for row, share in topic) for topic in kept]
+
+
+def _once(found: _Rows, original: dict[int, int]) -> Iterator[tuple[int, float]]:
+    seen: set[int] = set()
+    for row, share in found:
+        if original[row] not in seen:
+            seen.add(original[row])
+            yield row, share
+
+
+def _typical(pipeline: TopicPipeline, article: Article, share: float) -> Typical:
+    title, text = pipeline.cleaner.clean(article.title, article.text, article.outlet)
+    return Typical(article.id, title or _opening(text), article.outlet, article.date[:10], share)
+
+
+def _opening(text: str) -> str:
+    words = " ".join(text[: 2 * _OPENING].split())
+    return words[:_OPENING].rsplit(" ", 1)[0] + " …" if len(words) > _OPENING else words

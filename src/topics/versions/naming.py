@@ -1,0 +1,54 @@
+"""What editors call a topic: written beside the versions, which are never rewritten; see `history.names`."""
+
+from __future__ import annotations
+
+from topics.errors import UsageError
+from topics.topic_pipeline import TopicPipeline
+from topics.versions.history import Event
+from topics.versions.registry import Registry, Version
+
+LONGEST = 100
+"""Characters of a name."""
+
+
+def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Version]:
+    """Open a version of topics, called as editors call them.
+
+    Raises:
+        ModelError: there is no such version, or it is damaged.
+        UsageError: it knows rubrics.
+    """
+    version = registry.open(reference)
+    if version.manifest.topics is None:
+        raise UsageError(f"{version.label} knows rubrics, not topics; name another version with --topics")
+    return TopicPipeline.load(version.folder, version.names), version
+
+
+def rename(registry: Registry, reference: str, topic: int, name: str, why: str = "") -> Event:
+    """Call a topic by a name, in this version, those it went on from and those that go on from it.
+
+    Args:
+        registry: where the version lies.
+        reference: a version that has the topic.
+        topic: its id.
+        name: "" gives it back its label.
+        why: for the history.
+
+    Raises:
+        UsageError: there is no such topic, or the name will not do.
+        ModelError: there is no such version, or it is damaged.
+    """
+    pipeline, version = open_topics(registry, reference)
+    known = {found.id: words for found, words in zip(pipeline.topics, pipeline.names, strict=True)}
+    if topic not in known:
+        raise UsageError(
+            f"{version.label} has no topic {topic}; it has {', '.join(map(str, sorted(known)))}; "
+            "see `topics topics list`"
+        )
+    words = " ".join(name.split())
+    if not words.isprintable() or len(words) > LONGEST:
+        raise UsageError(f"{words[:LONGEST]!r} is no name: at most {LONGEST} letters that can be printed")
+    for other, taken in known.items():
+        if other != topic and taken.casefold() == words.casefold():
+            raise UsageError(f"topic {other} is called {taken!r} already; choose another name")
+    return registry.call(version.manifest.name, version.manifest.version, topic, words, why)
