@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -83,7 +83,12 @@ class LinearClassifier:
         self.jobs = jobs
 
     def fit(
-        self, tokens: TokenBatch, truth: Truth, rubrics: Sequence[str], clean: npt.NDArray[np.bool_]
+        self,
+        tokens: TokenBatch,
+        truth: Truth,
+        rubrics: Sequence[str],
+        clean: npt.NDArray[np.bool_],
+        later: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
         """Learn the final models, and from models of folds the calibration and the thresholds."""
         from joblib import Parallel, delayed
@@ -95,23 +100,30 @@ class LinearClassifier:
         lengths = np.diff(X.indptr)
         latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
         X = latent.extend(X)
-        known, folds = judged(truth, clean), _folds(clean, groups(tokens), self.settings)
+        alike = groups(tokens)
+        known, folds = judged(truth, clean), _folds(clean, alike, self.settings)
         rows = _sample(known, clean, self.settings)
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
-        asked = latent.extend(excerpts), repeated(folds[rows])
+        cut = repeated(folds[rows])
+        rounds = [_Round(folds == fold, folds == fold, cut == fold) for fold in range(self.settings.folds)]
+        if later is not None:
+            rounds.append(_Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool)))
         # Processes, not threads: liblinear draws from one random generator a process.
         jobs = self.jobs if X.nnz * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
         with Parallel(min(jobs, room)) as parallel:
             columns = list(truth.T)
             models = parallel(delayed(_solve)(X, column, clean, self.settings) for column in columns)
-            margins, others = _hold_out(parallel, X, columns, clean, folds, asked, self.settings)
+            said = _hold_out(parallel, X, latent.extend(excerpts), columns, clean, rounds, self.settings)
         self.coefficients = latent.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
-        taught = Excerpts(others, np.diff(excerpts.indptr), repeated(known[rows]), asked[1])
+        margins, others = _in_place(rounds[: self.settings.folds], said)
+        taught = Excerpts(others, np.diff(excerpts.indptr), repeated(known[rows]), cut)
         self.brevity = learn_brevity(taught, float(np.median(lengths)))
-        self.held_out = HeldOut(corrected(margins, lengths, folds, taught, self.brevity.usual), folds)
-        self.decisions = learn_decisions(self.held_out.margins, known, rubrics, self.settings.decisions)
+        ahead = None if later is None else self.brevity.correct(said[-1][0], lengths[later])
+        margins = corrected(margins, lengths, folds, taught, self.brevity.usual)
+        self.held_out = HeldOut(margins, folds, ahead)
+        self.decisions = learn_decisions(margins, known, rubrics, self.settings.decisions)
         return self
 
     def predict_proba(self, tokens: TokenBatch) -> Floats:
@@ -162,29 +174,46 @@ class LinearClassifier:
         return self
 
 
+class _Round(NamedTuple):
+    """Who is judged by models of whom, as masks."""
+
+    away: npt.NDArray[np.bool_]
+    """(articles,): not to be learned from."""
+    articles: npt.NDArray[np.bool_]
+    """(articles,): to be judged."""
+    excerpts: npt.NDArray[np.bool_]
+    """(excerpts,): to be judged as well."""
+
+
 def _hold_out(
     parallel: Parallel,
     X: sparse.csr_array,
+    excerpts: sparse.csr_array,
     columns: list[npt.NDArray[np.int8]],
     clean: npt.NDArray[np.bool_],
-    folds: Folds,
-    excerpts: tuple[sparse.csr_array, Folds],
+    rounds: list[_Round],
     settings: LinearSettings,
-) -> tuple[Floats, Floats]:
-    """Let models of the other folds judge the articles of each fold, and what is cut from them."""
+) -> list[tuple[Floats, Floats]]:
+    """Give for each round the margins of its articles and of its excerpts, (texts, rubrics) both."""
     from joblib import delayed
 
-    asked = [
-        sparse.vstack([X[folds == f], excerpts[0][excerpts[1] == f]], "csr") for f in range(settings.folds)
-    ]
-    tasks = [(fold, r) for fold in range(settings.folds) for r in range(len(columns))]
     judgements = parallel(
-        delayed(_judge)(X, columns[r], clean, folds == fold, asked[fold], settings) for fold, r in tasks
+        delayed(_judge)(X, excerpts, column, clean, one, settings) for one in rounds for column in columns
     )
-    margins, others = (np.empty((len(some), len(columns))) for some in (folds, excerpts[1]))
-    for (fold, r), judgement in zip(tasks, judgements, strict=True):
-        here = folds == fold
-        margins[here, r], others[excerpts[1] == fold, r] = np.split(judgement, [here.sum()])
+    width = len(columns)
+    by_round = [judgements[start : start + width] for start in range(0, len(judgements), width)]
+    return [
+        (np.stack([j[0] for j in found], axis=1), np.stack([j[1] for j in found], axis=1))
+        for found in by_round
+    ]
+
+
+def _in_place(folds: list[_Round], said: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Put what was said in each fold where its articles and its excerpts stand."""
+    width = said[0][0].shape[1]
+    margins, others = np.empty((len(folds[0].articles), width)), np.empty((len(folds[0].excerpts), width))
+    for fold, (of_articles, of_excerpts) in zip(folds, said, strict=False):
+        margins[fold.articles], others[fold.excerpts] = of_articles, of_excerpts
     return margins, others
 
 
@@ -210,16 +239,15 @@ def _folds(clean: npt.NDArray[np.bool_], groups: Groups, settings: LinearSetting
 
 def _judge(
     X: sparse.csr_array,
+    excerpts: sparse.csr_array,
     truth: npt.NDArray[np.int8],
     clean: npt.NDArray[np.bool_],
-    held_out: npt.NDArray[np.bool_],
-    asked: sparse.csr_array,
+    one: _Round,
     settings: LinearSettings,
-) -> Floats:
-    """Fit one rubric without the articles held out, then compute the margins of what is asked."""
-    coefficients, intercept = _solve(X, np.where(held_out, -1, truth), clean, settings)
-    margins: Floats = asked @ coefficients + intercept
-    return margins
+) -> tuple[Floats, Floats]:
+    """Fit one rubric without the articles that are away, then compute the margins that are asked for."""
+    coefficients, intercept = _solve(X, np.where(one.away, -1, truth), clean, settings)
+    return X[one.articles] @ coefficients + intercept, excerpts[one.excerpts] @ coefficients + intercept
 
 
 def _solve(
