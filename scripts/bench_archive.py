@@ -31,6 +31,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -280,19 +281,25 @@ def drift(articles: int, turns: int, models: Path | None) -> None:
         tagger = Tagger.load(trained(models, Path(name)))
         found = news.articles("rbc2020")[:articles]
         batches = [found[start : start + 2_000] for start in range(0, len(found), 2_000)]
-        times: dict[str, list[float]] = {"without": [], "with": [], "comparison": []}
+        tagging, inside, comparing = [], [], []
         for _ in range(turns + 1):
-            stream = Stream(tagger.versions)
-            for how, hear in (("without", None), ("with", stream.hear)):
-                times[how].append(
-                    seconds_of(lambda hear=hear: [tagger.tag_articles(b, hear) for b in batches])
-                )
-            times["comparison"].append(seconds_of(stream.drift))
-        least = {how: min(each[1:]) for how, each in times.items()}  # the first turn learns the words
-        head("articles", "tagging, CPU s", "with the sums for drift", "more", "comparison at the end, CPU s")
-        more = f"{least['with'] / least['without'] - 1:.1%}"
-        cells = (f"{least[how]:.2f}" for how in ("without", "with"))
-        row(len(found), *cells, more, f"{least['comparison']:.2f}")
+            stream, spent = Stream(tagger.versions, tagger.topics), [0.0]
+
+            def hear(*heard: Any, stream: Stream = stream, spent: list[float] = spent) -> None:
+                spent[0] += seconds_of(lambda: stream.hear(*heard))
+
+            tagging.append(
+                seconds_of(lambda hear=hear: [tagger.tag_articles(some, hear) for some in batches])
+            )
+            inside.append(spent[0])
+            comparing.append(seconds_of(stream.drift))
+        whole, sums, end = (
+            min(each[1:]) for each in (tagging, inside, comparing)
+        )  # the first learns the words
+        head(
+            "articles", "tagging, CPU s", "of it the sums for drift", "share", "comparison at the end, CPU s"
+        )
+        row(len(found), f"{whole:.2f}", f"{sums:.3f}", f"{sums / whole:.1%}", f"{end:.3f}")
 
 
 def seconds_of(work: Callable[[], object]) -> float:

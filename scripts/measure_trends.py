@@ -6,6 +6,7 @@ Topics of rbc2020, January to March and all six months. Dates are dealt out anew
 one by one, to whole days (what was written on one day stays together), and to whole weeks. As nothing rises
 then, the share of deals in which anything is said to rise or fall must be at most RATE. Weeks dealt out anew
 are no such test, since a week that was really different comes last now and then; they are shown beside.
+Archives in which nothing rises are simulated, too.
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ Ints = npt.NDArray[np.intp]
 
 
 def main() -> None:
-    """Measure both spans."""
+    """Measure simulated archives and both spans."""
+    for swing in (400, 40, 5):
+        alarms = [simulated(seed, swing) for seed in range(DEALS)]
+        print(
+            f"simulated, concentration {swing}: something in {np.mean(np.array(alarms) > 0):.3f} of {DEALS}"
+        )
     corpus = Corpus(news.folder() / "rbc2020.jsonl.gz")
     whole = prepare(corpus, Config())
     months = np.array([day[5:7] for _, day in whole.origins])
@@ -55,6 +61,15 @@ def main() -> None:
                     f"  {change.direction} since {change.since}: {labels[change.topic]}, "
                     f"{change.before:.1%} -> {change.after:.1%}, q {change.q:.4f}"
                 )
+
+
+def simulated(seed: int, swing: float, weeks: int = 20, topics: int = 15) -> int:
+    """Count the topics that are said to rise or fall where each week draws shares around usual ones."""
+    generator = np.random.default_rng(seed)
+    usual = generator.dirichlet(np.full(topics, 2.0))
+    counts = generator.integers(50, 400, weeks).astype(np.float64)
+    found = judge(counts, generator.dirichlet(usual * swing * topics, weeks))
+    return 0 if found is None else int((found.q <= RATE).sum())
 
 
 def blocks_of(origins: list[tuple[str, str]], calendar: Periods) -> dict[str, Ints]:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from newsroom import Ran
+from newsroom import Ran, find_topics
 from topics.cli import main
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.tagger import Tagger
-from topics.training import train
+from topics.training import prepare, train, train_topics
 from topics.versions.registry import Registry
 
 # The same examples in every run, so that a red test is the change's fault. `HYPOTHESIS_PROFILE=search` looks
@@ -47,6 +47,24 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one version, trained on the demonstration corpus. Read it, never write it."""
     folder = tmp_path_factory.mktemp("trained") / "models"
     train(Corpus(embedded()), Config(), Registry(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def topic_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two versions of topics, the second of an outlet more. Read it, never write it."""
+    folder = tmp_path_factory.mktemp("topics") / "models"
+    for sources in (embedded()[:4], embedded()):
+        find_topics(folder, sources)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def both(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder with a version of topics beside. Read it, never write it."""
+    folder = Path(shutil.copytree(models, tmp_path_factory.mktemp("both") / "models"))
+    corpus, config = Corpus(embedded()), Config()
+    train_topics(prepare(corpus, config), corpus, config, Registry(folder))
     return folder
 
 

@@ -13,7 +13,8 @@ from topics.tagger import Stored
 
 def main(source: str, models: str, output: str, workers: str, moment: str, counter: str) -> None:
     watched = Path(output).name
-    stored = Mortal(Stored(models, "rubrics"), int(moment), Path(counter), watched)
+    topics = "topics" if (Path(models) / "topics").exists() else None
+    stored = Mortal(Stored(models, "rubrics", topics), int(moment), Path(counter), watched)
     if workers != "1":  # otherwise this process opens the tagger and counts from then on
         die_at(int(moment), Path(counter), watched)
     score_archive(Corpus(source, keep=("title",)), stored, order(Path(output), workers=int(workers)))

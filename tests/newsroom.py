@@ -7,12 +7,19 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 import topics
+from topics.config import Config, Reporting, Topics
 from topics.corpus import Corpus
+from topics.reports.topic_report import TopicReport
+from topics.training import prepare, train_topics
 from topics.types import Article, Labels, Reject
+from topics.versions.registry import Registry
 
 SOURCE = Path(topics.__file__).parent
 """The package, where its tests run it from."""
@@ -25,6 +32,7 @@ BRIDGE = {"id": "3", "title": "Мост", "text": "Мост открыли ра�
 STEEL = "Завод в Магнитогорске увеличил выплавку стали и запустил новую линию проката."
 BANK = "Банк России поднял ключевую ставку, инфляция выросла, кредиты подорожали."
 HOTEL = "Турпоток вырос: туристы бронируют отели, туроператоры открыли новые маршруты."
+HOSTILE = "</script><script>document.title = 'caught'</script><img src=x onerror=alert(1)>\"'&<!--\u2028"
 CAT = "Кошка сняла с дерева пожарного."
 
 
@@ -73,3 +81,24 @@ def python(*arguments: str, stdin: str = "", cwd: Path | None = None) -> Ran:
         timeout=120,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def find_topics(folder: Path, sources: Sequence[Path], **reporting: Any) -> None:
+    """Train a version of eight topics."""
+    config = Config(report=Reporting(**reporting), topics=Topics(settings={"num_topics": 8}))
+    corpus = Corpus(sources)
+    train_topics(prepare(corpus, config), corpus, config, Registry(folder))
+
+
+def hostile(report: TopicReport) -> TopicReport:
+    """The same report where all that comes from articles and editors is an attack."""
+    topics = tuple(
+        replace(
+            sheet,
+            name=f"{HOSTILE} {sheet.id}",
+            articles=tuple(replace(one, title=HOSTILE, outlet=HOSTILE) for one in sheet.articles),
+            rubrics={HOSTILE: 0.5},
+        )
+        for sheet in report.topics
+    )
+    return replace(report, topics=topics, words=tuple(f"{word}{HOSTILE}" for word in report.words))

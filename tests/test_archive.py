@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -22,9 +21,9 @@ from topics.archive.scoring import score
 from topics.config import Config
 from topics.corpus import Corpus, embedded, hashes
 from topics.corpus.shards import plan
-from topics.errors import DataError, StoppedError, UsageError, WorkerDiedError
+from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
-from topics.training import prepare, train, train_topics
+from topics.training import train
 from topics.types import Reject
 from topics.versions.registry import Registry
 
@@ -88,20 +87,12 @@ def test_two_processes_write_the_same(tmp_path, source, stored, tagger):
     assert summaries[0].rubrics == summaries[1].rubrics
 
 
-@pytest.fixture(scope="module")
-def both(models, tmp_path_factory) -> Tagger:
-    """A tagger of rubrics and topics."""
-    folder = Path(shutil.copytree(models, tmp_path_factory.mktemp("обе") / "models"))
-    corpus, config = Corpus(embedded()), Config()
-    train_topics(prepare(corpus, config), corpus, config, Registry(folder))
-    return Tagger.load(folder)
-
-
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_topics_are_written_beside_rubrics(tmp_path, source, both, suffix):
-    one_after_the_other(source, both, tmp_path / f"ряд{suffix}", ("title",))
+    tagger = Tagger.load(both)
+    one_after_the_other(source, tagger, tmp_path / f"ряд{suffix}", ("title",))
     output = tmp_path / f"выход{suffix}"
-    stored = Stored.of(both, both.version.folder.parents[1])
+    stored = Stored.of(tagger, both)
     summary = score_archive(Corpus(source, keep=("title",)), stored, order(output))
     assert [version.partition("/")[0] for version in summary.versions] == ["rubrics", "topics"]
     if suffix == ".parquet":
@@ -209,7 +200,7 @@ def test_what_is_done_is_not_done_again(tmp_path, source, stored, name, monkeypa
     full = OSError(errno.ENOSPC, "No space left on device", "part")
     with monkeypatch.context() as patch:
         fail_at(patch, 4, full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OutputError, match="No space left"):
             score_archive(Corpus(source), stored, order(tmp_path / name))
     begun = fail_at(monkeypatch, -1, full)
     summary = score_archive(Corpus(source), stored, order(tmp_path / name))

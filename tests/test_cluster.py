@@ -18,8 +18,8 @@ from topics.archive.job import score_archive, workers
 from topics.archive.workers import client
 from topics.corpus import Corpus
 from topics.corpus.shards import plan
-from topics.errors import UsageError
-from topics.tagger import Stored, Tagger
+from topics.errors import OutputError, UsageError
+from topics.tagger import Hear, Stored, Tagger
 from topics.types import Article, Prediction
 
 
@@ -67,12 +67,12 @@ class FrailTagger(Tagger):
         super().__init__(tagger._pipeline, tagger.version)
         self.counter = counter
 
-    def tag_articles(self, articles: list[Article]) -> list[Prediction]:
+    def tag_articles(self, articles: list[Article], hear: Hear | None = None) -> list[Prediction]:
         with self.counter.open("ab") as stream:
             stream.write(b".")
         if self.counter.stat().st_size == 5:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().tag_articles(articles)
+        return super().tag_articles(articles, hear)
 
 
 def test_a_cluster_that_loses_a_worker_writes_the_same(tmp_path, source, stored, tagger, cluster):
@@ -158,6 +158,6 @@ def test_a_job_on_an_object_store_goes_on(source, stored, bucket, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "score_shard", fails_once)
-        with pytest.raises(OSError, match="the network is gone"):
+        with pytest.raises(OutputError, match="the network is gone; mend that"):
             score_archive(Corpus(source), stored, order(output))
     assert score_archive(Corpus(source), stored, order(output)).resumed > 0

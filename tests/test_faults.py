@@ -69,23 +69,31 @@ def survive(source: Path, models: Path, folder: Path, suffix: str, workers: int,
 def contents(output: Path) -> dict[str, bytes]:
     if output.is_file():
         return {"": output.read_bytes()}
-    # The summary tells how long it took.
-    return {path.name: path.read_bytes() for path in output.iterdir() if path.name != "summary.json"}
+    found = {path.name: path.read_bytes() for path in output.iterdir()}
+    summary = json.loads(found["summary.json"])
+    for name in ("seconds", "rate", "resumed"):
+        del summary[name]
+    return found | {"summary.json": json.dumps(summary).encode()}
 
 
 @pytest.mark.parametrize(
-    ("suffix", "workers", "share"),
-    [(".jsonl", 1, 0.5), (".parquet", 1, 0.95), (".csv", 2, 0.3), ("", 2, 0.8)],
+    ("suffix", "workers", "share", "trained"),
+    [
+        (".jsonl", 1, 0.5, "models"),
+        (".parquet", 1, 0.95, "both"),
+        (".csv", 2, 0.3, "models"),
+        ("", 2, 0.8, "both"),
+    ],
 )
-def test_a_killed_job_goes_on(source, models, tmp_path, suffix, workers, share):
-    survive(source, models, tmp_path / "папка", suffix, workers, share)
+def test_a_killed_job_goes_on(source, request, tmp_path, suffix, workers, share, trained):
+    survive(source, request.getfixturevalue(trained), tmp_path / "папка", suffix, workers, share)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [MOMENTS.random() for _ in range(50)])
-def test_a_job_killed_at_any_moment_goes_on(source, models, tmp_path, share):
-    suffix = MOMENTS.choice([".jsonl", ".csv", ".parquet", ""])
-    survive(source, models, tmp_path / "папка", suffix, MOMENTS.choice([1, 2]), share)
+def test_a_job_killed_at_any_moment_goes_on(source, models, both, tmp_path, share):
+    suffix, trained = MOMENTS.choice([".jsonl", ".csv", ".parquet", ""]), MOMENTS.choice([models, both])
+    survive(source, trained, tmp_path / "папка", suffix, MOMENTS.choice([1, 2]), share)
 
 
 # Disks

@@ -10,11 +10,13 @@ import pytest
 
 from archives import mixed
 from newsroom import BANK, HOTEL, STEEL, write
+from topics.config import Config
 from topics.corpus import Corpus, shards
 from topics.corpus import gathering as room
 from topics.corpus.gathering import Material, gather, sample
 from topics.pipeline import read
 from topics.text.cleaning import Cleaner
+from topics.training import prepare
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,30 @@ def words(material: Material) -> list[list[str]]:
     tokens = material.tokens
     pairs = zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)
     return [[tokens.lemmas[i] for i in tokens.ids[start:stop]] for start, stop in pairs]
+
+
+def test_batches_of_one_packed_file_are_read_by_processes_as_by_one(tmp_path):
+    rows = [
+        {"text": f"{text} {n}", "outlet": "Вестник"} for n in range(2_100) for text in (STEEL, BANK, HOTEL)
+    ]
+    corpus = Corpus(write(tmp_path / "а.jsonl", *rows))
+    alone, shared = (gather(corpus, Cleaner(), jobs, lambda stage, done: None) for jobs in (1, 2))
+    assert len(shared.labels) == 6_300 > room._WORTH_PROCESSES * 2_000
+    assert words(shared) == words(alone)
+    assert (shared.facts, shared.origins) == (alone.facts, alone.origins)
+
+
+def test_what_outlets_repeat_is_learned_by_processes_as_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "_WORTH_PROCESSES", 1)
+    tail = "Вестник: звоните в редакцию"
+    rows = [
+        {"text": f"Завод номер {n} увеличил выпуск проката на треть.\n{tail}", "outlet": "Вестник"}
+        for n in range(20)
+    ]
+    corpus = Corpus(write(tmp_path / "а.jsonl", *rows))
+    alone, shared = (prepare(corpus, Config(), jobs).cleaner.boilerplate for jobs in (1, 2))
+    assert shared == alone
+    assert tail in shared.outlets["Вестник"]
 
 
 def test_shards_and_processes_change_nothing(gathered):

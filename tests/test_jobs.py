@@ -16,11 +16,12 @@ import pytest
 
 from newsroom import BANK, CAT, HOTEL, STEEL, Ran, all_of, known, varied, write
 from topics.classifiers import linear
-from topics.config import Cleaning, Config, Rubrics
+from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus, embedded, embedded_inbox
+from topics.corpus.gathering import sample
 from topics.errors import DataError, UsageError
 from topics.tagger import Tagger
-from topics.training import train, truth_table
+from topics.training import prepare, train, train_topics, truth_table
 from topics.versions.manifest import LIBRARIES
 from topics.versions.registry import Registry, Version
 
@@ -179,6 +180,25 @@ def test_clean_articles_judge_the_others(tmp_path):
 
 
 # What is learned
+
+
+def test_topics_of_a_sample_are_those_of_its_articles_alone(tmp_path):
+    def learned(path: Path, most: int) -> Version:
+        found = {"max_articles": most, "settings": {"num_topics": 4}}
+        config = convert({"topics": found, "cleaning": {"boilerplate": False}}, Config, "")
+        corpus = Corpus(path)
+        return train_topics(prepare(corpus, config), corpus, config, Registry(tmp_path / path.stem))
+
+    rows = [line for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
+    whole, some = tmp_path / "всё.jsonl", tmp_path / "часть.jsonl"
+    whole.write_text("\n".join(rows), encoding="utf-8")
+    version = learned(whole, 120)
+    places = sample(prepare(Corpus(whole), Config()), 120, clean_first=False).places.tolist()
+    some.write_text("\n".join(rows[place] for place in places), encoding="utf-8")
+    alone = learned(some, 0)
+    assert (version.manifest.corpus.articles, alone.manifest.corpus.articles) == (500, 120)
+    for name in ("topics.json", "topic_counts.npy", "topic_words.txt"):
+        assert (version.folder / name).read_bytes() == (alone.folder / name).read_bytes()
 
 
 def test_a_truth_table():

@@ -57,6 +57,7 @@ FLOORS = {
         text.cleaning.tails
         text.duplicates
         text.lemmas
+        text.lexicon
         text.tokens
         topic_models.coherence
         topic_models.continuity

@@ -134,14 +134,17 @@ def mix(half) -> Version:
 
 def test_the_mix_of_topics_is_compared(half, mix, tmp_path):
     assert alarms(report(mix, tmp_path, ROWS[1::2])) == set()
-    found = report(mix, tmp_path, [row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
+    tourism = [row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]]
+    found = report(mix, tmp_path, tourism)
     assert "topics" in alarms(found)
     [finding] = [one for one in found.drift.findings if one.measure == "topics"]
-    assert {word.word for word in finding.moved} <= {
-        topic.label for topic in TopicPipeline.load(mix.folder).topics
-    }
+    labels = {topic.label: topic.id for topic in TopicPipeline.load(mix.folder).topics}
+    assert {word.word for word in finding.moved} <= labels.keys()
     assert finding.moved[0].now > finding.moved[0].before
-    said = " ".join(sentences(found.drift, "ru"))
+    called = mix._replace(names={labels[finding.moved[0].word]: "Отдых"})
+    assert alarms(report(called, tmp_path, ROWS[1::2])) == set()
+    said = " ".join(sentences(report(called, tmp_path, tourism).drift, "ru"))
+    assert "Отдых (было" in said
     assert re.search(r"Темы \(главная в статье\): изменение, в [\d,]+ раза больше .* \(было .*%, стало", said)
 
 

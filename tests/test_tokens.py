@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topics.corpus import embedded
+from topics.text import lexicon
 from topics.text import tokens as room
-from topics.text.lemmas import lemmas
-from topics.text.tokens import Numbering, compact, concatenate, forget, spans, take, tokenize
+from topics.text.lemmas import HOMONYMS, lemmas
+from topics.text.lexicon import forget
+from topics.text.tokens import Numbering, compact, concatenate, spans, take, tokenize
 from topics.types import TokenBatch
 
 Words = list[tuple[list[str], list[str]]]
@@ -127,16 +129,16 @@ def test_tokens_of_an_article_do_not_depend_on_its_neighbours(articles):
 
 
 @given(ARTICLES)
-def test_arrow_and_python_split_alike(articles):
-    by_python = words(tokenized(articles))
+def test_articles_read_alike_in_chunks_of_any_length(articles):
+    whole = words(tokenized(articles))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_SMALL", 0)
-        assert words(tokenized(articles)) == by_python
+        patch.setattr(room, "_CHUNK", 5)
+        assert words(tokenized(articles)) == whole
 
 
 def test_a_long_batch_reads_like_its_articles():
-    texts = [f"Производство стали № {n} выросло на {n}%." * 50 for n in range(20)]
-    assert sum(map(len, texts)) > room._SMALL
+    texts = [f"Производство стали № {n} выросло на {n}%." * 100 for n in range(20)]
+    assert sum(map(len, texts)) > room._CHUNK
     assert words(tokenize([""] * 20, texts)) == [words(tokenize([""], [text]))[0] for text in texts]
 
 
@@ -166,7 +168,7 @@ def test_every_span_is_the_word_of_its_lemma(text):
 
 
 def readings(lemma: str) -> set[str]:
-    homonym = room.HOMONYMS.get(lemma)
+    homonym = HOMONYMS.get(lemma)
     return {homonym.first, homonym.second} if homonym else {lemma}
 
 
@@ -206,7 +208,7 @@ def test_a_full_lexicon_is_left_and_the_batches_it_read_stay_as_they_are(monkeyp
     texts = [f"слово{n} завод самолёт-{n % 7}" for n in range(200)]
     before = tokenize([""] * 200, texts)
     kept = words(before)
-    monkeypatch.setattr(room, "_LEXICON_SIZE", 50)
+    monkeypatch.setattr(lexicon, "_SIZE", 50)
     after = tokenize([""] * 200, texts)
     assert words(after) == kept == words(before)
     assert after.lemmas is not before.lemmas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from functools import cache
 
 import numpy as np
@@ -47,6 +48,29 @@ def archive(n: int = 250, seed: int = 0) -> tuple[tuple[tuple[str, str], ...], t
         texts.append((" ".join(words[:4]).capitalize(), " ".join(words[4:]).capitalize() + "."))
         subjects.append(subject)
     return tuple(texts), tuple(subjects)
+
+
+def dated(weeks: int = 12, a_week: int = 20, seed: int = 0) -> list[dict[str, object]]:
+    """Make rows of weeks from Monday, 5 January 2026 on: theatre fades, metals come in the last third."""
+    generator = np.random.default_rng(seed)
+    rows: list[dict[str, object]] = []
+    for week in range(weeks):
+        late = week >= weeks * 2 // 3
+        weights = np.array([2, 2, 6 if late else 1, 2, 1 if late else 6], float)
+        for subject in generator.choice(list(SUBJECTS), a_week, p=weights / weights.sum()).tolist():
+            words = generator.choice(SUBJECTS[subject].split(", "), 40).tolist()
+            day = date(2026, 1, 5) + timedelta(days=7 * week + int(generator.integers(7)))
+            rows.append(
+                {
+                    "id": f"{subject}-{len(rows)}",
+                    "title": f"{' '.join(words[:4]).capitalize()} {len(rows)}",
+                    "text": f"{' '.join(words[4:]).capitalize()}.",
+                    "date": day.isoformat(),
+                    "outlet": "Курьер",
+                    "rubrics": ["industry"] if subject == "metals" else [],
+                }
+            )
+    return rows
 
 
 @cache

@@ -55,6 +55,8 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[topics]`: which topic model, and how."""
 
     model: str = "lda"
+    max_articles: int = 100_000
+    """Articles to learn from, chosen by lot where there are more; 0: all. Memory grows with them."""
     settings: dict[str, Any] = {}
     """Handed to the topic model, which knows its own keys."""
 

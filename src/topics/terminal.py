@@ -302,19 +302,20 @@ def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Predic
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
         table = Table("id", "title", *rubrics, *topics, title=versions, show_lines=True)
         for article, prediction in zip(articles, predictions, strict=True):
-            title = article.title or article.text[:80]
+            title = Text(article.title or article.text[:80])
             said = _rubrics(tagger, article, prediction) if rubrics else ()
             shares = [f"{topic.label} {topic.value:.0%}" for topic in prediction.topics] if topics else ()
-            table.add_row(prediction.id, title, *said, *(["\n".join(shares) or "—"] if topics else ()))
+            told = [Text("\n".join(shares) or "—")] if topics else []
+            table.add_row(Text(prediction.id), title, *said, *told)
         out().print(table)
 
     return write
 
 
-def _rubrics(tagger: Tagger, article: Article, prediction: Prediction) -> tuple[str, str]:
+def _rubrics(tagger: Tagger, article: Article, prediction: Prediction) -> tuple[Text, Text]:
     given = [f"{score.label} {score.value:.2f}" for score in prediction.rubrics] or ["—"]
     reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
-    return "\n".join(given + ["(review)"] * prediction.needs_review), "\n".join(reasons)
+    return Text("\n".join(given + ["(review)"] * prediction.needs_review)), Text("\n".join(reasons))
 
 
 def _because(tagger: Tagger, article: Article, rubric: str) -> str:

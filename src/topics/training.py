@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +15,8 @@ from msgspec.structs import replace
 
 from topics import plugins
 from topics.config import Cleaning, Config, Rubrics, convert
-from topics.corpus import Corpus
-from topics.corpus.gathering import Material, Watch, gather, sample
+from topics.corpus import Batch, Corpus
+from topics.corpus.gathering import Material, Watch, batchwise, gather, sample
 from topics.drift import profile
 from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import DataError
@@ -25,7 +26,7 @@ from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
 from topics.rubrics.decisions import Truth, judged
 from topics.rubrics.rules import Judgement, Rules
-from topics.text.boilerplate import BoilerplateLearner
+from topics.text.boilerplate import BoilerplateLearner, witnessed
 from topics.text.cleaning import Cleaner
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
@@ -78,7 +79,7 @@ def prepare(
     """
     _settings(config)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    cleaner = _cleaner(corpus, config.cleaning, watch)
+    cleaner = _cleaner(corpus, config.cleaning, jobs, watch)
     return gather(corpus, cleaner, jobs, watch)._replace(created=created)
 
 
@@ -227,7 +228,8 @@ def train_topics(
     watch("finding topics", 0)
     before = registry.open(f"{name}@latest") if registry.versions(name) else None
     previous = TopicPipeline.load(before.folder, before.names).model if before else None
-    model.fit(material.tokens, _texts(corpus, material.cleaner), previous, jobs)
+    taught = sample(material, config.topics.max_articles, clean_first=False)
+    model.fit(taught.tokens, _texts(corpus, taught), previous, jobs)
     manifest = Manifest(
         name=name,
         version="",
@@ -237,7 +239,7 @@ def train_topics(
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
         figures=None,
-        topics=replace(model.figures(material.tokens), previous=before.manifest.version if before else ""),
+        topics=replace(model.figures(taught.tokens), previous=before.manifest.version if before else ""),
         libraries=libraries(),
     )
     pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
@@ -271,10 +273,15 @@ def _settings(config: Config) -> tuple[Any, Any]:
     )
 
 
-def _texts(corpus: Corpus, cleaner: Cleaner) -> Iterator[tuple[str, str]]:
+def _texts(corpus: Corpus, material: Material) -> Iterator[tuple[str, str]]:
+    """Read again the articles of some material, cleaned, in its order, which is that of the corpus."""
+    start = 0
     for batch in corpus.batches():
-        for article in batch.articles:
-            yield cleaner.clean(article.title, article.text, article.outlet)
+        here = np.searchsorted(material.places, [start, start + len(batch.articles)])
+        for place in material.places[slice(*here)].tolist():
+            article = batch.articles[place - start]
+            yield material.cleaner.clean(article.title, article.text, article.outlet)
+        start += len(batch.articles)
 
 
 def truth_table(
@@ -312,15 +319,25 @@ def _answer(labels: Labels | None, rubric: str) -> int:
     return -1 if state is None else int(state)
 
 
-def _cleaner(corpus: Corpus, settings: Cleaning, watch: Watch) -> Cleaner:
+def _cleaner(corpus: Corpus, settings: Cleaning, jobs: int, watch: Watch) -> Cleaner:
     """Learn what each outlet repeats in its articles from texts that the rules have cleaned."""
     cleaner = Cleaner(settings.drop_recaps, settings.skip)
     if not settings.boilerplate:
         return cleaner
     learner, done = BoilerplateLearner(), 0
-    for batch in corpus.batches():
-        for article in batch.articles:
-            learner.add(article.outlet, cleaner.clean("", article.text)[1])
-        done += len(batch.articles)
+    for articles in batchwise(partial(_edges, cleaner), corpus.batches(), jobs):
+        for outlet, fragments in articles:
+            if outlet:
+                learner.count(outlet, fragments)
+        done += len(articles)
         watch("learning what outlets repeat", done)
     return Cleaner(settings.drop_recaps, settings.skip, learner.learn())
+
+
+def _edges(cleaner: Cleaner, batch: Batch) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Clean articles and cut off their edges; no outlet is named where an article teaches nothing."""
+    texts = [cleaner.clean("", article.text)[1] if article.outlet else "" for article in batch.articles]
+    return [
+        (article.outlet if text else "", witnessed(text))
+        for article, text in zip(batch.articles, texts, strict=True)
+    ]

@@ -158,7 +158,7 @@ def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
 
 def _fingerprint(version: Version) -> str:
     """Tell a version from others, and from itself with its topics called otherwise."""
-    content = msgspec.json.encode((version.manifest, dict(version.names)), order="sorted")
+    content = msgspec.json.encode((version.manifest, sorted(version.names.items())), order="sorted")
     return hashlib.sha256(content).hexdigest()
 
 
@@ -264,7 +264,7 @@ def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
 
 def _stream(job: Job, tagger: Tagger) -> Stream:
     """Add up, in their order, what the shards looked like; articles whose ids came before are among them."""
-    stream = Stream(tagger.versions)
+    stream = Stream(tagger.versions, tagger.topics)
     for shard in job.shards:
         with job.desk.looks(shard.number).open("rb") as file:
             stream.add(np.load(file, allow_pickle=False))

@@ -60,16 +60,23 @@ def _bounds(total: int) -> list[int]:
 def _among(files: Sequence[Path], low: int, high: int) -> Iterator[tuple[int, Repeat]]:
     """Find the repeats whose hash is at least `low` and below `high`."""
     slices = [_slice(file, low, high) for file in files]
-    shards = np.repeat(np.arange(len(files)), [part.shape[1] for part in slices])
-    joined = np.concatenate(slices, axis=1)
-    order = np.argsort(joined[0], kind="stable")  # of equal ids the first stays first
-    repeated = order[1:][joined[0, order[1:]] == joined[0, order[:-1]]]
-    for shard, column in zip(shards[repeated].tolist(), joined[1:, repeated].T.tolist(), strict=True):
-        yield shard, Repeat(*column)
+    shards = np.repeat(np.arange(len(files)), [len(hashes) for _, hashes in slices])
+    joined = np.concatenate([hashes for _, hashes in slices])
+    order = np.argsort(joined, kind="stable")  # of equal ids the first stays first
+    repeated = order[1:][joined[order[1:]] == joined[order[:-1]]]
+    starts = np.cumsum([0, *(len(hashes) for _, hashes in slices)])
+    for at, shard in zip(repeated.tolist(), shards[repeated].tolist(), strict=True):
+        yield shard, Repeat(*_opened(files[shard])[1:, slices[shard][0] + at - starts[shard]].tolist())
 
 
-def _slice(file: Path, low: int, high: int) -> Uint64s:
-    saved = np.load(file, mmap_mode="r", allow_pickle=False)
-    start = int(np.searchsorted(saved[0], np.uint64(low)))
-    stop = saved.shape[1] if high == 2**64 else int(np.searchsorted(saved[0], np.uint64(high)))
-    return np.array(saved[:, start:stop])
+def _slice(file: Path, low: int, high: int) -> tuple[int, Uint64s]:
+    """Read the hashes of a shard from `low` to below `high`, and tell the place of the first."""
+    hashes = _opened(file)[0]
+    start = int(np.searchsorted(hashes, np.uint64(low)))
+    stop = len(hashes) if high == 2**64 else int(np.searchsorted(hashes, np.uint64(high)))
+    return start, np.array(hashes[start:stop])
+
+
+def _opened(file: Path) -> Uint64s:
+    saved: Uint64s = np.load(file, mmap_mode="r", allow_pickle=False)
+    return saved

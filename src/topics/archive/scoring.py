@@ -89,7 +89,7 @@ def score(
     Raises:
         DataError: more than `limit_rejects` rows cannot be read.
     """
-    start, counts, stream = time.monotonic(), nothing(tagger), Stream(tagger.versions)
+    start, counts, stream = time.monotonic(), nothing(tagger), Stream(tagger.versions, tagger.topics)
     for batch in corpus.batches():
         predictions = tagger.tag_articles(batch.articles, stream.hear)
         write(batch.articles, predictions)
@@ -252,7 +252,7 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
     pieces = {piece.source.name: i for i, piece in enumerate(task.shard.pieces)}
     counts = Counts()
     ids, places = [np.empty(0, np.uint64)], list[tuple[int, int]]()
-    stream = Stream(tagger.versions)
+    stream = Stream(tagger.versions, tagger.topics)
     with writing(desk.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
         for batch in read(task.shard.pieces, task.shape):
             predictions = tagger.tag_articles(batch.articles, stream.hear)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -27,7 +27,7 @@ _GLANCE = 1.0
 
 def run(
     function: Callable[[T], R],
-    tasks: Sequence[T],
+    tasks: Iterable[T],
     workers: int = 1,
     dask: str | None = None,
     *,
@@ -36,14 +36,16 @@ def run(
 ) -> Iterator[R]:
     """Return what the function makes of each task, as it is done or in order.
 
-    One worker, or one task, is done in this process, unless it is to be kept `apart`. `dask` is the address
+    One worker, or one task, is done in this process, unless it is to be kept `apart`. Of tasks that come one
+    by one there may be any number: some are taken ahead of the results. `dask` is the address
     of a scheduler; the cluster has its own number of workers.
 
     Raises:
         WorkerDiedError: some process was killed; what is done is done.
         UsageError: there is no Dask, or no scheduler at this address.
     """
-    if not dask and not apart and (workers <= 1 or len(tasks) <= 1):
+    alone = workers <= 1 or (isinstance(tasks, Sized) and len(tasks) <= 1)
+    if not dask and not apart and alone:
         yield from map(function, tasks)
         return
     from joblib import Parallel, delayed

@@ -34,7 +34,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
     bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that
-    neither was trained on.
+    neither was trained on. Which topic of A is which of B says `topics topics compare`.
 
     \b
     python -m topics compare rubrics@production rubrics@latest archive/2026-11.jsonl --labels checked.tsv

@@ -63,14 +63,15 @@ def _time(at: str) -> tuple[datetime, datetime]:
 
 def _show_events(events: list[Event]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from topics.terminal import out
 
     table = Table("when", "who", "what", "why", "figures")
     for event in events:
-        what = f"{event.version}\n{event.what} {event.alias and f'to @{event.alias}'}"
+        what = f"{event.version}\n{event.deed} {event.alias and f'to @{event.alias}'}"
         why = f"{event.why} (forced)" if event.forced else event.why
-        table.add_row(_local(event.when), event.who, what, why, "\n".join(_figures(event)[-3:]))
+        table.add_row(_local(event.when), event.who, Text(what), Text(why), "\n".join(_figures(event)[-3:]))
     out().print(table)
 
 
@@ -104,8 +105,12 @@ def _figures(event: Event) -> list[str]:
             [f"topics kept {len(figures['kept'])}, gone {len(figures['gone'])}"] if "kept" in figures else []
         )
         return [f"{name} {_change(change)}" for name, change in changes.items()] + kept
+    if "coherence" in figures:
+        return [f"{figures['topics']} topics, coherence {figures['coherence']:.3f} (in training)"]
     if "macro_f1" in figures:
         return [f"macro-F1 {figures['macro_f1']:.3f}, exact match {figures['exact_match']:.3f} (in training)"]
+    if "coherence" in figures:
+        return [f"{figures['topics']} topics, coherence {figures['coherence']:.3f}"]
     return []
 
 
@@ -114,7 +119,9 @@ def _change(change: dict[str, Any]) -> str:
     if None in numbers:
         return "—"
     difference = change["difference"]
-    interval = f"{difference['low']:+.3f} … {difference['high']:+.3f}" if difference.get("low") else ""
+    interval = (
+        f"{difference['low']:+.3f} … {difference['high']:+.3f}" if difference.get("low") is not None else ""
+    )
     return f"{numbers[0]:.3f} -> {numbers[1]:.3f} ({interval}) {change['verdict']}".rstrip()
 
 

@@ -39,5 +39,6 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
         content = write(pages.load(opened.folder), lang, opened.manifest)
     else:
         show = topic_pages.topic_card if is_card else topic_pages.topic_page
-        content = show(topic_pages.load(opened.folder), lang, opened.manifest)
+        found = topic_pages.renamed(topic_pages.load(opened.folder), opened.names)
+        content = show(found, lang, opened.manifest)
     output.write_text(content, encoding="utf-8")

@@ -61,7 +61,7 @@ def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
     for event in events:
         moved = f" to @{event.alias}" if event.alias else ""
         gone = f", in place of {event.before}" if event.alias and event.before else ""
-        which = event.version if event.version != manifest.version else "it"
+        which = "" if event.topic else f" {'it' if event.version == manifest.version else event.version}"
         why = f": {event.why}" if event.why else ""
-        text = f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {event.what} {which}{moved}{gone}{why}"
+        text = f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {event.deed}{which}{moved}{gone}{why}"
         console.print(text, markup=False)

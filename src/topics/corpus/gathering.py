@@ -10,15 +10,16 @@ import hashlib
 import mmap
 import tempfile
 from collections.abc import Callable, Iterator
-from itertools import chain, repeat
-from typing import IO, NamedTuple
+from functools import partial
+from itertools import chain, islice, repeat
+from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from topics.archive import workers
-from topics.corpus import Corpus, Seen, read
+from topics.corpus import Batch, Corpus, Seen, read
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Piece, plan, whole
 from topics.pipeline import read as tokenized
@@ -27,6 +28,9 @@ from topics.text.tokens import compact, take
 from topics.types import Article, Labels, Reject, TokenBatch
 from topics.versions.manifest import CorpusFacts
 
+R = TypeVar("R")
+_WORTH_PROCESSES = 3
+"""Batches from which on processes save more time than they take to start."""
 Watch = Callable[[str, int], None]
 """Told what is being done and how many articles are done."""
 
@@ -106,8 +110,8 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     return Material(cleaner, spool.tokens(), labels, origins, np.arange(len(labels)), facts, rejects, "")
 
 
-def sample(material: Material, most: int, seed: int = 0) -> Material:
-    """Choose at most so many articles: clean ones first, then labelled ones, then the others, by lot.
+def sample(material: Material, most: int, *, clean_first: bool = True, seed: int = 0) -> Material:
+    """Choose at most so many articles by lot; if so wanted clean ones first, then labelled ones.
 
     By lot, not the rare first: shares, and with them probabilities, stay as they are in the archive.
     """
@@ -116,7 +120,8 @@ def sample(material: Material, most: int, seed: int = 0) -> Material:
         return material
     ranks = [2 if label is None else int(not label.clean) for label in material.labels]
     lots = np.random.default_rng(seed).permutation(count)
-    return material.choose(np.sort(np.lexsort((lots, np.array(ranks)))[:most]))
+    order = np.lexsort((lots, np.array(ranks) if clean_first else lots))
+    return material.choose(np.sort(order[:most]))
 
 
 def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int) -> Iterator[_Part]:
@@ -125,24 +130,36 @@ def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int) -> Iterator[_Part]:
         tasks = [_Task(shard.pieces, corpus.shape, cleaner) for shard in plan(corpus.sources)]
         if len(tasks) > 1:
             return chain.from_iterable(workers.run(_read_all, tasks, jobs, ordered=True))
-    return _read(_Task(tuple(whole(corpus.sources)), corpus.shape, cleaner))
+    batches = read(whole(corpus.sources), corpus.shape)
+    return batchwise(partial(_part, cleaner), batches, jobs)
+
+
+def batchwise(function: Callable[[Batch], R], batches: Iterator[Batch], jobs: int) -> Iterator[R]:
+    """Return, in order, what the function makes of each batch; by processes, if there are some batches.
+
+    The batches are read here: so even a packed file, which is one shard, is worked on by several.
+    """
+    first = list(islice(batches, _WORTH_PROCESSES if jobs > 1 else 0))
+    batches = chain(first, batches)
+    if jobs > 1 and len(first) == _WORTH_PROCESSES:
+        return workers.run(function, batches, jobs, ordered=True)
+    return map(function, batches)
 
 
 def _read_all(task: _Task) -> list[_Part]:
-    return list(_read(task))
+    return [_part(task.cleaner, batch) for batch in read(task.pieces, task.shape)]
 
 
-def _read(task: _Task) -> Iterator[_Part]:
-    for batch in read(task.pieces, task.shape):
-        yield _Part(
-            compact(tokenized(task.cleaner, batch.articles)),
-            [article.id for article in batch.articles],
-            [article.labels for article in batch.articles],
-            [(article.outlet, article.date[:10]) for article in batch.articles],
-            list(map(_digest, batch.articles)),
-            batch.places,
-            batch.rejects,
-        )
+def _part(cleaner: Cleaner, batch: Batch) -> _Part:
+    return _Part(
+        compact(tokenized(cleaner, batch.articles)),
+        [article.id for article in batch.articles],
+        [article.labels for article in batch.articles],
+        [(article.outlet, article.date[:10]) for article in batch.articles],
+        list(map(_digest, batch.articles)),
+        batch.places,
+        batch.rejects,
+    )
 
 
 def _without_repeats(part: _Part, seen: Seen) -> _Part:

@@ -11,12 +11,13 @@ measures together (Bonferroni), so that one quiet stream in a hundred raises an 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
 
 from topics.drift.profile import Profile
-from topics.drift.readings import Expected, Floats, Ints, Measure
+from topics.drift.readings import TOPICS, Expected, Floats, Ints, Measure
 from topics.drift.tally import Tally
 
 WORDS = "words"
@@ -77,7 +78,13 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [finding for finding in self.findings if finding.alarm]
 
 
-def drift(profile: Profile, summed: Floats, words: Mapping[str, int] | None = None, seed: int = 0) -> Drift:
+def drift(
+    profile: Profile,
+    summed: Floats,
+    words: Mapping[str, int] | None = None,
+    topics: Mapping[str, str] = MappingProxyType({}),
+    seed: int = 0,
+) -> Drift:
     """Hold a stream of n articles against a profile.
 
     Args:
@@ -85,6 +92,7 @@ def drift(profile: Profile, summed: Floats, words: Mapping[str, int] | None = No
         summed: the stream, as a gauge of this profile has added it up.
         words: lemma -> articles of the stream that hold it. Without it only words that are common in the
             profile can be named.
+        topics: id -> what the topic is called.
         seed: of the drawing.
     """
     tally = Tally.of(profile, summed)
@@ -97,7 +105,8 @@ def drift(profile: Profile, summed: Floats, words: Mapping[str, int] | None = No
     ):
         finding = _finding(measure.name, found, counts, _limit(counts, runs, n, level, generator))
         if measure.labels:
-            findings.append(msgspec.structs.replace(finding, moved=_moved(measure, counts, found)))
+            called = topics if measure.name == TOPICS else {}
+            findings.append(msgspec.structs.replace(finding, moved=_moved(measure, counts, found, called)))
         else:
             findings.append(_with_means(finding, means, runs, total / n if n else None))
     if profile.common_words:
@@ -136,10 +145,11 @@ def _with_means(finding: Finding, means: Floats, runs: tuple[int, ...], now: flo
     )
 
 
-def _moved(measure: Measure, counts: Ints, found: Floats) -> tuple[Word, ...]:
+def _moved(measure: Measure, counts: Ints, found: Floats, called: Mapping[str, str]) -> tuple[Word, ...]:
     before, now = _shares(counts.sum(axis=0)), _shares(found)
     order = np.argsort(-np.abs(now - before), kind="stable")[:_SHOWN_BINS].tolist()
-    return tuple(Word(measure.labels[i], float(before[i]), float(now[i])) for i in order)
+    names = [called.get(label, label) for label in measure.labels]
+    return tuple(Word(names[i], float(before[i]), float(now[i])) for i in order)
 
 
 def _words(profile: Profile, found: Floats, n: int, level: float) -> Finding:

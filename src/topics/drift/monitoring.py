@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -12,7 +13,7 @@ from topics.corpus import Corpus
 from topics.drift import profile
 from topics.drift.comparing import Drift, drift
 from topics.drift.profile import Profile
-from topics.drift.readings import Readings, of_rubrics, of_topics
+from topics.drift.readings import Readings, names_of, of_rubrics, of_topics
 from topics.drift.tally import Gauge
 from topics.errors import DataError
 from topics.pipeline import Pipeline
@@ -57,15 +58,15 @@ class Observer:
         self._words.update({tokens.lemmas[i]: int(held[i]) for i in np.flatnonzero(held).tolist()})
         self._sums += self._gauge.measure(articles, tokens, said)
 
-    def drift(self) -> Drift:
-        """Hold what was gathered against the reference.
+    def drift(self, topics: Mapping[str, str] = MappingProxyType({})) -> Drift:
+        """Hold what was gathered against the reference; `topics`: id -> what the topic is called.
 
         Raises:
             DataError: nothing was gathered.
         """
         if not self._sums[0]:
             raise DataError("no article could be read; there is nothing to compare")
-        return drift(self._gauge.profile, self._sums, self._words)
+        return drift(self._gauge.profile, self._sums, self._words, topics)
 
 
 def monitor(
@@ -87,7 +88,9 @@ def monitor(
         DataError: there is no article to compare.
         ModelError: the version keeps no profile, and there is no reference.
     """
-    pipeline = open_either(version.folder)
+    pipeline, topics = open_either(version.folder), dict[str, str]()
+    if isinstance(pipeline, TopicPipeline):
+        topics = names_of(pipeline.named(version.names).topics)
     base = _profile(reference, pipeline, watch) if reference else profile.load(version.folder)
     observer, rejects, done = Observer(base), 0, 0
     for batch in corpus.batches():
@@ -103,7 +106,7 @@ def monitor(
         since=base.facts.since[:10],
         until=base.facts.until[:10],
         rejects=rejects,
-        drift=observer.drift(),
+        drift=observer.drift(topics),
     )
 
 

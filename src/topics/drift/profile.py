@@ -22,6 +22,7 @@ from topics.drift.readings import (
     OUTLETS,
     REVIEW,
     SCORES,
+    TOPICS,
     UNTAGGED,
     Expected,
     Floats,
@@ -211,11 +212,18 @@ def _fits(profile: Profile) -> bool:
         profile.means.shape == (len(facts.runs), len(facts.measures)),
     )
     rising = all(low < high for measure in facts.measures for low, high in pairwise(measure.edges))
+    names = [measure.name for measure in facts.measures]
+    named = all(bool(measure.labels) == (measure.name in (OUTLETS, TOPICS)) for measure in facts.measures)
+    paired = all(f"{GIVEN}{rubric}" in names for rubric in rubrics_of(facts.measures))
     lengths = len(profile.words) == len(profile.frequencies)
-    if not (all(shapes) and rising and lengths and len(facts.runs) > 1):
+    runs = len(facts.runs) > 1 and min(facts.runs) > 0
+    if not (
+        all(shapes) and rising and named and paired and lengths and runs and len(set(names)) == len(names)
+    ):
         return False
     whole = all((table.sum(axis=1) == facts.runs).all() for _, table, _ in profile.tables())
-    return bool(whole and counts.min(initial=0) >= 0 and profile.frequencies.min(initial=1) > 0)
+    held = profile.frequencies.min(initial=1) > 0 and profile.frequencies.max(initial=0) <= profile.articles
+    return bool(whole and held and counts.min(initial=0) >= 0)
 
 
 def _measures(readings: Readings) -> tuple[Measure, ...]:

@@ -87,10 +87,15 @@ def of_rubrics(judgement: Judgement, rubrics: Sequence[str]) -> Readings:
 
 
 def of_topics(shares: npt.NDArray[np.float32], topics: Sequence[Topic]) -> Readings:
-    """Measure what a version of topics said of articles, (n, topics): the foremost topic of each."""
-    names = [*(topic.name or topic.label for topic in topics), NO_TOPIC]
+    """Measure what a version of topics said of articles, (n, topics): the id of each one's foremost topic."""
+    names = [*(str(topic.id) for topic in topics), NO_TOPIC]
     foremost = np.where(shares.any(axis=1), shares.argmax(axis=1), len(topics))
     return Readings({}, {TOPICS: [names[k] for k in foremost.tolist()]})
+
+
+def names_of(topics: Sequence[Topic]) -> dict[str, str]:
+    """Topic id -> what an editor calls it, or its label."""
+    return {str(topic.id): topic.name or topic.label for topic in topics}
 
 
 def bins(measure: Measure, readings: Readings) -> Ints:

@@ -10,10 +10,9 @@ import numpy as np
 
 from topics.drift import profile
 from topics.drift.comparing import Drift, drift
-from topics.drift.profile import Profile
-from topics.drift.readings import TOPICS, Floats, Readings
+from topics.drift.readings import TOPICS, Floats, Readings, names_of
 from topics.drift.tally import Gauge
-from topics.types import Article, TokenBatch
+from topics.types import Article, TokenBatch, Topic
 from topics.versions.registry import Version
 
 LEAST = 25
@@ -23,11 +22,12 @@ LEAST = 25
 class Stream:
     """Adds up what versions read and said, each by its own profile; a version without one is passed over."""
 
-    def __init__(self, versions: Sequence[Version]) -> None:
+    def __init__(self, versions: Sequence[Version], topics: Sequence[Topic]) -> None:
+        self._topics = names_of(topics)
         self._gauges = {
             version.label: gauge
             for version in versions
-            if (gauge := _gauge(version.folder, is_of_topics=version.manifest.topics is not None))
+            if (gauge := _gauge(version.folder, mix_alone=version is not versions[0]))
         }
         self._sums = {label: gauge.nothing() for label, gauge in self._gauges.items()}
 
@@ -50,16 +50,16 @@ class Stream:
     def drift(self) -> dict[str, Drift]:
         """Compare: version -> what has changed; nothing, of a handful of articles."""
         return {
-            label: drift(gauge.profile, self._sums[label])
+            label: drift(gauge.profile, self._sums[label], topics=self._topics)
             for label, gauge in self._gauges.items()
             if self._sums[label][0] >= LEAST
         }
 
 
 @lru_cache(4)
-def _gauge(folder: Path, *, is_of_topics: bool) -> Gauge | None:
+def _gauge(folder: Path, *, mix_alone: bool) -> Gauge | None:
+    """Open the profile of a version; words, lengths and outlets are judged once, by the first version."""
     if not profile.is_kept(folder):
         return None
-    looks: Profile = profile.load(folder)
-    # Words, lengths and outlets are judged once, by the version of rubrics.
-    return Gauge(looks.only(TOPICS) if is_of_topics else looks)
+    looks = profile.load(folder)
+    return Gauge(looks.only(TOPICS) if mix_alone else looks)

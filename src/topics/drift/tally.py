@@ -21,6 +21,7 @@ from topics.drift.readings import (
     rubrics_of,
     sure,
 )
+from topics.errors import ModelError, listed
 from topics.text.tokens import Numbering
 from topics.types import Article, TokenBatch
 
@@ -60,9 +61,16 @@ class Gauge:
         self._number = Numbering(profile.words)
 
     def measure(self, articles: Sequence[Article], tokens: TokenBatch, said: Readings) -> Floats:
-        """Take a batch: articles, their tokens, and what the version said of them."""
+        """Take a batch: articles, their tokens, and what the version said of them.
+
+        Raises:
+            ModelError: the profile is not of this version.
+        """
         places, measures = self._number(tokens), self.profile.facts.measures
         readings = of_text(tokens, places < 0, [article.outlet for article in articles]) | said
+        told = readings.numbers.keys() | readings.names.keys()
+        if unknown := {measure.name for measure in measures} - told:
+            raise ModelError(f"the profile measures {listed(unknown)}, of which the version tells nothing")
         numbers = (readings.numbers.get(measure.name) for measure in measures)
         parts: list[Floats | Ints | list[float]] = [
             [len(articles)],

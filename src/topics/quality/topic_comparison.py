@@ -78,7 +78,7 @@ def compare_topics(
     for version in (before, after):
         if version.manifest.topics is None:
             raise UsageError(f"{version.label} knows rubrics, not topics; name two versions of one kind")
-    pipelines = [TopicPipeline.load(version.folder) for version in (before, after)]
+    pipelines = [TopicPipeline.load(version.folder, version.names) for version in (before, after)]
     parts: list[list[TokenBatch]] = [[], []]
     articles = rejects = 0
     for batch in corpus.batches():
@@ -88,7 +88,9 @@ def compare_topics(
         watch("comparing", articles)
     if articles < LEAST:
         raise DataError(f"{articles} articles are too few to compare topics on; give {LEAST} or more")
-    old, new = ({topic.id: topic.name or topic.label for topic in one.topics} for one in pipelines)
+    old, new = (
+        {topic.id: name for topic, name in zip(one.topics, one.names, strict=True)} for one in pipelines
+    )
     is_related = _is_related(registry, before, after)
     kept = {number for number in old if is_related and number in new}
     return TopicComparison(

@@ -56,7 +56,7 @@ def draw(distances: Floats, sizes: Floats) -> Map:
 
 
 def _ranked(distances: Floats) -> Floats:
-    """Turn distances into the roots of their ranks, from that of _NEAREST to 1, outliers kept near."""
+    """Turn distances into the roots of their ranks, up to 1; the root keeps outliers near."""
     upper = np.triu_indices(len(distances), 1)
     order = np.argsort(distances[upper], kind="stable")
     ranks = np.empty(len(order))

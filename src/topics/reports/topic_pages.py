@@ -33,7 +33,8 @@ def topic_page(report: TopicReport, language: str, manifest: Manifest | None = N
         manifest: of the version; the page then tells when and of what it was trained.
     """
     said = words("topics", language)
-    script = (resources.files("topics.reports") / "templates" / "topics.js").read_text(encoding="utf-8")
+    folder = resources.files("topics.reports") / "templates"
+    script = "".join((folder / name).read_text(encoding="utf-8") for name in ("map.js", "topics.js"))
     return render(
         "topics.html",
         said,
@@ -89,8 +90,17 @@ def _facts(report: TopicReport, said: Words, manifest: Manifest | None) -> dict[
         return ", ".join(list(dict.fromkeys(word for word in first if word not in shown))[:_LEADING])
 
     names = {topic.id: topic.name or topic.label for topic in report.topics}
-    shared = {"names": names, "leading": leading, "day": said.day, "moment": said.moment}
-    return {"report": report, "manifest": manifest, **shared}
+    known: dict[str, Any] = {
+        "report": report,
+        "manifest": manifest,
+        "names": names,
+        "leading": leading,
+        "moment": said.moment,
+    }
+    if report.periods:
+        length = len("2026-11") if report.unit == "month" else len("2026-11-23")
+        known["first"], known["last"] = (said.day(report.periods[i][:length]) for i in (0, -1))
+    return known
 
 
 def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]]:
@@ -113,8 +123,10 @@ def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]
 def _curve(report: TopicReport, said: Words) -> str:
     """Draw how good the numbers of topics are that were tried, side by side."""
     tried = report.tried
-    most = max(max(point.score for point in tried), 0.01)
-    line = [(i / max(len(tried) - 1, 1), max(point.score, 0.0) / most) for i, point in enumerate(tried)]
+    scores = [0.0, *(point.score for point in tried)]
+    low, high = min(scores), max(scores)
+    span = high - low or 1.0
+    line = [(i / max(len(tried) - 1, 1), (point.score - low) / span) for i, point in enumerate(tried)]
     chosen = [i for i, point in enumerate(tried) if point.num_topics == report.figures.topics]
     return charts.chart(
         said("topics"),
@@ -123,5 +135,5 @@ def _curve(report: TopicReport, said: Words) -> str:
         dots=line,
         marked=line[chosen[0]] if chosen else None,
         ticks=[str(point.num_topics) for point in tried],
-        y_ticks=[said.number(most * part / 4, 3) for part in range(5)],
+        y_ticks=[said.number(low + span * part / 4, 3) for part in range(5)],
     )

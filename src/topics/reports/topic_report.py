@@ -11,6 +11,7 @@ import numpy.typing as npt
 from topics.estimator import TopicModel
 from topics.reports import maps
 from topics.trends.activity import Activity, TopicActivity, Typical
+from topics.trends.changes import Change, changes
 from topics.trends.periods import Unit
 from topics.types import NumberTried, Topic, TopicChange, TopicWord
 from topics.versions.manifest import Manifest, TopicFigures
@@ -39,7 +40,11 @@ class TopicSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ids of the topics most like it, and how much alike: 1 the same words, 0 none in common."""
     shares: tuple[float, ...]
     """Mean share in the articles of each period."""
+    change: Change | None
+    """Whether it rises or falls; None: neither."""
     articles: tuple[Typical, ...]
+    carriers: tuple[Typical, ...]
+    """Articles that carry the change."""
     rubrics: dict[str, float]
     """Share of each among its articles, highest first; without those that none carries."""
 
@@ -77,7 +82,6 @@ def build(
     activity: Activity,
     manifest: Manifest,
     previous: Sequence[Topic] = (),
-    tried: Sequence[NumberTried] = (),
 ) -> TopicReport:
     """Gather what there is to say of the topics of a version.
 
@@ -86,7 +90,6 @@ def build(
         activity: its topics in time.
         manifest: of the version.
         previous: the topics of the version before.
-        tried: how the number of topics was chosen, if it was.
     """
     assert manifest.topics is not None
     words = dict.fromkeys(_key(word) for topic in model.topics for word in topic.words)
@@ -94,9 +97,12 @@ def build(
     distances = model.distances()
     drawn = maps.draw(distances, np.array([topic.share for topic in model.topics]))
     circles = np.column_stack([drawn.places, drawn.radii]).round(_DIGITS).tolist()
+    moving = {change.topic: change for change in changes(activity)}
     sheets = [
-        _sheet(topic, place, circles[k], _nearest(model.topics, distances[k], k), activity.topics[k])
-        for k, topic in enumerate(model.topics)
+        _sheet(topic, place, circles[k], nearest, activity.topics[k], moving.get(topic.id))
+        for k, (topic, nearest) in enumerate(
+            zip(model.topics, _nearest(model.topics, distances), strict=True)
+        )
     ]
     return TopicReport(
         name=manifest.name,
@@ -111,7 +117,7 @@ def build(
         topics=tuple(sorted(sheets, key=lambda sheet: -sheet.share)),
         changes=model.changes,
         before=tuple((topic.id, topic.name or topic.label) for topic in previous),
-        tried=tuple(tried),
+        tried=model.tried,
     )
 
 
@@ -126,6 +132,7 @@ def _sheet(
     circle: list[float],
     nearest: tuple[tuple[int, float], ...],
     activity: TopicActivity,
+    change: Change | None,
 ) -> TopicSheet:
     rubrics = sorted(activity.rubrics.items(), key=lambda item: (-item[1], item[0]))
     x, y, radius = circle
@@ -139,13 +146,20 @@ def _sheet(
         weights=tuple(word.weight for word in topic.words),
         nearest=nearest,
         shares=tuple(round(share, _DIGITS) for share in activity.shares),
+        change=change if change and change.direction != "steady" else None,
         articles=activity.articles,
+        carriers=activity.carriers,
         rubrics={rubric: share for rubric, share in rubrics if share > 0},
     )
 
 
 def _nearest(
-    topics: Sequence[Topic], distances: npt.NDArray[np.float64], own: int
-) -> tuple[tuple[int, float], ...]:
-    order = [k for k in np.argsort(distances, kind="stable").tolist() if k != own][:_NEAREST]
-    return tuple((topics[k].id, round(1 - float(distances[k]) ** 2, 2)) for k in order)
+    topics: Sequence[Topic], distances: npt.NDArray[np.float64]
+) -> list[tuple[tuple[int, float], ...]]:
+    """Name the topics most like each, with the share of words in common: 1 - d² of Hellinger's distance."""
+    orders = np.argsort(distances, axis=1, kind="stable").tolist()
+    others = [[k for k in order if k != own][:_NEAREST] for own, order in enumerate(orders)]
+    return [
+        tuple((topics[k].id, round(1 - float(distances[own, k]) ** 2, 2)) for k in order)
+        for own, order in enumerate(others)
+    ]

@@ -46,7 +46,7 @@ class Words:
         return f"{datetime.fromisoformat(iso):{pattern}} UTC"
 
     def day(self, iso: str) -> str:
-        """`23.11.2026` in Russian, `2026-11-23` in English."""
+        """`23.11.2026` in Russian, `2026-11-23` in English; a month alike."""
         return ".".join(reversed(iso.split("-"))) if self.language == "ru" else iso
 
     def count(self, value: int) -> str:

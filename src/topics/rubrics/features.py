@@ -131,11 +131,13 @@ class Tfidf:
         words, title = self._number(tokens), int(tokens.bodies[0])
         found: dict[int, list[int]] = {}
         for field, end in ((BODY, len(words)), (LEAD, title + self.fields.lead_words), (TITLE, title)):
-            for place, word in enumerate(words[:end]):
-                if word >= 0:
-                    found.setdefault(int(self._column_of[field * len(self.lemmas) + word]), []).append(place)
-        singles = {column: (tuple(places), 1) for column, places in found.items() if column >= 0}
-        return singles | self._pair_places(words)
+            codes = words[:end] + field * len(self.lemmas)
+            columns = np.where(words[:end] >= 0, self._column_of[codes], -1)
+            for place, column in enumerate(columns.tolist()):
+                if column >= 0:
+                    found.setdefault(column, []).append(place)
+        singles = {column: (tuple(places), 1) for column, places in found.items()}
+        return singles | self._pair_places(words.astype(np.int64)) if len(self.pairs) else singles
 
     def _pair_places(self, words: Ints) -> dict[int, tuple[tuple[int, ...], int]]:
         found: dict[int, list[int]] = {}

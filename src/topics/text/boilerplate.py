@@ -35,6 +35,14 @@ def _witness(fragment: str, longest_first: list[str]) -> str | None:
     return next((sentence for sentence in longest_first if sentence not in fragment), None)
 
 
+def witnessed(text: str) -> list[tuple[str, int]]:
+    """Find the fragments at the edges of a text, each with the hash of its witness."""
+    sentences = {s for line in text.split("\n") for s in SENTENCE_END.split(line)}
+    longest_first = sorted(sentences, key=lambda s: (-len(s), s))
+    witnesses = [(fragment, _witness(fragment, longest_first)) for fragment in _edge_fragments(text)]
+    return [(fragment, _hash(witness)) for fragment, witness in witnesses if witness is not None]
+
+
 @dataclass(frozen=True)
 class Boilerplate:
     """Lines and sentences that an outlet repeats at the beginning or the end of its articles."""
@@ -114,15 +122,14 @@ class BoilerplateLearner:
 
     def add(self, outlet: str, text: str) -> None:
         """Take one article; one without an outlet teaches nothing."""
-        if not outlet or not text:
-            return
+        if outlet and text:
+            self.count(outlet, witnessed(text))
+
+    def count(self, outlet: str, fragments: list[tuple[str, int]]) -> None:
+        """Take what `witnessed` made of one article."""
         self._articles[outlet] += 1
-        sentences = {s for line in text.split("\n") for s in SENTENCE_END.split(line)}
-        longest_first = sorted(sentences, key=lambda s: (-len(s), s))
-        for fragment in _edge_fragments(text):
-            witness = _witness(fragment, longest_first)
-            if witness is not None:
-                self._count(outlet, fragment, _hash(witness))
+        for fragment, witness in fragments:
+            self._count(outlet, fragment, witness)
 
     def _count(self, outlet: str, fragment: str, witness: int) -> None:
         key = _hash(fragment)

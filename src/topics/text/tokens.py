@@ -1,35 +1,27 @@
 """Text -> lemmas, a batch at a time, in columns.
 
-A table of 65,536 entries maps each UTF-16 unit to itself or to a space; numpy applies it to the whole batch,
-Arrow splits and numbers the words, and only each *distinct* word reaches Python, where a lexicon that lives
-as long as the process knows its lemmas. `docs/design.md` has the measurements behind this shape.
+A table of 65,536 entries maps each UTF-16 unit to a number, those of no word to 0; numpy finds by it where
+words begin and end, and makes one hash of each. Only a word that the process has never met reaches Python;
+the lexicon knows the lemmas of the others. `docs/design.md` has the measurements behind this shape.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from topics.text.lemmas import CURRENCY, HOMONYMS, lemmas
+from topics.text.lemmas import CURRENCY
+from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, current
 from topics.types import TokenBatch
 
-Int32s = npt.NDArray[np.int32]
-Int64s = npt.NDArray[np.int64]
-
-_BORDER = "\x00"
-"""Stands between segments: the title of an article, its body, the next title …"""
-_SMALL = 20_000
-"""Characters under which Python's own split is quicker than a call into Arrow."""
-_LEXICON_SIZE = 400_000
-"""Forms remembered, some 60 MB. A year of a newsroom's articles has about 300,000."""
-_NOTHING = -1
+_CHUNK = 50_000
+"""Characters worked on at a time: their columns stay in the processor's cache."""
 
 
 class Span(NamedTuple):
@@ -47,11 +39,12 @@ def tokenize(titles: Sequence[str], texts: Sequence[str]) -> TokenBatch:
     """
     if not titles:
         return TokenBatch([], np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int64))
-    codes, forms = _encode(list(chain.from_iterable(zip(titles, texts, strict=True))))
-    lexicon = _lexicon()
-    ids = lexicon.read(codes, forms)
+    lexicon = current()
+    segments = chain.from_iterable(zip(titles, texts, strict=True))
+    read = [lexicon.read(words.hashes, words.form) for words in map(_Words, _chunks(segments))]
+    ids = np.concatenate(read)
     borders = np.flatnonzero(ids == 0)
-    ends = np.concatenate([[0], borders - np.arange(len(borders)), [len(ids) - len(borders)]])
+    ends = np.concatenate([[0], borders - np.arange(len(borders))])
     return TokenBatch(lexicon.lemmas, ids[ids != 0], ends[::2], ends[1::2])
 
 
@@ -95,38 +88,73 @@ def spans(text: str) -> list[Span]:
 
     A compound of two lemmas yields its place twice.
     """
-    lexicon, found = _lexicon(), _WORD.finditer(text)
-    return [Span(*match.span()) for match in found for _ in lexicon.count(_plain(match[0]))]
+    found = [Span(*match.span()) for match in _WORD.finditer(text)]
+    [chunk] = _chunks([text])
+    words = _Words(chunk)
+    counts = current().count(words.hashes, words.form)[:-1]  # the border comes last
+    return [span for span, count in zip(found, counts, strict=True) for _ in range(count)]
 
 
-def _encode(segments: list[str]) -> tuple[Int32s, list[str]]:
-    """Split into words and number the distinct ones; segments are parted by the word `_BORDER`."""
-    text = f" {_BORDER} ".join(segments)
-    if text.count(_BORDER) >= len(segments):
-        text = f" {_BORDER} ".join(segment.replace(_BORDER, " ") for segment in segments)
-    text = _plain(text)
-    if len(text) < _SMALL:
-        index: dict[str, int] = {}
-        codes = [index.setdefault(form, len(index)) for form in text.split()]
-        return np.array(codes, np.int32), list(index)
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    words: Any = pc.ascii_split_whitespace(pa.array([text], pa.large_string())).flatten().dictionary_encode()
-    return words.indices.to_numpy(), words.dictionary.to_pylist()
+def _chunks(segments: Iterable[str]) -> Iterator[str]:
+    """Join segments, the word `BORDER` after each, until they are long enough."""
+    chunk, length = [" "], 0
+    for segment in segments:
+        chunk += (segment.replace(BORDER, " ") if BORDER in segment else segment), f" {BORDER} "
+        length += len(segment)
+        if length > _CHUNK:
+            yield "".join(chunk)
+            chunk, length = [" "], 0
+    if len(chunk) > 1:
+        yield "".join(chunk)
 
 
-def _plain(text: str) -> str:
-    """Turn every character that belongs to no word into a space."""
-    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-    return _units()[units].tobytes().decode("utf-16-le")
+class _Words:
+    """The words of a text, known by their hashes. The text begins and ends with what is no word."""
+
+    def __init__(self, text: str) -> None:
+        self._units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
+        values = _values()[self._units]
+        inside = values != 0
+        edges = np.flatnonzero(inside[1:] != inside[:-1])  # before the first unit, at the last, in turn
+        self._before, self._last = edges[::2], edges[1::2]
+        powers, inverse = _powers(len(values).bit_length())
+        values *= powers[: len(values)]
+        sums = np.cumsum(values, out=values)
+        self.hashes: Hashes = np.maximum((sums[self._last] - sums[self._before]) * inverse[self._before], 1)
+
+    def form(self, at: int) -> str:
+        """Spell out a word."""
+        units = self._units[self._before[at] + 1 : self._last[at] + 1]
+        return _units()[units].tobytes().decode("utf-16-le")
+
+
+@cache
+def _powers(bits: int) -> tuple[Hashes, Hashes]:
+    """Powers of a number, and of its inverse, modulo 2⁶⁴: 2 ** bits of them.
+
+    A word's hash is the sum of its units' values times rising powers, less the power at which it begins.
+    """
+    bases = _BASE, pow(_BASE, -1, 1 << 64)
+    first, second = (np.full(1 << bits, base, np.uint64) for base in bases)
+    return np.multiply.accumulate(first), np.multiply.accumulate(second)
+
+
+_BASE = 0x9E3779B97F4A7C15
+
+
+@cache
+def _values() -> Hashes:
+    """UTF-16 unit -> a number drawn by lot, 0 for one of no word; plain hyphens and their kin have one."""
+    lots = np.random.default_rng(0).integers(1, 1 << 64, 65_536, np.uint64)
+    units = _units()
+    return np.where(units == ord(" "), np.uint64(0), lots[units])
 
 
 @cache
 def _units() -> npt.NDArray[np.uint16]:
     """UTF-16 unit -> itself in a word, a plain hyphen for its kin, else a space."""
     table = np.full(65_536, ord(" "), np.uint16)
-    table[_BORDER_UNIT] = _BORDER_UNIT
+    table[ord(BORDER)] = ord(BORDER)
     for unit in range(65_536):
         if chr(unit).isalnum() or chr(unit) in _INNER:
             table[unit] = unit
@@ -135,96 +163,8 @@ def _units() -> npt.NDArray[np.uint16]:
 
 
 _INNER = "-%" + CURRENCY
-_BORDER_UNIT = ord(_BORDER)
 # The same characters as a pattern; those beyond the first 65,536 (emoji, ancient letters) make no word.
 _WORD = re.compile(rf"(?:[^\W_\U00010000-\U0010ffff]|[\u2010\u2011{re.escape(_INNER)}])+")
-
-
-class _Lexicon:
-    """The words that this process has met, with the numbers of their lemmas. It only ever grows."""
-
-    def __init__(self) -> None:
-        self.lemmas = [_BORDER]
-        self._index = {_BORDER: 0}
-        self._compounds: list[list[int]] = []
-        self._numbers = _Numbers(self._learn)
-        """Form -> number of its lemma; below zero: `_NOTHING`, or `_NOTHING - 1 - i` for compound `i`."""
-        self._numbers[_BORDER] = 0
-        self._doubtful = {self._number(mark): homonym for mark, homonym in HOMONYMS.items()}  # from 1 on
-
-    def __len__(self) -> int:
-        """Count the forms."""
-        return len(self._numbers)
-
-    def read(self, codes: Int32s, forms: list[str]) -> Int32s:
-        """Replace each code, the place of a form among `forms`, by the numbers of its lemmas."""
-        numbers = np.fromiter(map(self._numbers.__getitem__, forms), np.int32, len(forms))
-        ids = numbers[codes]
-        if len(numbers) and numbers.min() < _NOTHING:
-            at = np.flatnonzero(ids < _NOTHING)
-            parts = [self._compounds[_NOTHING - 1 - i] for i in ids[at].tolist()]
-            ids[at] = [part[0] for part in parts]
-            rests = [len(part) - 1 for part in parts]
-            ids = np.insert(ids, np.repeat(at + 1, rests), [i for part in parts for i in part[1:]])
-        ids = ids[ids >= 0]
-        self._settle_homonyms(ids)
-        return ids
-
-    def count(self, form: str) -> range:
-        """Count the lemmas of a form, as something to go through."""
-        number = self._numbers[form]
-        return range(len(self._compounds[_NOTHING - 1 - number]) if number < _NOTHING else number >= 0)
-
-    def _settle_homonyms(self, ids: Int32s) -> None:
-        """Read «стали» as «сталь» where a neighbour says so («производство стали»), else as «стать»."""
-        for at in np.flatnonzero((ids > 0) & (ids <= len(self._doubtful))):
-            homonym = self._doubtful[int(ids[at])]
-            before, after = (self.lemmas[ids[i]] if 0 <= i < len(ids) else "" for i in (at - 1, at + 1))
-            second = before in homonym.after or after in homonym.before
-            ids[at] = self._number(homonym.second if second else homonym.first)
-
-    def _learn(self, form: str) -> int:
-        found = [self._number(lemma) for lemma in lemmas(form)]
-        if len(found) < 2:
-            return found[0] if found else _NOTHING
-        with _LOCK:
-            self._compounds.append(found)
-            return _NOTHING - len(self._compounds)
-
-    def _number(self, lemma: str) -> int:
-        if lemma not in self._index:
-            with _LOCK:
-                if lemma not in self._index:
-                    self.lemmas.append(lemma)
-                    self._index[lemma] = len(self._index)
-        return self._index[lemma]
-
-
-class _Numbers(dict[str, int]):
-    """A dict that learns what it is asked for."""
-
-    def __init__(self, learn: Callable[[str], int]) -> None:
-        self._learn = learn
-
-    def __missing__(self, form: str) -> int:
-        number = self[form] = self._learn(form)
-        return number
-
-
-_LOCK = threading.Lock()
-_current = [_Lexicon()]
-
-
-def _lexicon() -> _Lexicon:
-    """Return the process's lexicon; a full one is left to the batches that were read by it."""
-    if len(_current[0]) > _LEXICON_SIZE:
-        _current[0] = _Lexicon()
-    return _current[0]
-
-
-def forget() -> None:
-    """Begin with an empty lexicon, as a fresh process does: for measurements."""
-    _current[0] = _Lexicon()
 
 
 class Numbering:

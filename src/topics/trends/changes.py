@@ -2,11 +2,13 @@
 
 The unit is the period, not the article: articles of one story come together, so a count of articles makes any
 swing look certain. The mean share of a topic, on the angular scale on which its variance does not depend on
-it (Bartlett 1947), is taken as a quasi-binomial quantity: a period of n articles has variance φ / n, and φ is
-measured by how much periods differ (McCullagh and Nelder 1989, 4.5). Two questions are asked of each topic:
-is there a slope over all periods, and does the last one stand out from those before. Twice the smaller p
-counts, and over all topics the false discovery rate is held (Benjamini and Hochberg 1995). That one week of a
-long story makes another is no noise here but the news. `docs/topics.md` has the rate of false alarms.
+it (Bartlett 1947), is taken as a quasi-binomial quantity whose dispersion is measured by how much periods
+differ (McCullagh and Nelder 1989, 4.5). Two questions are asked of each topic: is there a slope over all
+periods, and does the last one stand out from those before. Each is answered twice, as if a period were as
+sure as it has articles, and as if all were alike, since chance shrinks with the number of articles and the
+swing of stories does not; the less sure answer counts. Twice the smaller p of the two questions is taken, and
+over all topics the false discovery rate is held (Benjamini and Hochberg 1995). That one week of a long story
+makes another is no noise here but the news. `docs/topics.md` has the rate of false alarms.
 """
 
 from __future__ import annotations
@@ -69,7 +71,11 @@ class Found(NamedTuple):
 def changes(activity: Activity) -> tuple[Change, ...]:
     """Judge each topic, in the order of the model; none: there are fewer than LEAST periods with articles."""
     counts = np.array(activity.counts, np.float64)
-    shares = np.array([topic.shares for topic in activity.topics], np.float64).T.reshape(len(counts), -1)
+    shares = (
+        np.array([topic.shares for topic in activity.topics], np.float64)
+        .reshape(len(activity.topics), len(counts))
+        .T
+    )
     found = judge(counts, shares)
     if found is None:
         return ()
@@ -95,13 +101,20 @@ def judge(counts: Floats, shares: Floats) -> Found | None:
     full = np.flatnonzero(counts)
     if len(full) < LEAST:
         return None
-    weights, angles = counts[full, None], np.arcsin(np.sqrt(shares[full].clip(0, 1)))
-    slopes, p_slope = _slopes(weights, angles, full.astype(np.float64))
-    jumps, p_jump = _jumps(weights, angles)
+    angles = np.arcsin(np.sqrt(shares[full].clip(0, 1)))
+    times, by_articles = full.astype(np.float64), counts[full, None]
+    weights = (by_articles, np.ones_like(by_articles))
+    slopes, p_slope = _less_sure(*(_slopes(weight, angles, times) for weight in weights))
+    jumps, p_jump = _less_sure(*(_jumps(weight, angles) for weight in weights))
     is_slope = p_slope < p_jump
     p = np.minimum(2 * np.minimum(p_slope, p_jump), 1)
     start = np.where(is_slope, full[-(len(full) // _LATE)], full[-1])
     return Found(start, np.where(is_slope, slopes, jumps), p, _adjusted(p))
+
+
+def _less_sure(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Take the t of the first answer, and for each topic the larger chance of the two."""
+    return one[0], np.maximum(one[1], other[1])
 
 
 def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Floats]:

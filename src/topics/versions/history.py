@@ -49,6 +49,11 @@ class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     when: Annotated[datetime, msgspec.Meta(tz=True)] = datetime.min.replace(tzinfo=UTC)
     who: str = ""
 
+    @property
+    def deed(self) -> str:
+        """Say what was done, with what is not told by the other fields: `named topic 7 'Железные дороги'`."""
+        return f"{self.what} topic {self.topic} {self.name!r}" if self.what == NAMED else self.what
+
 
 class Span(msgspec.Struct, frozen=True):
     """An alias pointed to a version from one moment to another."""

@@ -41,10 +41,7 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
     pipeline, version = open_topics(registry, reference)
     known = {found.id: words for found, words in zip(pipeline.topics, pipeline.names, strict=True)}
     if topic not in known:
-        raise UsageError(
-            f"{version.label} has no topic {topic}; it has {', '.join(map(str, sorted(known)))}; "
-            "see `topics topics list`"
-        )
+        raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
     words = " ".join(name.split())
     if not words.isprintable() or len(words) > LONGEST:
         raise UsageError(f"{words[:LONGEST]!r} is no name: at most {LONGEST} letters that can be printed")

@@ -14,7 +14,7 @@ GLUE_DOT = re.compile(r"\.(?=[А-ЯЁ«])(?<=([а-яё0-9»\")%])\.)")
 GLUE_MARKS = [  # one by one: a pattern that begins with one certain character is searched at full speed
     (mark, re.compile(rf"{re.escape(mark)}(?=[А-ЯЁ«][а-яё ])(?<=[а-яё0-9»)].)")) for mark in "!?…"
 ]
-WORD_BEFORE = re.compile(r"[\w-]{1,40}\Z")
+WORD = re.compile(r"[\w-]*")
 ABBREVIATION = re.compile(  # им.Пушкина, ул.Мира: the dot ends no sentence
     r"(?:им|ул|пр|просп|пл|пер|наб|пос|дер|обл|стр|кв|тел|ст|св|проф|акад|ген|гл|см|рис|табл|ред|корр)\Z"
 )
@@ -42,8 +42,8 @@ def _split_dot(m: re.Match[str]) -> str:
     text, at = m.string, m.start()
     if not m[1].isalnum():
         return ".\n"
-    before = WORD_BEFORE.search(text, max(0, at - 40), at)
-    word = before[0] if before else ""
+    before = WORD.match(text[max(0, at - 40) : at][::-1])  # from its end: the other way it costs a square
+    word = before[0][::-1] if before else ""
     stays = len(word) < 2 or word in BRANDS or ABBREVIATION.match(word.lower())
     if not stays and (word[0].isupper() or word.isdigit()):
         stays = DOMAIN_OR_MONTH.match(text, m.end())

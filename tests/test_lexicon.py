@@ -1,0 +1,58 @@
+"""The table of hashes behind the lexicon, and the hashes of words."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from topics.text import tokens
+from topics.text.lexicon import Lexicon, Table
+
+
+def hashed(text: str) -> list[int]:
+    return tokens._Words(f" {text} ").hashes.tolist()
+
+
+@pytest.mark.parametrize(("one", "other"), [("стали", "сталь"), ("кот", "ток"), ("аба", "баа"), ("а", "аа")])
+def test_different_words_have_different_hashes(one, other):
+    assert hashed(one) != hashed(other)
+
+
+def test_a_word_has_one_hash_wherever_it_stands():
+    assert len(set(hashed(f"завод, {'слово ' * 30} «завод» - завод"))) == 3
+    assert hashed("завод\u2011гигант") == hashed("завод-гигант")
+
+
+def test_spelling_out_gives_the_word_back():
+    words = tokens._Words(" Завод\u2010гигант — 5% … ")
+    assert [words.form(at) for at in range(len(words.hashes))] == ["Завод-гигант", "5%"]
+
+
+def test_a_table_finds_what_was_entered_and_nothing_else():
+    hashes = np.random.default_rng(0).integers(1, 1 << 64, 200_000, np.uint64)
+    table = Table()
+    for part in np.array_split(np.arange(150_000, dtype=np.int32), 7):
+        table.enter(hashes[part], part)
+    assert len(table) == 150_000
+    found = table.find(hashes)
+    assert found[:150_000].tolist() == list(range(150_000))
+    assert (found[150_000:] < -1_000_000).all()
+
+
+def test_hashes_that_want_one_slot_and_the_last_slot_each_find_another():
+    hashes = np.arange(1, 200, dtype=np.uint64) + np.uint64((1 << 64) - 300)
+    table = Table()
+    table.enter(hashes, np.arange(199, dtype=np.int32))
+    table.enter(hashes, np.full(199, 7, np.int32))
+    assert table.find(hashes).tolist() == list(range(199)), "what is there stays"
+
+
+def test_threads_that_learn_the_same_words_agree():
+    text = f" {' '.join(f'слово{n}' for n in range(3_000))} "
+    lexicon, words = Lexicon(), tokens._Words(text)
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(lambda _: lexicon.read(words.hashes, words.form).tolist(), range(16)))
+    assert all(one == read[0] for one in read)
+    assert len(lexicon) == 3_000

@@ -1,0 +1,184 @@
+"""Editors' names of topics: beside the versions, over retraining, never in another line."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from newsroom import Ran, write
+from topic_archive import dated
+from topics.config import Config, convert
+from topics.corpus import Corpus
+from topics.errors import ModelError, UsageError
+from topics.tagger import Stored, Tagger
+from topics.topic_pipeline import TopicPipeline
+from topics.training import prepare, train_topics
+from topics.versions import history
+from topics.versions.history import NAMED, PUBLISHED, Event
+from topics.versions.naming import LONGEST, open_topics, rename
+from topics.versions.registry import Registry, Version
+from topics.versions.reproduction import reproduce
+
+RAIL = "Поезд стоит у перрона, вагоны и локомотив ждут на станции, машинист вышел на рельсы."
+CONFIG = convert({"topics": {"settings": {"num_topics": 5}}}, Config, "")
+Topics = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("архив") / "a.jsonl", *dated())
+
+
+def train(registry: Registry, source: Path) -> Version:
+    corpus = Corpus(source)
+    return train_topics(prepare(corpus, CONFIG), corpus, CONFIG, registry)
+
+
+@pytest.fixture(scope="module")
+def trained(source, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("модели") / "models"
+    train(Registry(folder), source)
+    return folder
+
+
+@pytest.fixture
+def registry(trained, tmp_path) -> Registry:
+    """A registry with one version of topics that a test may change."""
+    return Registry(shutil.copytree(trained, tmp_path / "models"))
+
+
+def rail(registry: Registry, reference: str = "topics") -> int:
+    [topic] = [
+        topic.id for topic in open_topics(registry, reference)[0].topics if "поезд" in topic.label.lower()
+    ]
+    return topic
+
+
+def foremost(registry: Registry) -> str:
+    return Tagger.load(registry.folder).tag(RAIL).topics[0].label
+
+
+def test_a_name_is_what_the_topic_is_called_from_then_on(registry):
+    before = {path: path.read_bytes() for path in registry.open("topics").folder.iterdir()}
+    label = foremost(registry)
+    rename(registry, "topics", rail(registry), "Железные дороги")
+    assert foremost(registry) == "Железные дороги"
+    assert {path: path.read_bytes() for path in registry.open("topics").folder.iterdir()} == before
+    rename(registry, "topics", rail(registry), "  РЖД и\tпоезда ")
+    assert foremost(registry) == "РЖД и поезда"
+    rename(registry, "topics", rail(registry), "")
+    assert foremost(registry) == label
+
+
+def test_a_name_outlives_a_retraining_and_holds_in_the_version_before(registry, source):
+    first, topic = registry.open("topics"), rail(registry)
+    rename(registry, "topics", topic, "Железные дороги")
+    second = train(registry, source)
+    written = {found.id: found.name for found in TopicPipeline.load(second.folder).topics}
+    assert written[topic] == "Железные дороги", "it stands in the next version itself"
+    rename(registry, second.label, topic, "Поезда")
+    assert dict(registry.open(first.label).names) == {topic: "Поезда"}
+    rename(registry, first.label, topic, "Рельсы")
+    assert foremost(registry) == "Рельсы"
+
+
+def test_a_version_is_made_again_byte_for_byte_with_the_names_of_then(registry, source):
+    topic = rail(registry)
+    rename(registry, "topics", topic, "Железные дороги")
+    second = train(registry, source)
+    rename(registry, "topics", topic, "Поезда")
+    assert reproduce(registry, registry.open(second.label).manifest, Corpus(source)).is_same
+
+
+UNFIT = [
+    (99, "Поезда", "has no topic 99"),
+    (1, "а" * (LONGEST + 1), "is no name"),
+    (1, "а\x1b[31m", "is no name"),
+    (1, "\u202eадзеоп", "is no name"),
+]
+
+
+@pytest.mark.parametrize(("topic", "name", "why"), UNFIT)
+def test_a_name_that_will_not_do_changes_nothing(registry, topic, name, why):
+    events = registry.events("topics")
+    with pytest.raises(UsageError, match=why):
+        rename(registry, "topics", topic, name)
+    assert registry.events("topics") == events
+
+
+def test_no_two_topics_bear_one_name(registry):
+    rename(registry, "topics", 1, "Спорт")
+    label = open_topics(registry, "topics")[0].topics[2].label
+    for taken in ("спорт", label):
+        with pytest.raises(UsageError, match=r"is called .* already"):
+            rename(registry, "topics", 2, taken)
+    rename(registry, "topics", 1, "СПОРТ")
+    registry.call("topics", registry.versions("topics")[0], 2, "СПОРТ")  # of two at one moment
+    assert {"СПОРТ (1)", "СПОРТ (2)"} <= set(open_topics(registry, "topics")[0].names)
+
+
+def test_only_topics_have_names(models):
+    with pytest.raises(UsageError, match="knows rubrics, not topics"):
+        rename(Registry(models), "rubrics", 1, "Экономика")
+    with pytest.raises(ModelError, match="no version of 'topics'"):
+        rename(Registry(models), "topics", 1, "Экономика")
+
+
+def named(version: str, topic: int, name: str) -> Event:
+    return Event(NAMED, version, topic=topic, name=name)
+
+
+def published(version: str, previous: str = "") -> Event:
+    return Event(PUBLISHED, version, figures={"topics": 3, "previous": previous})
+
+
+LINE = [published("a"), published("b", "a"), published("c", "b")]
+LINES = [
+    # events, version, its names
+    ([*LINE, named("b", 1, "Суд")], "a", {1: "Суд"}),
+    ([*LINE, named("b", 1, "Суд")], "c", {1: "Суд"}),
+    ([*LINE, named("b", 1, "Суд"), named("c", 1, "Суды"), named("a", 2, "Лёд")], "a", {1: "Суды", 2: "Лёд"}),
+    ([*LINE, named("b", 1, "Суд"), named("b", 1, "")], "c", {1: ""}),
+    ([*LINE, published("d", "a"), named("c", 1, "Суд")], "d", {}),
+    ([*LINE, published("d", "a"), named("c", 1, "Суд")], "a", {1: "Суд"}),
+    ([published("a"), published("b"), named("a", 1, "Суд")], "b", {}),
+    ([named("a", 1, "Суд")], "a", {1: "Суд"}),
+    ([published("a", "b"), published("b", "a"), named("a", 1, "Суд")], "b", {1: "Суд"}),
+    ([Event(PUBLISHED, "b", figures={"previous": ["a"]}), named("a", 1, "Суд")], "b", {}),
+]
+
+
+@pytest.mark.parametrize(("events", "version", "names"), LINES)
+def test_a_name_holds_in_its_line(events, version, names):
+    assert history.names(events, version) == names
+
+
+def test_the_parent_that_no_event_tells_is_given():
+    assert history.names([named("a", 1, "Суд")], "b", "a") == {1: "Суд"}
+
+
+def test_a_job_goes_on_with_the_names_that_it_began_with(registry):
+    topic = rail(registry)
+    rename(registry, "topics", topic, "Железные дороги")
+    stored = Stored.of(Tagger.load(registry.folder), registry.folder)
+    rename(registry, "topics", topic, "Поезда")
+    assert stored.load().tag(RAIL).topics[0].label == "Железные дороги"
+    assert stored.topics == registry.open("topics").label
+
+
+def test_an_archive_is_not_finished_under_other_names(topics: Topics, registry, source, tmp_path):
+    command = "predict", source, "--models", registry.folder, "-o", tmp_path / "части", "--workers", 1
+    assert topics(*command).code == 0
+    rename(registry, "topics", rail(registry), "Железные дороги")
+    ran = topics(*command)
+    assert (ran.code, "topics were given other names" in ran.err) == (2, True), ran.err
+
+
+def test_a_line_of_the_history_that_is_damaged_is_told(registry):
+    path = registry.folder / "topics" / history.FILE
+    path.write_bytes(path.read_bytes() + b'{"what":"named","version":"x","topic":"7"}\n')
+    with pytest.raises(ModelError, match=r"history\.jsonl:2: cannot be read"):
+        Tagger.load(registry.folder)

@@ -1,0 +1,235 @@
+"""`topics topics …` and all that a newsroom does with topics alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from newsroom import Ran, write
+from topic_archive import dated
+from topics.config import Config, convert
+from topics.corpus import Corpus
+from topics.errors import UsageError
+from topics.tagger import Tagger
+from topics.training import prepare, train_topics
+from topics.versions.registry import Registry
+
+RAIL = {"id": "1", "title": "[/b] Поезд", "text": "Поезд у перрона, вагоны и локомотив на станции, машинист."}
+SNOW = {"id": "2", "text": "Щщщ ъъъ."}
+Topics = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("архив") / "a.jsonl", *dated())
+
+
+@pytest.fixture(scope="module")
+def trained(source, tmp_path_factory) -> Path:
+    """A newsroom that trained `--only topics`, twice."""
+    folder = tmp_path_factory.mktemp("модели") / "models"
+    config = convert({"topics": {"settings": {"num_topics": 5}}}, Config, "")
+    for _ in range(2):
+        corpus = Corpus(source)
+        train_topics(prepare(corpus, config), corpus, config, Registry(folder))
+    return folder
+
+
+@pytest.fixture
+def run(topics: Topics, trained: Path) -> Topics:
+    return lambda *arguments, **given: topics(*arguments, "--models", trained, **given)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    return write(tmp_path / "вход.jsonl", RAIL, SNOW)
+
+
+# The commands
+
+
+def test_list_shows_every_topic_as_an_editor_reads_it(run):
+    ran = run("topics", "list")
+    assert ran.code == 0
+    assert "железная дорога" in ran.out
+    assert "редкоземельные металлы" in ran.out
+    assert ("↑" in ran.out, "↓" in ran.out) == (True, True)
+    rows = [json.loads(line) for line in run("topics", "list", "--json").out.splitlines()]
+    assert len(rows) == 5
+    assert {"id", "label", "name", "share", "words", "direction"} == rows[0].keys()
+
+
+def test_show_tells_words_course_rubrics_and_articles(run):
+    rows = [json.loads(line) for line in run("topics", "list", "--json").out.splitlines()]
+    [metals] = [row["id"] for row in rows if "металлы" in row["label"]]
+    out = run("topics", "show", metals).out
+    for part in ("words: ", "by week: ", "rises", "rubrics: industry", "typical:", "carrying the change:"):
+        assert part in out
+    found = json.loads(run("topics", "show", metals, "--json").out)
+    assert found["change"]["direction"] == "rises"
+    assert len(found["activity"]["shares"]) == len(found["periods"]) == 12
+
+
+def test_trends_tell_what_rises_of_the_archive_and_of_other_data(run, tmp_path):
+    out = run("topics", "trends").out
+    assert "редкоземельные металлы" in out
+    assert "3 of 5 topics: no more change than chance makes" in out
+    other = tmp_path / "b.csv"
+    frame = pd.DataFrame(dated(weeks=9, seed=7)).drop(columns="rubrics").rename(columns={"date": "день"})
+    frame.to_csv(other, index=False)
+    ran = run("topics", "trends", other, "--date-column", "день", "--json", "--workers", 1)
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    assert (found["unit"], len(found["periods"]), sum(found["counts"])) == ("week", 9, 180)
+    rising = [topic for topic in found["topics"] if topic["direction"] == "rises"]
+    assert ["металлы" in topic["name"] for topic in rising] == [True]
+    assert rising[0]["carriers"][0]["date"] >= rising[0]["since"]
+
+
+def test_trends_read_standard_input(run, source):
+    ran = run("topics", "trends", "-", "--json", stdin=source.read_bytes())
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out) == json.loads(run("topics", "trends", "--json").out)
+
+
+def test_compare_tells_what_was_kept(run, trained):
+    versions = [f"topics/{version}" for version in Registry(trained).versions("topics")]
+    out = run("topics", "compare", *versions).out
+    assert "kept 5, merged 0, split 0, died 0, born 0" in out
+    found = json.loads(run("topics", "compare", *versions, "--json").out)
+    assert found["counts"]["kept"] == 5
+    assert all(change["similarity"][0] > 0.9 for change in found["changes"])
+    assert "железная дорога" in {word for change in found["changes"] for word in change["words"]}
+
+
+def test_name_is_seen_everywhere(topics: Topics, trained, tmp_path, inbox):
+    models = "--models", shutil.copytree(trained, tmp_path / "models")
+    rows = [json.loads(line) for line in topics("topics", "list", "--json", *models).out.splitlines()]
+    [rail] = [row["id"] for row in rows if "дорога" in row["label"]]
+    ran = topics("topics", "name", rail, "Путь [/b]", "--reason", "так зовёт отдел", *models)
+    assert (ran.code, ran.out) == (0, "")
+    for command in (
+        ("topics", "list"),
+        ("topics", "show", rail),
+        ("predict", inbox),
+        ("predict", inbox, "--format", "table"),
+        ("history", "topics"),
+    ):
+        assert "Путь [/b]" in topics(*command, *models).out, command
+    assert topics("report", "topics", "-o", tmp_path / "t.html", *models).code == 0
+    assert "Путь [/b]" in (tmp_path / "t.html").read_text(encoding="utf-8")
+    assert "так зовёт отдел" in topics("show", "topics@latest", *models).out
+    assert topics("topics", "name", rail, "", *models).code == 0
+    assert "Путь" not in topics("topics", "list", *models).out
+
+
+FAILURES = [
+    ("topics show 99", 2, "has no topic 99"),
+    ("topics show семь", 2, "'семь' is not a valid integer"),
+    ("topics name 99 x", 2, "has no topic 99"),
+    ("topics list --topics нет", 4, "no version of 'нет'"),
+    ("topics trends --unit month", 2, "name DATA to see them by month"),
+    ("topics trends {inbox}", 3, "articles of 0 weeks, and 6 are needed"),
+    ("topics compare topics topics/1", 4, "has no version '1'"),
+    ("topics нет", 2, "No such command 'нет'"),
+    ("explain {inbox}", 4, "no version of 'rubrics'"),
+    ("predict {inbox} --topics none", 4, "no version of 'rubrics'"),
+    ("predict {inbox} --rubrics none --topics none", 2, "neither rubrics nor topics"),
+    ("train {inbox} --num-topics много", 2, "neither `auto` nor a number"),
+    ("train {inbox} --num-topics 0", 2, "neither `auto` nor a number"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "why"), FAILURES)
+def test_an_error_is_one_line_and_a_code(run, inbox, line, code, why):
+    ran = run(*[word.format(inbox=inbox) for word in line.split()])
+    assert (ran.code, ran.out) == (code, ""), ran.err
+    assert ran.err.startswith("topics: ")
+    assert why in ran.err.splitlines()[-1]
+
+
+def test_rubrics_are_no_topics(topics: Topics, models):
+    ran = topics("topics", "list", "--topics", "rubrics", "--models", models)
+    assert (ran.code, "knows rubrics, not topics" in ran.err) == (2, True)
+
+
+# Topics alone
+
+
+def test_a_newsroom_may_have_topics_alone(trained):
+    tagger = Tagger.load(trained)
+    found = tagger.tag(RAIL["text"])
+    assert (found.rubrics, found.scores, found.needs_review, found.model) == ((), {}, False, "")
+    assert "железная дорога" in found.topics[0].label
+    assert found.topic_model == tagger.version.label == tagger.versions[0].label
+    assert tagger.tag("").topics == ()
+    assert tagger.manifest.rubrics == ()
+    frame = tagger.tag_many(pd.DataFrame({"text": [RAIL["text"], ""]}))
+    assert frame["rubrics"].tolist() == [[], []]
+    assert frame["topics"].map(len).tolist() == [1, 0]
+    with pytest.raises(UsageError, match="nothing to explain"):
+        tagger.explain(RAIL["text"], "tourism")
+
+
+def test_a_version_of_the_other_kind_is_refused(trained, models, tmp_path):
+    for folder, name in ((trained, "topics"), (models, "rubrics")):
+        shutil.copytree(folder / name, tmp_path / name)
+    with pytest.raises(UsageError, match="knows topics, not rubrics"):
+        Tagger.load(tmp_path, "topics")
+    with pytest.raises(UsageError, match="knows rubrics, not topics"):
+        Tagger.load(tmp_path, "rubrics", "rubrics")
+    both, alone = Tagger.load(tmp_path), Tagger.load(tmp_path, None)
+    assert [version.manifest.name for version in both.versions] == ["rubrics", "topics"]
+    assert [version.manifest.name for version in alone.versions] == ["topics"]
+    assert alone.tag(RAIL["text"]).topics == both.tag(RAIL["text"]).topics
+
+
+def test_predict_writes_topics_alone_in_every_format(run, inbox, tmp_path):
+    lines = [json.loads(line) for line in run("predict", inbox).out.splitlines()]
+    assert [line["rubrics"] for line in lines] == [[], []]
+    assert [len(line["topics"]) for line in lines] == [1, 0]
+    streamed = run("predict", "-", stdin=inbox.read_bytes())
+    assert [json.loads(line) for line in streamed.out.splitlines()] == lines
+    table = run("predict", inbox, "--format", "table")
+    assert table.code == 0, table.err
+    assert ("rubrics" in table.out, "[/b] Поезд" in table.out) == (False, True)
+    rows = list(csv.DictReader(io.StringIO(run("predict", inbox, "--format", "csv").out.lstrip("\ufeff"))))
+    assert [json.loads(row["topics"]) for row in rows] == [line["topics"] for line in lines]
+    for suffix in (".jsonl", ".parquet"):
+        ran = run(
+            "predict", inbox, "-o", tmp_path / f"a{suffix}", "--workers", 2, "--summary", tmp_path / "s"
+        )
+        assert ran.code == 0, ran.err
+        assert "none" not in ran.err
+    assert [dict(row["topics"]) for row in pq.read_table(tmp_path / "a.parquet").to_pylist()] == [
+        line["topics"] for line in lines
+    ]
+    assert json.loads((tmp_path / "s").read_bytes())["rubrics"] == {}
+
+
+# The number of topics
+
+
+def test_the_number_of_topics_is_given_or_chosen(topics: Topics, source, tmp_path):
+    train = "train", source, "--only", "topics", "--workers", 1, "--models", tmp_path / "m"
+    assert "3 topics of" in topics(*train, "--num-topics", 3).err
+    ran = topics(*train, "--num-topics", "auto")
+    assert ran.code == 3, "with 240 articles there are too few for the smallest candidate"
+    assert "too few to choose" in ran.err
+    more = write(tmp_path / "b.jsonl", *dated(weeks=20))
+    ran = topics("train", more, *train[2:], "--num-topics", "auto")
+    assert ran.code == 0, ran.err
+    assert "topics of" in ran.err
+    version = Registry(tmp_path / "m").open("topics")
+    assert version.manifest.configuration["topics"]["settings"] == {"num_topics": "auto"}
+    saved = json.loads((version.folder / "topics.json").read_bytes())
+    assert [point["num_topics"] for point in saved["tried"]] == [10]
+    assert len(saved["topics"]) == 10

@@ -1,0 +1,245 @@
+"""Topics in time: periods, what is recorded of them, which changes are news."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from newsroom import write
+from topic_archive import dated
+from topics.config import Config
+from topics.corpus import Corpus
+from topics.corpus.gathering import Material
+from topics.errors import ModelError
+from topics.topic_models.lda import LdaModel, LdaSettings
+from topics.topic_pipeline import TopicPipeline
+from topics.training import prepare
+from topics.trends import activity, recording
+from topics.trends.activity import Activity
+from topics.trends.changes import LEAST, RATE, changes, judge
+from topics.trends.periods import NOWHERE, periods
+from topics.trends.recording import record
+
+# Periods
+
+CALENDARS = [
+    # days, unit, first days, places
+    (["2026-01-05", "2026-01-11", "2026-01-12"], "week", ["2026-01-05", "2026-01-12"], [0, 0, 1]),
+    (["2026-01-04"], "week", ["2025-12-29"], [0]),
+    (["2026-01-01", "2026-01-20"], "week", ["2025-12-29", "2026-01-05", "2026-01-12", "2026-01-19"], [0, 3]),
+    (["2026-01-05", "", "2026-01-05"], "week", ["2026-01-05"], [0, NOWHERE, 0]),
+    (["", ""], "week", [], [NOWHERE, NOWHERE]),
+    ([], "week", [], []),
+]
+
+
+@pytest.mark.parametrize(("days", "unit", "starts", "places"), CALENDARS)
+def test_a_day_falls_in_its_week(days, unit, starts, places):
+    found = periods(days)
+    assert (found.unit, list(found.starts), found.places.tolist()) == (unit, starts, places)
+
+
+def test_a_year_and_a_half_is_told_by_months():
+    found = periods(["2024-11-30", "2026-06-01"])
+    assert (found.unit, len(found.starts), found.starts[0], found.starts[-1]) == (
+        "month",
+        20,
+        "2024-11-01",
+        "2026-06-01",
+    )
+    assert periods(["2024-11-30", "2026-06-01"], "week").starts[0] == "2024-11-25"
+    assert periods(["2026-03-04"], "month").starts == ("2026-03-01",)
+
+
+@pytest.mark.parametrize("stray", [["1970-01-01"], ["9999-12-31"], ["1970-01-01", "2199-01-01"]])
+def test_a_lost_date_does_not_stretch_the_calendar(stray):
+    days = [f"2026-0{1 + i % 3}-{1 + i % 28:02}" for i in range(300)]
+    found = periods(days + stray)
+    assert found.unit == "week"
+    assert len(found.starts) < 15
+    assert found.places[len(days) :].tolist() == [NOWHERE] * len(stray)
+    assert (found.places[: len(days)] >= 0).all()
+
+
+def test_an_old_half_of_an_archive_is_no_stray():
+    found = periods(["1970-01-01"] * 10 + ["2026-01-01"] * 10)
+    assert (found.starts[0], found.starts[-1]) == ("1970-01-01", "2026-01-01")
+
+
+def test_no_calendar_is_longer_than_a_hundred_years():
+    found = periods([f"{year:04}-01-01" for year in range(1, 10_000, 20)])
+    assert len(found.starts) == 1200
+    assert found.places.min() == NOWHERE
+    assert found.places.max() == 1199
+
+
+# What is recorded
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = dated()
+    reprint = next(row for row in rows if str(row["id"]).startswith("rail"))
+    again = [reprint | {"id": f"rail-again-{i}"} for i in range(5)]
+    short = [
+        {"id": f"rail-short-{i}", "text": "Поезд, вагоны, рельсы", "date": "2026-01-07"} for i in range(9)
+    ]
+    return write(tmp_path_factory.mktemp("архив") / "a.jsonl", *rows, *again, *short)
+
+
+@pytest.fixture(scope="module")
+def read(source: Path) -> tuple[TopicPipeline, Material, Corpus]:
+    corpus = Corpus(source)
+    material = prepare(corpus, Config())
+    model = LdaModel(LdaSettings(num_topics=5)).fit(material.tokens)
+    return TopicPipeline(material.cleaner, model), material, corpus
+
+
+@pytest.fixture(scope="module")
+def found(read: tuple[TopicPipeline, Material, Corpus]) -> Activity:
+    return record(*read)
+
+
+def place_of(pipeline: TopicPipeline, word: str) -> int:
+    [place] = [k for k, topic in enumerate(pipeline.topics) if word in {w.words for w in topic.words[:8]}]
+    return place
+
+
+def test_shares_are_means_over_the_articles_of_a_week(read, found):
+    pipeline, material, _ = read
+    assert (found.unit, len(found.periods), found.periods[0]) == ("week", 12, "2026-01-05")
+    assert sum(found.counts) == len(material.labels)
+    assert [topic.topic for topic in found.topics] == [topic.id for topic in pipeline.topics]
+    shares = pipeline.model.transform(material.tokens)
+    places = periods([day for _, day in material.origins]).places
+    expected = [shares[places == week].mean(axis=0) for week in range(12)]
+    assert np.allclose([topic.shares for topic in found.topics], np.transpose(expected), atol=1e-6)
+
+
+def test_typical_articles_are_of_the_topic_each_story_once(read, found):
+    topic = found.topics[place_of(read[0], "поезд")]
+    assert topic.articles[0].share > 0.9
+    assert {article.id.partition("-")[0] for article in topic.articles} == {"rail"}
+    assert sum("again" in article.id for article in topic.articles) <= 1
+    assert len({article.title for article in topic.articles}) == len(topic.articles)
+    assert not any("short" in article.id for article in topic.articles), "they show too little"
+    assert (topic.articles[0].outlet, topic.articles[0].date[:5]) == ("Курьер", "2026-")
+
+
+def test_rubrics_of_a_topic_are_of_those_that_are_known(read, found):
+    metals, rail = (found.topics[place_of(read[0], word)] for word in ("рудник", "поезд"))
+    assert metals.rubrics["industry"] > 0.8
+    assert rail.rubrics["industry"] < 0.2
+
+
+def test_what_is_recorded_depends_on_no_batch(read, found, monkeypatch):
+    monkeypatch.setattr(recording, "_BATCH", 7)
+    assert record(*read) == found
+
+
+def test_a_model_that_leaves_the_newsroom_tells_no_article(read):
+    silent = record(*read, titles=False)
+    assert not any(topic.articles or topic.carriers for topic in silent.topics)
+
+
+def test_an_archive_without_dates_has_no_course(read):
+    pipeline, material, corpus = read
+    undated = material._replace(origins=[("", "")] * len(material.origins))
+    found = record(pipeline, undated, corpus)
+    assert (found.periods, found.counts, found.topics[0].shares) == ((), (), ())
+    assert found.topics[0].articles
+    assert changes(found) == ()
+
+
+def test_a_title_that_is_missing_is_the_beginning_of_the_text(tmp_path, read):
+    rows = [{"id": str(i), "text": f"Поезд номер {i} " + "вагоны рельсы " * 40} for i in range(3)]
+    corpus = Corpus(write(tmp_path / "b.jsonl", *rows))
+    found = record(read[0], prepare(corpus, Config()), corpus)
+    titles = [article.title for article in found.topics[place_of(read[0], "поезд")].articles]
+    assert titles
+    assert all(
+        title.startswith("Поезд номер") and title.endswith(" …") and len(title) < 90 for title in titles
+    )
+
+
+def test_it_is_kept_with_the_version(tmp_path, found):
+    assert activity.load(tmp_path) is None
+    activity.save(tmp_path, found)
+    assert activity.load(tmp_path) == found
+    path = tmp_path / activity.FILE
+    path.write_text(path.read_text(encoding="utf-8").replace('"2026-01-05",', ""), encoding="utf-8")
+    with pytest.raises(ModelError, match="11 periods"):
+        activity.load(tmp_path)
+
+
+# News and noise
+
+
+def test_what_comes_is_told_and_what_goes(read, found):
+    pipeline = read[0]
+    told = changes(found)
+    metals, theatre = (told[place_of(pipeline, word)] for word in ("рудник", "спектакль"))
+    assert (metals.direction, theatre.direction) == ("rises", "falls")
+    assert metals.since == "2026-03-02"
+    assert metals.before < 0.2 < 0.3 < metals.after
+    assert [told[place_of(pipeline, word)].direction for word in ("поезд", "рубль")] == ["steady"] * 2
+
+
+def test_the_articles_that_carry_a_change_are_of_its_time(read, found):
+    pipeline = read[0]
+    metals, theatre, rail = (
+        found.topics[place_of(pipeline, word)] for word in ("рудник", "спектакль", "поезд")
+    )
+    assert metals.carriers
+    assert all(article.date >= "2026-03-02" for article in metals.carriers)
+    assert theatre.carriers
+    assert all(article.date < "2026-03-02" for article in theatre.carriers)
+    assert rail.carriers == ()
+
+
+def simulated(seed: int, weeks: int = 20, topics: int = 15, swing: float = 40.0) -> tuple[np.ndarray, ...]:
+    """Weeks of a steady archive: shares swing more than the number of articles would explain."""
+    generator = np.random.default_rng(seed)
+    usual = generator.dirichlet(np.full(topics, 2.0))
+    counts = generator.integers(50, 400, weeks).astype(float)
+    return counts, generator.dirichlet(usual * swing * topics, weeks)
+
+
+def test_noise_is_told_as_news_no_more_often_than_allowed():
+    alarms = [(judge(*simulated(seed)).q <= RATE).any() for seed in range(400)]  # type: ignore[union-attr]
+    assert np.mean(alarms) <= RATE + 3 * (RATE * (1 - RATE) / len(alarms)) ** 0.5
+
+
+@pytest.mark.parametrize(("last", "direction"), [(3.0, "rises"), (0.1, "falls"), (1.0, "steady")])
+def test_a_last_week_unlike_all_before_is_told(last, direction):
+    counts, shares = simulated(3)
+    largest = int(shares.mean(axis=0).argmax())
+    shares[-1, largest] = last * shares[:-1, largest].mean()
+    found = judge(counts, shares)
+    assert found is not None
+    assert (found.direction(largest), found.start[largest] == 19) == (direction, direction != "steady")
+
+
+def test_a_burst_that_has_been_before_is_no_news():
+    counts, shares = simulated(3)
+    shares[[3, 9, 15, -1], 0] = 3 * shares[:, 0].mean()
+    found = judge(counts, shares)
+    assert found is not None
+    assert found.direction(0) == "steady"
+
+
+def test_weeks_without_articles_do_not_count():
+    counts, shares = simulated(5)
+    gap = np.r_[np.arange(10), np.arange(15, 20)]
+    some = judge(counts[gap], shares[gap])
+    counts[10:15], shares[10:15] = 0, 0
+    every = judge(counts, shares)
+    assert some is not None
+    assert every is not None
+    assert every.start.max() == 19
+    assert np.allclose(some.p[some.start == 14], every.p[some.start == 14], rtol=0.2)
+    few = counts * 0
+    few[: LEAST - 1] = 5
+    assert judge(few, shares) is None
