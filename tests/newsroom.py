@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,12 @@ BANK = "Банк России поднял ключевую ставку, инф
 HOTEL = "Турпоток вырос: туристы бронируют отели, туроператоры открыли новые маршруты."
 HOSTILE = "</script><script>document.title = 'caught'</script><img src=x onerror=alert(1)>\"'&<!--\u2028"
 CAT = "Кошка сняла с дерева пожарного."
+
+
+def varied(text: str, seed: int) -> str:
+    """Say the same words in another order: to training an article of its own, not a reprint."""
+    words = text.split()
+    return " ".join(random.Random(seed).sample(words, len(words)))
 
 
 def write(path: Path, *rows: object) -> Path:

@@ -133,7 +133,7 @@ def measured(held: HeldOut, truth: np.ndarray) -> Figures:
 
 
 def test_a_fold_is_judged_by_decisions_of_the_other_folds():
-    (margins, folds), truth = held_out()
+    (margins, folds, _), truth = held_out()
     found = measured(HeldOut(margins, folds), truth)
     probabilities, given_, review = (
         np.empty(margins.shape),
@@ -151,7 +151,7 @@ def test_a_fold_is_judged_by_decisions_of_the_other_folds():
 
 
 def test_an_article_of_which_nothing_is_known_is_not_counted():
-    (margins, folds), truth = held_out()
+    (margins, folds, _), truth = held_out()
     truth[50:] = -1
     found = measured(HeldOut(margins, folds), truth)
     assert found.articles == 50
@@ -160,7 +160,7 @@ def test_an_article_of_which_nothing_is_known_is_not_counted():
 
 def test_margins_of_a_stranger_give_the_figures_of_chance():
     """Nothing of the truth leaks into figures: margins that know nothing earn the base rate."""
-    (margins, folds), truth = held_out(2000)
+    (margins, folds, _), truth = held_out(2000)
     noise = np.random.default_rng(1).normal(size=margins.shape)
     found = measured(HeldOut(noise, folds), truth)
     assert found.mean_average_precision == pytest.approx(truth.mean(), abs=0.03)

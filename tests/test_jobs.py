@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from newsroom import BANK, CAT, HOTEL, STEEL, Ran, all_of, known, write
+from newsroom import BANK, CAT, HOTEL, STEEL, Ran, all_of, known, varied, write
 from topics.classifiers import linear
 from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus, embedded, embedded_inbox
@@ -168,7 +168,7 @@ def test_clean_articles_judge_the_others(tmp_path):
     for i in range(240):
         text, rubric = kinds[i % 3]
         wrong = kinds[(i + 1) % 3][1] if i % 9 < 3 else rubric
-        rows.append({"id": f"{i}", "text": f"{text} Номер {i}.", "rubrics": [wrong]})
+        rows.append({"id": f"{i}", "text": varied(f"{text} Номер {i}.", i), "rubrics": [wrong]})
         if i >= 150:
             gold.append(f"{i}\t{rubric}")
     table = tmp_path / "метки.tsv"

@@ -43,6 +43,7 @@ FLOORS = {
         reports.maps
         reports.wording
         rubrics
+        rubrics.brevity
         rubrics.decisions
         rubrics.features
         rubrics.latent

@@ -125,6 +125,18 @@ def test_both_languages_have_the_same_phrases_with_the_same_gaps():
     assert found["ru"] == found["en"]
 
 
+def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path):
+    rows = [json.loads(line) for path in embedded() for line in path.read_text("utf-8").splitlines()]
+    days = [f"2026-0{1 + i % 5}-01" for i in range(len(rows))]
+    dated = [row | {"date": day} for row, day in zip(rows, days, strict=True)]
+    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *dated)), Config(), Registry(tmp_path / "models"))
+    later = pages.load(version.folder).later
+    assert (later.since, later.measure.articles) == ("2026-05-01", 100)
+    for name in ("report.html", "MODEL_CARD.md"):
+        said = (version.folder / name).read_text(encoding="utf-8")
+        assert "модель, обученная на статьях до 2026-05-01, на 100 статьях с этого дня" in said
+
+
 def test_the_report_agrees_with_the_manifest(version):
     report, figures = pages.load(version.folder), version.manifest.figures
     assert report.whole.articles == figures.articles

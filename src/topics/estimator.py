@@ -26,6 +26,8 @@ class HeldOut(NamedTuple):
     """(articles, rubrics), by the model of the other folds."""
     folds: npt.NDArray[np.intp]
     """(articles,), the fold that each was held out in."""
+    later: npt.NDArray[np.float64] | None = None
+    """(later articles, rubrics), by a model of the earlier ones alone; None: nobody asked."""
 
 
 class Contribution(NamedTuple):
@@ -46,8 +48,16 @@ class Classifier(Protocol):
     """The columns of every answer."""
     decisions: Decisions
 
+    held_out: HeldOut
+    """Of the articles of `fit`; not saved."""
+
     def fit(
-        self, tokens: TokenBatch, truth: Truth, rubrics: Sequence[str], clean: npt.NDArray[np.bool_]
+        self,
+        tokens: TokenBatch,
+        truth: Truth,
+        rubrics: Sequence[str],
+        clean: npt.NDArray[np.bool_],
+        later: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
         """Learn from n articles.
 
@@ -56,6 +66,7 @@ class Classifier(Protocol):
             truth: (n, rubrics), 1 holds, 0 does not hold, -1 unknown; a rubric learns where it is known.
             rubrics: names of the columns of `truth`.
             clean: (n,), labelled by careful reading.
+            later: (n,), to be judged by a model of the others, too, as articles of tomorrow would be.
         """
         ...
 

@@ -21,7 +21,7 @@ from topics.drift import profile
 from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import DataError
 from topics.pipeline import Pipeline
-from topics.quality.evaluation import Answers, cross_validated, held_out_figures
+from topics.quality.evaluation import Answers, cross_validated, held_out_figures, time_ordered
 from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
 from topics.rubrics.decisions import Truth, judged
@@ -83,6 +83,12 @@ def prepare(
     return gather(corpus, cleaner, jobs, watch)._replace(created=created)
 
 
+LATER = 0.2
+"""Share of the articles, the newest, that a model of the others is asked about."""
+_DATED = 100
+"""Articles with a day and a label below which that says nothing."""
+
+
 class Learned(NamedTuple):
     """What came of a corpus: a pipeline that can tag, and what it says of articles it had not seen."""
 
@@ -94,6 +100,8 @@ class Learned(NamedTuple):
     """Out of fold; its truth is what the figures are measured by."""
     folds: npt.NDArray[np.intp]
     left_out: dict[str, int]
+    later: tuple[str, Answers] | None
+    """The day from which on articles are later ones, and what a model of the earlier says of those."""
 
 
 def learn(
@@ -109,19 +117,29 @@ def learn(
     rules = Rules(config.rules)
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
+    days = np.array([day for _, day in material.origins])
+    since = _later_since(days[(judged(truth, clean) >= 0).any(axis=1)])
+    later = (days >= since) | (days == "") if since else None
     watch("learning rubrics", 0)
-    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean)
+    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean, later)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
-    answers = cross_validated(
-        classifier.held_out,
-        judged(truth, clean),
-        rubrics,
-        settings.decisions,
-        rules,
-        rules.hits(material.tokens),
-    )
+    told = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
+    answers, tomorrow = cross_validated(classifier.held_out, *told), None
+    if later is not None:
+        tomorrow = since, time_ordered(classifier.held_out, later, *told).take(days[later] != "")
     pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
-    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out)
+    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out, tomorrow)
+
+
+def _later_since(days: npt.NDArray[np.str_]) -> str:
+    """Find the day from which on lies the newest fifth of the articles that count; "" if there is none.
+
+    Args:
+        days: of these articles; "" where nobody knows it.
+    """
+    dated = np.sort(days[days != ""])
+    since = str(dated[int(len(dated) * (1 - LATER))]) if len(dated) >= _DATED else ""
+    return since if since and dated[0] < since else ""
 
 
 def train_rubrics(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -17,11 +17,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
-from topics.errors import ModelError, NotFittedError
+from topics.errors import DataError, ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
+from topics.rubrics.brevity import Brevity, Excerpts, corrected, excerpted, learn_brevity, repeated
 from topics.rubrics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
 from topics.rubrics.features import BODY, Fields, Tfidf
 from topics.rubrics.latent import Latent, LatentSettings
+from topics.text.duplicates import Groups, groups
+from topics.text.tokens import compact, take
 from topics.types import TokenBatch
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 
+Folds = npt.NDArray[np.intp]
 Solution = tuple[npt.NDArray[np.float32], float]
 """Coefficients and intercept of one rubric."""
 
@@ -36,6 +40,8 @@ _GIVEN, _NOT_GIVEN = (-0.3, 0.3), (0.2, -0.6)
 """Margins of a model of the clean articles at which an answer of the archive is not believed at all and at
 which it is believed in full, between them in part: where the archive gives the rubric, and where it does not.
 An archive forgets more often than it invents."""
+_SHORTENED = 2_000
+"""Articles, chosen by lot, of which the beginnings teach what short texts are like."""
 _WORTH_PROCESSES = 500_000_000
 """Matrix entries to go through, all models together, from which on more processes save time."""
 _ENTRY, _MEMORY = 28, 2_000_000_000
@@ -63,6 +69,8 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubrics: tuple[str, ...]
     intercepts: tuple[Bounded, ...]
     decisions: Decisions
+    brevity: Brevity = Brevity()
+    """Of a version of before there was one: margins stay as they are."""
 
 
 class LinearClassifier:
@@ -75,7 +83,12 @@ class LinearClassifier:
         self.jobs = jobs
 
     def fit(
-        self, tokens: TokenBatch, truth: Truth, rubrics: Sequence[str], clean: npt.NDArray[np.bool_]
+        self,
+        tokens: TokenBatch,
+        truth: Truth,
+        rubrics: Sequence[str],
+        clean: npt.NDArray[np.bool_],
+        later: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
         """Learn the final models, and from models of folds the calibration and the thresholds."""
         from joblib import Parallel, delayed
@@ -84,33 +97,49 @@ class LinearClassifier:
         self.rubrics = tuple(rubrics)
         self.tfidf = Tfidf(self.settings.fields).fit(tokens)
         X = self.tfidf.transform(tokens)
+        lengths = np.diff(X.indptr)
         latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
         X = latent.extend(X)
+        alike = groups(tokens)
+        known, folds = judged(truth, clean), _folds(clean, alike, self.settings)
+        rows = _sample(known, clean, self.settings)
+        excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
+        cut = repeated(folds[rows])
+        rounds = [_Round(folds == fold, folds == fold, cut == fold) for fold in range(self.settings.folds)]
+        if later is not None:
+            rounds.append(_Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool)))
         # Processes, not threads: liblinear draws from one random generator a process.
         jobs = self.jobs if X.nnz * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
         with Parallel(min(jobs, room)) as parallel:
             columns = list(truth.T)
             models = parallel(delayed(_solve)(X, column, clean, self.settings) for column in columns)
-            self.held_out = _hold_out(parallel, X, columns, clean, self.settings)
+            said = _hold_out(parallel, X, latent.extend(excerpts), columns, clean, rounds, self.settings)
         self.coefficients = latent.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
-        self.decisions = learn_decisions(
-            self.held_out.margins, judged(truth, clean), rubrics, self.settings.decisions
-        )
+        margins, others = _in_place(rounds[: self.settings.folds], said)
+        taught = Excerpts(others, np.diff(excerpts.indptr), repeated(known[rows]), cut)
+        self.brevity = learn_brevity(taught, float(np.median(lengths)))
+        ahead = None if later is None else self.brevity.correct(said[-1][0], lengths[later])
+        margins = corrected(margins, lengths, folds, taught, self.brevity.usual)
+        self.held_out = HeldOut(margins, folds, ahead)
+        self.decisions = learn_decisions(margins, known, rubrics, self.settings.decisions)
         return self
 
     def predict_proba(self, tokens: TokenBatch) -> Floats:
         """Calibrated probabilities, shape (articles, rubrics)."""
         if not hasattr(self, "coefficients"):
             raise NotFittedError("predict before fit: call fit(…) first, or load a saved classifier")
-        margins = self.tfidf.transform(tokens) @ self.coefficients + np.array(self.intercepts)
-        return self.decisions.probabilities(margins)
+        X = self.tfidf.transform(tokens)
+        margins = X @ self.coefficients + np.array(self.intercepts)
+        return self.decisions.probabilities(self.brevity.correct(margins, np.diff(X.indptr)))
 
     def contributions(self, tokens: TokenBatch) -> tuple[Floats, list[Contribution]]:
         """Take apart the log odds of one article."""
         row = self.tfidf.transform(tokens)
         slopes, offsets = np.array(self.decisions.slopes), np.array(self.decisions.offsets)
+        factors, lifts = self.brevity.factors(np.diff(row.indptr))
+        slopes, offsets = slopes * factors[0], offsets + slopes * lifts[0]
         weights = slopes * row.data[:, None] * self.coefficients[row.indices]
         places = self.tfidf.places(tokens)
         terms = [
@@ -121,7 +150,7 @@ class LinearClassifier:
 
     def save(self, folder: Path) -> None:
         """Write `classifier.json`, `coefficients.npy` and the files of the features."""
-        saved = _Saved(self.settings, self.rubrics, self.intercepts, self.decisions)
+        saved = _Saved(self.settings, self.rubrics, self.intercepts, self.decisions, self.brevity)
         persistence.write_struct(folder / "classifier.json", saved)
         persistence.write_array(folder / "coefficients.npy", self.coefficients)
         self.tfidf.save(folder)
@@ -131,11 +160,13 @@ class LinearClassifier:
         """Read what `save` wrote."""
         saved = persistence.read_struct(folder / "classifier.json", _Saved)
         self = cls(saved.settings)
-        self.rubrics, self.intercepts, self.decisions = saved.rubrics, saved.intercepts, saved.decisions
+        self.rubrics, self.intercepts = saved.rubrics, saved.intercepts
+        self.decisions, self.brevity = saved.decisions, saved.brevity
         self.tfidf = Tfidf(saved.settings.fields).load(folder)
         self.coefficients = persistence.read_array(folder / "coefficients.npy", np.float32, dimensions=2)
         decisions = saved.decisions
-        widths = map(len, (saved.intercepts, decisions.slopes, decisions.offsets, decisions.thresholds))
+        widths = list(map(len, (saved.intercepts, decisions.slopes, decisions.offsets, decisions.thresholds)))
+        widths += [len(some) for some in (self.brevity.slopes, self.brevity.offsets) if len(some) != 1]
         shape = (len(self.tfidf.idf), len(self.rubrics))
         if self.coefficients.shape != shape or any(width != len(self.rubrics) for width in widths):
             names = "classifier.json and coefficients.npy"
@@ -143,44 +174,80 @@ class LinearClassifier:
         return self
 
 
+class _Round(NamedTuple):
+    """Who is judged by models of whom, as masks."""
+
+    away: npt.NDArray[np.bool_]
+    """(articles,): not to be learned from."""
+    articles: npt.NDArray[np.bool_]
+    """(articles,): to be judged."""
+    excerpts: npt.NDArray[np.bool_]
+    """(excerpts,): to be judged as well."""
+
+
 def _hold_out(
     parallel: Parallel,
     X: sparse.csr_array,
+    excerpts: sparse.csr_array,
     columns: list[npt.NDArray[np.int8]],
     clean: npt.NDArray[np.bool_],
+    rounds: list[_Round],
     settings: LinearSettings,
-) -> HeldOut:
-    """Let models of the other folds judge each fold."""
+) -> list[tuple[Floats, Floats]]:
+    """Give for each round the margins of its articles and of its excerpts, (texts, rubrics) both."""
     from joblib import delayed
 
-    folds = _folds(clean, settings)
-    tasks = [(fold, r) for fold in range(settings.folds) for r in range(len(columns))]
-    judgements = parallel(delayed(_judge)(X, columns[r], clean, folds == fold, settings) for fold, r in tasks)
-    margins = np.empty((len(clean), len(columns)))
-    for (fold, r), judgement in zip(tasks, judgements, strict=True):
-        margins[folds == fold, r] = judgement
-    return HeldOut(margins, folds)
+    judgements = parallel(
+        delayed(_judge)(X, excerpts, column, clean, one, settings) for one in rounds for column in columns
+    )
+    width = len(columns)
+    by_round = [judgements[start : start + width] for start in range(0, len(judgements), width)]
+    return [
+        (np.stack([j[0] for j in found], axis=1), np.stack([j[1] for j in found], axis=1))
+        for found in by_round
+    ]
 
 
-def _folds(clean: npt.NDArray[np.bool_], settings: LinearSettings) -> npt.NDArray[np.intp]:
-    """Deal the articles into folds of one size, clean ones and others each evenly."""
+def _in_place(folds: list[_Round], said: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Put what was said in each fold where its articles and its excerpts stand."""
+    width = said[0][0].shape[1]
+    margins, others = np.empty((len(folds[0].articles), width)), np.empty((len(folds[0].excerpts), width))
+    for fold, (of_articles, of_excerpts) in zip(folds, said, strict=False):
+        margins[fold.articles], others[fold.excerpts] = of_articles, of_excerpts
+    return margins, others
+
+
+def _sample(truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings) -> npt.NDArray[np.intp]:
+    """Choose articles to be cut short: by lot among those of which something is known, clean ones first."""
+    lots = np.random.default_rng(settings.seed).permutation(len(clean))
+    order = np.lexsort((lots, ~clean))
+    return np.sort(order[(truth[order] >= 0).any(axis=1)][:_SHORTENED])
+
+
+def _folds(clean: npt.NDArray[np.bool_], groups: Groups, settings: LinearSettings) -> Folds:
+    """Deal the articles into folds of one size, clean ones and others each evenly, reprints into one fold."""
     generator = np.random.default_rng(settings.seed)
-    folds = np.empty(len(clean), np.intp)
-    for group in (np.flatnonzero(clean), np.flatnonzero(~clean)):
-        folds[generator.permutation(group)] = np.arange(len(group)) % settings.folds
-    return folds
+    firsts, member = np.unique(groups, return_inverse=True)
+    if len(firsts) < 2:
+        raise DataError(f"all {len(clean)} articles are reprints of one another; give others as well")
+    careful = np.isin(np.arange(len(firsts)), member[clean])
+    folds = np.empty(len(firsts), np.intp)
+    for kind in (np.flatnonzero(careful), np.flatnonzero(~careful)):
+        folds[generator.permutation(kind)] = np.arange(len(kind)) % settings.folds
+    return folds[member]
 
 
 def _judge(
     X: sparse.csr_array,
+    excerpts: sparse.csr_array,
     truth: npt.NDArray[np.int8],
     clean: npt.NDArray[np.bool_],
-    held_out: npt.NDArray[np.bool_],
+    one: _Round,
     settings: LinearSettings,
-) -> Floats:
-    """Fit one rubric without the articles held out, then compute their margins."""
-    coefficients, intercept = _solve(X, np.where(held_out, -1, truth), clean, settings)
-    return X[held_out] @ coefficients + intercept
+) -> tuple[Floats, Floats]:
+    """Fit one rubric without the articles that are away, then compute the margins that are asked for."""
+    coefficients, intercept = _solve(X, np.where(one.away, -1, truth), clean, settings)
+    return X[one.articles] @ coefficients + intercept, excerpts[one.excerpts] @ coefficients + intercept
 
 
 def _solve(

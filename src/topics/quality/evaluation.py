@@ -51,7 +51,7 @@ def cross_validated(
         rules: beside the model, if any.
         hits: which phrase stands in which article.
     """
-    margins, folds = held_out
+    margins, folds = held_out.margins, held_out.folds
     rules = rules or Rules()
     hits = np.zeros((len(margins), 0), bool) if hits is None else hits
     modelled = truth[:, : len(rubrics)]
@@ -63,6 +63,27 @@ def cross_validated(
         judgement = rules.judge(decisions.probabilities(margins[here]), decisions, rubrics, hits[here])
         probabilities[here], given[here], review[here] = judgement
     return Answers(truth, probabilities, given, review)
+
+
+def time_ordered(
+    held_out: HeldOut,
+    later: npt.NDArray[np.bool_],
+    truth: Truth,
+    rubrics: tuple[str, ...],
+    policy: Policy,
+    rules: Rules,
+    hits: Hits,
+) -> Answers:
+    """Say of the later articles what a model of the earlier ones says.
+
+    The decisions are learned from the earlier articles, each judged by models of the other folds. `later`,
+    (articles,), tells which `held_out.later` is about; the others are as in `cross_validated`.
+    """
+    if held_out.later is None:
+        raise ValueError("nobody asked the classifier about later articles")
+    decisions = learn_decisions(held_out.margins[~later], truth[~later, : len(rubrics)], rubrics, policy)
+    probabilities = decisions.probabilities(held_out.later)
+    return Answers(truth[later], *rules.judge(probabilities, decisions, rubrics, hits[later]))
 
 
 def held_out_figures(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tuple[str, ...]) -> Figures:

@@ -77,6 +77,13 @@ class RubricReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missed: tuple[Mistake, ...]
 
 
+class Later(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model of the articles of before a day is worth on those from this day on."""
+
+    since: str
+    measure: Measure
+
+
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that the page says; when and of which files a version was trained its manifest knows.
 
@@ -99,6 +106,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slices: dict[str, tuple[Slice, ...]]
     rules: dict[str, tuple[str, ...]]
     """Rubric -> phrases that force, forbid or lift it."""
+    later: Later | None = None
+    """None: too few articles say when they were written."""
 
 
 def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) -> Report:
@@ -144,7 +153,16 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
             rubric: (*rule.force, *rule.forbid, *rule.lift)
             for rubric, rule in learned.pipeline.rules.rules.items()
         },
+        later=_later(learned),
     )
+
+
+def _later(learned: Learned) -> Later | None:
+    if learned.later is None:
+        return None
+    since, answers = learned.later
+    counted = answers.take(np.flatnonzero((answers.truth >= 0).any(axis=1)))
+    return Later(since, measure(counted, learned.pipeline.rubrics, _DRAWS))
 
 
 def _errors(learned: Learned, answers: Answers) -> npt.NDArray[np.float64]:

@@ -21,7 +21,7 @@ Bounded = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 """Checked when a version is read: a probability computed from it is a number."""
 
 _ENOUGH = 20
-_PRIOR = 10
+PRIOR = 10
 """Positives at which a rubric's own threshold weighs as much as the one found over all rubrics."""
 _CUTS = np.linspace(-8, 8, 321)
 """Log odds that a threshold may have."""
@@ -134,7 +134,7 @@ def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], polic
     for r, rubric in enumerate(rubrics):
         known = truth[:, r] >= 0
         scores, answers = probabilities[known, r], truth[known, r]
-        own_weight = answers.sum() / (answers.sum() + _PRIOR)
+        own_weight = answers.sum() / (answers.sum() + PRIOR)
         if goal := policy.goals.get(rubric):
             thresholds.append(goal_threshold(scores, own_weight * answers + (1 - own_weight) * scores, goal))
         else:

@@ -230,7 +230,7 @@ class Tfidf:
         blocks = rows * 4 + self._field_of[columns]
         lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
         fields = self.fields
-        scale = np.tile([1, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
+        scale = np.tile([1.0, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
         scale /= np.where(lengths > 0, lengths, 1)
         weights *= scale[blocks].astype(np.float32)
         return weights

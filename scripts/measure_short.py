@@ -1,0 +1,81 @@
+"""How well headlines and single sentences are tagged by a model of whole articles.
+
+    python scripts/measure_short.py
+
+Trains as `bench_rubrics.py gold` does, five folds of gold.tsv with the archive and the demonstration corpus;
+asks each model about the articles held out, about their titles alone and their first twenty words alone, and
+about headlines.jsonl.gz, from which nothing learns. Prints each with margins corrected for brevity and
+without. Needs the news folder, see scripts/news.py.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+import news
+from bench_rubrics import ARCHIVE, DEMO, RUBRICS, gold, gold_splits
+from topics.classifiers.linear import LinearClassifier
+from topics.quality.evaluation import figures
+from topics.rubrics.brevity import Brevity
+from topics.rubrics.decisions import Truth
+from topics.text.tokens import take, tokenize
+from topics.types import TokenBatch
+
+WORDS = 20
+
+
+def cut(tokens: TokenBatch, starts: np.ndarray, stops: np.ndarray) -> TokenBatch:
+    """Make articles of a body alone, from the tokens between."""
+    offsets = np.append(0, np.cumsum(stops - starts))
+    ids = [tokens.ids[start:stop] for start, stop in zip(starts, stops, strict=True)]
+    return TokenBatch(tokens.lemmas, np.concatenate(ids), offsets, offsets[:-1])
+
+
+def headlines() -> tuple[TokenBatch, Truth]:
+    rows = news.rows("headlines")
+    truth = [
+        [1 if r in row["rubrics"] else -1 if r in row["unknown"] else 0 for r in RUBRICS] for row in rows
+    ]
+    return tokenize([""] * len(rows), [row["text"] for row in rows]), np.array(truth, np.int8)
+
+
+def main() -> None:
+    m, (headline_tokens, headline_truth) = gold(), headlines()
+    found: dict[tuple[str, bool], list[tuple[Truth, np.ndarray, np.ndarray]]] = {}
+    for train, test in next(gold_splits(m, 1, (DEMO, ARCHIVE))):
+        clean = m.part[train] != ARCHIVE
+        model = LinearClassifier().fit(take(m.tokens, train), m.truth[train], m.rubrics, clean)
+        tokens = take(m.tokens, test)
+        texts = {
+            "whole articles": (tokens, m.truth[test]),
+            "titles alone": (cut(tokens, tokens.offsets[:-1], tokens.bodies), m.truth[test]),
+            f"first {WORDS} words": (
+                cut(tokens, tokens.bodies, np.minimum(tokens.bodies + WORDS, tokens.offsets[1:])),
+                m.truth[test],
+            ),
+            "headlines": (headline_tokens, headline_truth),
+        }
+        for corrected in (False, True):
+            if not corrected:
+                brevity, model.brevity = model.brevity, Brevity()
+            else:
+                model.brevity = brevity
+            for name, (text, truth) in texts.items():
+                probabilities = model.predict_proba(text)
+                answers = truth, probabilities, model.decisions.given(probabilities)
+                found.setdefault((name, corrected), []).append(answers)
+    print("| | corrected | mean AP | macro-F1 | micro-F1 | calibration error |\n|---|---|---|---|---|---|")
+    for (name, corrected), folds in found.items():
+        truth, probabilities, given = map(np.concatenate, zip(*folds, strict=True))
+        one = figures(truth, probabilities, given, np.zeros(len(truth), bool), RUBRICS, "")
+        numbers = (one.mean_average_precision, one.macro_f1, one.micro_f1, one.calibration_error)
+        print(f"| {name} | {'yes' if corrected else 'no'} | {' | '.join(f'{x:.3f}' for x in numbers)} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Short texts: what a headline says is weighed as what an article says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from newsroom import all_of
+from topics.classifiers.linear import LinearClassifier
+from topics.corpus import Corpus, embedded
+from topics.rubrics.brevity import BEGINNINGS, Brevity, Excerpts, excerpted, learn_brevity, repeated
+from topics.text.tokens import tokenize
+
+HALF = Brevity(usual=100.0, slopes=(0.5,), offsets=(1.0,))
+
+
+def words(batch):
+    """Read each article back: its title, its body."""
+    cuts = zip(batch.offsets, batch.bodies, batch.offsets[1:], strict=False)
+    said = [batch.lemmas[i] for i in batch.ids]
+    return [(" ".join(said[start:body]), " ".join(said[body:stop])) for start, body, stop in cuts]
+
+
+def test_beginnings_stand_behind_the_whole_articles_without_their_titles():
+    long = " ".join(["банк", "завод"] * 50)
+    texts = words(excerpted(tokenize(["море", ""], [long, "пляж"])))
+    assert texts[:2] == [("море", long), ("", "пляж")]
+    assert texts[2:4] == [("", " ".join(long.split()[:10])), ("", "пляж")]
+    assert [len(body.split()) for _, body in texts[::2]] == [100, *BEGINNINGS]
+    assert repeated(np.array([7, 8])).tolist() == [7, 8] * (1 + len(BEGINNINGS))
+
+
+@pytest.mark.parametrize(
+    ("length", "corrected"),
+    [
+        (100, 2.0),  # as long as usual
+        (900, 2.0),
+        (0, 2.0),  # of no known word there is nothing to say
+        (37, 2.0 * (1 + 0.5 * 0.994) + 0.994),  # e times shorter, nearly
+        (5, 2.0 * (1 + 0.5 * 2.996) + 2.996),
+        (1, 2.0 * (1 + 0.5 * 2.996) + 2.996),  # no shorter than five
+    ],
+)
+def test_the_shorter_a_text_the_more_its_margin_is_corrected(length, corrected):
+    assert HALF.correct(np.array([[2.0]]), np.array([length]))[0, 0] == pytest.approx(corrected, abs=1e-3)
+
+
+def test_a_version_of_before_corrects_nothing():
+    assert Brevity().correct(np.array([[2.0]]), np.array([1])).tolist() == [[2.0]]
+
+
+def test_a_margin_that_means_more_on_a_short_text_is_raised():
+    """Whole articles carry the rubric from a margin of 0 on, texts of 10 terms from -1 on."""
+    generator = np.random.default_rng(0)
+    lengths = np.repeat([100, 10], 600)
+    margins = generator.normal(size=1200)
+    holds = margins + np.where(lengths == 10, 1.0, 0.0) + generator.logistic(scale=0.2, size=1200) > 0
+    truth = holds.astype(np.int8)[:, None]
+    learned = learn_brevity(Excerpts(margins[:, None], lengths, truth, np.zeros(1200, int)), 100.0)
+    assert learned.correct(np.array([[-1.0]]), np.array([10]))[0, 0] == pytest.approx(0, abs=0.25)
+    assert learned.correct(np.array([[-1.0]]), np.array([100]))[0, 0] == -1
+
+
+@pytest.mark.parametrize("truth", [[0, 0, 0], [1, 1, 1], [-1, -1, -1]])
+def test_of_one_answer_nothing_is_learned(truth):
+    texts = Excerpts(
+        np.zeros((3, 1)), np.array([9, 50, 100]), np.array(truth, np.int8)[:, None], np.arange(3)
+    )
+    assert learn_brevity(texts, 100.0) == Brevity(100.0, (0.0,), (0.0,))
+
+
+@pytest.fixture(scope="module")
+def model():
+    articles, _ = all_of(Corpus(embedded()))
+    rubrics = ("economy", "industry", "tourism")
+    truth = np.array([[r in article.labels.rubrics for r in rubrics] for article in articles], np.int8)
+    tokens = tokenize([a.title for a in articles], [a.text for a in articles])
+    return LinearClassifier().fit(tokens, truth, rubrics, np.zeros(len(articles), bool))
+
+
+@pytest.mark.parametrize(
+    ("text", "rubric"),
+    [
+        ("Отели подняли цены для туристов", "tourism"),
+        ("Завод запустил новую линию", "industry"),
+        ("Банк снизил ставку по вкладам", "economy"),
+    ],
+)
+def test_a_headline_of_few_words_gets_its_rubric_and_no_other(model, text, rubric):
+    given = model.decisions.given(model.predict_proba(tokenize([""], [text])))[0]
+    assert [name for name, holds in zip(model.rubrics, given, strict=True) if holds] == [rubric]
+
+
+@pytest.mark.parametrize("text", ["", "Абвгд еёжз", "Кошка сняла с дерева пожарного"])
+def test_a_text_that_says_nothing_of_any_rubric_gets_none(model, text):
+    assert not model.decisions.given(model.predict_proba(tokenize([""], [text]))).any()
+
+
+def test_the_reasons_still_add_up_to_the_log_odds(model):
+    tokens = tokenize([""], ["Отели подняли цены для туристов"])
+    prior, reasons = model.contributions(tokens)
+    probability = model.predict_proba(tokens)[0]
+    total = prior + sum(reason.weights for reason in reasons)
+    assert total == pytest.approx(np.log(probability / (1 - probability)), abs=1e-3)

@@ -1,0 +1,95 @@
+"""Reprints never stand on both sides of a split: who has seen one cannot be asked about the other."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from newsroom import BANK, HOTEL, STEEL, all_of, varied, write
+from topics.classifiers.linear import LinearClassifier
+from topics.config import Config
+from topics.corpus import Corpus, embedded
+from topics.errors import DataError
+from topics.labelling.audit import audit
+from topics.text.tokens import tokenize
+from topics.training import learn, prepare
+
+
+def test_an_article_and_its_reprints_are_held_out_together():
+    articles, _ = all_of(Corpus(embedded()[:2]))
+    texts = [article.text for article in articles]
+    reprints = [f"{text} Источник сообщает." for text in texts[:40]]
+    truth = np.array([["economy" in article.labels.rubrics] for article in articles], np.int8)
+    clean = np.arange(len(texts) + 40) < 30
+    tokens = tokenize([""] * (len(texts) + 40), texts + reprints)
+    model = LinearClassifier().fit(tokens, np.concatenate([truth, truth[:40]]), ["economy"], clean)
+    folds = model.held_out.folds
+    assert (folds[:40] == folds[len(texts) :]).all()
+    assert np.bincount(folds[:30]).tolist() == [6] * 5, "clean articles are dealt evenly"
+
+
+def test_a_mistake_is_found_though_it_was_reprinted(tmp_path):
+    """Three outlets print one article under the same wrong rubric: none vouches for the others."""
+    rows = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]
+    wrong = next(row for row in rows if row["id"] == "ural-001")
+    assert "tourism" not in wrong["rubrics"]
+    rows += [wrong | {"id": name, "rubrics": ["tourism"], "outlet": name} for name in ("a", "b", "c")]
+    rows.remove(wrong)
+    found = audit(Corpus(write(tmp_path / "a.jsonl", *rows)), Config(), 60)
+    assert {"a", "b", "c"} <= {suspect.id for suspect in found.suspects}
+
+
+def test_an_archive_of_one_article_teaches_nothing():
+    texts = [f"{BANK} Так сообщил {('Иванов', 'Петров', 'Сидоров')[i % 3]}." for i in range(40)]
+    truth = np.array([[i % 2] for i in range(40)], np.int8)
+    with pytest.raises(DataError, match="40 articles are reprints of one another; give others as well"):
+        LinearClassifier().fit(tokenize([""] * 40, texts), truth, ["economy"], np.zeros(40, bool))
+
+
+# In order of time
+
+
+def dated(tmp_path, days):
+    """The demonstration corpus, its days dealt anew."""
+    rows = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]
+    return write(tmp_path / "a.jsonl", *(row | {"date": days[i % len(days)]} for i, row in enumerate(rows)))
+
+
+@pytest.mark.parametrize(
+    ("days", "since", "articles"),
+    [
+        (["2026-01-05", "2026-02-05", "2026-03-05", "2026-04-05", "2026-05-05"], "2026-05-05", 100),
+        (
+            ["2026-01-05", "2026-02-05", ""],
+            "2026-02-05",
+            167,
+        ),  # a day is not cut; nobody knows when: left out
+        (["2026-01-05"], None, 0),
+        ([""], None, 0),
+    ],
+)
+def test_the_newest_fifth_is_judged_by_a_model_of_the_others(tmp_path, days, since, articles):
+    corpus = Corpus(dated(tmp_path, days))
+    later = learn(prepare(corpus, Config()), Config()).later
+    assert (later and later[0]) == since
+    assert (len(later[1].truth) if later else 0) == articles
+
+
+def test_who_sees_only_the_past_does_not_know_what_came_up_today(tmp_path):
+    """Until May every article of hotels stood under tourism; since then nobody files them."""
+    kinds = [(HOTEL, "tourism"), (BANK, "economy"), (STEEL, "industry")]
+    rows = []
+    for i in range(210):
+        text, rubric = kinds[i % 3]
+        is_new = i >= 150
+        names = [] if is_new and rubric == "tourism" else [rubric]
+        day = f"2026-0{5 if is_new else 4}-{1 + i % 28:02}"
+        rows.append({"id": f"{i}", "text": varied(f"{text} Номер {i}.", i), "rubrics": names, "date": day})
+    learned = learn(prepare(Corpus(write(tmp_path / "a.jsonl", *rows)), Config()), Config())
+    since, answers = learned.later
+    assert since.startswith("2026-05")
+    tourism = learned.pipeline.rubrics.index("tourism")
+    assert answers.given[:, tourism].mean() == pytest.approx(1 / 3, abs=0.05), "as in April"
+    assert not answers.truth[:, tourism].any()
