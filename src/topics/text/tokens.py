@@ -112,8 +112,8 @@ class _Words:
     """The words of a text, known by their hashes. The text begins and ends with what is no word."""
 
     def __init__(self, text: str) -> None:
-        self._units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), np.uint16)
-        values = _values()[self._units]
+        self._encoded = text.encode("utf-16-le", "surrogatepass")
+        values = _values()[np.frombuffer(self._encoded, np.uint16)]
         inside = values != 0
         edges = np.flatnonzero(inside[1:] != inside[:-1])  # before the first unit, at the last, in turn
         self._before, self._last = edges[::2], edges[1::2]
@@ -124,8 +124,13 @@ class _Words:
 
     def form(self, at: int) -> str:
         """Spell out a word."""
-        units = self._units[self._before[at] + 1 : self._last[at] + 1]
-        return _units()[units].tobytes().decode("utf-16-le")
+        start, stop = int(self._before[at]) + 1, int(self._last[at]) + 1
+        return _plain(self._encoded[2 * start : 2 * stop].decode("utf-16-le"))
+
+
+def _plain(form: str) -> str:
+    """Write the kin of the hyphen as a hyphen."""
+    return form.replace("\u2010", "-").replace("\u2011", "-")
 
 
 @cache
