@@ -3,7 +3,7 @@
     TOPICS_NEWS_DATA=../shared/data python scripts/measure_active.py [DRAWS]
 
 The articles of gold.tsv are dealt anew in every draw: 550 are the pool, 250 the test, which nothing learns
-from. Both curves begin with the same 30 labels drawn by chance and go on 25 at a time. The model, its
+from. Both curves begin with the same 20 labels drawn by chance and go on 25 at a time at most. The model, its
 features and its thresholds are those of `topics train`, learned from the labels so far; as in the product the
 unlabelled articles of the pool shape the vocabulary. Figures are means over the draws: macro-F1 and mean
 average precision on the test.
@@ -26,7 +26,9 @@ from topics.text.cleaning import Cleaner
 from topics.text.tokens import concatenate, take
 from topics.types import TokenBatch
 
-SIZES = (30, 50, 100, 150, 200, 250, 300, 400)
+SIZES = (20, 30, 50, 100, 150, 200, 250, 300, 400)
+BY_CHANCE = 30
+"""Labels below which `suggest` draws by chance."""
 STEP, TEST = 25, 250
 
 
@@ -72,7 +74,7 @@ def curve(tokens: TokenBatch, truth: np.ndarray, is_chosen: bool, seed: int) -> 
             step = min(STEP, size - len(known))
             candidates = np.setdiff1d(np.arange(len(pool)), known)
             doubts = np.zeros((len(pool), 0))
-            if is_chosen:
+            if is_chosen and len(known) >= BY_CHANCE:
                 model, seen = fit(tokens, truth, pool, known)
                 doubts = doubt(model.predict_proba(take(tokens, pool)), model.decisions.thresholds, seen)
             known = np.append(known, choose(doubts, vectors, known, candidates, step, seed + len(known)))

@@ -266,3 +266,11 @@ def test_files_that_do_not_fit_together_are_told(tokens, tmp_path, spoil):
         np.save(tmp_path / name, array)
     with pytest.raises(ModelError, match="do not fit together"):
         Tfidf(fields).load(tmp_path)
+
+
+def test_weights_may_be_whole_numbers(tokens):
+    whole = Tfidf(Fields(min_df=1, max_df=1.0, lead_weight=1, title_weight=0)).fit(tokens).transform(tokens)
+    parts = (
+        Tfidf(Fields(min_df=1, max_df=1.0, lead_weight=1.0, title_weight=0.0)).fit(tokens).transform(tokens)
+    )
+    assert (whole != parts).nnz == 0

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.metrics import precision_recall_curve
 
 from newsroom import CAT, HOTEL, STEEL, write
-from topics.config import Config, Reporting
+from topics.config import Config, Reporting, Rubrics
 from topics.corpus import Corpus, embedded
 from topics.errors import ModelError
 from topics.quality.curves import confusions, precision_recall, reliability, risk_coverage
@@ -135,6 +135,21 @@ def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path
     for name in ("report.html", "MODEL_CARD.md"):
         said = (version.folder / name).read_text(encoding="utf-8")
         assert "модель, обученная на статьях до 2026-05-01, на 100 статьях с этого дня" in said
+
+
+def test_an_archive_whose_words_all_stand_once_has_a_report_without_words(tmp_path):
+    letters = "абвгдежзик"
+    rows = [
+        {
+            "id": f"{i}",
+            "text": " ".join(f"{letters[i // 10]}{letters[i % 10]}{letter}ъ" for letter in letters),
+            "rubrics": ["economy"] if i % 2 else [],
+        }
+        for i in range(60)
+    ]
+    config = Config(rubrics=Rubrics(settings={"fields": {"min_df": 1}}))
+    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows)), config, Registry(tmp_path / "models"))
+    assert not any(rubric.words_for for rubric in pages.load(version.folder).rubrics)
 
 
 def test_the_report_agrees_with_the_manifest(version):

@@ -242,8 +242,8 @@ def _strongest(learned: Learned) -> list[tuple[tuple[Word, ...], tuple[Word, ...
             sums[words] = sums.get(words, 0.0) + weights
             counts[words] = counts.get(words, 0) + 1
     names = [words for words, count in counts.items() if count >= _ARTICLES and words[0] != "<"]
-    number = np.array([[counts[words]] for words in names])
-    weights = np.array([sums[words] for words in names]).reshape(len(names), -1) / number
+    number = np.array([counts[words] for words in names]).reshape(-1, 1)
+    weights = np.array([sums[words] for words in names]).reshape(len(names), len(classifier.rubrics)) / number
     strength = weights * np.sqrt(number)  # neither the rare word nor the one that stands everywhere
     strongest = [_ends(names, weights[:, r], strength[:, r]) for r in range(len(classifier.rubrics))]
     return strongest + [((), ())] * (len(learned.pipeline.rubrics) - len(strongest))
