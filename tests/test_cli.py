@@ -19,7 +19,7 @@ import pytest
 
 from newsroom import BANK, HOTEL, PROJECT, SOURCE, STEEL, Ran, python, write
 from topics import __version__
-from topics.cli import COMMANDS, cli
+from topics.cli import cli
 from topics.corpus import embedded, embedded_inbox
 from topics.versions.registry import Registry
 
@@ -206,7 +206,7 @@ FAILURES = [
 @pytest.mark.parametrize(("line", "code", "parts"), FAILURES)
 def test_an_error_is_one_line_and_a_code(topics: Topics, models, inbox, tmp_path, line, code, parts):
     arguments = [word.format(inbox=inbox, tmp=tmp_path) for word in line.split()]
-    if "--models" not in arguments and arguments[0] in COMMANDS:
+    if "--models" not in arguments and arguments[0] in cli.table:
         arguments += ["--models", str(models)]
     failed(topics(*arguments), code, *parts)
     assert {path.name for path in tmp_path.iterdir()} <= {inbox.name, "m"}, "nothing half done lies about"
@@ -330,7 +330,7 @@ def test_a_terminal_sees_a_bar_and_a_log_sees_lines(topics: Topics, models, inbo
 def test_help_lists_every_command_and_each_has_a_line(topics: Topics):
     ran = topics("--help")
     assert (ran.code, ran.err) == (0, "")
-    for name, line in COMMANDS.items():
+    for name, line in cli.table.items():
         assert name in ran.out
         assert line.split()[0] in ran.out
     assert topics("--version").out.strip().endswith(__version__)
@@ -347,7 +347,7 @@ def leaves(name: str, command: click.Command) -> list[tuple[str, ...]]:
 
 def every_command() -> list[tuple[str, ...]]:
     context = click.Context(cli)
-    return [leaf for name in COMMANDS for leaf in leaves(name, cli.get_command(context, name))]
+    return [leaf for name in cli.table for leaf in leaves(name, cli.get_command(context, name))]
 
 
 @pytest.mark.parametrize("path", every_command(), ids=" ".join)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from newsroom import STEEL, python
-from topics.cli import COMMANDS
+from topics.cli import cli
 
 REPORT = "\nimport json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
 
@@ -54,7 +54,7 @@ def test_loading_and_tagging_import_nothing_that_only_training_needs(models):
     assert {"numpy", "scipy", "pymorphy3"} <= packages
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *cli.table])
 def test_help_waits_for_no_library(command):
     packages = imported(HELP, *filter(None, [command]), "--help")
     assert {"numpy", "scipy", "msgspec", "pyarrow", "pymorphy3", "rich"} & packages == set()

@@ -17,40 +17,48 @@ from topics import __version__
 from topics.commands import Commands
 from topics.errors import ModelWarning, TopicsError
 
-# Command -> what it does in a line. Each is `topics.commands.NAME:NAME`, imported when called.
-COMMANDS = {
-    "train": "Learn rubrics from an archive and publish a version.",
-    "predict": "Tag every article of an archive.",
-    "diff": "Show what another model changes in a scored archive.",
-    "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
-    "evaluate": "Measure a version on labelled articles, with intervals and slices.",
-    "suggest": "Choose the articles that are worth labelling next.",
-    "report": "Write the report of a version as a page.",
-    "topics": "List, show and name the topics of an archive, and say which rise and fall.",
-    "explain": "Say which words of an article speak for its rubrics and against.",
-    "compare": "Say what one version does better than another, and what worse.",
-    "models": "List the trained versions with their figures.",
-    "show": "Tell all that is known of a version.",
-    "promote": "Put a version into production, if it is not worse than what is live.",
-    "rollback": "Put back into production what was there before.",
-    "history": "Say which version was live when, who promoted it, why, on what figures.",
-    "monitor": "Say whether a stream still looks like what a version was trained on.",
-    "verify": "Check every byte of the versions.",
-    "prune": "Remove old versions that nobody needs.",
-    "reproduce": "Train a version again and compare every byte.",
-    "export": "Write a version into one file, or log it to MLflow.",
-    "import": "Take in a version that was exported.",
+# What one wants -> command -> what it does in a line; each is `topics.commands.NAME:NAME`.
+SECTIONS = {
+    "Learn": {
+        "train": "Learn rubrics and topics from an archive and publish versions.",
+        "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
+        "suggest": "Choose the articles that are worth labelling next.",
+    },
+    "Tag": {
+        "predict": "Tag every article of an archive.",
+        "explain": "Say which words of an article speak for its rubrics and against.",
+        "diff": "Show what another model changes in a scored archive.",
+    },
+    "Judge": {
+        "evaluate": "Measure a version on labelled articles, with intervals and slices.",
+        "compare": "Say what one version does better than another, and what worse.",
+        "report": "Write the report of a version as a page.",
+        "topics": "List, show and name the topics of an archive, and say which rise and fall.",
+        "monitor": "Say whether a stream still looks like what a version was trained on.",
+    },
+    "Versions": {
+        "models": "List the trained versions with their figures.",
+        "show": "Tell all that is known of a version.",
+        "promote": "Put a version into production, if it is not worse than what is live.",
+        "rollback": "Put back into production what was there before.",
+        "history": "Say which version was live when, who promoted it, why, on what figures.",
+        "verify": "Check every byte of the versions.",
+        "reproduce": "Train a version again and compare every byte.",
+        "prune": "Remove old versions that nobody needs.",
+        "export": "Write a version into one file, or log it to MLflow.",
+        "import": "Take in a version that was exported.",
+    },
 }
 
 
 @click.group(
     cls=Commands,
-    table=COMMANDS,
+    sections=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__)
 def cli() -> None:
-    """Tag Russian news with rubrics: train on your archive, score any archive, offline.
+    """Tag Russian news with rubrics and topics: train on your archive, tag any archive, offline.
 
     \b
     python -m topics train                       # learn from the embedded demonstration corpus

@@ -14,15 +14,16 @@ class Commands(click.Group):
     """Imports a command when it is called, so that `--help` does not wait for libraries."""
 
     def __init__(
-        self, *arguments: Any, table: dict[str, str], package: str = __name__, **options: Any
+        self, *arguments: Any, sections: dict[str, dict[str, str]], package: str = __name__, **options: Any
     ) -> None:
-        """Take commands and what each does in a line; the command NAME is `package.NAME:NAME`."""
+        """Take sections of commands and what each does in a line; NAME is `package.NAME:NAME`."""
         super().__init__(*arguments, **options)
-        self.table = table
+        self.sections = sections
+        self.table = {name: line for table in sections.values() for name, line in table.items()}
         self.package = package
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands, in the order of the table."""
+        """Name the commands, in the order of the sections."""
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -37,5 +38,7 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self.table.items()))
+        width = max(map(len, self.table))
+        for title, table in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), line) for name, line in table.items()])

@@ -15,7 +15,7 @@ COMMANDS = {
 }
 
 
-@click.group(cls=Commands, table=COMMANDS, package=__name__)
+@click.group(cls=Commands, sections={"Commands": COMMANDS}, package=__name__)
 def topics() -> None:
     """List, show and name the topics of an archive, and say which rise and fall.
 
