@@ -42,7 +42,7 @@ which it is believed in full, between them in part: where the archive gives the 
 An archive forgets more often than it invents."""
 _SHORTENED = 2_000
 """Articles, chosen by lot, of which the beginnings teach what short texts are like."""
-_WORTH_PROCESSES = 500_000_000
+_WORTH_PROCESSES = 100_000_000
 """Matrix entries to go through, all models together, from which on more processes save time."""
 _ENTRY, _MEMORY = 28, 2_000_000_000
 """Bytes that a fit holds for each matrix entry, and those that all fits at one time may hold."""
