@@ -23,9 +23,9 @@ Bools = npt.NDArray[np.bool_]
 
 BORDER = "\x00"
 """Stands between segments: the title of an article, its body, the next title …"""
-_FORMS, _LEMMAS = 400_000, 160_000
-"""What fills a lexicon, some 45 MB. Twenty thousand long articles have 385,000 forms of 136,000 lemmas."""
-_KEPT = 200_000
+_FORMS, _LEMMAS = 1_000_000, 200_000
+"""What fills a lexicon, some 60 MB. Twenty thousand long articles have 385,000 forms of 136,000 lemmas."""
+_KEPT = 400_000
 """Forms that are taken over from a full lexicon, at most, of those that were met again."""
 _NOTHING = -1
 _UNMET = np.int32(-(1 << 31))
@@ -119,9 +119,14 @@ class Lexicon:
     """Forms and the numbers of their lemmas. It only ever grows."""
 
     def __init__(self) -> None:
-        self.lemmas = [BORDER]
-        self._index = {BORDER: 0}
-        self._doubtful = {self._number(mark): homonym for mark, homonym in HOMONYMS.items()}  # from 1 on
+        self.lemmas: list[str] = []
+        self._index = Table()
+        """Python's own hash of a lemma -> its number. A dictionary would take twice the memory."""
+        self._number([BORDER, *HOMONYMS])
+        self._doubtful = {
+            number: (homonym, *self._number([homonym.first, homonym.second]).tolist())
+            for number, homonym in enumerate(HOMONYMS.values(), 1)
+        }
         self._compounds: list[list[int]] = []
         self._table = Table()
         """Form -> number of its lemma; below zero: `_NOTHING`, or `_NOTHING - 1 - i` for compound `i`."""
@@ -141,7 +146,7 @@ class Lexicon:
         hashes, numbers = self._table.found_again(_KEPT)
         used = np.unique(numbers[numbers >= 0])
         table = np.full(len(self.lemmas) + 1, _NOTHING, np.int32)  # the last one stands for _NOTHING
-        table[used] = [fresh._number(self.lemmas[i]) for i in used.tolist()]
+        table[used] = fresh._number([self.lemmas[i] for i in used.tolist()])
         simple = numbers >= _NOTHING
         fresh._table.enter(hashes[simple], table[numbers[simple]])
         return fresh
@@ -169,7 +174,7 @@ class Lexicon:
         unmet = np.flatnonzero(numbers == _UNMET)
         if len(unmet):
             fresh, first, back = np.unique(hashes[unmet], return_index=True, return_inverse=True)
-            learned = np.array([self._learn(form_at(at)) for at in unmet[first].tolist()], np.int32)
+            learned = self._learn([form_at(at) for at in unmet[first].tolist()])
             self._table.enter(fresh, learned)
             numbers[unmet] = learned[back]
         return numbers
@@ -177,28 +182,39 @@ class Lexicon:
     def _settle_homonyms(self, ids: Int32s) -> None:
         """Read «стали» as «сталь» where a neighbour says so («производство стали»), else as «стать»."""
         for at in np.flatnonzero((ids > 0) & (ids <= len(self._doubtful))):
-            homonym = self._doubtful[int(ids[at])]
+            homonym, first, second = self._doubtful[int(ids[at])]
             before, after = (self.lemmas[ids[i]] if 0 <= i < len(ids) else "" for i in (at - 1, at + 1))
-            second = before in homonym.after or after in homonym.before
-            ids[at] = self._number(homonym.second if second else homonym.first)
+            ids[at] = second if before in homonym.after or after in homonym.before else first
 
-    def _learn(self, form: str) -> int:
-        if form == BORDER:
-            return 0
-        found = [self._number(lemma) for lemma in lemmas(form)]
-        if len(found) < 2:
-            return found[0] if found else _NOTHING
+    def _learn(self, forms: list[str]) -> Int32s:
+        """Lemmatize forms that are new here."""
+        found = [(BORDER,) if form == BORDER else lemmas(form) for form in forms]
+        numbers = self._number([lemma for each in found for lemma in each]).tolist()
+        learned = np.full(len(forms), _NOTHING, np.int32)
+        end = 0
+        for i, each in enumerate(found):
+            start, end = end, end + len(each)
+            if len(each) == 1:
+                learned[i] = numbers[start]
+            elif each:
+                learned[i] = self._compound(numbers[start:end])
+        return learned
+
+    def _compound(self, parts: list[int]) -> int:
         with _LOCK:
-            self._compounds.append(found)
+            self._compounds.append(parts)
             return _NOTHING - len(self._compounds)
 
-    def _number(self, lemma: str) -> int:
-        if lemma not in self._index:
-            with _LOCK:
-                if lemma not in self._index:
-                    self.lemmas.append(lemma)
-                    self._index[lemma] = len(self._index)
-        return self._index[lemma]
+    def _number(self, names: list[str]) -> Int32s:
+        """Give the numbers of lemmas; a new one gets the next."""
+        hashes = np.array([hash(name) for name in names], np.int64).view(np.uint64)
+        hashes = np.maximum(hashes, 1)
+        with _LOCK:
+            first = np.sort(np.unique(hashes, return_index=True)[1])
+            new = first[self._index.find(hashes[first]) == _UNMET]
+            self._index.enter(hashes[new], np.arange(len(new), dtype=np.int32) + np.int32(len(self.lemmas)))
+            self.lemmas.extend([names[i] for i in new.tolist()])
+        return self._index.find(hashes)
 
 
 _LOCK = threading.Lock()
