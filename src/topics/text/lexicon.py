@@ -1,7 +1,7 @@
 """The words that this process has met, with their lemmas: looked up by hash, a column at a time.
 
 A word is known by 64 bits computed from its characters, so that no Python object is made for a word that was
-met before. Of four hundred thousand forms two share a hash with a chance of 4 in 10⁹; the second of them
+met before. Of a million forms two share a hash with a chance of 3 in 10⁸; the second of them
 would be read as the first. Hashes are never stored.
 """
 
