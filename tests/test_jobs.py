@@ -20,8 +20,9 @@ from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus, embedded, embedded_inbox
 from topics.corpus.gathering import sample
 from topics.errors import DataError, UsageError
+from topics.learning import truth_table
 from topics.tagger import Tagger
-from topics.training import prepare, train, train_topics, truth_table
+from topics.training import prepare, train, train_topics
 from topics.versions.manifest import LIBRARIES
 from topics.versions.registry import Registry, Version
 

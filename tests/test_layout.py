@@ -107,6 +107,7 @@ FLOORS = {
         drift.wording
         labelling.audit
         labelling.suggestions
+        learning
         quality.assessment
         quality.comparison
         quality.topic_comparison

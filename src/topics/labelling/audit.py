@@ -16,9 +16,10 @@ import numpy as np
 from topics.config import Config
 from topics.corpus import Corpus
 from topics.labelling.worksheets import beginning
+from topics.learning import Learned, learn
 from topics.reports.wording import Words, words
 from topics.rubrics.decisions import Floats, Truth
-from topics.training import Learned, learn, prepare
+from topics.training import prepare
 from topics.types import Article, Explanation
 
 Watch = Callable[[str, int], None]

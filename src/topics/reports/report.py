@@ -32,7 +32,7 @@ from topics.types import Article
 from topics.versions.manifest import Manifest
 
 if TYPE_CHECKING:
-    from topics.training import Learned
+    from topics.learning import Learned
 
 _DRAWS = 500
 _SAMPLE = 600

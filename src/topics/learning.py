@@ -1,0 +1,112 @@
+"""Learning rubrics: gathered material becomes a pipeline, with what it says of articles not seen."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from topics import plugins
+from topics.config import Config, Rubrics, convert
+from topics.corpus.gathering import Material, Watch, sample
+from topics.errors import DataError
+from topics.pipeline import Pipeline
+from topics.quality.evaluation import Answers, cross_validated, time_ordered
+from topics.rubrics.decisions import Truth, judged
+from topics.rubrics.rules import Rules
+from topics.types import Labels
+
+LATER = 0.2
+"""Share of the articles, the newest, that a model of the others is asked about."""
+_DATED = 100
+"""Articles with a day and a label below which that says nothing."""
+
+
+class Learned(NamedTuple):
+    """What came of a corpus: a pipeline that can tag, and what it says of articles it had not seen."""
+
+    pipeline: Pipeline
+    material: Material
+    truth: Truth
+    """(articles, rubrics of the pipeline), as the data has it."""
+    answers: Answers
+    """Out of fold; its truth is what the figures are measured by."""
+    folds: npt.NDArray[np.intp]
+    left_out: dict[str, int]
+    later: tuple[str, Answers] | None
+    """The day from which on articles are later ones, and what a model of the earlier says of those."""
+
+
+def learn(
+    material: Material, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
+) -> Learned:
+    """Learn rubrics, from a sample of the articles if there are very many, and publish nothing.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
+    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
+    material = sample(material, config.rubrics.max_articles)
+    rules = Rules(config.rules)
+    truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
+    clean = np.array([labels is not None and labels.clean for labels in material.labels])
+    days = np.array([day for _, day in material.origins])
+    since = _later_since(days[(judged(truth, clean) >= 0).any(axis=1)])
+    later = (days >= since) | (days == "") if since else None
+    watch("learning rubrics", 0)
+    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean, later)
+    truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
+    told = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
+    answers, tomorrow = cross_validated(classifier.held_out, *told), None
+    if later is not None:
+        tomorrow = since, time_ordered(classifier.held_out, later, *told).take(days[later] != "")
+    pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
+    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out, tomorrow)
+
+
+def _later_since(days: npt.NDArray[np.str_]) -> str:
+    """Find the day from which on lies the newest fifth of the articles that count; "" if there is none.
+
+    Args:
+        days: of these articles; "" where nobody knows it.
+    """
+    dated = np.sort(days[days != ""])
+    since = str(dated[int(len(dated) * (1 - LATER))]) if len(dated) >= _DATED else ""
+    return since if since and dated[0] < since else ""
+
+
+def truth_table(
+    labels: list[Labels | None], wanted: Rubrics
+) -> tuple[Truth, tuple[str, ...], dict[str, int]]:
+    """Lay out what is known: the truth (articles, rubrics), the rubrics, those left out with their positives.
+
+    Raises:
+        DataError: no rubric has enough articles.
+    """
+    names = wanted.names or sorted({rubric for label in labels if label for rubric in label.rubrics})
+    truth = np.array([[_answer(label, name) for name in names] for label in labels], np.int8)
+    truth = truth.reshape(len(labels), len(names))
+    positives = (truth == 1).sum(axis=0)
+    enough = (positives >= wanted.min_positives) & (truth == 0).any(axis=0)
+    if not enough.any():
+        found = ", ".join(f"{name} {count}" for name, count in zip(names, positives, strict=True)) or "none"
+        raise DataError(
+            f"no rubric has {wanted.min_positives} articles that carry it and one that does not "
+            f"(found: {found}); name the column with --rubrics-column, or lay labels over with --labels"
+        )
+    few = {name: int(n) for name, n, ok in zip(names, positives, enough, strict=True) if not ok}
+    return truth[:, enough], tuple(name for name, ok in zip(names, enough, strict=True) if ok), few
+
+
+def _truth_of(labels: list[Labels | None], rubrics: tuple[str, ...]) -> Truth:
+    """Lay out what is known of rubrics that have rules only; nothing, where no article carries one yet."""
+    truth = np.array([[_answer(label, name) for name in rubrics] for label in labels], np.int8)
+    truth = truth.reshape(len(labels), len(rubrics))
+    return np.where((truth == 1).any(axis=0), truth, -1).astype(np.int8)
+
+
+def _answer(labels: Labels | None, rubric: str) -> int:
+    state = labels.state(rubric) if labels else None
+    return -1 if state is None else int(state)
