@@ -155,7 +155,6 @@ def _values() -> Hashes:
     return np.where(units == ord(" "), np.uint64(0), lots[units])
 
 
-@cache
 def _units() -> npt.NDArray[np.uint16]:
     """UTF-16 unit -> itself in a word, a plain hyphen for its kin, else a space."""
     table = np.full(65_536, ord(" "), np.uint16)
