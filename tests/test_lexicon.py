@@ -12,7 +12,7 @@ from topics.text.lexicon import Lexicon, Table
 
 
 def hashed(text: str) -> list[int]:
-    return tokens._Words(f" {text} ").hashes.tolist()
+    return tokens._Chunk(f" {text} ").hashes.tolist()
 
 
 @pytest.mark.parametrize(("one", "other"), [("стали", "сталь"), ("кот", "ток"), ("аба", "баа"), ("а", "аа")])
@@ -26,8 +26,10 @@ def test_a_word_has_one_hash_wherever_it_stands():
 
 
 def test_spelling_out_gives_the_word_back():
-    words = tokens._Words(" Завод\u2010гигант — 5% … ")
-    assert [words.form(at) for at in range(len(words.hashes))] == ["Завод-гигант", "5%"]
+    chunks = [tokens._Chunk(text) for text in (" Завод\u2010гигант — 5% … ", " … ", " 🏭 Сталь 𝔊 и ток ")]
+    words = tokens._Words(chunks)
+    assert words.forms(np.arange(len(words.hashes))) == ["Завод-гигант", "5%", "Сталь", "и", "ток"]
+    assert words.forms(np.array([0, 2, 4])) == ["Завод-гигант", "Сталь", "ток"]
 
 
 def test_a_table_finds_what_was_entered_and_nothing_else():
@@ -51,8 +53,8 @@ def test_hashes_that_want_one_slot_and_the_last_slot_each_find_another():
 
 def test_threads_that_learn_the_same_words_agree():
     text = f" {' '.join(f'слово{n}' for n in range(3_000))} "
-    lexicon, words = Lexicon(), tokens._Words(text)
+    lexicon, words = Lexicon(), tokens._Words([tokens._Chunk(text)])
     with ThreadPoolExecutor(8) as pool:
-        read = list(pool.map(lambda _: lexicon.read(words.hashes, words.form).tolist(), range(16)))
+        read = list(pool.map(lambda _: lexicon.read(words.hashes, words.forms).tolist(), range(16)))
     assert all(one == read[0] for one in read)
     assert len(lexicon) == 3_000

@@ -21,6 +21,9 @@ Int64s = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 
+Forms = Callable[[Int64s], list[str]]
+"""Spells out words, given by their places among the hashes, in rising order."""
+
 BORDER = "\x00"
 """Stands between segments: the title of an article, its body, the next title …"""
 _FORMS, _LEMMAS = 1_000_000, 200_000
@@ -151,9 +154,9 @@ class Lexicon:
         fresh._table.enter(hashes[simple], table[numbers[simple]])
         return fresh
 
-    def read(self, hashes: Hashes, form_at: Callable[[int], str]) -> Int32s:
+    def read(self, hashes: Hashes, forms: Forms) -> Int32s:
         """Replace words by the numbers of their lemmas; the lexicon asks for the forms it has not met."""
-        ids = self._find(hashes, form_at)
+        ids = self._find(hashes, forms)
         at = np.flatnonzero(ids < _NOTHING)
         if len(at):
             parts = [self._compounds[_NOTHING - 1 - i] for i in ids[at].tolist()]
@@ -164,17 +167,19 @@ class Lexicon:
         self._settle_homonyms(ids)
         return ids
 
-    def count(self, hashes: Hashes, form_at: Callable[[int], str]) -> list[int]:
+    def count(self, hashes: Hashes, forms: Forms) -> list[int]:
         """Count the lemmas of each word."""
-        numbers = self._find(hashes, form_at).tolist()
+        numbers = self._find(hashes, forms).tolist()
         return [len(self._compounds[_NOTHING - 1 - i]) if i < _NOTHING else int(i >= 0) for i in numbers]
 
-    def _find(self, hashes: Hashes, form_at: Callable[[int], str]) -> Int32s:
+    def _find(self, hashes: Hashes, forms: Forms) -> Int32s:
         numbers = self._table.find(hashes)
         unmet = np.flatnonzero(numbers == _UNMET)
         if len(unmet):
             fresh, first, back = np.unique(hashes[unmet], return_index=True, return_inverse=True)
-            learned = self._learn([form_at(at) for at in unmet[first].tolist()])
+            order = np.argsort(first)  # as they come in the text: so a lemma's number follows from the texts
+            learned = np.empty(len(fresh), np.int32)
+            learned[order] = self._learn(forms(unmet[first[order]]))
             self._table.enter(fresh, learned)
             numbers[unmet] = learned[back]
         return numbers

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ from topics.types import TokenBatch
 
 _CHUNK = 50_000
 """Characters worked on at a time: their columns stay in the processor's cache."""
+_STRETCH = 20
+"""Chunks of which new words are learned at a time: entering a word by itself takes as long as lemmatizing it."""
 
 
 class Span(NamedTuple):
@@ -41,8 +43,7 @@ def tokenize(titles: Sequence[str], texts: Sequence[str]) -> TokenBatch:
         return TokenBatch([], np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int64))
     lexicon = current()
     segments = chain.from_iterable(zip(titles, texts, strict=True))
-    read = [lexicon.read(words.hashes, words.form) for words in map(_Words, _chunks(segments))]
-    ids = np.concatenate(read)
+    ids = np.concatenate([lexicon.read(words.hashes, words.forms) for words in _stretches(segments)])
     borders = np.flatnonzero(ids == 0)
     ends = np.concatenate([[0], borders - np.arange(len(borders))])
     return TokenBatch(lexicon.lemmas, ids[ids != 0], ends[::2], ends[1::2])
@@ -89,9 +90,8 @@ def spans(text: str) -> list[Span]:
     A compound of two lemmas yields its place twice.
     """
     found = [Span(*match.span()) for match in _WORD.finditer(text)]
-    [chunk] = _chunks([text])
-    words = _Words(chunk)
-    counts = current().count(words.hashes, words.form)[:-1]  # the border comes last
+    [words] = _stretches([text])
+    counts = current().count(words.hashes, words.forms)[:-1]  # the border comes last
     return [span for span, count in zip(found, counts, strict=True) for _ in range(count)]
 
 
@@ -108,12 +108,39 @@ def _chunks(segments: Iterable[str]) -> Iterator[str]:
         yield "".join(chunk)
 
 
+def _stretches(segments: Iterable[str]) -> Iterator[_Words]:
+    """Find the words of segments, some chunks at a time."""
+    chunks = _chunks(segments)
+    while some := list(map(_Chunk, islice(chunks, _STRETCH))):
+        yield _Words(some)
+
+
 class _Words:
+    """The words of some chunks in a row, known by their hashes."""
+
+    def __init__(self, chunks: Sequence[_Chunk]) -> None:
+        self._chunks = chunks
+        self._ends = np.cumsum([len(chunk.hashes) for chunk in chunks])
+        self.hashes: Hashes = np.concatenate([chunk.hashes for chunk in chunks])
+
+    def forms(self, at: Int64s) -> list[str]:
+        """Spell out some words, given by their places in `hashes`, in rising order."""
+        parts = np.split(at, np.searchsorted(at, self._ends[:-1]))
+        starts = np.append(0, self._ends[:-1]).tolist()
+        return [
+            form
+            for chunk, part, start in zip(self._chunks, parts, starts, strict=True)
+            for form in chunk.forms(part - start)
+        ]
+
+
+class _Chunk:
     """The words of a text, known by their hashes. The text begins and ends with what is no word."""
 
     def __init__(self, text: str) -> None:
-        self._encoded = text.encode("utf-16-le", "surrogatepass")
-        values = _values()[np.frombuffer(self._encoded, np.uint16)]
+        encoded = text.encode("utf-16-le", "surrogatepass")
+        self._text = text if len(encoded) == 2 * len(text) else encoded  # else a character may be two units
+        values = _values()[np.frombuffer(encoded, np.uint16)]
         inside = values != 0
         edges = np.flatnonzero(inside[1:] != inside[:-1])  # before the first unit, at the last, in turn
         self._before, self._last = edges[::2], edges[1::2]
@@ -122,10 +149,13 @@ class _Words:
         sums = np.cumsum(values, out=values)
         self.hashes: Hashes = np.maximum((sums[self._last] - sums[self._before]) * inverse[self._before], 1)
 
-    def form(self, at: int) -> str:
-        """Spell out a word."""
-        start, stop = int(self._before[at]) + 1, int(self._last[at]) + 1
-        return _plain(self._encoded[2 * start : 2 * stop].decode("utf-16-le"))
+    def forms(self, at: Int64s) -> list[str]:
+        """Spell out some words."""
+        starts, stops = (self._before[at] + 1).tolist(), (self._last[at] + 1).tolist()
+        places = zip(starts, stops, strict=True)
+        if isinstance(self._text, str):
+            return [_plain(self._text[start:stop]) for start, stop in places]
+        return [_plain(self._text[2 * start : 2 * stop].decode("utf-16-le")) for start, stop in places]
 
 
 def _plain(form: str) -> str:
