@@ -35,6 +35,7 @@ from topics.corpus import Corpus, embedded
 from topics.drift import profile
 from topics.drift.monitoring import Observer, said
 from topics.errors import ModelError
+from topics.text import lexicon, words
 from topics.topic_pipeline import TopicPipeline, open_either
 from topics.training import prepare, train_rubrics, train_topics
 from topics.types import Article
@@ -200,6 +201,9 @@ def check_message(error: ModelError) -> None:
 def use(folder: Path) -> None:
     """Do with a version what a newsroom does; every number must be finite and every probability in range."""
     pipeline, looks = open_either(folder), profile.load(folder)
+    lexicon.forget()
+    words.recall.cache_clear()
+    words.recall(folder)
     tokens = pipeline.read(ARTICLES)
     if isinstance(pipeline, TopicPipeline):
         found = [

@@ -91,6 +91,8 @@ def test_shards_and_processes_change_nothing(gathered):
         assert (shared.labels, shared.origins, shared.facts) == (alone.labels, alone.origins, alone.facts)
         assert sorted(map(str, shared.rejects)) == sorted(map(str, alone.rejects))
         assert np.array_equal(shared.tokens.bodies, alone.tokens.bodies)
+        for one, other in zip(shared.words, alone.words, strict=True):
+            assert np.array_equal(one, other)
 
 
 def test_what_is_gathered_is_what_the_corpus_holds(gathered):

@@ -59,6 +59,7 @@ FLOORS = {
         text.lemmas
         text.lexicon
         text.tokens
+        text.words
         topic_models.coherence
         topic_models.continuity
         topic_models.inference

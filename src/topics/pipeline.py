@@ -18,6 +18,7 @@ from topics.rubrics.decisions import log_odds
 from topics.rubrics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
 from topics.text.boilerplate import Boilerplate
 from topics.text.cleaning import Cleaner
+from topics.text.lexicon import Met
 from topics.text.tokens import spans, tokenize
 from topics.types import Article, Explanation, FiredRule, Place, Prediction, Reason, Score, TokenBatch
 
@@ -167,10 +168,10 @@ def load_cleaner(folder: Path) -> Cleaner:
         return Cleaner(saved.drop_recaps, saved.skipped_rules, Boilerplate.from_json(repeated))
 
 
-def read(cleaner: Cleaner, articles: Sequence[Article]) -> TokenBatch:
-    """Clean and tokenize articles."""
+def read(cleaner: Cleaner, articles: Sequence[Article], met: Met | None = None) -> TokenBatch:
+    """Clean and tokenize articles; `met` is told the words, see `Lexicon.read`."""
     cleaned = [cleaner.clean(article.title, article.text, article.outlet) for article in articles]
-    return tokenize([title for title, _ in cleaned], [text for _, text in cleaned])
+    return tokenize([title for title, _ in cleaned], [text for _, text in cleaned], met)
 
 
 def _fired(rules: Rules, rubric: str, tokens: TokenBatch, places: list[Place]) -> tuple[FiredRule, ...]:

@@ -23,6 +23,7 @@ from topics.quality.evaluation import held_out_figures
 from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
 from topics.rubrics.rules import Judgement
+from topics.text import words
 from topics.text.boilerplate import BoilerplateLearner, witnessed
 from topics.text.cleaning import Cleaner
 from topics.text.tokens import take
@@ -130,6 +131,7 @@ def train_rubrics(
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
+        words.save(folder, material.words)
         profile.save(folder, looks)
         pages.write(folder, report, config.report.lang)
 
@@ -194,6 +196,7 @@ def train_topics(
 
     def write(folder: Path) -> None:
         pipeline.save(folder)
+        words.save(folder, material.words)
         profile.save(folder, looks)
         activity.save(folder, found)
         topic_pages.write(folder, report, config.report.lang)

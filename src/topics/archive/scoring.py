@@ -30,8 +30,12 @@ from topics.drift.stream import Stream
 from topics.errors import DataError
 from topics.quality.assessment import trained_on
 from topics.tagger import Tagger
+from topics.text import words
 from topics.types import Article, Prediction, Reject
 from topics.versions.manifest import Manifest
+
+_WORTH_RECALLING = 500
+"""Articles at a time from which on the words of a version are worth the 0.1 s to recall them."""
 
 
 class Watch(Protocol):
@@ -230,6 +234,13 @@ def opened(stored: Opener) -> Tagger:
     return stored.load()
 
 
+def recall(tagger: Tagger, articles: int) -> None:
+    """Begin with the words that the versions bring along, before so many articles are read."""
+    if articles >= _WORTH_RECALLING:
+        for version in tagger.versions:
+            words.recall(version.folder)
+
+
 def score_shard(task: Task, watch: Callable[[int], None] = lambda done: None) -> Done:
     """Score a shard and publish what comes of it, its counts last.
 
@@ -255,6 +266,7 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
     stream = Stream(tagger.versions, tagger.topics)
     with writing(desk.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
         for batch in read(task.shard.pieces, task.shape):
+            recall(tagger, len(batch.articles))
             predictions = tagger.tag_articles(batch.articles, stream.hear)
             write(batch.articles, predictions)
             rejected.writelines(map(reject_line, batch.rejects))

@@ -43,7 +43,7 @@ An archive forgets more often than it invents."""
 _SHORTENED = 2_000
 """Articles, chosen by lot, of which the beginnings teach what short texts are like."""
 _TOLERANCE = 0.01
-"""Of liblinear, whose own is 0.1. On the gold rows average precision is that of 0.0001 to the fourth digit."""
+"""Of liblinear, whose own is 0.1. The gold rows have the average precision of 0.0001, to the fourth digit."""
 _WORTH_PROCESSES = 100_000_000
 """Matrix entries to go through, all models together, from which on more processes save time."""
 _ENTRY, _MEMORY = 28, 2_000_000_000

@@ -23,8 +23,11 @@ from topics.corpus import Batch, Corpus, Seen, read
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Piece, plan, whole
 from topics.pipeline import read as tokenized
+from topics.text import words
 from topics.text.cleaning import Cleaner
+from topics.text.lexicon import Met
 from topics.text.tokens import compact, take
+from topics.text.words import Forms, Words
 from topics.types import Article, Labels, Reject, TokenBatch
 from topics.versions.manifest import CorpusFacts
 
@@ -47,6 +50,8 @@ class Material(NamedTuple):
     """The place of each article in the corpus, from 0; see `Corpus.pick`."""
     facts: CorpusFacts
     rejects: list[Reject]
+    words: Words
+    """Forms met again and again, to be kept beside what is learned."""
     created: str
     """When the work began, UTC, ISO 8601."""
 
@@ -64,6 +69,7 @@ class _Part(NamedTuple):
     """What a worker makes of a batch."""
 
     tokens: TokenBatch
+    forms: Forms
     ids: list[str]
     labels: list[Labels | None]
     origins: list[tuple[str, str]]
@@ -88,7 +94,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
     same: dict[object, object] = {}  # a million articles have some hundred different labels and days
     unmatched = set(corpus.labels)
     for part in map(_without_repeats, _parts(corpus, cleaner, jobs), repeat(seen)):
-        spool.add(part.tokens)
+        spool.add(part.tokens, part.forms)
         rejects += part.rejects
         for name, own, digest in zip(part.ids, part.labels, part.digests, strict=True):
             known = corpus.labels.get(name, own)
@@ -107,7 +113,8 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
     )
-    return Material(cleaner, spool.tokens(), labels, origins, np.arange(len(labels)), facts, rejects, "")
+    places = np.arange(len(labels))
+    return Material(cleaner, spool.tokens(), labels, origins, places, facts, rejects, spool.words(), "")
 
 
 def sample(material: Material, most: int, *, clean_first: bool = True, seed: int = 0) -> Material:
@@ -151,8 +158,14 @@ def _read_all(task: _Task) -> list[_Part]:
 
 
 def _part(cleaner: Cleaner, batch: Batch) -> _Part:
+    met: Met = []
+    tokens = tokenized(cleaner, batch.articles, met)
+    small, forms = compact(tokens), words.forms(met)
+    place = {lemma: number for number, lemma in enumerate(small.lemmas)}
+    numbers = [place[tokens.lemmas[n]] if n >= 0 else n for n in forms.numbers.tolist()]
     return _Part(
-        compact(tokenized(cleaner, batch.articles)),
+        small,
+        forms._replace(numbers=np.array(numbers, np.int32)),
         [article.id for article in batch.articles],
         [article.labels for article in batch.articles],
         [(article.outlet, article.date[:10]) for article in batch.articles],
@@ -175,6 +188,7 @@ def _without_repeats(part: _Part, seen: Seen) -> _Part:
     stay = np.flatnonzero(~np.array(repeated))
     return part._replace(
         tokens=take(part.tokens, stay),
+        forms=part.forms.choose(stay),
         ids=[part.ids[row] for row in stay],
         labels=[part.labels[row] for row in stay],
         origins=[part.origins[row] for row in stay],
@@ -188,19 +202,25 @@ class _Spool:
 
     def __init__(self) -> None:
         self._index: dict[str, int] = {}
+        self._words = words.Collector()
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `tokens`)
         self._ends = [np.zeros(1, np.int64)]
         self._bodies = [np.empty(0, np.int64)]
         self._count = 0
 
-    def add(self, batch: TokenBatch) -> None:
-        """Write the tokens of some articles."""
+    def add(self, batch: TokenBatch, met: Forms) -> None:
+        """Write the tokens of some articles, and count their words."""
         number = self._index.setdefault
         table = np.array([number(lemma, len(self._index)) for lemma in batch.lemmas], np.int32)
+        self._words.add(met._replace(numbers=np.append(table, np.int32(-1))[met.numbers]))
         self._file.write(table[batch.ids].tobytes())
         self._ends.append(batch.offsets[1:] + self._count)
         self._bodies.append(batch.bodies + self._count)
         self._count += len(batch.ids)
+
+    def words(self) -> Words:
+        """Choose the forms worth keeping."""
+        return self._words.words(list(self._index))
 
     def tokens(self) -> TokenBatch:
         """Map what was written."""

@@ -2,7 +2,7 @@
 
 A word is known by 64 bits computed from its characters, so that no Python object is made for a word that was
 met before. Of a million forms two share a hash with a chance of 3 in 10⁸; the second of them
-would be read as the first. Hashes are never stored.
+would be read as the first. `words` keeps hashes, and believes them for as long as they are made this way.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ Bools = npt.NDArray[np.bool_]
 
 Forms = Callable[[Int64s], list[str]]
 """Spells out words, given by their places among the hashes, in rising order."""
+
+Met = list[tuple[Hashes, Int32s]]
+"""Words and the numbers of their lemmas, as they come in the texts; 0 is the border of a segment."""
 
 BORDER = "\x00"
 """Stands between segments: the title of an article, its body, the next title …"""
@@ -154,9 +157,19 @@ class Lexicon:
         fresh._table.enter(hashes[simple], table[numbers[simple]])
         return fresh
 
-    def read(self, hashes: Hashes, forms: Forms) -> Int32s:
-        """Replace words by the numbers of their lemmas; the lexicon asks for the forms it has not met."""
+    def know(self, hashes: Hashes, numbers: Int32s, lemmas: list[str]) -> None:
+        """Take distinct forms from elsewhere: each with the place of its lemma in `lemmas`, -1 for none."""
+        self._table.enter(hashes, np.append(self._number(lemmas), np.int32(_NOTHING))[numbers])
+
+    def read(self, hashes: Hashes, forms: Forms, met: Met | None = None) -> Int32s:
+        """Replace words by the numbers of their lemmas; the lexicon asks for the forms it has not met.
+
+        `met` is told which words have one lemma, whatever stands beside them, or none (-1).
+        """
         ids = self._find(hashes, forms)
+        if met is not None:
+            simple = (ids > len(self._doubtful)) | (ids == _NOTHING) | (ids == 0)
+            met.append((hashes[simple], ids[simple]))
         at = np.flatnonzero(ids < _NOTHING)
         if len(at):
             parts = [self._compounds[_NOTHING - 1 - i] for i in ids[at].tolist()]

@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.text.lemmas import CURRENCY
-from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, current
+from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, Met, current
 from topics.types import TokenBatch
 
 _CHUNK = 50_000
 """Characters worked on at a time: their columns stay in the processor's cache."""
 _STRETCH = 20
-"""Chunks of which new words are learned at a time: entering a word by itself takes as long as lemmatizing it."""
+"""Chunks whose new words are learned together: entering one alone takes as long as lemmatizing it."""
 
 
 class Span(NamedTuple):
@@ -33,8 +33,8 @@ class Span(NamedTuple):
     stop: int
 
 
-def tokenize(titles: Sequence[str], texts: Sequence[str]) -> TokenBatch:
-    """Read n titles and n bodies into lemmas.
+def tokenize(titles: Sequence[str], texts: Sequence[str], met: Met | None = None) -> TokenBatch:
+    """Read n titles and n bodies into lemmas; `met` is told the words, see `Lexicon.read`.
 
     What comes of an article depends on that article alone. Characters of no word (punctuation, emoji)
     separate words; a hyphen inside a word does not.
@@ -43,7 +43,7 @@ def tokenize(titles: Sequence[str], texts: Sequence[str]) -> TokenBatch:
         return TokenBatch([], np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int64))
     lexicon = current()
     segments = chain.from_iterable(zip(titles, texts, strict=True))
-    ids = np.concatenate([lexicon.read(words.hashes, words.forms) for words in _stretches(segments)])
+    ids = np.concatenate([lexicon.read(words.hashes, words.forms, met) for words in _stretches(segments)])
     borders = np.flatnonzero(ids == 0)
     ends = np.concatenate([[0], borders - np.arange(len(borders))])
     return TokenBatch(lexicon.lemmas, ids[ids != 0], ends[::2], ends[1::2])

@@ -1,0 +1,171 @@
+"""The words that a version brings along: they save work and change no answer."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topics.archive import scoring
+from topics.corpus import Corpus, embedded, embedded_inbox
+from topics.errors import ModelError
+from topics.pipeline import read
+from topics.tagger import Tagger
+from topics.text import lexicon, words
+from topics.text.cleaning import Cleaner
+from topics.text.lemmas import lemmas
+from topics.text.lexicon import Met
+from topics.text.tokens import _Chunk, tokenize
+from topics.text.words import Collector, Words, forms, load, recall, save
+from topics.types import TokenBatch
+
+TEXTS = ["Завод увеличил выпуск стали", "Заводы и завод-гигант в Омске", "завод, в Омске 5% стали", ""]
+
+
+@pytest.fixture
+def folder(models: Path) -> Path:
+    [found] = (models / "rubrics").glob("2*")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process():
+    lexicon.forget()
+    recall.cache_clear()
+    yield
+    lexicon.forget()
+    recall.cache_clear()
+
+
+def collected(parts: list[list[str]]) -> Words:
+    """Collect the words of texts that come in some batches."""
+    collector = Collector()
+    for texts in parts:
+        met: Met = []
+        tokenize([""] * len(texts), texts, met)
+        collector.add(forms(met))
+    return collector.words(lexicon.current().lemmas)
+
+
+def hashed(form: str) -> int:
+    [number] = _Chunk(f" {form} ").hashes.tolist()
+    return number
+
+
+def told(kept: Words) -> dict[int, str]:
+    """Hash -> lemma, "" for none."""
+    named = [*kept.lemmas, ""]
+    return {h: named[n] for h, n in zip(kept.hashes.tolist(), kept.numbers.tolist(), strict=True)}
+
+
+def test_kept_is_what_was_met_again_with_the_one_lemma_that_it_has():
+    kept = told(collected([TEXTS[:2], TEXTS[2:]]))
+    assert kept[hashed("Омске")] == "омск"
+    assert kept[hashed("в")] == ""
+    once, compound, homonym = map(hashed, ("Заводы", "завод-гигант", "стали"))
+    assert kept.keys().isdisjoint({once, compound, homonym, hashed("\x00")})
+    assert len(kept) == 2, "«Завод» and «завод» are two forms"
+
+
+@given(st.lists(st.sampled_from(TEXTS), max_size=8), st.lists(st.integers(0, 8), max_size=3))
+def test_batches_change_nothing(texts, cuts):
+    edges = [0, *sorted(cuts), len(texts)]
+    parts = [texts[start:stop] for start, stop in pairwise(edges)]
+    assert told(collected(parts)) == told(collected([texts]))
+
+
+def test_an_article_that_is_left_out_has_not_been_met():
+    met: Met = []
+    tokenize(["", "", "Омск"], [TEXTS[0], TEXTS[2], TEXTS[2]], met)
+    collector = Collector()
+    collector.add(forms(met).choose(np.array([0, 2])))
+    assert told(collector.words(lexicon.current().lemmas)) == {}
+
+
+def test_every_word_of_a_version_has_the_lemma_that_the_dictionary_gives_it(folder):
+    kept = load(folder)
+    assert kept
+    spoken = {form for article in articles() for form in f"{article.title} {article.text}".split()}
+    by_hash = {hashed(form): form for form in spoken if form.isalpha()}
+    known = {by_hash[h]: lemma for h, lemma in told(kept).items() if h in by_hash}
+    assert len(known) > 1_000
+    assert {form: lemma for form, lemma in known.items() if lemmas(form) != ((lemma,) if lemma else ())} == {}
+
+
+def test_whoever_recalls_them_need_not_lemmatize_and_reads_the_same(folder, monkeypatch):
+    before = spelled(read(Cleaner(), articles()))
+    lexicon.forget()
+    recall(folder)
+    asked = list[str]()
+    monkeypatch.setattr(lexicon, "lemmas", lambda form: asked.append(form) or lemmas(form))
+    assert spelled(read(Cleaner(), articles())) == before
+    known = told(load(folder))  # type: ignore[arg-type]
+    assert asked
+    assert known.keys().isdisjoint(map(hashed, asked))
+
+
+@pytest.mark.parametrize("change", ["dictionary", "code", "none"])
+def test_words_that_were_made_otherwise_are_not_believed(folder, tmp_path, monkeypatch, change):
+    kept = Words(np.array([hashed("Завод")], np.uint64), np.zeros(1, np.int32), ["турист"])
+    save(tmp_path, kept)
+    if change == "dictionary":
+        words._origin.cache_clear()
+        monkeypatch.setattr(words, "version", lambda name: "99")
+    elif change == "code":
+        words._origin.cache_clear()
+        monkeypatch.setattr(words, "_CODE", ("lemmas.py",))
+    recall(tmp_path)
+    words._origin.cache_clear()
+    said = spelled(tokenize([""], ["Завод"]))
+    assert said == [["турист" if change == "none" else "завод"]]
+
+
+def test_a_version_of_before_there_were_words_brings_none(folder, tmp_path):
+    own = Path(shutil.copytree(folder, tmp_path / "own"))
+    for path in own.glob("word*"):
+        path.unlink()
+    assert load(own) is None
+
+
+@pytest.mark.parametrize(
+    ("hashes", "numbers", "names"),
+    [
+        ([5, 4], [0, 0], ["завод"]),
+        ([4, 4], [0, 0], ["завод"]),
+        ([0, 4], [0, 0], ["завод"]),
+        ([4], [0, 0], ["завод"]),
+        ([4, 5], [0, 1], ["завод"]),
+        ([4, 5], [0, -2], ["завод"]),
+        ([4, 5], [0, 0], ["\x00"]),
+        ([4, 5], [0, 0], [""]),
+    ],
+)
+def test_words_that_mean_harm_are_refused(tmp_path, hashes, numbers, names):
+    save(tmp_path, Words(np.array(hashes, np.uint64), np.array(numbers, np.int32), names))
+    with pytest.raises(ModelError, match="word_"):
+        recall(tmp_path)
+    assert len(lexicon.current()) == 0
+
+
+def test_a_job_that_recalls_them_tags_alike(models, tmp_path, monkeypatch):
+    tagger, inbox = Tagger.load(models), next(Corpus(embedded_inbox()).batches()).articles
+    before = tagger.tag_articles(inbox)
+    lexicon.forget()
+    monkeypatch.setattr(scoring, "_WORTH_RECALLING", 1)
+    scoring.recall(tagger, len(inbox))
+    assert len(lexicon.current()) > 1_000
+    assert tagger.tag_articles(inbox) == before
+
+
+def articles():
+    return [article for batch in Corpus(embedded()).batches() for article in batch.articles]
+
+
+def spelled(batch: TokenBatch) -> list[list[str]]:
+    pairs = zip(batch.offsets[:-1], batch.offsets[1:], strict=True)
+    return [[batch.lemmas[i] for i in batch.ids[start:stop]] for start, stop in pairs]
