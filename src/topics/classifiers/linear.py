@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -97,19 +98,19 @@ class LinearClassifier:
 
         self.settings.decisions.check(rubrics)
         self.rubrics = tuple(rubrics)
-        self.tfidf = Tfidf(self.settings.fields).fit(tokens)
-        X = self.tfidf.transform(tokens)
-        lengths = np.diff(X.indptr)
-        latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
-        X = latent.extend(X)
-        alike = groups(tokens)
+        with ThreadPoolExecutor(1) as beside:
+            finding = beside.submit(groups, tokens)
+            self.tfidf = Tfidf(self.settings.fields).fit(tokens)
+            X = self.tfidf.transform(tokens)
+            lengths = np.diff(X.indptr)
+            latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
+            X = latent.extend(X)
+            alike = finding.result()
         known, folds = judged(truth, clean), _folds(clean, alike, self.settings)
         rows = _sample(known, clean, self.settings)
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
         cut = repeated(folds[rows])
-        rounds = [_Round(folds == fold, folds == fold, cut == fold) for fold in range(self.settings.folds)]
-        if later is not None:
-            rounds.append(_Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool)))
+        rounds = _rounds(folds, cut, alike, later, self.settings)
         # Processes, not threads: liblinear draws from one random generator a process.
         jobs = self.jobs if X.nnz * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
@@ -185,6 +186,28 @@ class _Round(NamedTuple):
     """(articles,): to be judged."""
     excerpts: npt.NDArray[np.bool_]
     """(excerpts,): to be judged as well."""
+
+
+def _rounds(
+    folds: Folds,
+    cut: Folds,
+    alike: Groups,
+    later: npt.NDArray[np.bool_] | None,
+    settings: LinearSettings,
+) -> list[_Round]:
+    """Ask about each fold the models of the others, and about later articles, if so wanted, one of the rest.
+
+    Args:
+        folds: (articles,).
+        cut: (excerpts,), the folds of the articles that were cut short.
+        alike: (articles,); what repeats a later article is not learned from.
+        later: (articles,).
+        settings: how many folds there are.
+    """
+    rounds = [_Round(folds == fold, folds == fold, cut == fold) for fold in range(settings.folds)]
+    if later is None:
+        return rounds
+    return [*rounds, _Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool))]
 
 
 def _hold_out(
