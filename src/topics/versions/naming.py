@@ -20,7 +20,7 @@ def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Vers
     """
     version = registry.open(reference)
     if version.manifest.topics is None:
-        raise UsageError(f"{version.label} knows rubrics, not topics; name another version with --topics")
+        raise UsageError(f"{version.label} knows rubrics, not topics; name a version of topics")
     return TopicPipeline.load(version.folder, version.names), version
 
 
