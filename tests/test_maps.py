@@ -50,5 +50,47 @@ def test_the_same_distances_give_the_same_map():
     assert (one.places == other.places).all()
 
 
+@given(st.integers(3, 20), st.integers(0, 99), st.floats(0, 2 * np.pi), st.sampled_from([1, -1]))
+def test_a_map_is_turned_and_mirrored_as_the_former_one_was(n, seed, angle, mirror):
+    generator = np.random.default_rng(seed)
+    distances = np.triu(generator.random((n, n)), 1)
+    distances, sizes = distances + distances.T, generator.dirichlet(np.full(n, 5))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * [1, mirror]
+    former = maps.draw(distances, sizes).places @ turn + generator.normal(size=2)
+    order = generator.permutation(n)  # topics of a new model come in another order
+    found = maps.draw(distances[np.ix_(order, order)], sizes[order], former[order])
+    scale = np.ptp(found.places) / np.ptp(former[order] - former[order].mean(axis=0))
+    assert apart(found.places, former[order]) < 1e-6 * scale
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """How far things lie from their places on another map, at most; where and how large the map is aside."""
+    one, other = (found - found.mean(axis=0) for found in (one, other))
+    return float(np.abs(one / np.linalg.norm(one) - other / np.linalg.norm(other)).max())
+
+
+def test_the_same_topics_come_out_in_place():
+    towns = np.random.default_rng(0).random((12, 2))
+    distances, sizes = np.linalg.norm(towns[:, None] - towns, axis=2), np.full(12, 0.01)
+    first = maps.draw(distances, sizes)
+    again = maps.draw(distances, sizes, first.places)
+    assert again.places == pytest.approx(first.places, abs=1e-9)
+    assert again.height == pytest.approx(first.height)
+
+
+UNKNOWN = (np.nan, np.nan)
+
+
+@pytest.mark.parametrize(
+    "former",
+    [[UNKNOWN] * 4, [(0, 0), (1, 1), UNKNOWN, UNKNOWN], [(0.0, 0.5), (1.0, np.nan), (np.nan, 1.0), UNKNOWN]],
+    ids=["none", "two", "halves"],
+)
+def test_what_is_known_of_too_few_turns_nothing(former):
+    distances, sizes = 1 - np.eye(4), np.array([0.4, 0.3, 0.2, 0.1])
+    found, alone = maps.draw(distances, sizes, np.array(former, float)), maps.draw(distances, sizes)
+    assert (found.places == alone.places).all()
+
+
 def test_topics_of_the_same_words_do_not_lie_upon_each_other():
     assert (gaps(maps.draw(np.zeros((3, 3)), np.ones(3))) > -0.002).all()

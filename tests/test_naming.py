@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsroom import Ran, write
+from test_hostile import tar_of
 from topic_archive import dated
 from topics.config import Config, convert
 from topics.corpus import Corpus
@@ -16,9 +17,9 @@ from topics.errors import ModelError, UsageError
 from topics.tagger import Stored, Tagger
 from topics.topic_pipeline import TopicPipeline
 from topics.training import prepare, train_topics
-from topics.versions import history
-from topics.versions.history import NAMED, PUBLISHED, Event
-from topics.versions.naming import LONGEST, open_topics, rename
+from topics.versions import bundles, history
+from topics.versions.history import LONGEST, NAMED, PUBLISHED, Event
+from topics.versions.naming import open_topics, rename
 from topics.versions.registry import Registry, Version
 from topics.versions.reproduction import reproduce
 
@@ -91,6 +92,103 @@ def test_a_version_is_made_again_byte_for_byte_with_the_names_of_then(registry, 
     second = train(registry, source)
     rename(registry, "topics", topic, "Поезда")
     assert reproduce(registry, registry.open(second.label).manifest, Corpus(source)).is_same
+
+
+# Names in a bundle
+
+
+def carried(registry: Registry, path: Path, elsewhere: Registry) -> dict[int, str]:
+    """Export the latest version, import it elsewhere, and say what topics are called there."""
+    path.unlink(missing_ok=True)
+    bundles.pack(registry.open("topics@latest"), path)
+    found = bundles.unpack(path, elsewhere)
+    assert not (found.folder / "names.json").exists()
+    assert dict(registry.open(found.label).manifest.files) == dict(found.manifest.files)
+    return dict(elsewhere.open(found.label).names)
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".zip"])
+def test_a_bundle_carries_the_names_in_force(registry, tmp_path, suffix):
+    elsewhere, path = Registry(tmp_path / "там"), tmp_path / f"b{suffix}"
+    assert carried(registry, path, elsewhere) == {}
+    rename(registry, "topics", 1, "Спорт")
+    rename(registry, "topics", 2, "Поезда")
+    rename(registry, "topics", 2, "")
+    rename(registry, "topics", 3, "Театр")
+    assert carried(registry, path, elsewhere) == {1: "Спорт", 3: "Театр"}
+    assert [event.why for event in elsewhere.events("topics") if event.what == NAMED] == [
+        f"from {path.name}"
+    ] * 2
+    assert carried(registry, path, elsewhere) == {1: "Спорт", 3: "Театр"}
+    assert len(elsewhere.events("topics")) == 3, "twice says nothing new"
+
+
+def test_what_editors_here_said_outweighs_a_bundle(registry, tmp_path):
+    elsewhere, path = Registry(tmp_path / "там"), tmp_path / "b.tar"
+    carried(registry, path, elsewhere)
+    rename(elsewhere, "topics", 1, "Хоккей")
+    rename(elsewhere, "topics", 2, "Поезда")
+    rename(elsewhere, "topics", 2, "")
+    for topic, name in ((1, "Спорт"), (2, "Дороги"), (3, "Театр")):
+        rename(registry, "topics", topic, name)
+    assert carried(registry, path, elsewhere) == {1: "Хоккей", 2: "", 3: "Театр"}
+
+
+def test_a_name_taken_back_after_a_training_is_taken_back_elsewhere(registry, source, tmp_path):
+    rename(registry, "topics", rail(registry), "Железные дороги")
+    train(registry, source)
+    topic = next(t.id for t in open_topics(registry, "topics@latest")[0].topics if t.name)
+    rename(registry, "topics@latest", topic, "")
+    elsewhere = Registry(tmp_path / "там")
+    assert carried(registry, tmp_path / "b.tar", elsewhere) == {topic: ""}
+    assert "железн" in foremost(elsewhere).lower()
+    assert foremost(elsewhere) != "Железные дороги"
+
+
+def test_names_of_topics_of_a_later_version_are_not_carried(registry, tmp_path):
+    version = registry.versions("topics")[0]
+    registry.call("topics", version, 99, "Ещё не родилась")
+    assert carried(registry, tmp_path / "b.tar", Registry(tmp_path / "там")) == {}
+
+
+HOSTILE_NAMES = [
+    (b'{"1": "\\u001b[31m"}', "is no name of a topic"),
+    ('{"1": "\u202eадзеоп"}'.encode(), "is no name of a topic"),
+    (f'{{"1": "{"а" * (LONGEST + 1)}"}}'.encode(), "is no name of a topic"),
+    (b'{"1": " a  b"}', "is no name of a topic"),
+    (b'{"99": "a"}', "has no topic 99 that is named"),
+    (b'{"-1": "a"}', "has no topic -1 that is named"),
+    (b'{"1": 7}', "cannot be read"),
+    (b'{"../x": "a"}', "cannot be read"),
+    (b'["a"]', "cannot be read"),
+    (b'{"1":' * 10_000, "cannot be read"),
+    (b"\xff", "cannot be read"),
+    (b"", "cannot be read"),
+    (b"{" + b" " * 1_000_000 + b"}", "has 1,000,002 bytes"),
+]
+
+
+@pytest.mark.parametrize(("content", "why"), HOSTILE_NAMES, ids=[why for _, why in HOSTILE_NAMES])
+def test_names_that_mean_harm_keep_a_bundle_out(topics: Topics, registry, tmp_path, content, why):
+    found = registry.open("topics")
+    entries = {f"{found.label}/{path.name}": path.read_bytes() for path in found.folder.iterdir()}
+    path = tar_of(tmp_path / "b.tar", entries | {f"{found.label}/names.json": content})
+    ran = topics("import", path, "--models", tmp_path / "там")
+    assert (ran.code, ran.out) == (4, ""), ran
+    [line] = ran.err.splitlines()
+    assert why in line
+    assert not list((tmp_path / "там").glob("*/[!.]*")), "nothing visible"
+
+
+def test_rubrics_have_no_names_to_carry(topics: Topics, models, tmp_path):
+    found = Registry(models).open("rubrics")
+    entries = {f"{found.label}/{path.name}": path.read_bytes() for path in found.folder.iterdir()}
+    path = tar_of(tmp_path / "b.tar", entries | {f"{found.label}/names.json": b'{"1": "a"}'})
+    ran = topics("import", path, "--models", tmp_path / "там")
+    assert (ran.code, "has no topic 1 that is named" in ran.err) == (4, True), ran
+
+
+# What will not do
 
 
 UNFIT = [

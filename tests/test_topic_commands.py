@@ -110,6 +110,27 @@ def test_compare_tells_what_was_kept(run, trained):
     assert "железная дорога" in {word for change in found["changes"] for word in change["words"]}
 
 
+def test_compare_without_data_says_which_topic_is_which(run, trained):
+    versions = [f"topics/{version}" for version in Registry(trained).versions("topics")]
+    for arguments in (versions, [*versions, "--json"]):
+        ran = run("compare", *arguments)
+        assert (ran.code, ran.out) == (0, run("topics", "compare", *arguments).out), ran.err
+
+
+@pytest.mark.parametrize(
+    ("versions", "why"),
+    [
+        (("rubrics", "rubrics"), "versions of rubrics are compared on labelled articles: name DATA"),
+        (("rubrics", "topics"), "name DATA"),
+        (("topics", "rubrics"), "knows rubrics, not topics; name a version of topics"),
+    ],
+)
+def test_compare_of_rubrics_wants_data(topics: Topics, both, versions, why):
+    ran = topics("compare", *versions, "--models", both)
+    assert (ran.code, ran.out) == (2, "")
+    assert why in ran.err
+
+
 def test_name_is_seen_everywhere(topics: Topics, trained, tmp_path, inbox):
     models = "--models", shutil.copytree(trained, tmp_path / "models")
     rows = [json.loads(line) for line in topics("topics", "list", "--json", *models).out.splitlines()]

@@ -14,7 +14,7 @@ from newsroom import HOSTILE, find_topics, hostile
 from test_report import check_page
 from topic_archive import archive, tokens
 from topics.corpus import Corpus, embedded
-from topics.reports import topic_pages
+from topics.reports import topic_pages, topic_report
 from topics.reports.wording import words
 from topics.topic_models.labels import foremost, relevance
 from topics.topic_models.lda import LdaModel, LdaSettings
@@ -84,6 +84,42 @@ def test_the_report_tells_what_the_model_knows(version, report):
     assert [sheet.share for sheet in report.topics] == sorted((s.share for s in report.topics), reverse=True)
     assert report.changes == model.changes
     assert {old for change in report.changes for old in change.old} <= set(dict(report.before))
+
+
+def test_the_map_of_a_retrained_version_lies_as_the_former_one(tmp_path, monkeypatch):
+    find_topics(tmp_path, embedded()[:2])
+    first = topic_report.places(Registry(tmp_path).open("topics").folder)
+    mirrored = {topic: (1 - x, y) for topic, (x, y) in first.items()}
+    monkeypatch.setattr(topic_report, "places", lambda folder: mirrored)
+    find_topics(tmp_path, embedded()[:2])
+    sheets = topic_pages.load(Registry(tmp_path).open("topics").folder).topics
+    moved = {
+        name: np.mean([np.linalg.norm(np.subtract(sheet.circle[:2], lay[sheet.id])) for sheet in sheets])
+        for name, lay in (("mirrored", mirrored), ("as drawn", first))
+    }
+    assert moved["mirrored"] < 0.1 < moved["as drawn"]
+
+
+@pytest.mark.parametrize(
+    ("content", "known"),
+    [
+        ('{"topics": [{"id": 7, "circle": [0.5, 1.25, 0.1], "of a later topics": 1}]}', {7: (0.5, 1.25)}),
+        ('{"topics": [{"id": 7, "circle": [0.5, 1e308, 0.1]}, {"id": 8, "circle": [0, -11, 1]}]}', {}),
+        ('{"topics": [{"id": 7, "circle": [0.5, NaN, 0.1]}]}', {}),
+        ('{"topics": [{"id": 7, "circle": [0.5, 1e999, 0.1]}]}', {}),
+        ('{"topics": [{"id": 7, "circle": [0.5]}]}', {}),
+        ('{"topics": [{"id": "7", "circle": [0.5, 0.5, 0.1]}]}', {}),
+        ('{"topics": [{"id": 7}]}', {}),
+        ('{"rubrics": []}', {}),
+        ('{"topics":' * 10_000, {}),
+        ("\xff", {}),
+        (None, {}),
+    ],
+)
+def test_a_former_map_is_used_as_far_as_it_makes_sense(tmp_path, content, known):
+    if content is not None:
+        (tmp_path / "report.json").write_bytes(content.encode("latin-1"))
+    assert topic_report.places(tmp_path) == known
 
 
 def test_the_words_kept_are_those_that_lead_at_any_lambda():

@@ -121,6 +121,15 @@ def test_labels_do_not_overlap_and_nothing_is_wider_than_the_window(page, report
         assert min(across, down) < 3, (one, other)
 
 
+def test_no_line_of_a_name_ends_in_a_preposition(page, report):
+    names = {topic.id: f"Суды и приговоры в крае {topic.id}" for topic in report.topics}
+    page = page.with_name("named.html")
+    page.write_text(topic_pages.topic_page(topic_pages.renamed(report, names), "ru"), encoding="utf-8")
+    lines = visit(page, does=LINES).seen["lines"]
+    assert any("и\xa0приговоры" in line for line in lines)
+    assert [line for line in lines if line.endswith((" и", " в"))] == []
+
+
 def crowded(report):
     """The report as if it had 80 topics, each of words of its own."""
     places = zip(*np.random.default_rng(0).random((2, 80)).tolist(), strict=True)
@@ -196,6 +205,9 @@ history.replaceState(null, "", `#topic=${picker.options[2].value}`);
 dispatchEvent(address);
 note("by address", name());
 note("fetched", performance.getEntriesByType("resource").map((one) => one.name));
+"""
+LINES = """
+note("lines", [...document.querySelectorAll("#map .labels tspan")].map((line) => line.textContent));
 """
 MEASURES = """
 const box = (one) => { const { left, right, top, bottom } = one.getBoundingClientRect();

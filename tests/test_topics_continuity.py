@@ -76,6 +76,37 @@ def test_names_and_ids_survive_and_ids_are_never_used_again() -> None:
     assert (died.old, set(died.terms[:3])) == ((3,), {"банк", "рубль", "ставка"})
 
 
+OLD_FORMS = {"рельс": "рельсы", "вагон": "вагоны"}
+NEW_FORMS = {"вагон": "вагон", "шайба": "шайбы"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "words"),
+    [
+        ((RAIL, BANK), (RAIL, BANK), "kept", ("вагон", "поезд", "рельсы")),
+        ((RAIL, BANK), (BANK, HOCKEY), "born", ("шайбы", "матч", "вратарь")),
+        ((RAIL, BANK), (BANK, HOCKEY), "died", ("поезд", "вагон", "рельсы")),
+        ((RAIL, BANK), (BANK, "поезд 4 вагон 2", "рельс 4 вагон 4 поезд 2"), "split", ("вагон", "поезд")),
+        (("поезд 4 вагон 3", "рельс 4 вагон 4 поезд 2", BANK), (RAIL, BANK), "merged", ("вагон", "поезд")),
+    ],
+)
+def test_evidence_stands_as_the_archive_writes_it(
+    old: tuple[str, ...], new: tuple[str, ...], kind: str, words: tuple[str, ...]
+) -> None:
+    one = described(*old)._replace(forms=OLD_FORMS)
+    other = described(*new)._replace(forms=NEW_FORMS)
+    found = next(change for change in carry_over(one, other).changes if change.kind == kind)
+    assert set(found.terms[: len(words)]) == set(words)
+
+
+def test_two_terms_written_alike_are_told_once() -> None:
+    found = carry_over(
+        described(RAIL, BANK), described(BANK)._replace(forms={"рубль": "рубли", "ставка": "рубли"})
+    )
+    kept = next(change for change in found.changes if change.kind == "kept")
+    assert kept.terms.count("рубли") == 1
+
+
 def test_similarity_is_one_for_the_same_and_small_for_strangers() -> None:
     values = similarities(described(RAIL, BANK), described(RAIL, HOCKEY))
     assert values[0, 0] == pytest.approx(1)

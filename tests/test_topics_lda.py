@@ -95,6 +95,8 @@ def test_saved_and_loaded_answer_alike(model: LdaModel, tmp_path: Path) -> None:
     assert (again.transform(tokens()) == model.transform(tokens())).all()
     assert again.topics == model.topics
     assert again.settings == FIVE
+    assert again.forms == model.forms
+    assert again.forms["редкоземельный металл"] == "редкоземельные металлы"
 
 
 def test_inference_is_gensims(model: LdaModel) -> None:

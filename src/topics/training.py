@@ -185,7 +185,13 @@ def train_topics(
     pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
     watch("recording what was written when", 0)
     found = record(pipeline, material, corpus, titles=config.report.excerpt > 0)
-    report = topic_report.build(model, found, manifest, previous.topics if previous else ())
+    report = topic_report.build(
+        model,
+        found,
+        manifest,
+        previous.topics if previous else (),
+        topic_report.places(before.folder) if before else {},
+    )
     outlets, days = zip(*material.origins, strict=True)
     looks = profile.describe(
         material.tokens,

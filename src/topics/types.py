@@ -138,7 +138,8 @@ class TopicChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     similarity: tuple[float, ...]
     """Of each old topic to each new one, row by row; for one born or dead, to its nearest."""
     terms: tuple[str, ...]
-    """Lemmas that weigh most in all of the topics; for one born or dead, its own."""
+    """Words that tell most of all of the topics, as the archive writes them where that is known; for one born
+    or dead, its own."""
 
 
 class NumberTried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,12 +14,13 @@ from topics.commands.options import (
     models_option,
     settings,
 )
+from topics.errors import UsageError
 
 
 @click.command()
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@click.argument("data", nargs=-1, required=True)
+@click.argument("data", nargs=-1)
 @click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
 @config_option
@@ -34,22 +35,31 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
     bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that
-    neither was trained on. Which topic of A is which of B says `topics topics compare`.
+    neither was trained on. Without DATA versions of topics are compared as by `topics topics compare`: which
+    topic of A is which of B.
 
     \b
     python -m topics compare rubrics@production rubrics@latest archive/2026-11.jsonl --labels checked.tsv
     python -m topics compare topics@production topics@latest archive/2026-11.jsonl
+    python -m topics compare topics@production topics@latest
     """
     import msgspec
 
     from topics import terminal
+    from topics.commands.topics.compare import show
     from topics.corpus import Corpus
+    from topics.versions import continuity
     from topics.versions.promotion import either
     from topics.versions.registry import Registry
 
+    registry = Registry(options["models"])
+    if not data:
+        if registry.open(before).manifest.topics is None:
+            raise UsageError("versions of rubrics are compared on labelled articles: name DATA")
+        show(continuity.compare(registry, before, after), as_json)
+        return
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    registry = Registry(options["models"])
     with terminal.progress() as watch:
         comparison = either(registry, registry.open(before), registry.open(after), corpus, watch)
     if as_json:

@@ -21,7 +21,8 @@ from topics.errors import UsageError
 def export(version: str, file: Path | None, to: str, models: Path, **options: Any) -> None:
     """Write VERSION (NAME, NAME@ALIAS or NAME/VERSION) into FILE, a .tar or a .zip; or log it to MLflow.
 
-    Prints the file's SHA-256, so that who imports it can compare; of MLflow the model's URI.
+    Prints the file's SHA-256, so that who imports it can compare; of MLflow the model's URI. The names that
+    editors gave to topics go into FILE, too.
 
     \b
     python -m topics export rubrics@production rubrics.tar

@@ -16,7 +16,8 @@ from topics.commands.options import FILE, models_option
 def import_(file: Path, sha256: str, models: Path) -> None:
     """Take the version in FILE, which `topics export` wrote, into the models folder.
 
-    Every hash is checked, and whether the version can be opened. No alias moves: promote it then.
+    Every hash is checked, and whether the version can be opened. No alias moves: promote it then. Topics are
+    called as where the version comes from, unless they have been named here.
 
     \b
     python -m topics import rubrics.tar --sha256 9f86d081884c7d65…

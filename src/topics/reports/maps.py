@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import orthogonal_procrustes
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,6 +20,8 @@ _GAP = 0.008
 _ROUNDS = 300
 _NEAREST = 0.05
 """Rank of the smallest distance, where that of the greatest is 1."""
+_ANCHORS = 3
+"""Things known from a former map that it takes to say how this one is turned and whether it is mirrored."""
 
 
 class Map(NamedTuple):
@@ -32,8 +35,11 @@ class Map(NamedTuple):
     """Of the frame."""
 
 
-def draw(distances: Floats, sizes: Floats) -> Map:
+def draw(distances: Floats, sizes: Floats, former: Floats | None = None) -> Map:
     """Lay out n things so that the nearer ones lie nearer; the same numbers give the same map.
+
+    Distances do not say where left and up are. So the map is turned, and mirrored if need be, until the
+    things that a former map has lie as near to their places there as they can.
 
     Topics of one archive are all far apart, and distances of .6 to .9 make a shapeless heap in two
     dimensions. So it is their order that is drawn, and a near pair counts for more than a far one.
@@ -41,6 +47,7 @@ def draw(distances: Floats, sizes: Floats) -> Map:
     Args:
         distances: (n, n), symmetric.
         sizes: (n,), at least one above 0.
+        former: (n, 2), centres on a former map; nan where a thing was not on it.
     """
     wanted = _ranked(distances)
     places = _settled(wanted, _scaled(wanted))
@@ -49,6 +56,8 @@ def draw(distances: Floats, sizes: Floats) -> Map:
     areas = sizes / sizes.sum() * _FILLED * span.prod()
     radii = np.maximum(np.sqrt(areas / np.pi), _SMALLEST * span[0])
     places = _apart(places, radii + _GAP * span[0] / 2)
+    if former is not None:
+        places = _as_before(places, former)
     low, high = ((places.T + sign * radii).T for sign in (-1, 1))
     low, high = low.min(axis=0), high.max(axis=0)
     width, height = (high - low).tolist()
@@ -100,6 +109,17 @@ def _turned(places: Floats) -> Floats:
         axis *= np.sign(axis[np.abs(axis).argmax()]) or 1.0
     turned: Floats = centred @ axes.T
     return turned if turned.shape == places.shape else places
+
+
+def _as_before(places: Floats, former: Floats) -> Floats:
+    """Turn the map onto a former one by what is on both: orthogonal Procrustes (Schönemann 1966)."""
+    known = np.isfinite(former).all(axis=1)
+    if known.sum() < _ANCHORS:
+        return places
+    centre = places[known].mean(axis=0)
+    turn, _ = orthogonal_procrustes(places[known] - centre, former[known] - former[known].mean(axis=0))
+    turned: Floats = (places - centre) @ turn
+    return turned
 
 
 def _apart(places: Floats, radii: Floats) -> Floats:

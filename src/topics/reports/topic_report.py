@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from topics import persistence
+from topics.errors import ModelError
 from topics.estimator import TopicModel
 from topics.reports import maps
 from topics.trends.activity import Activity, TopicActivity, Typical
@@ -19,6 +24,11 @@ from topics.versions.manifest import Manifest, TopicFigures
 _NEAREST = 3
 """Topics named as the most like one."""
 _DIGITS = 4
+_FARTHEST = 10.0
+"""From the corner of a map of width 1 no circle lies so far away."""
+
+Places: TypeAlias = Mapping[int, tuple[float, float]]
+"""Id of a topic -> the centre of its circle."""
 
 
 class TopicSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +92,7 @@ def build(
     activity: Activity,
     manifest: Manifest,
     previous: Sequence[Topic] = (),
+    former: Places = MappingProxyType({}),
 ) -> TopicReport:
     """Gather what there is to say of the topics of a version.
 
@@ -90,12 +101,14 @@ def build(
         activity: its topics in time.
         manifest: of the version.
         previous: the topics of the version before.
+        former: where these lie on its map; the new map is turned as that one is.
     """
     assert manifest.topics is not None
     words = dict.fromkeys(_key(word) for topic in model.topics for word in topic.words)
     place = {key: i for i, key in enumerate(words)}
     distances = model.distances()
-    drawn = maps.draw(distances, np.array([topic.share for topic in model.topics]))
+    before = np.array([former.get(topic.id, (np.nan, np.nan)) for topic in model.topics])
+    drawn = maps.draw(distances, np.array([topic.share for topic in model.topics]), before)
     circles = np.column_stack([drawn.places, drawn.radii]).round(_DIGITS).tolist()
     moving = {change.topic: change for change in changes(activity)}
     sheets = [
@@ -119,6 +132,28 @@ def build(
         before=tuple((topic.id, topic.name or topic.label) for topic in previous),
         tried=model.tried,
     )
+
+
+class _Circle(msgspec.Struct, frozen=True):
+    id: int
+    circle: tuple[float, float, float]
+
+
+class _Map(msgspec.Struct, frozen=True):
+    topics: tuple[_Circle, ...]
+
+
+def places(folder: Path) -> Places:
+    """Look up where topics lie on the map of a version; none: it has no map, or none that can be used.
+
+    A map is not worth a training: whatever stands in the report, this does not fail.
+    """
+    try:
+        found = persistence.read_struct(folder / "report.json", _Map).topics
+    except ModelError:
+        return {}
+    centres = {topic.id: topic.circle[:2] for topic in found}
+    return {k: (x, y) for k, (x, y) in centres.items() if max(abs(x), abs(y)) <= _FARTHEST}
 
 
 def _key(word: TopicWord) -> tuple[str, float]:

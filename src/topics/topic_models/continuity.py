@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from topics.topic_models.labels import relevance
 from topics.types import Topic, TopicChange
 
 Floats = npt.NDArray[np.float64]
+Columns = npt.NDArray[np.int64]
 
 SAME = 0.7
 """Similarity from which on two topics are one; see `docs/topics.md` for how it was chosen."""
 _EVIDENCE = 8
-"""Terms shown for a change."""
+"""Words shown for a change."""
 
 
 class Described(NamedTuple):
@@ -26,6 +29,8 @@ class Described(NamedTuple):
     counts: npt.NDArray[np.float32]
     """Lambda, shape (topics, terms)."""
     terms: Sequence[str]
+    forms: Mapping[str, str] = MappingProxyType({})
+    """Term -> how the archive writes it, where that is known and another."""
 
 
 class Continuity(NamedTuple):
@@ -40,11 +45,17 @@ def similarities(old: Described, new: Described) -> Floats:
 
     The Bhattacharyya coefficient, sum over terms of sqrt(p * q), over the terms of both models.
     """
+    left, right = _shared(old, new)
+    result: Floats = _roots(old.counts)[:, left] @ _roots(new.counts)[:, right].T
+    return result
+
+
+def _shared(old: Described, new: Described) -> tuple[Columns, Columns]:
+    """Find the terms that both models have: their columns in the one and in the other."""
     place = {term: i for i, term in enumerate(new.terms)}
     pairs = [(i, place[term]) for i, term in enumerate(old.terms) if term in place]
     left, right = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
-    result: Floats = _roots(old.counts)[:, left] @ _roots(new.counts)[:, right].T
-    return result
+    return left, right
 
 
 def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Floats:
@@ -104,6 +115,7 @@ def _changes(
     sources: dict[int, list[int]] = {n: [o] for n, o in old_of.items()}
     born: list[int] = []
     died: list[int] = []
+    evidence = _Evidence(old, new)
     for n in range(len(new.topics)):
         o = int(similarity[:, n].argmax())
         if n not in old_of:
@@ -127,7 +139,7 @@ def _changes(
             tuple(old.topics[o].id for o in olds),
             tuple(new.topics[n].id for n in news),
             tuple(round(float(value), 3) for value in values),
-            _common_terms(old, olds, new, news),
+            evidence.words(olds, news),
         )
 
     return (
@@ -147,12 +159,29 @@ def _changes(
     )
 
 
-def _common_terms(old: Described, olds: list[int], new: Described, news: list[int]) -> tuple[str, ...]:
-    """Find the terms that weigh much in every one of the topics."""
-    weights = [dict(zip(old.terms, _roots(old.counts[[o]])[0].tolist(), strict=True)) for o in olds]
-    weights += [dict(zip(new.terms, _roots(new.counts[[n]])[0].tolist(), strict=True)) for n in news]
-    least = {term: min(weight.get(term, 0.0) for weight in weights) for term in weights[0]}
-    return tuple(sorted(least, key=lambda term: (-least[term], term))[:_EVIDENCE])
+class _Evidence:
+    """The words that show what topics have in common, as the archive writes them."""
+
+    def __init__(self, old: Described, new: Described) -> None:
+        self._old, self._new = relevance(old.counts), relevance(new.counts)
+        self._shared = _shared(old, new)
+        self._terms = old.terms, new.terms
+        self._forms = {**old.forms, **new.forms}
+
+    def words(self, olds: list[int], news: list[int]) -> tuple[str, ...]:
+        """Name the words most relevant to the topic that they matter least to, of terms that all can have."""
+        least, terms = self._least(olds, news)
+        best = [terms[i] for i in np.argsort(-least, kind="stable")[: 2 * _EVIDENCE].tolist()]
+        return tuple(dict.fromkeys(self._forms.get(term, term) for term in best))[:_EVIDENCE]
+
+    def _least(self, olds: list[int], news: list[int]) -> tuple[Floats, Sequence[str]]:
+        if not olds:
+            return self._new[news].min(axis=0), self._terms[1]
+        if not news:
+            return self._old[olds].min(axis=0), self._terms[0]
+        left, right = self._shared
+        sides = self._old[olds][:, left], self._new[news][:, right]
+        return np.vstack(sides).min(axis=0), [self._terms[1][i] for i in right.tolist()]
 
 
 def _roots(counts: npt.NDArray[np.float32]) -> Floats:

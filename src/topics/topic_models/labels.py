@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -25,7 +25,7 @@ _RELEVANCE = 0.6
 _IN_LABEL = 3
 _CAPITALS = 5
 """Times that a word may stand capitalized for once that it does not, and yet be no name: sentences begin."""
-_SEEN = 30
+_SEEN = 60
 """Places looked at to find how the archive writes a term."""
 
 
@@ -42,31 +42,44 @@ def relevance(counts: Floats, weight: float = _RELEVANCE) -> npt.NDArray[np.floa
     return np.log(within) - (1 - weight) * np.log(overall)
 
 
-def describe(
-    counts: Floats, vocabulary: Vocabulary, tokens: TokenBatch, texts: Iterable[tuple[str, str]] | None
-) -> tuple[Topic, ...]:
-    """Describe the topics of `counts`, numbered from 1.
+def written(
+    counts: Floats, vocabulary: Vocabulary, tokens: TokenBatch, texts: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """Find how the archive writes the terms that lead topics: «металл» -> «металлы».
 
     Args:
         counts: lambda, shape (topics, terms).
         vocabulary: names the terms.
         tokens: the articles.
-        texts: their cleaned titles and texts; None: labels are made of lemmas.
+        texts: their cleaned titles and texts.
+    """
+    wanted = sorted({column for row in foremost(counts) for column in row})
+    found = surface_forms(vocabulary.occurrences(tokens), tokens, texts, wanted)
+    terms = vocabulary.terms
+    return {terms[column]: prefer(terms[column].split(), seen) for column, seen in found.items()}
+
+
+def describe(counts: Floats, terms: Sequence[str], forms: Mapping[str, str]) -> tuple[Topic, ...]:
+    """Describe the topics of `counts`, numbered from 1.
+
+    Args:
+        counts: lambda, shape (topics, terms).
+        terms: names of the columns.
+        forms: how to write a term; one that is not there as it is.
     """
     leading = foremost(counts)
-    terms = vocabulary.terms
-    forms = {column: terms[column] for column in sorted({column for row in leading for column in row})}
-    if texts is not None:
-        found = surface_forms(vocabulary.occurrences(tokens), tokens, texts, list(forms))
-        forms |= {column: prefer(terms[column].split(), seen) for column, seen in found.items()}
     within, overall = _shares(counts)
-    labels = label_all([[(terms[column], forms[column]) for column in row[:SHOWN]] for row in leading])
+    shown = [[(terms[column], forms.get(terms[column], terms[column])) for column in row] for row in leading]
+    labels = label_all([row[:SHOWN] for row in shown])
     shares = counts.sum(axis=1) / counts.sum()
     return tuple(
         Topic(
             id=k + 1,
             label=labels[k],
-            words=tuple(TopicWord(forms[w], _rounded(within[k, w]), _rounded(overall[w])) for w in row),
+            words=tuple(
+                TopicWord(form, _rounded(within[k, w]), _rounded(overall[w]))
+                for w, (_, form) in zip(row, shown[k], strict=True)
+            ),
             share=round(float(shares[k]), 6),
         )
         for k, row in enumerate(leading)
@@ -161,6 +174,9 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
     """
     if len(lemmas) == 1 and part_of_speech(lemmas[0]) == "verb":
         return lemmas[0]
+    capitalized = Counter({form: times for form, times in seen.items() if form[0].isupper()})
+    if capitalized.total() > _CAPITALS * (seen.total() - capitalized.total()):
+        seen = capitalized  # «пески» are not of Peskov
     forms: Counter[str] = Counter()
     for form, times in seen.items():
         forms[form.lower()] += times
@@ -177,6 +193,8 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
             for number, is_nominative, _ in _cases(form.split()[0], lemmas[0])
         )
     ]
+    if not nominative and lemmas[0] in forms:  # «COVID», which no dictionary knows
+        nominative = lemmas[:1]
     if not nominative and len(lemmas) == 1 and wanted == "sing":  # «в Идлибе», and never «Идлиб»
         named = sum(times for form, times in seen.items() if form[0].isupper()) > seen.total() / 2
         return lemmas[0].capitalize() if named else lemmas[0]

@@ -18,7 +18,7 @@ from topics.errors import DataError, ModelError, NotFittedError
 from topics.topic_models.coherence import c_npmi, keep_company
 from topics.topic_models.continuity import Described, carry_over, changes, overlap
 from topics.topic_models.inference import exp_digamma, infer, statistics
-from topics.topic_models.labels import describe
+from topics.topic_models.labels import describe, written
 from topics.topic_models.seeding import seed_counts
 from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
 from topics.types import NumberTried, TokenBatch, Topic, TopicChange
@@ -66,6 +66,7 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     last_id: int
     """The highest id that a topic of this model or of one before it had."""
     tried: tuple[NumberTried, ...] = ()
+    forms: dict[str, str] = {}
 
 
 class LdaModel:
@@ -84,6 +85,8 @@ class LdaModel:
     """Numbers of topics that one was chosen among; none: it was not chosen so."""
     last_id: int
     """The highest id that a topic of this model or of one before it had."""
+    forms: dict[str, str]
+    """Term -> how the archive writes it, of the terms that lead topics and are no lemma there."""
 
     def __init__(self, settings: LdaSettings | None = None) -> None:
         self.settings = settings or LdaSettings()
@@ -120,7 +123,9 @@ class LdaModel:
         before = None if previous is None else _distributions(previous, self.vocabulary.terms)
         counts = learn(bags, number, settings, before)
         self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], prior(number, settings))
-        self._topics, self.changes = describe(self.counts, self.vocabulary, tokens, texts), ()
+        found = written(self.counts, self.vocabulary, tokens, texts) if texts is not None else {}
+        self.forms = {term: form for term, form in found.items() if form != term}
+        self._topics, self.changes = describe(self.counts, self.vocabulary.terms, self.forms), ()
         known = 0
         if previous is not None:
             known = previous.last_id
@@ -146,7 +151,7 @@ class LdaModel:
 
     def described(self) -> Described:
         """Give what matching with another model needs."""
-        return Described(self.topics, self.counts, self.vocabulary.terms)
+        return Described(self.topics, self.counts, self.vocabulary.terms, self.forms)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -204,7 +209,7 @@ class LdaModel:
         self._check_fitted()
         persistence.write_struct(
             folder / "topics.json",
-            _Saved(self.settings, self._topics, self.changes, self.last_id, self.tried),
+            _Saved(self.settings, self._topics, self.changes, self.last_id, self.tried, self.forms),
         )
         persistence.write_array(folder / "topic_counts.npy", self.counts)
         persistence.write_array(folder / "topic_alpha.npy", self.alpha)
@@ -223,7 +228,7 @@ class LdaModel:
         counts = persistence.read_array(folder / "topic_counts.npy", np.float32, dimensions=2)
         alpha = persistence.read_array(folder / "topic_alpha.npy", np.float32)
         self._topics, self.changes, self.last_id = saved.topics, saved.changes, saved.last_id
-        self.tried = saved.tried
+        self.tried, self.forms = saved.tried, saved.forms
         shape = (len(saved.topics), len(self.vocabulary.terms))
         if counts.shape != shape or alpha.shape != shape[:1] or not shape[0]:
             raise ModelError(

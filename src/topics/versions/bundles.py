@@ -3,27 +3,37 @@
 Nothing in a bundle is compressed. So a file in it can be no longer than the bundle itself, and a bundle that
 claims otherwise (a zip bomb, a sparse file, entries that overlap) is refused before a byte is written. Names
 are never joined to a path unchecked: each must read NAME/VERSION/FILE, all of one version.
+
+What editors call topics is no file of a version. A bundle has it in an entry of its own, `names.json`, which
+becomes events of the history where the bundle is unpacked, and no file there.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias
 
+import msgspec
+
 from topics.errors import ModelError, UsageError
-from topics.versions.integrity import MANIFEST, sync
+from topics.topic_pipeline import TopicPipeline
+from topics.versions.history import is_topic_name
+from topics.versions.integrity import MANIFEST, read_manifest, sync
 from topics.versions.registry import Registry, Version, is_name, is_version
 
 SUFFIXES = (".tar", ".zip")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MOST_FILES = 1_000
+_NAMES = "names.json"
+_LARGEST_NAMES = 1_000_000
 _CHUNK = 1 << 20
 
 
@@ -35,24 +45,29 @@ class _Entry(NamedTuple):
     open: Callable[[], IO[bytes]]
 
 
-_Add: TypeAlias = Callable[[str, Path], None]
+_Add: TypeAlias = Callable[[str, int, IO[bytes]], None]
 
 
 def pack(version: Version, path: Path) -> None:
-    """Write a version into one file; equal versions give equal bytes.
+    """Write a version into one file, with the names of its topics; equal versions give equal bytes.
 
     Raises:
+        ModelError: the version cannot be opened, and has names.
         UsageError: the suffix is neither .tar nor .zip, or there is such a file.
     """
     _check_suffix(path)
     if path.exists():
         raise UsageError(f"{path}: is there already; name another file")
-    files = [MANIFEST, *sorted(version.manifest.files)]
+    files, names = [MANIFEST, *sorted(version.manifest.files)], _names_given(version)
     partial = path.with_name(f".{path.name}.part")
     try:
         with _writing(partial, path.suffix) as add:
             for name in files:
-                add(f"{version.label}/{name}", version.folder / name)
+                with (version.folder / name).open("rb") as stream:
+                    add(f"{version.label}/{name}", os.fstat(stream.fileno()).st_size, stream)
+            if names:
+                content = msgspec.json.encode(names)
+                add(f"{version.label}/{_NAMES}", len(content), io.BytesIO(content))
         sync(partial)
         partial.rename(path)
     finally:
@@ -61,6 +76,8 @@ def pack(version: Version, path: Path) -> None:
 
 def unpack(path: Path, registry: Registry, probe: Callable[[Path], object] = lambda folder: None) -> Version:
     """Take the version in a bundle into a registry, every byte of it checked. No alias moves.
+
+    Topics are called as in the bundle, unless editors here have said how to call them.
 
     `probe` is given the folder before it becomes visible, and raises ModelError if it cannot be opened.
 
@@ -75,13 +92,55 @@ def unpack(path: Path, registry: Registry, probe: Callable[[Path], object] = lam
         with _mending(path):
             entries = list(_entries(stream, path.suffix))
         name, version = _identity(path, entries)
+        files = {entry.name.rpartition("/")[2]: entry for entry in entries}
+        named = files.pop(_NAMES, None)
+        names = _read_names(named, path) if named else {}
 
         def fill(draft: Path) -> None:
-            for entry in entries:
-                with (draft / entry.name.rpartition("/")[2]).open("wb") as target:
+            for file, entry in files.items():
+                with (draft / file).open("wb") as target:
                     _copy(entry, target, path)
 
-        return registry.adopt(name, version, fill, f"from {path.name}", probe)
+        def probe_all(draft: Path) -> None:
+            probe(draft)
+            if named:
+                _check_names(names, draft)
+
+        found = registry.adopt(name, version, fill, f"from {path.name}", probe_all)
+    registry.call_all(found, names, f"from {path.name}")
+    return found
+
+
+def _names_given(version: Version) -> dict[int, str]:
+    """List the names that editors gave since the version was trained, of topics that it has."""
+    if not version.names or version.manifest.topics is None:
+        return {}
+    topics = TopicPipeline.load(version.folder).topics
+    names = {topic.id: version.names.get(topic.id, topic.name) for topic in topics}
+    return {topic.id: names[topic.id] for topic in topics if names[topic.id] != topic.name}
+
+
+def _read_names(entry: _Entry, path: Path) -> dict[int, str]:
+    content = io.BytesIO()
+    if entry.size > _LARGEST_NAMES:
+        raise ModelError(f"{path}: the entry {entry.name!r} has {entry.size:,} bytes; refused")
+    _copy(entry, content, path)
+    try:
+        names = msgspec.json.decode(content.getvalue(), type=dict[int, str])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"{path}: the entry {entry.name!r} cannot be read ({error}); refused") from error
+    unfit = next((words for words in names.values() if not is_topic_name(words)), "")
+    if unfit:
+        raise ModelError(f"{path}: {unfit[:100]!r} is no name of a topic; refused, nothing was imported")
+    return names
+
+
+def _check_names(names: Mapping[int, str], folder: Path) -> None:
+    """Refuse names of topics that a version does not have: one that is yet to be born would get them."""
+    has_topics = read_manifest(folder).topics is not None
+    known = {topic.id for topic in TopicPipeline.load(folder).topics} if has_topics else set()
+    if foreign := names.keys() - known:
+        raise ModelError(f"{folder}: has no topic {min(foreign)} that is named; refused")
 
 
 @contextmanager
@@ -136,23 +195,22 @@ def _copy(entry: _Entry, target: IO[bytes], path: Path) -> None:
 def _writing(path: Path, suffix: str) -> Iterator[_Add]:
     if suffix == ".tar":
         with tarfile.open(path, "x:", format=tarfile.PAX_FORMAT) as tar:
-            yield lambda name, file: _add_to_tar(tar, name, file)
+            yield lambda name, size, stream: _add_to_tar(tar, name, size, stream)
     else:
         with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
-            yield lambda name, file: _add_to_zip(archive, name, file)
+            yield lambda name, size, stream: _add_to_zip(archive, name, size, stream)
 
 
-def _add_to_tar(tar: tarfile.TarFile, name: str, file: Path) -> None:
+def _add_to_tar(tar: tarfile.TarFile, name: str, size: int, stream: IO[bytes]) -> None:
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = file.stat().st_size, 0o644
-    with file.open("rb") as stream:
-        tar.addfile(entry, stream)
+    entry.size, entry.mode = size, 0o644
+    tar.addfile(entry, stream)
 
 
-def _add_to_zip(archive: zipfile.ZipFile, name: str, file: Path) -> None:
+def _add_to_zip(archive: zipfile.ZipFile, name: str, size: int, stream: IO[bytes]) -> None:
     entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.external_attr, entry.file_size = (stat.S_IFREG | 0o644) << 16, file.stat().st_size
-    with file.open("rb") as stream, archive.open(entry, "w") as target:
+    entry.external_attr, entry.file_size = (stat.S_IFREG | 0o644) << 16, size
+    with archive.open(entry, "w") as target:
         shutil.copyfileobj(stream, target)
 
 

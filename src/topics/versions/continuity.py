@@ -73,9 +73,7 @@ def compare(registry: Registry, before: str, after: str) -> Comparison:
 
 def _step(change: TopicChange, old: TopicPipeline, new: TopicPipeline) -> Step:
     parts = _parts(old, change.old), _parts(new, change.new)
-    words = _words(old, change.old) + _words(new, change.new)
-    common = [word for word in words[0] if all(word in others for others in words[1:])]
-    return Step(change.kind, *parts, change.similarity, tuple(common[:_WORDS]) or change.terms[:_WORDS])
+    return Step(change.kind, *parts, change.similarity, change.terms[:_WORDS])
 
 
 def _parts(pipeline: TopicPipeline, ids: Sequence[int]) -> tuple[Part, ...]:
@@ -84,7 +82,3 @@ def _parts(pipeline: TopicPipeline, ids: Sequence[int]) -> tuple[Part, ...]:
         for topic, name in zip(pipeline.topics, pipeline.names, strict=True)
     }
     return tuple(known[topic] for topic in ids)
-
-
-def _words(pipeline: TopicPipeline, ids: Sequence[int]) -> list[list[str]]:
-    return [[word.words for word in topic.words] for topic in pipeline.topics if topic.id in ids]

@@ -24,6 +24,15 @@ PUBLISHED, PROMOTED, ROLLED_BACK = "published", "promoted", "rolled back"
 IMPORTED, PRUNED, NAMED = "imported", "pruned", "named"
 
 
+LONGEST = 100
+"""Characters of the name of a topic."""
+
+
+def is_topic_name(words: str) -> bool:
+    """Tell whether a topic may be called so: words that can be printed, a space between them; or nothing."""
+    return words.isprintable() and len(words) <= LONGEST and words == " ".join(words.split())
+
+
 class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     """One thing that was done. Fields that a later `topics` adds are passed over."""
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from topics.errors import UsageError
 from topics.topic_pipeline import TopicPipeline
-from topics.versions.history import Event
+from topics.versions.history import LONGEST, Event, is_topic_name
 from topics.versions.registry import Registry, Version
-
-LONGEST = 100
-"""Characters of a name."""
 
 
 def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Version]:
@@ -20,7 +17,7 @@ def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Vers
     """
     version = registry.open(reference)
     if version.manifest.topics is None:
-        raise UsageError(f"{version.label} knows rubrics, not topics; name another version with --topics")
+        raise UsageError(f"{version.label} knows rubrics, not topics; name a version of topics")
     return TopicPipeline.load(version.folder, version.names), version
 
 
@@ -43,7 +40,7 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
     if topic not in known:
         raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
     words = " ".join(name.split())
-    if not words.isprintable() or len(words) > LONGEST:
+    if not is_topic_name(words):
         raise UsageError(f"{words[:LONGEST]!r} is no name: at most {LONGEST} letters that can be printed")
     for other, taken in known.items():
         if other != topic and taken.casefold() == words.casefold():

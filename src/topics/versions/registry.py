@@ -229,6 +229,15 @@ class Registry:
                 Event(history.NAMED, version, why=why, topic=topic, name=words)
             )
 
+    def call_all(self, found: Version, names: Mapping[int, str], why: str) -> None:
+        """Write down what the topics of a version are called elsewhere; what was said of one here stays."""
+        name, version = found.manifest.name, found.manifest.version
+        with self._lock(name):
+            known = self._names(found.manifest)
+            for topic in sorted(names.keys() - known.keys()):
+                event = Event(history.NAMED, version, why=why, topic=topic, name=names[topic])
+                History(self._home(name)).append(event)
+
     def rollback(self, name: str, why: str = "", alias: str = PRODUCTION) -> Event:
         """Point an alias to where it pointed before; twice goes back two steps.
 
@@ -275,14 +284,16 @@ class Registry:
         manifest = integrity.read_manifest(folder)
         _expect(manifest, name, version, folder)
         integrity.check(folder)
-        events = self.events(name)
-        expected = history.seals(events).get(version)
+        expected = history.seals(self.events(name)).get(version)
         if expected and integrity.seal(folder) != expected:
             raise ModelError(
                 f"{folder / MANIFEST}: was altered since it was published; restore it or train again"
             )
+        return Version(folder, manifest, MappingProxyType(self._names(manifest)))
+
+    def _names(self, manifest: Manifest) -> dict[int, str]:
         parent = manifest.topics.previous if manifest.topics else ""
-        return Version(folder, manifest, MappingProxyType(history.names(events, version, parent)))
+        return history.names(self.events(manifest.name), manifest.version, parent)
 
     def _free_name(self, manifest: Manifest) -> str:
         """Name the version by time and content; of two of one second the later gets the next: names sort."""

@@ -27,24 +27,23 @@ def compare(before: str, after: str, as_json: bool, models: Path) -> None:
     \b
     python -m topics topics compare topics@production topics@latest
     """
-    import msgspec
-
     from topics.versions.continuity import compare as job
     from topics.versions.registry import Registry
 
-    comparison = job(Registry(models), before, after)
-    if as_json:
-        click.echo(msgspec.json.encode(comparison))
-    else:
-        _show(comparison)
+    show(job(Registry(models), before, after), as_json)
 
 
-def _show(comparison: Comparison) -> None:
+def show(comparison: Comparison, as_json: bool) -> None:
+    """Print a comparison as a table, or as one JSON object."""
+    import msgspec
     from rich.table import Table
     from rich.text import Text
 
     from topics.terminal import out
 
+    if as_json:
+        click.echo(msgspec.json.encode(comparison))
+        return
     console = out()
     console.print(f"A {comparison.before}\nB {comparison.after}", markup=False)
     console.print(", ".join(f"{kind} {count}" for kind, count in comparison.counts.items()), markup=False)

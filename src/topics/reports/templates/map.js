@@ -21,9 +21,10 @@ const atlas = (map, topics, height, { draw, nameOf, describe, choose }) => {
     return ruler.measureText(text).width;
   };
 
+  /* No line ends in «и» or «в» */
   const lines = (text, most) => {
     const result = [""];
-    for (const word of text.split(" ")) {
+    for (const word of text.replace(/(^| )(\S{1,2}) /g, "$1$2\u00a0").split(" ")) {
       const last = result.length - 1;
       if (result[last] && (result[last] + " " + word).length > most) result.push(word);
       else result[last] += (result[last] && " ") + word;
@@ -31,7 +32,8 @@ const atlas = (map, topics, height, { draw, nameOf, describe, choose }) => {
     return result;
   };
   const variants = (topic, small) => {
-    if (topic.name) return [lines(topic.name, small ? 12 : 18), [topic.name.split(" ")[0] + " …"]];
+    if (topic.name) return [lines(topic.name, small ? 12 : 18), lines(topic.name, small ? 8 : 10),
+      [topic.name.split(" ")[0] + " …"]];
     const words = topic.label.split(", ");
     if (small) return words.slice(0, 2).map((word) => lines(word, 12));
     return [words.slice(0, 2), lines(words[0], 14), words.slice(1, 2)].filter((found) => found.length);
@@ -72,7 +74,7 @@ const atlas = (map, topics, height, { draw, nameOf, describe, choose }) => {
         used.add(best.text.join(" "));
         labels.append(written(best.text, best.box, size));
       }
-      centres[k].named = Boolean(best);
+      centres[k].named = Boolean(best) && !best.text[0].endsWith("…");
     });
   };
 

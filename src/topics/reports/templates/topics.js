@@ -73,7 +73,7 @@
       const x = (i + 0.5) / report.periods.length * width;
       const opens = report.unit === "month" || !i || iso.slice(0, 7) !== report.periods[i - 1].slice(0, 7);
       if (opens && x >= next) {
-        found.push([x, date(iso, { month: "short", year: "2-digit" })]);
+        found.push([x, `${date(iso, { month: "short" })} ${iso.slice(0, 4)}`]);
         next = Math.max(x, 28) + 64;
       }
     });
