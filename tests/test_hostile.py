@@ -23,7 +23,7 @@ from topics.errors import ModelError
 from topics.pipeline import Pipeline
 from topics.tagger import Tagger
 from topics.versions import bundles, integrity
-from topics.versions.registry import Registry
+from topics.versions.registry import Registry, Version
 
 
 class Bomb:
@@ -264,8 +264,15 @@ def test_a_link_to_a_good_file_is_refused(topics, own_models, folder, tmp_path):
 @pytest.fixture
 def whole(folder: Path, own_models: Path) -> dict[str, bytes]:
     """The entries of a good bundle."""
-    label = Registry(own_models).open("rubrics").label
-    return {f"{label}/{path.name}": path.read_bytes() for path in sorted(folder.iterdir())}
+    return entries_of(Registry(own_models).open("rubrics"))
+
+
+def entries_of(found: Version, names: bytes | None = None) -> dict[str, bytes]:
+    """The entries of a bundle of a version, sealed, with names of topics."""
+    files = {f"{found.label}/{path.name}": path.read_bytes() for path in sorted(found.folder.iterdir())}
+    named = {} if names is None else {f"{found.label}/names.json": names}
+    seal = bundles.seal(files[f"{found.label}/{integrity.MANIFEST}"], names or b"")
+    return files | named | {f"{found.label}/seal.txt": seal}
 
 
 def tar_of(path: Path, entries: dict[str, bytes], *more: tarfile.TarInfo) -> Path:
@@ -324,6 +331,30 @@ def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
 def test_no_tar_brings_harm(topics, tmp_path, whole):
     for message, path in bad_tars(tmp_path / "b.tar", whole):
         nothing_comes_of(topics, path, message)
+
+
+@pytest.mark.parametrize("suffix", bundles.SUFFIXES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"excerpt": 200', '"excerpt": 100'),
+        lambda text: text.replace("2026", "2025", 1),
+        lambda text: f" {text}",
+    ],
+)
+def test_a_manifest_altered_on_the_way_is_seen(topics, tmp_path, folder, whole, suffix, change):
+    manifest = next(name for name in whole if name.endswith(integrity.MANIFEST))
+    text = change(whole[manifest].decode()).encode()
+    assert text != whole[manifest]
+    write = tar_of if suffix == ".tar" else zip_of
+    path = write(tmp_path / f"b{suffix}", whole | {manifest: text})
+    nothing_comes_of(topics, path, "was altered since it was exported")
+
+
+def test_a_bundle_without_a_seal(topics, tmp_path, whole):
+    seal = next(name for name in whole if name.endswith("seal.txt"))
+    path = tar_of(tmp_path / "b.tar", {name: whole[name] for name in whole if name != seal})
+    nothing_comes_of(topics, path, "was altered since it was exported")
 
 
 def test_entries_of_one_name(topics, tmp_path, whole):

@@ -71,6 +71,7 @@ FLOORS = {
         trends.changes
         trends.periods
         versions
+        versions.containers
         versions.drafts
         versions.history
         versions.integrity

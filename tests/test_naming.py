@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsroom import Ran, write
-from test_hostile import tar_of
+from test_hostile import entries_of, tar_of
 from topic_archive import dated
 from topics.config import Config, convert
 from topics.corpus import Corpus
@@ -171,8 +171,7 @@ HOSTILE_NAMES = [
 @pytest.mark.parametrize(("content", "why"), HOSTILE_NAMES, ids=[why for _, why in HOSTILE_NAMES])
 def test_names_that_mean_harm_keep_a_bundle_out(topics: Topics, registry, tmp_path, content, why):
     found = registry.open("topics")
-    entries = {f"{found.label}/{path.name}": path.read_bytes() for path in found.folder.iterdir()}
-    path = tar_of(tmp_path / "b.tar", entries | {f"{found.label}/names.json": content})
+    path = tar_of(tmp_path / "b.tar", entries_of(found) | entries_of(found, content))
     ran = topics("import", path, "--models", tmp_path / "там")
     assert (ran.code, ran.out) == (4, ""), ran
     [line] = ran.err.splitlines()
@@ -182,8 +181,7 @@ def test_names_that_mean_harm_keep_a_bundle_out(topics: Topics, registry, tmp_pa
 
 def test_rubrics_have_no_names_to_carry(topics: Topics, models, tmp_path):
     found = Registry(models).open("rubrics")
-    entries = {f"{found.label}/{path.name}": path.read_bytes() for path in found.folder.iterdir()}
-    path = tar_of(tmp_path / "b.tar", entries | {f"{found.label}/names.json": b'{"1": "a"}'})
+    path = tar_of(tmp_path / "b.tar", entries_of(found, b'{"1": "a"}'))
     ran = topics("import", path, "--models", tmp_path / "там")
     assert (ran.code, "has no topic 1 that is named" in ran.err) == (4, True), ran
 

@@ -5,47 +5,34 @@ claims otherwise (a zip bomb, a sparse file, entries that overlap) is refused be
 are never joined to a path unchecked: each must read NAME/VERSION/FILE, all of one version.
 
 What editors call topics is no file of a version. A bundle has it in an entry of its own, `names.json`, which
-becomes events of the history where the bundle is unpacked, and no file there.
+becomes events of the history where the bundle is unpacked, and no file there. The last entry, `seal.txt`, is
+a hash of the manifest, in which all other files have theirs, and of the names: what happens to a bundle by
+chance is seen; who forges one on purpose can seal it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
-import shutil
-import stat
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple, TypeAlias
 
 import msgspec
 
 from topics.errors import ModelError, UsageError
 from topics.topic_pipeline import TopicPipeline
+from topics.versions.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
 from topics.versions.history import is_topic_name
 from topics.versions.integrity import MANIFEST, read_manifest, sync
 from topics.versions.registry import Registry, Version, is_name, is_version
 
-SUFFIXES = (".tar", ".zip")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+__all__ = ["SUFFIXES", "pack", "seal", "unpack"]
+
 _MOST_FILES = 1_000
-_NAMES = "names.json"
-_LARGEST_NAMES = 1_000_000
-_CHUNK = 1 << 20
-
-
-class _Entry(NamedTuple):
-    name: str
-    size: int
-    trouble: str
-    """Why it cannot be a file of ours; empty: it can."""
-    open: Callable[[], IO[bytes]]
-
-
-_Add: TypeAlias = Callable[[str, int, IO[bytes]], None]
+_NAMES, _SEAL = "names.json", "seal.txt"
+_LARGEST_EXTRA = 1_000_000
+"""Bytes of the names or of the seal."""
 
 
 def pack(version: Version, path: Path) -> None:
@@ -55,19 +42,20 @@ def pack(version: Version, path: Path) -> None:
         ModelError: the version cannot be opened, and has names.
         UsageError: the suffix is neither .tar nor .zip, or there is such a file.
     """
-    _check_suffix(path)
+    check_suffix(path)
     if path.exists():
         raise UsageError(f"{path}: is there already; name another file")
-    files, names = [MANIFEST, *sorted(version.manifest.files)], _names_given(version)
+    names = _names_given(version)
+    extra = {_NAMES: msgspec.json.encode(names)} if names else {}
+    extra[_SEAL] = seal((version.folder / MANIFEST).read_bytes(), extra.get(_NAMES, b""))
     partial = path.with_name(f".{path.name}.part")
     try:
-        with _writing(partial, path.suffix) as add:
-            for name in files:
+        with writing(partial, path.suffix) as add:
+            for name in (MANIFEST, *sorted(version.manifest.files)):
                 with (version.folder / name).open("rb") as stream:
                     add(f"{version.label}/{name}", os.fstat(stream.fileno()).st_size, stream)
-            if names:
-                content = msgspec.json.encode(names)
-                add(f"{version.label}/{_NAMES}", len(content), io.BytesIO(content))
+            for name, content in extra.items():
+                add(f"{version.label}/{name}", len(content), io.BytesIO(content))
         sync(partial)
         partial.rename(path)
     finally:
@@ -85,25 +73,27 @@ def unpack(path: Path, registry: Registry, probe: Callable[[Path], object] = lam
         ModelError: the bundle is damaged or holds what no bundle of ours holds.
         UsageError: there is no such file, or its suffix is neither .tar nor .zip.
     """
-    _check_suffix(path)
+    check_suffix(path)
     if not path.is_file():
         raise UsageError(f"{path}: is no file; name one that `topics export` wrote")
     with path.open("rb") as stream:
-        with _mending(path):
-            entries = list(_entries(stream, path.suffix))
-        name, version = _identity(path, entries)
-        files = {entry.name.rpartition("/")[2]: entry for entry in entries}
-        named = files.pop(_NAMES, None)
-        names = _read_names(named, path) if named else {}
+        found_in = entries(stream, path)
+        name, version = _identity(path, found_in)
+        files = {entry.name.rpartition("/")[2]: entry for entry in found_in}
+        content, sealed = (_extra(files.pop(extra, None), path) for extra in (_NAMES, _SEAL))
+        names = _read_names(content, path) if content is not None else {}
 
         def fill(draft: Path) -> None:
             for file, entry in files.items():
                 with (draft / file).open("wb") as target:
-                    _copy(entry, target, path)
+                    copy(entry, target, path)
+            manifest = draft / MANIFEST
+            if not manifest.exists() or seal(manifest.read_bytes(), content or b"") != sealed:
+                raise ModelError(f"{path}: was altered since it was exported; export it again")
 
         def probe_all(draft: Path) -> None:
             probe(draft)
-            if named:
+            if names:
                 _check_names(names, draft)
 
         found = registry.adopt(name, version, fill, f"from {path.name}", probe_all)
@@ -120,15 +110,27 @@ def _names_given(version: Version) -> dict[int, str]:
     return {topic.id: names[topic.id] for topic in topics if names[topic.id] != topic.name}
 
 
-def _read_names(entry: _Entry, path: Path) -> dict[int, str]:
-    content = io.BytesIO()
-    if entry.size > _LARGEST_NAMES:
+def seal(manifest: bytes, names: bytes) -> bytes:
+    """Compute the last entry of a bundle: SHA-256 over its manifest and its names, if it has any."""
+    return hashlib.sha256(manifest + names).hexdigest().encode()
+
+
+def _extra(entry: Entry | None, path: Path) -> bytes | None:
+    """Read an entry that is no file of the version."""
+    if entry is None:
+        return None
+    if entry.size > _LARGEST_EXTRA:
         raise ModelError(f"{path}: the entry {entry.name!r} has {entry.size:,} bytes; refused")
-    _copy(entry, content, path)
+    content = io.BytesIO()
+    copy(entry, content, path)
+    return content.getvalue()
+
+
+def _read_names(content: bytes, path: Path) -> dict[int, str]:
     try:
-        names = msgspec.json.decode(content.getvalue(), type=dict[int, str])
+        names = msgspec.json.decode(content, type=dict[int, str])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(f"{path}: the entry {entry.name!r} cannot be read ({error}); refused") from error
+        raise ModelError(f"{path}: {_NAMES} cannot be read ({error}); refused") from error
     unfit = next((words for words in names.values() if not is_topic_name(words)), "")
     if unfit:
         raise ModelError(f"{path}: {unfit[:100]!r} is no name of a topic; refused, nothing was imported")
@@ -143,16 +145,7 @@ def _check_names(names: Mapping[int, str], folder: Path) -> None:
         raise ModelError(f"{folder}: has no topic {min(foreign)} that is named; refused")
 
 
-@contextmanager
-def _mending(path: Path) -> Iterator[None]:
-    """Say of whatever tarfile and zipfile raise that the bundle is damaged."""
-    try:
-        yield
-    except Exception as error:  # they fail in a dozen ways on hostile bytes, OSError among them
-        raise ModelError(f"{path}: is no whole bundle ({error}); export it again") from error
-
-
-def _identity(path: Path, entries: list[_Entry]) -> tuple[str, str]:
+def _identity(path: Path, entries: list[Entry]) -> tuple[str, str]:
     """Find the one version that a bundle holds, having looked at every entry before any is read."""
     size, seen, found = path.stat().st_size, set[str](), set[tuple[str, str]]()
     for entry in entries:
@@ -175,76 +168,3 @@ def _identity(path: Path, entries: list[_Entry]) -> tuple[str, str]:
 
 def _is_file(name: str) -> bool:
     return bool(name) and name.isprintable() and name[0] != "." and "\\" not in name and ":" not in name
-
-
-def _copy(entry: _Entry, target: IO[bytes], path: Path) -> None:
-    with _mending(path):
-        source = entry.open()
-    with source:
-        while True:
-            with _mending(path):
-                chunk = source.read(_CHUNK)
-            if not chunk:
-                break
-            target.write(chunk)  # a full disk is no fault of the bundle
-    if target.tell() != entry.size:
-        raise ModelError(f"{path}: the entry {entry.name!r} is cut short; export it again")
-
-
-@contextmanager
-def _writing(path: Path, suffix: str) -> Iterator[_Add]:
-    if suffix == ".tar":
-        with tarfile.open(path, "x:", format=tarfile.PAX_FORMAT) as tar:
-            yield lambda name, size, stream: _add_to_tar(tar, name, size, stream)
-    else:
-        with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
-            yield lambda name, size, stream: _add_to_zip(archive, name, size, stream)
-
-
-def _add_to_tar(tar: tarfile.TarFile, name: str, size: int, stream: IO[bytes]) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = size, 0o644
-    tar.addfile(entry, stream)
-
-
-def _add_to_zip(archive: zipfile.ZipFile, name: str, size: int, stream: IO[bytes]) -> None:
-    entry = zipfile.ZipInfo(name, _EPOCH)
-    entry.external_attr, entry.file_size = (stat.S_IFREG | 0o644) << 16, size
-    with archive.open(entry, "w") as target:
-        shutil.copyfileobj(stream, target)
-
-
-def _entries(stream: IO[bytes], suffix: str) -> Iterator[_Entry]:
-    """Go over the entries; they can be opened as long as the stream is."""
-    if suffix == ".tar":
-        tar = tarfile.TarFile(fileobj=stream)  # not `tarfile.open`, which would unpack a .tar.gz
-        return (_tar_entry(tar, entry) for entry in tar.getmembers())
-    archive = zipfile.ZipFile(stream)
-    return (_zip_entry(archive, entry) for entry in archive.infolist())
-
-
-def _tar_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> _Entry:
-    plain = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
-    return _Entry(
-        entry.name,
-        entry.size,
-        "" if plain else "is no plain file",
-        lambda: tar.extractfile(entry) or io.BytesIO(),
-    )
-
-
-def _zip_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Entry:
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    trouble = ""
-    if kind not in (0, stat.S_IFREG) or entry.is_dir():
-        trouble = "is no plain file"
-    elif entry.flag_bits & 0x1:
-        trouble = "is encrypted"
-    elif entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-        trouble = "is compressed, as nothing is in a bundle of ours"
-    return _Entry(entry.orig_filename, entry.file_size, trouble, lambda: archive.open(entry))
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path}: a bundle is a .tar or a .zip file; name one of these")

@@ -1,0 +1,128 @@
+"""Files in a row in one file, .tar or .zip, none of them compressed: written, and read without trust."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, TypeAlias
+
+from topics.errors import ModelError, UsageError
+
+SUFFIXES = (".tar", ".zip")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_CHUNK = 1 << 20
+
+
+class Entry(NamedTuple):
+    """What a container says that it holds."""
+
+    name: str
+    size: int
+    trouble: str
+    """Why it cannot be a file of ours; empty: it can."""
+    open: Callable[[], IO[bytes]]
+
+
+Add: TypeAlias = Callable[[str, int, IO[bytes]], None]
+"""Takes a name, a size, and a stream of so many bytes."""
+
+
+def check_suffix(path: Path) -> None:
+    """Raise UsageError if the file can be no container."""
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"{path}: a bundle is a .tar or a .zip file; name one of these")
+
+
+@contextmanager
+def writing(path: Path, suffix: str) -> Iterator[Add]:
+    """Write a container; what is yielded adds an entry."""
+    if suffix == ".tar":
+        with tarfile.open(path, "x:", format=tarfile.PAX_FORMAT) as tar:
+            yield lambda name, size, stream: _add_to_tar(tar, name, size, stream)
+    else:
+        with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
+            yield lambda name, size, stream: _add_to_zip(archive, name, size, stream)
+
+
+def _add_to_tar(tar: tarfile.TarFile, name: str, size: int, stream: IO[bytes]) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = size, 0o644
+    tar.addfile(entry, stream)
+
+
+def _add_to_zip(archive: zipfile.ZipFile, name: str, size: int, stream: IO[bytes]) -> None:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.external_attr, entry.file_size = (stat.S_IFREG | 0o644) << 16, size
+    with archive.open(entry, "w") as target:
+        shutil.copyfileobj(stream, target)
+
+
+def entries(stream: IO[bytes], path: Path) -> list[Entry]:
+    """List the entries of an open container; they can be opened as long as the stream is.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    with _mending(path):
+        return list(_entries(stream, path.suffix))
+
+
+def _entries(stream: IO[bytes], suffix: str) -> Iterator[Entry]:
+    """Go over the entries; they can be opened as long as the stream is."""
+    if suffix == ".tar":
+        tar = tarfile.TarFile(fileobj=stream)  # not `tarfile.open`, which would unpack a .tar.gz
+        return (_tar_entry(tar, entry) for entry in tar.getmembers())
+    archive = zipfile.ZipFile(stream)
+    return (_zip_entry(archive, entry) for entry in archive.infolist())
+
+
+def _tar_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Entry:
+    plain = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
+    return Entry(
+        entry.name,
+        entry.size,
+        "" if plain else "is no plain file",
+        lambda: tar.extractfile(entry) or io.BytesIO(),
+    )
+
+
+def _zip_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Entry:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    trouble = ""
+    if kind not in (0, stat.S_IFREG) or entry.is_dir():
+        trouble = "is no plain file"
+    elif entry.flag_bits & 0x1:
+        trouble = "is encrypted"
+    elif entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+        trouble = "is compressed, as nothing is in a bundle of ours"
+    return Entry(entry.orig_filename, entry.file_size, trouble, lambda: archive.open(entry))
+
+
+def copy(entry: Entry, target: IO[bytes], path: Path) -> None:
+    """Copy what an entry of the container `path` holds. Raises ModelError if it is damaged."""
+    with _mending(path):
+        source = entry.open()
+    with source:
+        while True:
+            with _mending(path):
+                chunk = source.read(_CHUNK)
+            if not chunk:
+                break
+            target.write(chunk)  # a full disk is no fault of the bundle
+    if target.tell() != entry.size:
+        raise ModelError(f"{path}: the entry {entry.name!r} is cut short; export it again")
+
+
+@contextmanager
+def _mending(path: Path) -> Iterator[None]:
+    """Say of whatever tarfile and zipfile raise that the bundle is damaged."""
+    try:
+        yield
+    except Exception as error:  # they fail in a dozen ways on hostile bytes, OSError among them
+        raise ModelError(f"{path}: is no whole bundle ({error}); export it again") from error
