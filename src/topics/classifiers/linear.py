@@ -98,14 +98,9 @@ class LinearClassifier:
 
         self.settings.decisions.check(rubrics)
         self.rubrics = tuple(rubrics)
-        with ThreadPoolExecutor(1) as beside:
-            finding = beside.submit(groups, tokens)
-            self.tfidf = Tfidf(self.settings.fields).fit(tokens)
-            X = self.tfidf.transform(tokens)
-            lengths = np.diff(X.indptr)
-            latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
-            X = latent.extend(X)
-            alike = finding.result()
+        X, latent, alike = self._features(tokens)
+        lengths = np.diff(X.indptr)
+        X = latent.extend(X)
         known, folds = judged(truth, clean), _folds(clean, alike, self.settings)
         rows = _sample(known, clean, self.settings)
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
@@ -128,6 +123,15 @@ class LinearClassifier:
         self.held_out = HeldOut(margins, folds, ahead)
         self.decisions = learn_decisions(margins, known, rubrics, self.settings.decisions)
         return self
+
+    def _features(self, tokens: TokenBatch) -> tuple[sparse.csr_array, Latent, Groups]:
+        """Learn the features and weigh the articles; meanwhile find reprints."""
+        with ThreadPoolExecutor(1) as beside:
+            alike = beside.submit(groups, tokens)
+            self.tfidf = Tfidf(self.settings.fields).fit(tokens)
+            X = self.tfidf.transform(tokens)
+            latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
+            return X, latent, alike.result()
 
     def predict_proba(self, tokens: TokenBatch) -> Floats:
         """Calibrated probabilities, shape (articles, rubrics)."""
