@@ -91,7 +91,7 @@ class Table:
             hashes, numbers = hashes[fresh], numbers[fresh]
             self._count += len(hashes)
             if 2 * self._count > len(self._columns.keys):
-                columns, used = _empty((4 * self._count).bit_length()), self._columns.keys != 0
+                columns, used = _empty((2 * self._count).bit_length()), self._columns.keys != 0
                 _fill(columns, *(column[used] for column in self._columns))
                 self._columns = columns
             _fill(self._columns, hashes, numbers, np.zeros(len(hashes), bool))
