@@ -53,6 +53,17 @@ def alarms(found: Report) -> set[str]:
     return {finding.measure for finding in found.drift.alarms}
 
 
+def test_what_never_varied_before_is_said_to_vary_now_and_comes_first(tmp_path):
+    known = write(tmp_path / "одно.jsonl", *(row | {"outlet": "Вестник"} for row in ROWS[::2]))
+    version = train(Corpus(known), Config(), Registry(tmp_path / "models"))[0]
+    rows = [row | {"outlet": "Вестник" if n % 2 else "Голос"} for n, row in enumerate(ROWS[1::2])]
+    found = report(version, tmp_path, rows).drift
+    assert found.alarms[0].measure == "outlets"
+    shares = "Вестник (100.0% before, 50.0% now), other (0.0% before, 50.0% now)"
+    assert sentences(found)[0] == f"Outlets: before, nothing varied: {shares}."
+    assert sentences(found, "ru")[0].startswith("Издания: раньше отклонений не было: ")
+
+
 def test_a_stream_of_the_same_kind_is_quiet(half, tmp_path):
     found = report(half, tmp_path, ROWS[1::2])
     assert alarms(found) == set()
@@ -145,7 +156,7 @@ def test_the_mix_of_topics_is_compared(half, mix, tmp_path):
     assert alarms(report(called, tmp_path, ROWS[1::2])) == set()
     said = " ".join(sentences(report(called, tmp_path, tourism).drift, "ru"))
     assert "Отдых (было" in said
-    assert re.search(r"Темы \(главная в статье\): изменение, в [\d,]+ раза больше .* \(было .*%, стало", said)
+    assert re.search(r"Темы \(главная в статье\): изменение в [\d,]+ раза больше .* \(было .*%, стало", said)
 
 
 def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half, mix, tmp_path):
@@ -158,8 +169,8 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
     usual = "nothing is out of its usual range"
     for source, on_rubrics, on_topics in (
         (quiet, usual, usual),
-        (loud, "Outlets: changed", usual),
-        (tourism, "«tourism»", "Topics (the foremost of each article): changed"),
+        (loud, "Outlets: the change", usual),
+        (tourism, "«tourism»", "Topics (the foremost of each article): the change"),
         (few, "", ""),
         (taught, "", ""),
     ):

@@ -56,6 +56,13 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     moved: tuple[Word, ...] = ()
     """Of names, those whose share changed most."""
 
+    @property
+    def ratio(self) -> float:
+        """How many times the limit the distance is: infinite where nothing ever varied, 0 without a limit."""
+        if self.limit is None or not self.distance:
+            return 0.0
+        return self.distance / self.limit if self.limit else np.inf
+
 
 class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What changed."""
@@ -111,7 +118,7 @@ def drift(
             findings.append(_with_means(finding, means, runs, total / n if n else None))
     if profile.common_words:
         findings.append(_words(profile, tally.words, n, level))
-    findings.sort(key=lambda finding: -finding.distance / (finding.limit or np.inf))
+    findings.sort(key=lambda finding: -finding.ratio)
     rising, falling = _changed(profile, tally, words)
     return Drift(
         n, profile.articles, tuple(findings), rising, falling, tally.expected, profile.facts.expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal
 
@@ -39,10 +40,12 @@ _NAMES = {
 _PHRASES = {
     "en": {
         "quiet": "Nothing is out of its usual range: {n} articles against {m}.",
-        "alarm": "{name}: changed, {ratio} times the usual limit",
-        "moved": "{name}: changed, {ratio} times the usual limit: {moved}",
+        "over": "the change is {ratio} times the usual limit",
+        "never": "before, nothing varied",
+        "alarm": "{name}: {how}",
+        "moved": "{name}: {how}: {moved}",
         "share": "{word} ({before} before, {now} now)",
-        "mean": "{name}: {before} before, {now} now; the change is {ratio} times the usual limit",
+        "mean": "{name}: {before} before, {now} now; {how}",
         "rising": "More frequent: {words}.",
         "falling": "Less frequent: {words}.",
         "word": "{word} (in {before} of the articles before, {now} now)",
@@ -50,10 +53,12 @@ _PHRASES = {
     },
     "ru": {
         "quiet": "Всё в обычных пределах: {n} статей против {m}.",
-        "alarm": "{name}: изменение, в {ratio} раза больше обычного предела",
-        "moved": "{name}: изменение, в {ratio} раза больше обычного предела: {moved}",
+        "over": "изменение в {ratio} раза больше обычного предела",
+        "never": "раньше отклонений не было",
+        "alarm": "{name}: {how}",
+        "moved": "{name}: {how}: {moved}",
         "share": "{word} (было {before}, стало {now})",
-        "mean": "{name}: было {before}, стало {now}; изменение в {ratio} раза больше обычного предела",
+        "mean": "{name}: было {before}, стало {now}; {how}",
         "rising": "Чаще: {words}.",
         "falling": "Реже: {words}.",
         "word": "{word} (было в {before} статей, стало в {now})",
@@ -102,7 +107,8 @@ def briefly(found: Drift) -> str:
 def _sentence(finding: Finding, language: Language) -> str:
     name = name_of(finding.measure, language)
     name = name[0].upper() + name[1:]
-    values = {"name": name, "ratio": f"{finding.distance / (finding.limit or 1):.1f}"}
+    how = _PHRASES[language]["over" if math.isfinite(finding.ratio) else "never"]
+    values = {"name": name, "how": how.format(ratio=f"{finding.ratio:.1f}")}
     if finding.before is not None and finding.now is not None:
         shown = ".0f" if finding.measure == readings.LENGTH else ".1%"
         values |= {"before": format(finding.before, shown), "now": format(finding.now, shown)}
