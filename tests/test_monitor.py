@@ -59,7 +59,7 @@ def test_what_never_varied_before_is_said_to_vary_now_and_comes_first(tmp_path):
     rows = [row | {"outlet": "Вестник" if n % 2 else "Голос"} for n, row in enumerate(ROWS[1::2])]
     found = report(version, tmp_path, rows).drift
     assert found.alarms[0].measure == "outlets"
-    shares = "Вестник (100.0% before, 50.0% now), other (0.0% before, 50.0% now)"
+    shares = "Вестник (100.0% before, 50.0% now), other outlets (0.0% before, 50.0% now)"
     assert sentences(found)[0] == f"Outlets: before, nothing varied: {shares}."
     assert sentences(found, "ru")[0].startswith("Издания: раньше отклонений не было: ")
 
@@ -303,10 +303,21 @@ def test_the_page_is_one_file_and_escapes_what_the_data_brings(half, tmp_path):
     for language in ("en", "ru"):
         html = page(found, language)
         assert "<script" not in html
-        assert "http" not in html
+        assert "http:" not in html
+        assert "https:" not in html
+        assert "default-src 'none'" in html
         assert "<b>&" not in html
-    assert "Поток изменился" in page(found, "ru")
-    assert "Без изменений" in page(report(half, tmp_path, ROWS[1::2]), "ru")
+    assert "поток изменился" in page(found, "ru")
+    assert "без изменений" in page(report(half, tmp_path, ROWS[1::2]), "ru")
+
+
+def test_kinds_of_words_are_named_for_a_reader(half, tmp_path):
+    loud = [row | {"text": row["text"] + " Рост на 5%, до 18 млн, ₽ и $ с 2019 года."} for row in ROWS[1::2]]
+    found = report(half, tmp_path, loud)
+    assert {"<percent>", "<money>", "<year>"} <= {word.word for word in found.drift.rising}
+    for language, name in (("en", "sums of money"), ("ru", "суммы денег")):
+        assert name in page(found, language)
+        assert "<" not in "".join(sentences(found.drift, language))
 
 
 def test_the_command_is_made_for_cron(topics, half, tmp_path):

@@ -52,6 +52,18 @@ def test_what_mlflow_loads_answers_as_the_library_does(models, store):
     assert run.data.tags["version"] == version.label
 
 
+def test_topics_are_served_too(both, store):
+    import mlflow
+
+    version = Registry(both).open("topics")
+    found = mlflow.pyfunc.load_model(log(version, store)).predict(FRAME)
+    expected = Tagger.load(both, None, "topics").tag_many(FRAME)
+    pd.testing.assert_frame_equal(found, expected[["topics", "topic_model"]])
+    assert found["topic_model"].tolist() == [version.label] * 3
+    run = mlflow.search_runs(search_all_experiments=True, output_format="list")[0]
+    assert run.data.metrics["coherence_npmi"] == version.manifest.topics.coherence
+
+
 def test_what_is_logged_holds_no_pickle_and_is_checked_on_load(models, store, tmp_path):
     import mlflow
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from topics.errors import ModelError, UsageError
 from topics.pipeline import Pipeline
 from topics.tagger import Tagger
+from topics.topic_pipeline import TopicPipeline
 from topics.versions import integrity
+from topics.versions.manifest import Manifest
 from topics.versions.registry import Version
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ class Served:
         self.tagger = tagger
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Tag a table with the columns of `Tagger.tag_many`; rubrics, scores, needs_review, model."""
-        return self.tagger.tag_many(model_input)
+        """Tag a table as `Tagger.tag_many` does; of its columns come those that the version can fill."""
+        return self.tagger.tag_many(model_input)[list(_answer(self.tagger.manifest))]
 
 
 def _load_pyfunc(path: str) -> Served:
@@ -37,7 +39,9 @@ def _load_pyfunc(path: str) -> Served:
             f"{folder}: is no folder of a version; log it again with `topics export --to mlflow`"
         )
     version = Version(folder, integrity.check(folder))
-    return Served(Tagger(Pipeline.load(folder), version))
+    if version.manifest.topics is None:
+        return Served(Tagger(Pipeline.load(folder), version))
+    return Served(Tagger(None, version, (TopicPipeline.load(folder), version)))
 
 
 def log(version: Version, tracking_uri: str | None = None, registered_name: str | None = None) -> str:
@@ -61,43 +65,58 @@ def log(version: Version, tracking_uri: str | None = None, registered_name: str 
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     manifest = version.manifest
-    figures = manifest.rubric_figures()
     with mlflow.start_run(run_name=version.label):
-        mlflow.log_metrics(
-            {
-                "macro_f1": figures.macro_f1,
-                "micro_f1": figures.micro_f1,
-                "exact_match": figures.exact_match,
-                **{f"f1_{rubric.rubric}": rubric.f1 for rubric in figures.rubrics if _is_key(rubric.rubric)},
-            }
-        )
+        mlflow.log_metrics(_metrics(manifest))
         mlflow.set_tags({"version": version.label, "corpus": manifest.corpus.fingerprint})
         logged = mlflow.pyfunc.log_model(
             name=manifest.name,
             loader_module=__name__,
             data_path=str(version.folder),
-            signature=_signature(),
+            signature=_signature(manifest),
             pip_requirements=[_requirement()],
             registered_model_name=registered_name,
         )
     return str(logged.model_uri)
 
 
-def _signature() -> Any:
+def _metrics(manifest: Manifest) -> dict[str, float]:
+    if manifest.topics:
+        found = manifest.topics
+        return {
+            "coherence_npmi": found.coherence,
+            "diversity": found.diversity,
+            "share_unreached": found.unreached,
+        }
+    figures = manifest.rubric_figures()
+    return {
+        "macro_f1": figures.macro_f1,
+        "micro_f1": figures.micro_f1,
+        "exact_match": figures.exact_match,
+        **{f"f1_{rubric.rubric}": rubric.f1 for rubric in figures.rubrics if _is_key(rubric.rubric)},
+    }
+
+
+def _answer(manifest: Manifest) -> dict[str, str]:
+    """Name the columns of an answer, with their types."""
+    if manifest.topics:
+        return {"topics": "shares", "topic_model": "text"}
+    return {"rubrics": "texts", "scores": "shares", "needs_review": "truth", "model": "text"}
+
+
+def _signature(manifest: Manifest) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Array, Map
 
     optional = [ColSpec(DataType.string, name, required=False) for name in ("title", "outlet", "id")]
+    types = {
+        "text": DataType.string,
+        "texts": Array(DataType.string),
+        "shares": Map(DataType.double),
+        "truth": DataType.boolean,
+    }
     given = Schema([ColSpec(DataType.string, "text"), *optional])
-    answer = Schema(
-        [
-            ColSpec(Array(DataType.string), "rubrics"),
-            ColSpec(Map(DataType.double), "scores"),
-            ColSpec(DataType.boolean, "needs_review"),
-            ColSpec(DataType.string, "model"),
-        ]
-    )
+    answer = Schema([ColSpec(types[kind], name) for name, kind in _answer(manifest).items()])
     return ModelSignature(inputs=given, outputs=answer)
 
 

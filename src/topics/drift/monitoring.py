@@ -22,6 +22,7 @@ from topics.topic_pipeline import TopicPipeline, open_either
 from topics.types import Article, TokenBatch
 from topics.versions.registry import Version
 
+TRAINING = "training"
 Watch = Callable[[str, int], None]
 
 
@@ -31,7 +32,7 @@ class Report(msgspec.Struct, frozen=True):
     model: str
     sources: tuple[str, ...]
     compared_with: str
-    """`training`, or the sources named as reference."""
+    """`TRAINING`, or the sources named as reference."""
     since: str
     """First and last date of what it was compared with."""
     until: str
@@ -102,7 +103,7 @@ def monitor(
     return Report(
         model=version.label,
         sources=tuple(source.name for source in corpus.sources),
-        compared_with=", ".join(source.name for source in reference.sources) if reference else "training",
+        compared_with=", ".join(source.name for source in reference.sources) if reference else TRAINING,
         since=base.facts.since[:10],
         until=base.facts.until[:10],
         rejects=rejects,

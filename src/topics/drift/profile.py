@@ -52,7 +52,8 @@ _COMMON_WORDS = 1_000
 """The words whose frequencies are kept for each run."""
 _RARE = 0.01
 """Share of the articles under which an outlet is counted among the others."""
-_OTHER = "other"
+OTHER = "other"
+"""Stands for the outlets that are not named."""
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -236,7 +237,7 @@ def _labels(measure: str, values: Sequence[str]) -> tuple[str, ...]:
     """Name the bins: of outlets those that are not rare."""
     names, counts = np.unique(np.array(values, dtype=str), return_counts=True)
     frequent = names[counts >= _RARE * len(values)] if measure == OUTLETS else names
-    return (*(name for name in frequent.tolist() if name != _OTHER), _OTHER)
+    return (*(name for name in frequent.tolist() if name != OTHER), OTHER)
 
 
 def _edges(name: str, values: Floats) -> list[float]:

@@ -8,6 +8,8 @@ from typing import Literal
 
 from topics.drift import readings
 from topics.drift.comparing import WORDS, Drift, Finding, Word
+from topics.drift.profile import OTHER
+from topics.text.lemmas import MONEY, NUMBER, PERCENT, YEAR
 
 Language = Literal["en", "ru"]
 _WORST = 3
@@ -35,6 +37,23 @@ _NAMES = {
         readings.REVIEW: "статьи на проверку",
         readings.GIVEN: "статьи с рубрикой «{}»",
         readings.SCORES: "вероятности рубрики «{}»",
+    },
+}
+# What stands in a profile for a kind of word, and for the outlets too small to be named.
+_KINDS = {
+    "en": {
+        NUMBER: "numbers",
+        PERCENT: "percentages",
+        MONEY: "sums of money",
+        YEAR: "years",
+        OTHER: "other outlets",
+    },
+    "ru": {
+        NUMBER: "числа",
+        PERCENT: "проценты",
+        MONEY: "суммы денег",
+        YEAR: "годы",
+        OTHER: "другие издания",
     },
 }
 _PHRASES = {
@@ -73,6 +92,11 @@ def name_of(measure: str, language: Language) -> str:
         if measure.startswith(prefix):
             return _NAMES[language][prefix].format(measure.removeprefix(prefix))
     return _NAMES[language].get(measure, measure)
+
+
+def word_of(word: str, language: Language) -> str:
+    """Name what became more or less frequent: `<percent>` -> `проценты`; a word is its own name."""
+    return _KINDS[language].get(word, word)
 
 
 def sentences(found: Drift, language: Language = "en") -> list[str]:
@@ -120,7 +144,8 @@ def _sentence(finding: Finding, language: Language) -> str:
 
 def _word(word: Word, language: Language, phrase: str = "word") -> str:
     text = _PHRASES[language][phrase]
-    return _comma(text.format(word=word.word, before=f"{word.before:.1%}", now=f"{word.now:.1%}"), language)
+    name = word_of(word.word, language)
+    return _comma(text.format(word=name, before=f"{word.before:.1%}", now=f"{word.now:.1%}"), language)
 
 
 def _comma(text: str, language: Language) -> str:
