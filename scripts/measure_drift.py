@@ -2,9 +2,9 @@
 
     python scripts/measure_drift.py
 
-A rubric model is trained on `rubrics.jsonl.gz` with `gold.tsv`. Reference: January and February 2020 without
-two weeks; these weeks are streams of nothing new, the weeks of March bring the corona virus. Four pairs of
-weeks are held out in turn. Then a year of false alarms: windows of the reference drawn at random.
+Rubrics and topics are trained on `rubrics.jsonl.gz` with `gold.tsv`. Reference: January and February 2020
+without two weeks; these weeks are streams of nothing new, the weeks of March bring the corona virus. Four
+pairs of weeks are held out in turn. Then false alarms: windows of neighbouring articles of the quiet months.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from __future__ import annotations
 import datetime
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 import news
 from topics.config import Config
 from topics.corpus import Corpus
-from topics.drift import profile
+from topics.drift import profile, readings
 from topics.drift.comparing import Drift
 from topics.drift.monitoring import Observer
-from topics.drift.readings import of_rubrics
+from topics.drift.readings import Readings, of_rubrics, of_topics
 from topics.pipeline import Pipeline
-from topics.rubrics.rules import Judgement
 from topics.text.tokens import concatenate, take
-from topics.training import train
+from topics.topic_pipeline import TopicPipeline, open_either
+from topics.training import prepare, train_rubrics, train_topics
 from topics.types import Article, TokenBatch
 from topics.versions.registry import Registry
 
+Rows = np.ndarray[tuple[int], np.dtype[np.intp]]
 HELD_OUT = ((3, 7), (2, 6), (4, 8), (5, 9))
 
 
 class Stream:
     """RBC's articles of 2020, read and judged once."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline | TopicPipeline) -> None:
         rows = sorted(news.rows("rbc2020"), key=lambda row: row["date"])
-        self.pipeline = pipeline
         self.articles = [
             Article(str(row["id"]), row["text"] or "", row["title"] or "", row["date"], row["source"] or "")
             for row in rows
@@ -47,41 +47,49 @@ class Stream:
             pipeline.read(self.articles[start : start + 1000]) for start in range(0, len(rows), 1000)
         ]
         self.tokens = concatenate(parts)
-        self.judgement = pipeline.judge(self.tokens)
+        self.said = _said(pipeline, self.tokens)
         days = [datetime.date.fromisoformat(article.date[:10]) for article in self.articles]
         self.months = np.array([day.month for day in days])
         self.weeks = np.array([day.isocalendar().week for day in days])
 
-    def part(self, chosen: np.ndarray) -> tuple[list[Article], TokenBatch, Judgement]:
-        """Choose articles, with their tokens and what was said of them."""
-        rows = np.flatnonzero(chosen)
-        return [self.articles[i] for i in rows], take(self.tokens, rows), self.judgement.choose(rows)
-
     def profile(self, chosen: np.ndarray) -> profile.Profile:
         """Describe the chosen articles."""
-        articles, tokens, judgement = self.part(chosen)
-        dates, outlets = [one.date for one in articles], [one.outlet for one in articles]
-        rubrics = self.pipeline.rubrics
-        return profile.describe(
-            tokens, dates, outlets, lambda rows: of_rubrics(judgement.choose(rows), rubrics)
-        )
+        rows = np.flatnonzero(chosen)
+        dates, outlets = zip(*((self.articles[i].date, self.articles[i].outlet) for i in rows), strict=True)
+        return profile.describe(take(self.tokens, rows), dates, outlets, lambda some: self.said(rows[some]))
 
     def drift(self, base: profile.Profile, chosen: np.ndarray) -> Drift:
         """Hold the chosen articles against a profile."""
-        observer = Observer(base)
-        articles, tokens, judgement = self.part(chosen)
-        observer.add(articles, tokens, of_rubrics(judgement, self.pipeline.rubrics))
+        observer, rows = Observer(base), np.flatnonzero(chosen)
+        observer.add([self.articles[i] for i in rows], take(self.tokens, rows), self.said(rows))
         return observer.drift()
+
+
+def _said(pipeline: Pipeline | TopicPipeline, tokens: TokenBatch) -> Callable[[Rows], Readings]:
+    """Return what tells what a version says of some of the articles."""
+    if isinstance(pipeline, TopicPipeline):
+        shares = pipeline.model.transform(tokens)
+        return lambda rows: of_topics(shares[rows], pipeline.topics)
+    judgement = pipeline.judge(tokens)
+    return lambda rows: of_rubrics(judgement.choose(rows), pipeline.rubrics)
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as models:
         corpus = Corpus(news.folder() / "rubrics.jsonl.gz", labels_file=news.folder() / "gold.tsv")
-        version, _ = train(corpus, Config(), Registry(models))
-        stream = Stream(Pipeline.load(version.folder))
+        material, config, registry = prepare(corpus, Config()), Config(), Registry(models)
+        versions = [job(material, corpus, config, registry) for job in (train_rubrics, train_topics)]
+        pipelines = [open_either(version.folder) for version in versions]
+    for kind, pipeline in zip(("rubrics", "topics"), pipelines, strict=True):
+        print(
+            f"\n### {kind}\n\n| held out | week | articles | verdict | farthest measures, distance to limit |"
+        )
+        print("|---|---|---|---|---|")
+        weeks(Stream(pipeline))
+
+
+def weeks(stream: Stream) -> None:
     winter, march = stream.months <= 2, stream.months == 3
-    print("| held out | week | articles | verdict | farthest measures, distance to limit |")
-    print("|---|---|---|---|---|")
     for pair in HELD_OUT:
         base = stream.profile(winter & ~np.isin(stream.weeks, pair))
         for week in pair:
@@ -94,7 +102,8 @@ def main() -> None:
 
 def show(pair: Sequence[int], week: str, drift: Drift) -> None:
     verdict = "ALARM" if drift.alarms else "quiet"
-    farthest = [(one.measure, one.distance / (one.limit or np.inf)) for one in drift.findings[:3]]
+    told = [*drift.findings[:3], *(one for one in drift.findings[3:] if one.measure == readings.TOPICS)]
+    farthest = [(one.measure, one.ratio) for one in told]
     words = ", ".join(word.word for word in drift.rising[:4]) if drift.alarms else ""
     cells = ", ".join(f"{name} {ratio:.2f}" for name, ratio in farthest)
     print(f"| {pair[0]}, {pair[1]} | {week} | {drift.articles} | {verdict} | {cells} {words} |", flush=True)
