@@ -189,6 +189,23 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
             assert summary["trained_on"] == ([taught] if source == taught else [])
 
 
+def test_what_the_version_knows_by_heart_is_told(topics, half, mix, tmp_path):
+    [taught], models = half.manifest.corpus.sources, ("--models", half.folder.parents[1])
+    fresh = write(tmp_path / "новое.jsonl", *ROWS[1::2])
+    for version, asked, known in (
+        (half, (taught,), True),
+        (mix, (taught,), True),
+        (mix, (fresh, "--reference", taught), True),
+        (half, (fresh,), False),
+    ):
+        ran = topics("monitor", version.label, *asked, "--html", tmp_path / "д.html", "--json", *models)
+        said = f"topics: {version.label} was trained on {taught}: what it knows looks different"
+        assert (said in ran.err) == known
+        assert json.loads(ran.out)["trained_on"] == [taught] * known
+        html = (tmp_path / "д.html").read_text(encoding="utf-8")
+        assert ("articles that it knows by heart look different" in html) == known
+
+
 def test_nothing_to_compare(half, tmp_path):
     with pytest.raises(DataError, match="no article could be read; there is nothing to compare"):
         report(half, tmp_path, [])

@@ -13,6 +13,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from newsroom import python, write
@@ -157,6 +158,54 @@ def test_history_tells_who_promoted_what_and_why(topics, registry):
         2,
         "topics: 'третьего дня' is no date; write 2026-03-03 or 2026-03-03T10:15\n",
     )
+
+
+def test_history_says_first_what_tagged_and_on_what_figures(topics, registry):
+    a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
+    put(registry, a)
+    gap = {"value": -0.5, "low": -0.6, "high": -0.4}
+    fell = {"before": 0.9, "after": 0.4, "difference": gap, "verdict": "worse"}
+    figures = {
+        "rubrics": [{"rubric": "tourism", "f1": fell}],
+        "overall": {"micro-F1": fell | {"verdict": ""}},
+    }
+    registry.promote("rubrics", b, "новая рубрика", expected=a, figures=figures, forced=True)
+    registry.rollback("rubrics", "туризм везде")
+    models = "--models", registry.folder
+    told = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
+    assert told[0] == f"rubrics/{a} was @production, what `topics predict` took"
+    assert told[2].strip().endswith(": туризм везде")
+    assert told[3] == "  macro-F1 0.500, exact match 0.500 (in training)", (
+        "of a rollback those of the training"
+    )
+    assert told[4] == f"rubrics/{c} was @latest", "which nobody asked for"
+    table = topics("history", "rubrics", *models).out
+    assert "tourism 0.900 -> 0.400" in table
+    assert "micro-F1" not in table, "there is room for what differs"
+
+
+def test_until_something_is_promoted_the_latest_version_tags(topics, registry):
+    events = [
+        Event("published", "a", "latest", when=moment("2026-03-01T09:00")),
+        Event("published", "b", "latest", "a", when=moment("2026-03-03T09:00")),
+        Event("promoted", "a", "production", when=moment("2026-03-03T12:00")),
+        Event("published", "c", "latest", "b", when=moment("2026-03-04T12:00")),
+    ]
+    home = registry.folder / "rubrics"
+    home.mkdir(parents=True)
+    (home / history.FILE).write_bytes(b"".join(msgspec.json.encode(event) + b"\n" for event in events))
+
+    def tagging(at: str) -> list[str]:
+        ran = topics("history", "rubrics", "--at", at, "--models", registry.folder)
+        return [line for line in ran.out.splitlines() if "predict" in line]
+
+    took = "what `topics predict` took"
+    assert tagging("2026-03-02T12:00") == [f"rubrics/a was @latest, {took}"]
+    [a, b, live] = tagging("2026-03-03")
+    assert a == f"rubrics/a was @latest, {took}"
+    assert b.startswith(f"rubrics/b was @latest, {took} until 2026-03-03 ")
+    assert live == f"rubrics/a was @production, {took}"
+    assert tagging("2026-03-05") == [f"rubrics/a was @production, {took}"]
 
 
 def test_history_outlives_what_is_pruned(registry):
@@ -472,8 +521,12 @@ def test_the_same_training_gives_the_same_bytes(registry):
     found = reproduce(registry, version.manifest, corpus)
     assert found.is_same, found.files
     assert set(found.files) == set(version.manifest.files) - DOCUMENTS
+    heard: set[str] = set()
     with pytest.raises(DataError, match=r"DATA is not what rubrics/.* was trained on: 100 articles"):
-        reproduce(registry, version.manifest, Corpus(embedded()[0]))
+        reproduce(
+            registry, version.manifest, Corpus(embedded()[0]), watch=lambda stage, done: heard.add(stage)
+        )
+    assert heard == {"learning what outlets repeat", "reading"}, "told before the long part"
 
 
 def test_topics_are_made_again_from_those_they_went_on_from(registry):
@@ -483,6 +536,8 @@ def test_topics_are_made_again_from_those_they_went_on_from(registry):
         for part in (Corpus(embedded()[0]), corpus)
     )
     assert second.manifest.topics.previous == first.manifest.version
+    kept = registry.prune("topics", keep=1, days=0, remove=True).kept
+    assert kept[first.manifest.version] == f"{second.manifest.version} went on from it"
     assert reproduce(registry, second.manifest, corpus).is_same
     shutil.rmtree(first.folder)
     with pytest.raises(ModelError, match=f"has no version '{first.manifest.version}'"):

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
     """Say what became of the versions of NAME: who published, promoted, rolled back, pruned which, and why.
 
-    With --at: which version tagged on that day, since when, who put it there, why, on what figures.
+    With --at: which version tagged on that day, since when, who put it there, why, on what figures: those of
+    the comparison, or those of its training where nothing was compared.
 
     \b
     python -m topics history rubrics
@@ -37,8 +38,8 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
     from topics.versions.history import during, spans
     from topics.versions.registry import Registry
 
-    events = Registry(models).events(name)
-    found = during(spans(events), *_time(at)) if at else events
+    events, moments = Registry(models).events(name), _time(at) if at else None
+    found = during(spans(events), *moments) if moments else events
     if as_json:
         for one in found:
             click.echo(msgspec.json.encode(one))
@@ -46,8 +47,10 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
         click.echo(
             f"{models}: nothing is known of {name!r}; train it with `python -m topics train`", err=True
         )
-    elif at:
-        _show_spans(name, at, during(spans(events), *_time(at)))
+    elif at and moments:
+        if not found:
+            click.echo(f"{at}: {name} had no version yet")
+        _show_spans(name, events, *moments)
     else:
         _show_events(events)
 
@@ -62,42 +65,54 @@ def _time(at: str) -> tuple[datetime, datetime]:
 
 
 def _show_events(events: list[Event]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from topics.terminal import out
 
-    table = Table("when", "who", "what", "why", "figures")
+    table = Table("when", "who", "what", Column("why", overflow="fold"), "figures")  # versions, to be copied
     for event in events:
         what = f"{event.version}\n{event.deed} {event.alias and f'to @{event.alias}'}"
         why = f"{event.why} (forced)" if event.forced else event.why
-        table.add_row(_local(event.when), event.who, Text(what), Text(why), "\n".join(_figures(event)[-3:]))
+        figures = "\n".join(_telling(_figures(event.figures)))
+        table.add_row(_local(event.when), event.who, Text(what), Text(why), figures)
     out().print(table)
 
 
-def _show_spans(name: str, at: str, found: list[Span]) -> None:
+def _show_spans(name: str, events: list[Event], start: datetime, end: datetime) -> None:
+    """Print what was live, what tagged first: production, or until there was one the latest version."""
     from topics.terminal import out
+    from topics.versions.history import during, spans
+    from topics.versions.registry import LATEST, PRODUCTION
 
-    console = out()
-    if not found:
-        console.print(f"{at}: {name} had no version yet")
-    has_production = any(span.alias == "production" for span in found)
-    for span in found:
-        default = span.alias == ("production" if has_production else "latest")
+    console, every = out(), spans(events)
+    trained = {event.version: event.figures for event in events if event.seal}
+    promoted = min((span.start for span in every if span.alias == PRODUCTION), default=end)
+
+    def tagged(span: Span) -> bool:
+        return span.alias == PRODUCTION or (span.alias == LATEST and max(span.start, start) < promoted)
+
+    for span in sorted(during(every, start, end), key=tagged, reverse=True):
         until = f"until {_local(span.end)}" if span.end else "to this day"
-        used = ", what `topics predict` took" if default else ""
+        used = ", what `topics predict` took" if tagged(span) else ""
+        if used and span.alias == LATEST and promoted < min(span.end or end, end):
+            used += f" until {_local(promoted)}"
         console.print(f"[bold]{name}/{span.version}[/] was @{span.alias}{used}")
         console.print(f"  from {_local(span.start)} {until}", markup=False)
         forced = ", forced" if span.event.forced else ""
         reason = f": {span.event.why}" if span.event.why else ""
         console.print(f"  {span.event.what} by {span.event.who}{forced}{reason}", markup=False)
-        for line in _figures(span.event):
+        for line in _figures(span.event.figures or trained.get(span.version, {})):
             console.print(f"  {line}", markup=False)
 
 
-def _figures(event: Event) -> list[str]:
+def _telling(lines: list[str]) -> list[str]:
+    """Choose what a table has room for: what became better or worse, else the figures over all."""
+    return [line for line in lines if line.endswith(("better", "worse"))][:6] or lines[-3:]
+
+
+def _figures(figures: dict[str, Any]) -> list[str]:
     """Say on what figures: of training, or of the comparison with what was live."""
-    figures: dict[str, Any] = event.figures
     if "overall" in figures:
         changes = {rubric["rubric"]: rubric["f1"] for rubric in figures.get("rubrics", ())}
         changes |= figures["overall"]
@@ -109,8 +124,6 @@ def _figures(event: Event) -> list[str]:
         return [f"{figures['topics']} topics, coherence {figures['coherence']:.3f} (in training)"]
     if "macro_f1" in figures:
         return [f"macro-F1 {figures['macro_f1']:.3f}, exact match {figures['exact_match']:.3f} (in training)"]
-    if "coherence" in figures:
-        return [f"{figures['topics']} topics, coherence {figures['coherence']:.3f}"]
     return []
 
 

@@ -65,6 +65,9 @@ def monitor(
         click.echo(msgspec.json.encode(report))
     else:
         _show(report, options["lang"])
+    if report.trained_on:
+        names = ", ".join(report.trained_on)
+        click.echo(f"topics: {report.model} was trained on {names}: what it knows looks different", err=True)
     if report.alarmed:
         raise SystemExit(DRIFTED)
 

@@ -21,8 +21,8 @@ from topics.commands.options import models_option
 def prune(name: str, keep: int, days: int, yes: bool, as_json: bool, models: Path) -> None:
     """Remove old versions of NAME that nobody needs, and what crashes left behind.
 
-    Kept are the versions that an alias points to or would after a rollback, the last ones, and young ones.
-    The history keeps the figures of what is removed.
+    Kept are the versions that an alias points to or would after a rollback, the last ones, young ones, and
+    those whose topics one of these went on from. The history keeps the figures of what is removed.
 
     \b
     python -m topics prune rubrics --keep 3          # says what it would do

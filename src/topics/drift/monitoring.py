@@ -17,6 +17,7 @@ from topics.drift.readings import Readings, names_of, of_rubrics, of_topics
 from topics.drift.tally import Gauge
 from topics.errors import DataError
 from topics.pipeline import Pipeline
+from topics.quality.assessment import trained_on
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline, open_either
 from topics.types import Article, TokenBatch
@@ -37,6 +38,8 @@ class Report(msgspec.Struct, frozen=True):
     """First and last date of what it was compared with."""
     until: str
     rejects: int
+    trained_on: tuple[str, ...]
+    """Those of the sources and of the reference that the version was trained on, and so knows by heart."""
     drift: Drift
 
     @property
@@ -107,6 +110,9 @@ def monitor(
         since=base.facts.since[:10],
         until=base.facts.until[:10],
         rejects=rejects,
+        trained_on=tuple(
+            name for some in (corpus, reference) if some for name in trained_on(version.manifest, some)
+        ),
         drift=observer.drift(topics),
     )
 

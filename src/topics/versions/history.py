@@ -180,16 +180,18 @@ def names(events: Sequence[Event], version: str, parent: str = "") -> dict[int, 
         version: whose topics.
         parent: the version that it went on from, should the events not tell.
     """
-    parents = {version: parent}
-    parents |= {
-        event.version: str(event.figures["previous"]) for event in events if "previous" in event.figures
-    }
+    parents = {version: parent} | parents_of(events)
     line = _line(version, parents)
     return {
         event.topic: event.name
         for event in events
         if event.what == NAMED and (event.version in line or version in _line(event.version, parents))
     }
+
+
+def parents_of(events: Sequence[Event]) -> dict[str, str]:
+    """Version of topics -> the one that it went on from, "" for none."""
+    return {event.version: str(event.figures["previous"]) for event in events if "previous" in event.figures}
 
 
 def _line(version: str, parents: Mapping[str, str]) -> set[str]:

@@ -257,8 +257,8 @@ class Registry:
     def prune(self, name: str, keep: int = 5, days: int = 30, *, remove: bool = False) -> Pruning:
         """Tell which versions nobody needs; with `remove`, take them away, with the drafts of dead processes.
 
-        Kept are versions that an alias points to, or would after a rollback, the last `keep`, and those of
-        the last `days` days.
+        Kept are versions that an alias points to, or would after a rollback, the last `keep`, those of the
+        last `days` days, and those that topics of all these went on from: without them `reproduce` fails.
         """
         with self._lock(name):
             home, events, versions = self._home(name), self.events(name), self.versions(name)
@@ -360,4 +360,8 @@ def _reasons_to_keep(versions: list[str], events: list[Event], keep: int, days: 
             kept[before] = f"before @{alias}"
         if version in versions:
             kept[version] = f"@{alias}"
+    parents = history.parents_of(events)
+    for child in list(kept):
+        if (parent := parents.get(child)) in versions:
+            kept.setdefault(parent, f"{child} went on from it")
     return kept

@@ -14,7 +14,7 @@ from topics.corpus import Corpus
 from topics.errors import DataError
 from topics.training import prepare, train_rubrics, train_topics
 from topics.versions import history
-from topics.versions.manifest import Manifest, libraries
+from topics.versions.manifest import CorpusFacts, Manifest, libraries
 from topics.versions.registry import LATEST, Registry, Version
 
 Watch = Callable[[str, int], None]
@@ -69,23 +69,18 @@ def reproduce(
         UsageError: the version's configuration cannot be read.
     """
     config, name = configuration_of(manifest), manifest.name
+    parent = manifest.topics.previous if manifest.topics else ""
+    previous = registry.open(f"{name}/{parent}") if parent else None
+    material = prepare(corpus, config, jobs, watch)
+    _expect_same(manifest, material.facts)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Registry(folder)
-        material = prepare(corpus, config, jobs, watch)
         if manifest.topics is None:
             made = train_rubrics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
         else:
-            if manifest.topics.previous:
-                previous = registry.open(f"{name}/{manifest.topics.previous}")
+            if previous:
                 _lay_out(previous, scratch, _names_then(registry, manifest))
             made = train_topics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
-    then, now = manifest.corpus, made.manifest.corpus
-    if then.fingerprint != now.fingerprint:
-        raise DataError(
-            f"DATA is not what {manifest.name}/{manifest.version} was trained on: {now.articles} articles, "
-            f"{now.labelled} labelled, {now.clean} clean, instead of {then.articles}, {then.labelled}, "
-            f"{then.clean}, from {', '.join(then.sources)}; name the same files, and the same --labels"
-        )
     names = sorted((manifest.files.keys() | made.manifest.files.keys()) - DOCUMENTS)
     here = libraries()
     return Reproduction(
@@ -97,6 +92,17 @@ def reproduce(
             if here.get(name) != version
         },
     )
+
+
+def _expect_same(manifest: Manifest, now: CorpusFacts) -> None:
+    then = manifest.corpus
+    if then.fingerprint != now.fingerprint:
+        raise DataError(
+            f"DATA is not what {manifest.name}/{manifest.version} was trained on: {now.articles} articles, "
+            f"{now.labelled} labelled, {now.clean} clean, fingerprint {now.fingerprint[:16]}…, instead of "
+            f"{then.articles}, {then.labelled}, {then.clean}, {then.fingerprint[:16]}…, from "
+            f"{', '.join(then.sources)}; name the same files in the same order, and the same --labels"
+        )
 
 
 def _names_then(registry: Registry, manifest: Manifest) -> Mapping[int, str]:
