@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import stat
 import struct
 import tarfile
@@ -42,6 +43,21 @@ def folder(own_models: Path) -> Path:
     return found
 
 
+ARTICLE = json.dumps({"id": "1", "text": STEEL}).encode()
+KINDS = "rubrics", "topics"
+
+
+@pytest.fixture
+def own_both(both: Path, tmp_path: Path) -> Path:
+    """A copy of a version of rubrics and one of topics that a test may spoil."""
+    return Path(shutil.copytree(both, tmp_path / "models"))
+
+
+def folder_of(models: Path, name: str) -> Path:
+    [found] = (models / name).glob("2*")
+    return found
+
+
 def resign(folder: Path) -> None:
     """Make the manifest match whatever the files are now, and the history forget: what a forger does."""
     manifest = integrity.read_manifest(folder)
@@ -53,9 +69,10 @@ def resign(folder: Path) -> None:
     (folder.parent / "history.jsonl").unlink(missing_ok=True)
 
 
-def refused(topics, models: Path, *parts: str) -> None:
-    """`explain` leaves with exit code 4 and one line."""
-    ran = topics("explain", "--models", models, stdin=STEEL.encode())
+def refused(topics, models: Path, *parts: str, name: str = "rubrics") -> None:
+    """`predict` with this version leaves with exit code 4 and one line."""
+    others = "--topics" if name == "rubrics" else "--rubrics"
+    ran = topics("predict", "-", "--models", models, f"--{name}", name, others, "none", stdin=ARTICLE)
     assert ran.code == 4, ran
     assert ran.out == ""
     [line] = ran.err.splitlines()
@@ -83,6 +100,25 @@ def test_one_flipped_bit_in_any_file_is_seen(own_models, folder):
     assert Registry(own_models).open("rubrics").folder == folder
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_every_file_flipped_cut_linked_or_gone_is_refused_in_a_line(topics, own_both, tmp_path, name):
+    folder = folder_of(own_both, name)
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        for spoiled in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2]):
+            path.write_bytes(spoiled)
+            refused(topics, own_both, folder.name, name=name)
+        path.unlink()
+        if path.name != integrity.MANIFEST:  # a folder without one is no version
+            refused(topics, own_both, path.name, name=name)
+        (tmp_path / "там").write_bytes(whole)
+        path.symlink_to(tmp_path / "там")
+        refused(topics, own_both, path.name, name=name)
+        path.unlink()
+        path.write_bytes(whole)
+    assert Registry(own_both).open(name).folder == folder
+
+
 def test_a_manifest_edited_to_match_altered_files_is_refused_by_its_seal(topics, own_models, folder):
     coefficients = np.load(folder / "coefficients.npy")
     np.save(folder / "coefficients.npy", -coefficients)
@@ -101,9 +137,20 @@ def array(path: Path, content: np.ndarray) -> None:
     np.save(path, content, allow_pickle=True)
 
 
+def pickled(path: Path) -> None:
+    path.write_bytes(pickle.dumps(Bomb(path.with_name("взорвалось"))))
+
+
 def npz(path: Path) -> None:
     with path.open("wb") as stream:
         np.savez(stream, np.array([{"a": 1}], dtype=object))
+
+
+def skops(path: Path) -> None:
+    """What `skops.io.load` would make an `os.system` of, were it asked."""
+    foreign = {"__class__": "system", "__module__": "os", "__loader__": "TypeNode", "protocol": 2}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", json.dumps(foreign))
 
 
 def claim(path: Path, shape: str) -> None:
@@ -135,6 +182,10 @@ def in_file(name: str, spoil: Callable[[Path], None]) -> Callable[[Path], None]:
 
 FORGED = {
     "an npz with object arrays": (in_file("coefficients.npy", npz), "coefficients.npy: cannot be read"),
+    "a skops file with a foreign type": (
+        in_file("coefficients.npy", skops),
+        "coefficients.npy: cannot be read",
+    ),
     "an array of objects": (
         in_file("coefficients.npy", lambda path: array(path, np.array([[{}]], dtype=object))),
         "coefficients.npy: cannot be read",
@@ -216,6 +267,19 @@ def test_what_is_signed_must_still_make_sense(topics, own_models, folder, how):
     refused(topics, own_models, message)
 
 
+@pytest.mark.parametrize("how", [npz, skops, lambda path: claim(path, "(50000, 50000)"), pickled])
+def test_no_array_of_topics_is_taken_on_trust(topics, own_both, how):
+    folder = folder_of(own_both, "topics")
+    arrays = {path.name: path.read_bytes() for path in folder.glob("topic_*.npy")}
+    assert len(arrays) == 4
+    for name, whole in arrays.items():
+        how(folder / name)
+        resign(folder)
+        refused(topics, own_both, f"{name}: cannot be read", name="topics")
+        (folder / name).write_bytes(whole)
+    assert not (folder / "взорвалось").exists()
+
+
 @pytest.mark.parametrize("name", ["coefficients.npy", "classifier.json", "lemmas.txt", "manifest.json"])
 def test_a_pickle_is_never_opened(topics, own_models, folder, tmp_path, name):
     mark = tmp_path / "взорвалось"
@@ -232,7 +296,8 @@ def test_a_pickle_is_never_opened(topics, own_models, folder, tmp_path, name):
 
 
 def test_a_file_of_another_kind_is_no_file_of_ours(topics, own_models, folder):
-    (folder / "model.skops").write_bytes(b"PK\x03\x04")
+    skops(folder / "model.skops")
+    refused(topics, own_models, "files are missing or too many: 'model.skops'")
     resign(folder)
     assert Tagger.load(own_models).tag(STEEL).rubrics, "nobody opens what nobody asked for"
 
