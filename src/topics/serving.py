@@ -45,7 +45,7 @@ def _load_pyfunc(path: str) -> Served:
 
 
 def log(version: Version, tracking_uri: str | None = None, registered_name: str | None = None) -> str:
-    """Log a version to MLflow as a pyfunc model, with its figures and configuration.
+    """Log a version to MLflow as a pyfunc model, with its figures.
 
     Args:
         version: as the registry opened it.

@@ -22,11 +22,12 @@ def export(version: str, file: Path | None, to: str, models: Path, **options: An
     """Write VERSION (NAME, NAME@ALIAS or NAME/VERSION) into FILE, a .tar or a .zip; or log it to MLflow.
 
     Prints the file's SHA-256, so that who imports it can compare; of MLflow the model's URI. The names that
-    editors gave to topics go into FILE, too.
+    editors gave to topics go into FILE, too, but not to MLflow.
 
     \b
     python -m topics export rubrics@production rubrics.tar
     python -m topics export rubrics@production --to mlflow --tracking-uri sqlite:///mlflow.db
+    python -m topics export topics@production --to mlflow --tracking-uri sqlite:///mlflow.db
     """
     from topics.versions.registry import Registry
 

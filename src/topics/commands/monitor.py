@@ -37,12 +37,13 @@ def monitor(
 ) -> None:
     """Say whether the articles of DATA still look like those that VERSION was trained on. No labels needed.
 
-    Held against the profile of training: the words, unknown words, length, outlets, rubric shares and
-    probabilities, articles for review. An alarm is a distance that a quiet stream of this size hardly ever
-    has. Exit code 0: quiet, 5: something changed.
+    Held against the profile of training: the words, unknown words, length, outlets; of a version of rubrics
+    their shares and probabilities and the articles for review, of one of topics their mix. An alarm is a
+    distance that a quiet stream of this size hardly ever has. Exit code 0: quiet, 5: something changed.
 
     \b
     python -m topics monitor rubrics yesterday.jsonl --lang ru --html drift.html
+    python -m topics monitor topics yesterday.jsonl
     python -m topics monitor rubrics march.jsonl --reference january/ --reference february/
     """
     import msgspec
