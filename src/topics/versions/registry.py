@@ -349,7 +349,7 @@ def _reasons_to_keep(versions: list[str], events: list[Event], keep: int, days: 
         match = _VERSION.fullmatch(version)
         if not match:
             kept[version] = "not named by `topics`"
-        elif match[1] >= since:
+        elif days and match[1] >= since:
             kept[version] = f"younger than {days} days"
     kept |= dict.fromkeys(
         versions[len(versions) - keep if keep < len(versions) else 0 :], f"of the last {keep}"
