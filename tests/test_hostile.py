@@ -295,6 +295,31 @@ def test_a_pickle_is_never_opened(topics, own_models, folder, tmp_path, name):
     assert mark.exists(), "it would have gone off"
 
 
+READ_BY_PEOPLE = {"MODEL_CARD.md", "report.html"}
+SKOPS = b"PK\x03\x04" + b'{"__class__": "system", "__module__": "os", "__loader__": "ObjectNode"}'
+
+
+@pytest.mark.parametrize("name", ["rubrics", "topics"])
+def test_no_file_of_another_kind_is_found_whole(topics, both, tmp_path, name):
+    """Even signed, in place of any file: `predict` and `monitor` would stop at it some day."""
+    models = shutil.copytree(both, tmp_path / "models")
+    [folder] = (models / name).glob("2*")
+    manifest = (folder / integrity.MANIFEST).read_bytes()
+    ours = integrity.read_manifest(folder).files.keys() - READ_BY_PEOPLE
+    assert {"profile.json", "words.json", "report.json"} < ours
+    for path in [folder / file for file in sorted(ours)]:
+        whole = path.read_bytes()
+        for bad in (SKOPS, pickle.dumps(Bomb(tmp_path / "взорвалось")), whole[: len(whole) // 2], b""):
+            path.write_bytes(bad)
+            resign(folder)
+            ran = topics("verify", f"{name}/{folder.name}", "--models", models)
+            assert (ran.code, ran.out, ran.err.count("\n")) == (4, "", 1), (path, bad[:9], ran)
+        path.write_bytes(whole)
+        (folder / integrity.MANIFEST).write_bytes(manifest)
+    assert not (tmp_path / "взорвалось").exists()
+    assert topics("verify", "--models", models).code == 0
+
+
 def test_a_file_of_another_kind_is_no_file_of_ours(topics, own_models, folder):
     skops(folder / "model.skops")
     refused(topics, own_models, "files are missing or too many: 'model.skops'")
@@ -499,6 +524,13 @@ def test_a_bundle_whose_model_cannot_be_opened_stays_out(topics, tmp_path, folde
     nothing_comes_of(topics, tmp_path / "b.tar", "do not fit together")
     with pytest.raises(ModelError):
         Pipeline.load(opened.folder)
+
+
+def test_a_bundle_whose_profile_cannot_be_read_stays_out(topics, tmp_path, folder, own_models):
+    array(folder / "profile.means.npy", np.zeros((2, 2)))
+    resign(folder)
+    bundles.pack(Registry(own_models).open("rubrics"), tmp_path / "b.tar")
+    nothing_comes_of(topics, tmp_path / "b.tar", "the files of the profile do not fit together")
 
 
 # By chance

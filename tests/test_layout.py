@@ -122,6 +122,7 @@ FLOORS = {
         trends.recording
         versions.continuity
         versions.naming
+        versions.opening
         versions.promotion
         versions.reproduction
     """,

@@ -24,10 +24,10 @@ def import_(file: Path, sha256: str, models: Path) -> None:
     python -m topics promote rubrics/20261123T051511Z-d53d6c archive/2026-11.jsonl
     """
     from topics.errors import ModelError
-    from topics.topic_pipeline import open_either
     from topics.versions import bundles, integrity
+    from topics.versions.opening import open_all
     from topics.versions.registry import Registry
 
     if sha256 and file.is_file() and (found := integrity.describe(file).sha256) != sha256.lower():
         raise ModelError(f"{file}: has SHA-256 {found}, not {sha256}; fetch it again")
-    click.echo(bundles.unpack(file, Registry(models), probe=open_either).label)
+    click.echo(bundles.unpack(file, Registry(models), probe=open_all).label)

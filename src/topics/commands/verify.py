@@ -13,7 +13,7 @@ from topics.commands.options import models_option
 @click.argument("references", nargs=-1, metavar="[VERSION]...")
 @models_option
 def verify(references: tuple[str, ...], models: Path) -> None:
-    """Check every byte of each VERSION (NAME, NAME@ALIAS or NAME/VERSION), and that it can be opened.
+    """Check every byte of each VERSION (NAME, NAME@ALIAS or NAME/VERSION), and that all of it can be opened.
 
     Without VERSION, of all versions there are. Prints a line for each whole one: its name and its seal, the
     SHA-256 of its manifest. A damaged one is told on stderr; the exit code is then 4.
@@ -23,8 +23,8 @@ def verify(references: tuple[str, ...], models: Path) -> None:
     python -m topics verify rubrics@production
     """
     from topics.errors import ModelError
-    from topics.topic_pipeline import open_either
     from topics.versions import integrity
+    from topics.versions.opening import open_all
     from topics.versions.registry import Registry
 
     registry = Registry(models)
@@ -35,7 +35,7 @@ def verify(references: tuple[str, ...], models: Path) -> None:
     for reference in references or every:
         try:
             version = registry.open(reference)
-            open_either(version.folder)
+            open_all(version.folder)
         except ModelError as error:
             damaged += 1
             click.echo(f"topics: {error}", err=True)
