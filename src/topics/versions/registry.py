@@ -233,7 +233,7 @@ class Registry:
         """Write down what the topics of a version are called elsewhere; what was said of one here stays."""
         name, version = found.manifest.name, found.manifest.version
         with self._lock(name):
-            known = self._names(found.manifest)
+            known = _names(found.manifest, self.events(name))
             for topic in sorted(names.keys() - known.keys()):
                 event = Event(history.NAMED, version, why=why, topic=topic, name=names[topic])
                 History(self._home(name)).append(event)
@@ -284,16 +284,13 @@ class Registry:
         manifest = integrity.read_manifest(folder)
         _expect(manifest, name, version, folder)
         integrity.check(folder)
-        expected = history.seals(self.events(name)).get(version)
+        events = self.events(name)
+        expected = history.seals(events).get(version)
         if expected and integrity.seal(folder) != expected:
             raise ModelError(
                 f"{folder / MANIFEST}: was altered since it was published; restore it or train again"
             )
-        return Version(folder, manifest, MappingProxyType(self._names(manifest)))
-
-    def _names(self, manifest: Manifest) -> dict[int, str]:
-        parent = manifest.topics.previous if manifest.topics else ""
-        return history.names(self.events(manifest.name), manifest.version, parent)
+        return Version(folder, manifest, MappingProxyType(_names(manifest, events)))
 
     def _free_name(self, manifest: Manifest) -> str:
         """Name the version by time and content; of two of one second the later gets the next: names sort."""
@@ -339,6 +336,12 @@ class Registry:
 def _expect(manifest: Manifest, name: str, version: str, folder: Path) -> None:
     if manifest.name != name or manifest.version != version:
         raise ModelError(f"{folder}: its manifest is of {manifest.name}/{manifest.version}; it was moved")
+
+
+def _names(manifest: Manifest, events: list[Event]) -> dict[int, str]:
+    """Look up what editors call the topics of a version."""
+    parent = manifest.topics.previous if manifest.topics else ""
+    return history.names(events, manifest.version, parent)
 
 
 def _reasons_to_keep(versions: list[str], events: list[Event], keep: int, days: int) -> dict[str, str]:
