@@ -22,6 +22,8 @@ from topics.drift.tally import Tally
 
 WORDS = "words"
 LEVEL = 0.01
+LEAST = 25
+"""Articles that make a stream; of fewer nothing is told."""
 _DRAWS = 50
 """Samples drawn from each run, for a stream that is shorter than a run."""
 _SHOWN_WORDS, _SHOWN_BINS = 15, 3
@@ -110,7 +112,8 @@ def drift(
     for (measure, counts, means), found, total in zip(
         profile.tables(), tally.counts, tally.sums.tolist(), strict=True
     ):
-        finding = _finding(measure.name, found, counts, _limit(counts, runs, n, level, generator))
+        limit = _limit(counts, runs, n, level, generator) if n >= LEAST else None
+        finding = _finding(measure.name, found, counts, limit)
         if measure.labels:
             called = topics if measure.name == TOPICS else {}
             findings.append(msgspec.structs.replace(finding, moved=_moved(measure, counts, found, called)))
@@ -163,7 +166,7 @@ def _words(profile: Profile, found: Floats, n: int, level: float) -> Finding:
     """Hold the frequencies of the common words against the profile's: what the articles are about."""
     counts = profile.counts[:, profile.counts.shape[1] - profile.common_words :]
     # Words of one article come together; so a short stream cannot be imitated by drawing words one by one.
-    long_enough = n >= np.mean(profile.facts.runs)
+    long_enough = n >= LEAST and n >= np.mean(profile.facts.runs)
     limit = _limit(counts, profile.facts.runs, n, level, None) if long_enough else None
     return _finding(WORDS, found, counts, limit)
 
@@ -192,11 +195,21 @@ def _limit_of_windows(
     sums = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
     windows = sums[length:] - sums[:-length]
     usual = divergence(shares_of(windows), _shares(sums[-1] - windows)).ravel()
-    mean, variance = float(usual.mean()), float(usual.var(ddof=1))
+    mean, variance = float(usual.mean()), float(usual.var(ddof=1)) / (1 - likeness(len(windows), length))
     if mean <= 0 or variance <= 0:  # one bin: it cannot differ
         return mean
     freedom = max(1.0, 2 * mean**2 / variance)
     return float(mean * fdtri(freedom, len(counts) / length * freedom, 1 - level))
+
+
+def likeness(windows: int, length: int) -> float:
+    """Mean correlation of two of the windows, which slide by one run and so share runs.
+
+    The sums of windows that lie k runs apart correlate by 1 - k / length. Correlated figures scatter less
+    around their own mean than independent ones, by one minus this.
+    """
+    apart = np.arange(1, length)
+    return float(2 * ((windows - apart) * (1 - apart / length)).sum() / (windows * (windows - 1)))
 
 
 def _drawn(windows: Floats, n: int, generator: np.random.Generator) -> Floats:

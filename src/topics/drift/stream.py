@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from topics.drift import profile
-from topics.drift.comparing import Drift, drift
+from topics.drift.comparing import LEAST, Drift, drift
 from topics.drift.readings import TOPICS, Floats, Readings, names_of
 from topics.drift.tally import Gauge
 from topics.types import Article, TokenBatch, Topic
 from topics.versions.registry import Version
-
-LEAST = 25
-"""Articles that make a stream; of fewer nothing is said."""
 
 
 class Stream:

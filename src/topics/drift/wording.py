@@ -7,7 +7,7 @@ import re
 from typing import Literal
 
 from topics.drift import readings
-from topics.drift.comparing import WORDS, Drift, Finding, Word
+from topics.drift.comparing import LEAST, WORDS, Drift, Finding, Word
 from topics.drift.profile import OTHER
 from topics.text.lemmas import MONEY, NUMBER, PERCENT, YEAR
 
@@ -59,6 +59,7 @@ _KINDS = {
 _PHRASES = {
     "en": {
         "quiet": "Nothing is out of its usual range: {n} articles against {m}.",
+        "few": "Too few articles to tell: {n}; {least} are wanted.",
         "over": "the change is {ratio} times the usual limit",
         "never": "before, nothing varied",
         "alarm": "{name}: {how}",
@@ -72,6 +73,7 @@ _PHRASES = {
     },
     "ru": {
         "quiet": "Всё в обычных пределах: {n} статей против {m}.",
+        "few": "Слишком мало статей, чтобы судить: {n}; нужно {least}.",
         "over": "изменение в {ratio} раза больше обычного предела",
         "never": "раньше отклонений не было",
         "alarm": "{name}: {how}",
@@ -102,6 +104,8 @@ def word_of(word: str, language: Language) -> str:
 def sentences(found: Drift, language: Language = "en") -> list[str]:
     """Say what changed, the worst first; a quiet stream takes one sentence."""
     phrases = _PHRASES[language]
+    if found.articles < LEAST:
+        return [phrases["few"].format(n=found.articles, least=LEAST)]
     if not found.alarms:
         return [_comma(phrases["quiet"].format(n=found.articles, m=found.reference_articles), language)]
     said = [_sentence(finding, language) for finding in found.alarms]
