@@ -22,7 +22,6 @@ import pytest
 from newsroom import PROJECT, STEEL
 from topics.errors import ModelError
 from topics.pipeline import Pipeline
-from topics.tagger import Tagger
 from topics.versions import bundles, integrity
 from topics.versions.registry import Registry, Version
 
@@ -324,7 +323,20 @@ def test_a_file_of_another_kind_is_no_file_of_ours(topics, own_models, folder):
     skops(folder / "model.skops")
     refused(topics, own_models, "files are missing or too many: 'model.skops'")
     resign(folder)
-    assert Tagger.load(own_models).tag(STEEL).rubrics, "nobody opens what nobody asked for"
+    refused(topics, own_models, "model.skops: a version holds no such file, only '.html', '.json'")
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.joblib", "setup.py", "Makefile", "model.NPY", ".npy"])
+def test_a_part_of_another_package_cannot_publish_what_runs(own_models, folder, name):
+    """A classifier from an entry point writes what it likes; what runs is not published."""
+
+    def write(draft: Path) -> None:
+        shutil.copytree(folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+        pickled(draft / name)
+
+    with pytest.raises(ModelError, match=f"{name}: a version holds no such file"):
+        Registry(own_models).publish(integrity.read_manifest(folder), write)
+    assert Registry(own_models).versions("rubrics") == [folder.name]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from newsroom import BANK, HOTEL, STEEL
+from newsroom import BANK, HOTEL, PROJECT, STEEL
 from topics.errors import ModelError, UsageError
 from topics.serving import _load_pyfunc, log
 from topics.tagger import Tagger
@@ -64,6 +66,26 @@ def test_topics_are_served_too(both, store):
     assert run.data.metrics["coherence_npmi"] == version.manifest.topics.coherence
 
 
+def test_the_names_of_topics_go_along(both, store, tmp_path):
+    import mlflow
+
+    models = shutil.copytree(both, tmp_path / "models")
+    registry = Registry(models)
+    version = registry.open("topics").manifest.version
+    for topic in Tagger.load(models, None, "topics").topics:
+        registry.call("topics", version, topic.id, f"Названа {topic.id}")
+    found = mlflow.pyfunc.load_model(log(registry.open("topics"), store)).predict(FRAME)
+    expected = Tagger.load(models, None, "topics").tag_many(FRAME)
+    assert any("Названа" in name for shares in expected["topics"] for name in shares)
+    pd.testing.assert_frame_equal(found, expected[["topics", "topic_model"]])
+
+
+@pytest.mark.parametrize("names", [{"ноль": "Сталь"}, {"0": 7}, ["Сталь"], {"0": "две\nстроки"}])
+def test_names_that_are_none(both, names):
+    with pytest.raises(ModelError, match="model_config: "):
+        _load_pyfunc(str(Registry(both).open("topics").folder), {"names": names})
+
+
 def test_what_is_logged_holds_no_pickle_and_is_checked_on_load(models, store, tmp_path):
     import mlflow
 
@@ -87,6 +109,29 @@ def test_the_command_prints_the_uri(topics, models, store):
     assert ran.code == 0, ran.err
     loaded = mlflow.pyfunc.load_model(ran.out.strip().splitlines()[-1])
     assert json.loads(loaded.predict(FRAME).to_json())["rubrics"]["0"] == ["industry"]
+
+
+@pytest.mark.slow
+def test_spark_runs_it_as_a_udf(both, store, monkeypatch):
+    import mlflow
+
+    sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: pip install pyspark")
+    if not shutil.which("java"):
+        pytest.skip("Spark wants Java")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT / "src"))
+    spark = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    frame = spark.createDataFrame(FRAME)
+    for name, expected in (
+        ("rubrics", Tagger.load(both, "rubrics", None)),
+        ("topics", Tagger.load(both, None, "topics")),
+    ):
+        uri = log(Registry(both).open(name), store)
+        udf = mlflow.pyfunc.spark_udf(spark, uri, env_manager="local")
+        answers = frame.select(udf(sql.functions.struct(*FRAME.columns)).alias("said")).collect()
+        said = [row.said.asDict() for row in answers]
+        assert said == expected.tag_many(FRAME)[list(said[0])].to_dict("records")
+    spark.stop()
 
 
 def test_without_mlflow_the_extra_is_named(models, monkeypatch):

@@ -160,6 +160,25 @@ def test_history_tells_who_promoted_what_and_why(topics, registry):
     )
 
 
+def test_of_an_unknown_model_there_is_no_history(topics, registry):
+    made(registry, day(1))
+    for options in ([], ["--json"], ["--at", "2026-03-03"]):
+        ran = topics("history", "рубрики", *options, "--models", registry.folder)
+        assert (ran.code, ran.out) == (4, "")
+        assert "nothing is known of 'рубрики'" in ran.err
+
+
+@pytest.mark.parametrize("alias", ["", "a b", "a/b", "@", ".скрыто", "х" * 101])
+def test_an_alias_is_a_word(topics, registry, alias):
+    version = made(registry, day(1))
+    ran = topics("promote", f"rubrics/{version}", "--alias", alias, "--models", registry.folder)
+    assert ran.code == 2, ran
+    assert ran.err == (
+        f"topics: {alias!r} is no name of an alias: letters, digits, '-', '_' and '.', not first\n"
+    )
+    assert registry.aliases("rubrics") == {"latest": version}
+
+
 def test_history_says_first_what_tagged_and_on_what_figures(topics, registry):
     a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
     put(registry, a)

@@ -9,16 +9,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from topics.errors import ModelError, UsageError
 from topics.pipeline import Pipeline
 from topics.tagger import Tagger
 from topics.topic_pipeline import TopicPipeline
 from topics.versions import integrity
+from topics.versions.history import is_topic_name
 from topics.versions.manifest import Manifest
 from topics.versions.registry import Version
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_NAMES = "names"
+"""Setting of MLflow's `model_config` that holds what editors call topics: MLflow wants texts as its keys."""
 
 
 class Served:
@@ -32,8 +39,8 @@ class Served:
         return self.tagger.tag_many(model_input)[list(_answer(self.tagger.manifest))]
 
 
-def _load_pyfunc(path: str) -> Served:
-    folder = Path(path)
+def _load_pyfunc(path: str, model_config: dict[str, Any] | None = None) -> Served:
+    folder, names = Path(path), _names(model_config or {})
     if not folder.is_dir():
         raise ModelError(
             f"{folder}: is no folder of a version; log it again with `topics export --to mlflow`"
@@ -41,7 +48,18 @@ def _load_pyfunc(path: str) -> Served:
     version = Version(folder, integrity.check(folder))
     if version.manifest.topics is None:
         return Served(Tagger(Pipeline.load(folder), version))
-    return Served(Tagger(None, version, (TopicPipeline.load(folder), version)))
+    return Served(Tagger(None, version, (TopicPipeline.load(folder, names), version)))
+
+
+def _names(settings: dict[str, Any]) -> dict[int, str]:
+    """Read what editors called topics by the time of the export."""
+    try:
+        names = msgspec.convert(settings.get(_NAMES, {}), dict[int, str], strict=False)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"model_config: {_NAMES!r} is no table of topics and names ({error})") from error
+    if unfit := [words for words in names.values() if not is_topic_name(words)]:
+        raise ModelError(f"model_config: {unfit[0][:100]!r} is no name of a topic")
+    return names
 
 
 def log(version: Version, tracking_uri: str | None = None, registered_name: str | None = None) -> str:
@@ -73,6 +91,7 @@ def log(version: Version, tracking_uri: str | None = None, registered_name: str 
             loader_module=__name__,
             data_path=str(version.folder),
             signature=_signature(manifest),
+            model_config={_NAMES: {str(topic): words for topic, words in version.names.items()}},
             pip_requirements=[_requirement()],
             registered_model_name=registered_name,
         )

@@ -10,6 +10,7 @@ import click
 
 from topics.commands.options import (
     FILE,
+    NEW_FILE,
     columns_options,
     config_option,
     format_option,
@@ -22,7 +23,7 @@ from topics.commands.options import (
 @click.command()
 @click.argument("data", nargs=-1, required=True)
 @click.option("--labels", type=FILE, help="Table of id and rubrics that were checked: they teach.")
-@click.option("-o", "--output", type=FILE, help="CSV to write. [default: stdout]")
+@click.option("-o", "--output", type=NEW_FILE, help="CSV to write. [default: stdout]")
 @click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Rows to list.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
 @language_option

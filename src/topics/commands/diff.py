@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
-    FILE,
+    NEW_FILE,
     columns_options,
     config_option,
     format_option,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     metavar="INPUT",
     help="OLD and NEW are versions; let both tag this. Repeatable.",
 )
-@click.option("-o", "--output", type=FILE, help="Write every article that changes, JSON Lines.")
+@click.option("-o", "--output", type=NEW_FILE, help="Write every article that changes, JSON Lines.")
 @click.option(
     "--examples", type=click.IntRange(0), default=3, show_default=True, help="Shown a rubric and way."
 )

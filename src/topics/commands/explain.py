@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from topics.commands.options import FILE, language_option, models_option, rubrics_option
+from topics.commands.options import NEW_FILE, language_option, models_option, rubrics_option
 from topics.errors import DataError
 
 
@@ -17,7 +17,7 @@ from topics.errors import DataError
 @click.option("--title", default="", help="Title of the article.")
 @click.option("--outlet", default="", help="Outlet of the article.")
 @click.option(
-    "--html", "page", type=FILE, help="Write a page with the words marked, to be read on a phone too."
+    "--html", "page", type=NEW_FILE, help="Write a page with the words marked, to be read on a phone too."
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON, one rubric a line.")
 @language_option

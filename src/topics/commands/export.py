@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from topics.commands.options import FILE, models_option
+from topics.commands.options import NEW_FILE, models_option
 from topics.errors import UsageError
 
 
 @click.command()
 @click.argument("version")
-@click.argument("file", type=FILE, required=False)
+@click.argument("file", type=NEW_FILE, required=False)
 @click.option("--to", type=click.Choice(["file", "mlflow"]), default="file", show_default=True)
 @click.option("--tracking-uri", metavar="URI", help="MLflow's store, as sqlite:///mlflow.db.")
 @click.option("--registered-name", metavar="NAME", help="Enter it into MLflow's model registry as this.")
@@ -22,7 +22,7 @@ def export(version: str, file: Path | None, to: str, models: Path, **options: An
     """Write VERSION (NAME, NAME@ALIAS or NAME/VERSION) into FILE, a .tar or a .zip; or log it to MLflow.
 
     Prints the file's SHA-256, so that who imports it can compare; of MLflow the model's URI. The names that
-    editors gave to topics go into FILE, too, but not to MLflow.
+    editors gave to topics by then go along.
 
     \b
     python -m topics export rubrics@production rubrics.tar

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import models_option
-from topics.errors import UsageError
+from topics.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from topics.versions.history import Event, Span
@@ -39,14 +39,15 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
     from topics.versions.registry import Registry
 
     events, moments = Registry(models).events(name), _time(at) if at else None
+    if not events:
+        raise ModelError(
+            f"{models}: nothing is known of {name!r}; train it with `python -m topics train`, "
+            "or name the folder with --models"
+        )
     found = during(spans(events), *moments) if moments else events
     if as_json:
         for one in found:
             click.echo(msgspec.json.encode(one))
-    elif not events:
-        click.echo(
-            f"{models}: nothing is known of {name!r}; train it with `python -m topics train`", err=True
-        )
     elif at and moments:
         if not found:
             click.echo(f"{at}: {name} had no version yet")

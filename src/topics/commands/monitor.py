@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
-    FILE,
+    NEW_FILE,
     columns_options,
     config_option,
     format_option,
@@ -25,7 +25,7 @@ DRIFTED = 5
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
 @click.option("--reference", multiple=True, metavar="DATA", help="Compare with these, not with training.")
-@click.option("--html", type=FILE, help="Write a page for editors here.")
+@click.option("--html", type=NEW_FILE, help="Write a page for editors here.")
 @click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="All measures as one JSON object.")
 @config_option

@@ -24,6 +24,20 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
+class _New(click.Path):
+    """What is written after the work: that its folder is missing is said before it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(value).absolute()
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+NEW_FILE = _New(dir_okay=False, path_type=Path)
+NEW_FILE_OR_FOLDER = _New(path_type=str)
+
+
 def columns_options(command: F) -> F:
     """Options that say which column holds what."""
     for name in reversed(("id", "text", "title", "date", "outlet", "rubrics")):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
-    FILE,
+    NEW_FILE,
+    NEW_FILE_OR_FOLDER,
     columns_options,
     config_option,
     format_option,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
+    type=NEW_FILE_OR_FOLDER,
     metavar="PATH",
     help="File to write (.jsonl, .csv, .parquet), or a folder of parts. [default: stdout]",
 )
@@ -56,10 +58,10 @@ if TYPE_CHECKING:
 @click.option(
     "--rejects",
     "rejects_file",
-    type=FILE,
+    type=NEW_FILE,
     help="Rows that could not be read. [default: OUTPUT.rejects.jsonl]",
 )
-@click.option("--summary", "summary_file", type=FILE, help="Write what was done as JSON.")
+@click.option("--summary", "summary_file", type=NEW_FILE, help="Write what was done as JSON.")
 @config_option
 @models_option
 @rubrics_option

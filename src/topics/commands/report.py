@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from topics.commands.options import FILE, language_option, models_option
+from topics.commands.options import NEW_FILE, language_option, models_option
 
 
 @click.command()
 @click.argument("version", default="rubrics")
-@click.option("-o", "--output", type=FILE, help="HTML (or, by its suffix .md, Markdown) to write.")
+@click.option("-o", "--output", type=NEW_FILE, help="HTML (or, by its suffix .md, Markdown) to write.")
 @language_option
 @models_option
 def report(version: str, output: Path | None, lang: str, models: Path, **_: Any) -> None:

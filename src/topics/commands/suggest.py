@@ -10,6 +10,7 @@ import click
 
 from topics.commands.options import (
     FILE,
+    NEW_FILE,
     columns_options,
     config_option,
     format_option,
@@ -22,7 +23,7 @@ from topics.commands.options import (
 @click.command()
 @click.argument("pool", nargs=-1, required=True)
 @click.option("--labels", type=FILE, help="Table of id and rubrics: what is labelled so far.")
-@click.option("-o", "--output", type=FILE, help="CSV to write. [default: stdout]")
+@click.option("-o", "--output", type=NEW_FILE, help="CSV to write. [default: stdout]")
 @click.option("-n", "number", default=50, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
 @language_option

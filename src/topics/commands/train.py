@@ -8,6 +8,7 @@ import click
 
 from topics.commands.options import (
     FILE,
+    NEW_FILE,
     columns_options,
     config_option,
     format_option,
@@ -46,7 +47,9 @@ def _number(context: click.Context, option: click.Parameter, value: str | None) 
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
 @workers_option
 @click.option("--lang", type=click.Choice(["ru", "en"]), help="Language of the report. [default: ru]")
-@click.option("--rejects", "rejects_file", type=FILE, help="Write rows that could not be read to this file.")
+@click.option(
+    "--rejects", "rejects_file", type=NEW_FILE, help="Write rows that could not be read to this file."
+)
 @format_option
 @columns_options
 def train(data: tuple[str, ...], **options: Any) -> None:

@@ -20,6 +20,8 @@ from topics.versions.manifest import PROTOCOL, File, Manifest
 
 MANIFEST = "manifest.json"
 _REMEDY = "restore it or train again"
+_KINDS = frozenset({".json", ".npy", ".txt", ".html", ".md"})
+"""What a version is made of: data and pages, nothing that another program would run or unpickle."""
 _LARGEST_MANIFEST = 16_000_000
 
 
@@ -70,12 +72,23 @@ def check(folder: Path) -> Manifest:
         raise ModelError(f"{folder}: files are missing or too many: {differing}; {_REMEDY}")
     for name, wanted in manifest.files.items():
         path = folder / name
+        expect_plain(path)
         status = _status(path)
         if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != wanted.size:
             raise ModelError(f"{path}: is no file of {wanted.size} bytes; {_REMEDY}")
         if describe(path) != wanted:
             raise ModelError(f"{path}: was altered since it was published; {_REMEDY}")
     return manifest
+
+
+def expect_plain(path: Path) -> None:
+    """Refuse a file by its suffix.
+
+    Raises:
+        ModelError: a version holds no files of this kind, whoever signed it.
+    """
+    if path.suffix not in _KINDS:
+        raise ModelError(f"{path}: a version holds no such file, only {listed(_KINDS)}; refused")
 
 
 def describe(path: Path) -> File:

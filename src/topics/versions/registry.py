@@ -26,11 +26,12 @@ from topics.versions.manifest import Manifest, differing_libraries, version_name
 
 _NAME = re.compile(r"[\w-][\w.-]{0,99}")
 _VERSION = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
+_LETTERS = "letters, digits, '-', '_' and '.', not first"
 PRODUCTION, LATEST = "production", "latest"
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a model may be called so: letters, digits, '-', '_' and '.', not first."""
+    """Tell whether a model, or an alias, may be called so: letters, digits, '-', '_' and '.', not first."""
     return bool(_NAME.fullmatch(name))
 
 
@@ -77,7 +78,10 @@ class Registry:
         """
         with self._draft(manifest.name) as draft:
             write(draft)
-            files = {path.name: integrity.describe(path) for path in sorted(draft.iterdir())}
+            files = {}
+            for path in sorted(draft.iterdir()):
+                integrity.expect_plain(path)
+                files[path.name] = integrity.describe(path)
             integrity.flush(draft)
             with self._lock(manifest.name):
                 version = self._free_name(manifest)
@@ -206,7 +210,10 @@ class Registry:
 
         Raises:
             ModelError: there is no such version, or someone moved the alias meanwhile.
+            UsageError: an alias cannot be called so.
         """
+        if not is_name(alias):
+            raise UsageError(f"{alias!r} is no name of an alias: {_LETTERS}")
         with self._lock(name):
             self.resolve(f"{name}/{version}")
             found = self.aliases(name).get(alias)
@@ -276,7 +283,7 @@ class Registry:
 
     def _home(self, name: str) -> Path:
         if not is_name(name):
-            raise UsageError(f"{name!r} is no name of a model: letters, digits, '-', '_' and '.', not first")
+            raise UsageError(f"{name!r} is no name of a model: {_LETTERS}")
         return self.folder / name
 
     def _open(self, name: str, version: str) -> Version:
