@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from archives import SHARD, Deadly, lines, mixed, one_after_the_other, order, rows
 from newsroom import BANK, write
 from topics.archive import job as room
+from topics.archive import workers
 from topics.archive.job import repeats, score_archive
 from topics.archive.scoring import score
 from topics.config import Config
@@ -348,3 +350,10 @@ def test_a_shard_that_kills_its_worker_is_named(tmp_path, stored):
     with pytest.raises(WorkerDiedError, match=rf"killed.*\(shard {at_fault.number}, {at_fault.place}\)"):
         score_archive(Corpus(data), Deadly(stored, "Цианид"), asked)
     assert asked.home.exists()
+
+
+@pytest.mark.parametrize("prepare", [os._exit, math.sqrt], ids=["dies", "fails"])
+def test_a_process_that_does_not_get_ready_is_no_matter(prepare):
+    with workers.starting(prepare, -1, 2):
+        pass
+    assert sorted(workers.run(abs, [-1, -2, -3], 2)) == [1, 2, 3]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from topics.corpus import CHARACTERS, Corpus, read
-from topics.corpus.shards import plan
+from topics.corpus.shards import SIZE, fitting, plan
 from topics.errors import DataError
 from topics.types import Article, Reject
 
@@ -89,6 +89,16 @@ def test_packed_files_and_tables_are_never_cut(tmp_path):
     corpus = Corpus(tmp_path)
     assert len(plan(corpus.sources, 1)) == 3
     assert sharded(corpus, 1) == unsharded(corpus)
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "shard"),
+    [(0, 32), (32, 32), (33, 8), (512, 8), (1024, 16), (2048, 32), (300_000, 32)],
+    ids=lambda number: f"{number} MB",
+)
+def test_a_middling_archive_has_enough_shards_for_its_workers(megabytes, shard):
+    assert fitting(megabytes << 20) == shard << 20
+    assert fitting(megabytes << 20) <= SIZE
 
 
 def test_small_files_share_a_shard_and_keep_their_names(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from heapq import merge
 from itertools import chain
@@ -33,6 +33,7 @@ from topics.archive.scoring import (
     compared,
     nothing,
     opened,
+    prepare,
     reject_line,
     score_shard,
     summarize,
@@ -40,7 +41,7 @@ from topics.archive.scoring import (
 )
 from topics.corpus import Corpus
 from topics.corpus.articles import Shape
-from topics.corpus.shards import SIZE, Shard, plan
+from topics.corpus.shards import Shard, fitting, plan
 from topics.drift.stream import Stream
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
@@ -65,7 +66,8 @@ class Order(NamedTuple):
     restart: bool = False
     """Forget what an earlier job has done."""
     limit_rejects: int | None = None
-    shard_size: int = SIZE
+    shard_size: int | None = None
+    """In bytes; None: as it fits the inputs."""
 
     @property
     def is_folder(self) -> bool:
@@ -97,7 +99,11 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
 
     def planned() -> list[Shard]:
         watch("cutting the archive into shards", 0)
-        return plan([source.absolute() for source in corpus.sources], order.shard_size)
+        total = sum(one.size for one in record.inputs)
+        size = order.shard_size or fitting(total)
+        several = not order.dask and order.workers > 1 and total > size
+        with workers.starting(prepare, stored, order.workers) if several else nullcontext():
+            return plan([source.absolute() for source in corpus.sources], size)
 
     with ledger.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:
         for place in (order.output, order.rejects):

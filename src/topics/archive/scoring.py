@@ -234,6 +234,11 @@ def opened(stored: Opener) -> Tagger:
     return stored.load()
 
 
+def prepare(stored: Opener) -> None:
+    """Make a process ready for shards before there are any."""
+    recall(opened(stored), _WORTH_RECALLING)
+
+
 def recall(tagger: Tagger, articles: int) -> None:
     """Begin with the words that the versions bring along, before so many articles are read."""
     if articles >= _WORTH_RECALLING:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -68,6 +69,17 @@ def run(
             raise WorkerDiedError("a worker was killed, most likely for want of memory") from error
         finally:
             results.close()
+
+
+@contextmanager
+def starting(prepare: Callable[[T], None], task: T, workers: int) -> Iterator[None]:
+    """Start the processes that `run` will use, and let them prepare themselves, while the caller is busy.
+
+    One that fails or dies meanwhile is no matter: `run` starts another.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(lambda: list(run(prepare, [task] * workers, workers)))
+        yield
 
 
 def _call(function: Callable[[T], R], task: T, parent: int | None) -> R:

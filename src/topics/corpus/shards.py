@@ -15,6 +15,8 @@ from topics.types import WHOLE, Part
 
 SIZE = 32 << 20
 """Bytes of a shard: a second or two of work, some ten thousand articles."""
+_LEAST, _MANY = 8 << 20, 64
+"""Of a corpus that is no more than so many of them, shards are smaller, but not below this."""
 
 
 class Piece(NamedTuple):
@@ -64,6 +66,14 @@ def plan(sources: Sequence[Source], size: int = SIZE) -> list[Shard]:
         Shard(number, tuple(pieces), sum(piece.part.size for piece in pieces))
         for number, pieces in enumerate(_packed(_cut(sources, size), size))
     ]
+
+
+def fitting(total: int) -> int:
+    """Choose the size of the shards of so many bytes: so small that no worker waits long for the last one.
+
+    What one shard can hold, one process does at once.
+    """
+    return SIZE if total <= SIZE else min(SIZE, max(_LEAST, total // _MANY))
 
 
 def _cut(sources: Sequence[Source], size: int) -> Iterator[Piece]:

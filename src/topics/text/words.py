@@ -24,10 +24,8 @@ from topics.errors import ModelError
 from topics.text import lexicon
 from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, Met
 
-MOST = 300_000
-"""Forms kept, the most frequent ones: some 5 MB."""
-_LEAST = 2
-"""Times a form was met. Half of all forms are met once, and will hardly be met again."""
+MOST = 500_000
+"""Forms kept, the most frequent ones: some 8 MB."""
 _CODE = ("lemmas.py", "lexicon.py", "tokens.py")
 _HASHES, _NUMBERS, _LEMMAS = "word_hashes.npy", "word_numbers.npy", "word_lemmas.txt"
 _ORIGIN = "words.json"
@@ -112,8 +110,7 @@ class Collector:
         """Choose the forms that are worth keeping; `lemmas` has a name for each number."""
         self._merge()
         hashes, numbers, times = self._whole
-        often = np.flatnonzero(times >= _LEAST)
-        kept = np.sort(often[np.lexsort((hashes[often], -times[often]))[:MOST]])
+        kept = np.sort(np.lexsort((hashes, -times))[:MOST])
         named, places = np.unique(numbers[kept], return_inverse=True)
         without = int((named[:1] < 0).sum())
         names = [lemmas[number] for number in named[without:].tolist()]

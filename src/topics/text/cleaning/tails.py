@@ -58,16 +58,20 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
     )
 
 
-def _may_credit(text: str) -> bool:
-    """Look for a letter before its word: it is found ten times faster, and often it is not there."""
-    return (
-        ("Ф" in text and ("Фото" in text or "ФОТО" in text))
-        or "фото" in text
-        or "идео" in text
-        or "©" in text
-        or ("И" in text and "Источник" in text)
-        or ("(" in text and "(c)" in text)
+CREDIT_SIGNS = [  # begun by one certain character, and so found in half the time of a word
+    re.compile(sign)
+    for sign in (
+        "Ф(?=ото|ОТО)",
+        "ф(?=ото)",
+        "И(?=сточник|ллюстрация|нфографика)",
+        r"\((?=[cсCС]\))",
+        "С(?=криншот)",
     )
+]
+
+
+def _may_credit(text: str) -> bool:
+    return "©" in text or any(sign.search(text) for sign in CREDIT_SIGNS) or "идео" in text
 
 
 def _cut(pattern: re.Pattern[str], line: str, longest: int = TAIL + 1) -> str:
@@ -111,12 +115,13 @@ def counters(text: str) -> str:
 
 
 OPENING = "(?=[МТСПЧДГ])(?:Мат|Так|Ссы|По |Чит|ЧИТ|Смо|Дру|Гла)"
+READ_SIGN = re.compile("Ч(?=итайте)")
 FIRST_RELATED, NEXT_RELATED = re.compile(OPENING), re.compile(rf"\n{OPENING}")
 
 
 def related(text: str) -> str:
     """`Читайте также: …` goes; a bare `Материалы по теме:` goes with the headlines under it."""
-    opens = FIRST_RELATED.match(text) or NEXT_RELATED.search(text) or ("Ч" in text and "Читайте" in text)
+    opens = FIRST_RELATED.match(text) or NEXT_RELATED.search(text) or READ_SIGN.search(text)
     if not opens:
         return text
     old, kept, i = text.split("\n"), [], 0
