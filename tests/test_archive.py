@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -164,7 +165,8 @@ def test_repeats_are_all_articles_but_the_first_of_an_id(tmp_path, ids, size):
         paths = [tmp_path / f"{n}.ids" for n in range(len(ids))]
         for path, names in zip(paths, ids, strict=True):
             with path.open("wb") as stream:
-                repeats.save(stream, hashes(names), [(0, 100 + n) for n in range(len(names))])
+                places = [(0, 100 + n) for n in range(len(names))]
+                repeats.save(stream, hashes(names), np.array(places, np.uint64))
         found = repeats.find(paths, sum(map(len, ids)))
     seen: set[str] = set()
     expected = {

@@ -34,11 +34,11 @@ class Repeat(NamedTuple):
     line: int
 
 
-def save(stream: BinaryIO, hashes: Uint64s, places: Sequence[tuple[int, int]]) -> None:
-    """Write the ids of a shard's articles; `places` are their pieces and lines."""
+def save(stream: BinaryIO, hashes: Uint64s, places: Uint64s) -> None:
+    """Write the ids of a shard's n articles; `places`, (n, 2), are their pieces and lines."""
     order = np.argsort(hashes, kind="stable")
-    piece_and_line = np.array(places, np.uint64).reshape(len(hashes), 2)[order].T
-    np.save(stream, np.stack([hashes[order], order.astype(np.uint64), *piece_and_line]), allow_pickle=False)
+    found = np.stack([hashes[order], order.astype(np.uint64), *places[order].T])
+    np.save(stream, found, allow_pickle=False)
 
 
 def find(saved: Sequence[Path], total: int) -> dict[int, list[Repeat]]:

@@ -267,7 +267,7 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
     tagger, desk, number = opened(task.tagger), task.desk, task.shard.number
     pieces = {piece.source.name: i for i, piece in enumerate(task.shard.pieces)}
     counts = Counts()
-    ids, places = [np.empty(0, np.uint64)], list[tuple[int, int]]()
+    ids, places = [np.empty(0, np.uint64)], [np.empty((0, 2), np.uint64)]
     stream = Stream(tagger.versions, tagger.topics)
     with writing(desk.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
         for batch in read(task.shard.pieces, task.shape):
@@ -276,11 +276,12 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
             write(batch.articles, predictions)
             rejected.writelines(map(reject_line, batch.rejects))
             ids.append(hashes(article.id for article in batch.articles))
-            places += [(pieces[source], line) for source, line in batch.places]
+            found = [(pieces[source], line) for source, line in batch.places]
+            places.append(np.array(found, np.uint64).reshape(len(found), 2))
             counts += count(predictions, len(batch.rejects))
             watch(counts.articles)
     with storage.publishing(desk.ids(number)) as file:
-        repeats.save(file, np.concatenate(ids), places)
+        repeats.save(file, np.concatenate(ids), np.concatenate(places))
     with storage.publishing(desk.looks(number)) as file:
         np.save(file, stream.summed, allow_pickle=False)
     return counts

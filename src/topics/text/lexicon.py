@@ -36,6 +36,8 @@ _KEPT = 400_000
 _NOTHING = -1
 _UNMET = np.int32(-(1 << 31))
 _FIRST_BITS = 16
+_PIECE = 1 << 14
+"""Slots of a table that are moved at one time."""
 
 
 class _Columns(NamedTuple):
@@ -91,8 +93,11 @@ class Table:
             hashes, numbers = hashes[fresh], numbers[fresh]
             self._count += len(hashes)
             if 2 * self._count > len(self._columns.keys):
-                columns, used = _empty((2 * self._count).bit_length()), self._columns.keys != 0
-                _fill(columns, *(column[used] for column in self._columns))
+                columns = _empty((2 * self._count).bit_length())
+                for start in range(0, len(self._columns.keys), _PIECE):  # so that it takes no more memory
+                    piece = [column[start : start + _PIECE] for column in self._columns]
+                    used = piece[0] != 0
+                    _fill(columns, *(column[used] for column in piece))
                 self._columns = columns
             _fill(self._columns, hashes, numbers, np.zeros(len(hashes), bool))
 
