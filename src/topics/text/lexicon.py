@@ -66,18 +66,18 @@ class Table:
         """Look up numbers; `_UNMET` where there is none. No hash is 0."""
         keys, numbers, again = self._columns
         slots = _homes(hashes, keys)
-        there = keys[slots]
-        hit = there == hashes
-        found = np.where(hit, numbers[slots], _UNMET)
-        again[slots[hit]] = True
-        going = np.flatnonzero(~hit & (there != 0))
+        there = keys.take(slots)
+        found = numbers.take(slots)
+        missed = np.flatnonzero(there != hashes)
+        found[missed] = _UNMET
+        going = missed[there[missed] != 0]
         while len(going):
-            slots[going] = (slots[going] + 1) % len(keys)
-            there = keys[slots[going]]
+            slots[going] = places = (slots[going] + 1) % len(keys)
+            there = keys.take(places)
             hit = there == hashes[going]
-            found[going[hit]] = numbers[slots[going[hit]]]
-            again[slots[going[hit]]] = True
+            found[going[hit]] = numbers.take(places[hit])
             going = going[~hit & (there != 0)]
+        again[slots] = True  # of a slot that is empty this means nothing: who fills it sets it anew
         return found
 
     def found_again(self, most: int) -> tuple[Hashes, Int32s]:
