@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 from archives import SHARD, mixed, one_after_the_other, order
 from topics import storage
@@ -124,6 +125,7 @@ def bucket() -> Iterator[str]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         s3fs.S3FileSystem().mkdir("newsroom")
+        get_reusable_executor().shutdown()  # its processes were started without these keys
         yield "s3://newsroom"
     server.stop()
 

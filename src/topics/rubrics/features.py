@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float32]
 
 BODY, LEAD, TITLE, PAIRS = range(4)
 
+_MANY = 10_000
+"""Articles from which on a word must stand in three, not in two."""
 _FEW = 10_000
 """Entries up to which a sort is quicker than going through all columns."""
 
@@ -36,8 +38,8 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of six hundred. A weight of 0 leaves the field out.
     """
 
-    min_df: _Natural = 3
-    """Articles that must hold a word, or a pair of words, before it counts."""
+    min_df: _Natural = 0
+    """Articles that must hold a word, or a pair of words, before it counts; 0: 2, of many articles 3."""
     max_df: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.4
     """Share of the articles above which a word says nothing."""
     lead_words: _Natural = 60
@@ -77,7 +79,8 @@ class Tfidf:
         frequency = np.bincount(
             _count(tokens.ids, rows, n, len(tokens.lemmas)).columns, minlength=len(tokens.lemmas)
         )
-        kept = np.flatnonzero(frequency >= self.fields.min_df)
+        self._least = self.fields.min_df or (2 if n <= _MANY else 3)
+        kept = np.flatnonzero(frequency >= self._least)
         self.lemmas = sorted(tokens.lemmas[i] for i in kept.tolist())
         self._number = Numbering(self.lemmas)
         words = self._number(tokens)
@@ -86,7 +89,7 @@ class Tfidf:
         frequencies = np.concatenate([frequencies, pair_frequencies])
         if not len(frequencies):
             raise DataError(
-                f"of {n} articles no word stands in at least {self.fields.min_df} and in at most "
+                f"of {n} articles no word stands in at least {self._least} and in at most "
                 f"{self.fields.max_df:.0%} of them; give more articles, or set min_df and max_df under "
                 "[rubrics.settings.fields]"
             )
@@ -204,7 +207,7 @@ class Tfidf:
     def _choose_terms(self, occurrences: tuple[Ints, Ints], n: int) -> tuple[Ints, Ints]:
         width = 3 * len(self.lemmas)
         frequency = np.bincount(_count(*occurrences, n, width).columns, minlength=width)
-        telling = (frequency >= self.fields.min_df) & (frequency <= self.fields.max_df * n)
+        telling = (frequency >= self._least) & (frequency <= self.fields.max_df * n)
         wanted = [True, self.fields.lead_weight > 0, self.fields.title_weight > 0]
         terms = np.flatnonzero(telling & np.repeat(wanted, len(self.lemmas)))
         return terms, frequency[terms]
@@ -212,7 +215,7 @@ class Tfidf:
     def _choose_pairs(self, found: _Counts) -> tuple[Ints, Ints]:
         """Keep the pairs that enough articles hold, the most frequent where there are too many."""
         pairs, frequency = np.unique(found.columns, return_counts=True)
-        enough = np.flatnonzero(frequency >= self.fields.min_df)
+        enough = np.flatnonzero(frequency >= self._least)
         order = np.argsort(-frequency[enough], kind="stable")[: self.fields.max_pairs]
         chosen = np.sort(enough[order])
         return pairs[chosen], frequency[chosen]
