@@ -10,9 +10,13 @@ from hypothesis.extra import numpy as arrays
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
+from topics.classifiers import linear
+from topics.classifiers.linear import LinearClassifier
+from topics.corpus import Corpus, embedded
+from topics.quality.evaluation import calibration_error
 from topics.rubrics.features import BODY, Fields, Tfidf
 from topics.rubrics.latent import Latent, LatentSettings
-from topics.text.tokens import tokenize
+from topics.text.tokens import take, tokenize
 
 HOLIDAYS = ["глэмпинг кемпинг палатка", "кемпинг палатка озеро", "палатка озеро глэмпинг"] * 20
 FACTORIES = ["домна чугун прокат", "чугун прокат слиток", "прокат слиток домна"] * 20
@@ -79,3 +83,24 @@ def test_few_articles_have_few_directions(articles):
     _, X = tfidf((HOLIDAYS + FACTORIES)[:articles])
     latent = Latent(LatentSettings(max_df=1.0)).fit(X, X.shape[1])
     assert latent.extend(X).shape[1] - X.shape[1] == min(articles // 5, X.shape[1] - 1)
+
+
+def test_few_articles_are_judged_by_directions_that_have_not_seen_them(monkeypatch):
+    """Thresholds and probabilities learned from 150 articles hold for 350 others."""
+    articles = [article for batch in Corpus(embedded()).batches() for article in batch.articles]
+    rubrics = ("economy", "industry", "tourism")
+    truth = np.array([[rubric in a.labels.rubrics for rubric in rubrics] for a in articles], np.int8)
+    tokens = tokenize([a.title for a in articles], [a.text for a in articles])
+    lots = np.random.default_rng(0).permutation(len(articles))
+    taught, others = lots[:150], lots[150:]
+    given, errors = {}, {}
+    for few in (10_000, 0):
+        monkeypatch.setattr(linear, "_FEW", few)
+        model = LinearClassifier().fit(take(tokens, taught), truth[taught], rubrics, np.ones(150, bool))
+        probabilities = model.predict_proba(take(tokens, others))
+        errors[few] = calibration_error((truth[others] == 1).ravel(), probabilities.ravel())
+        given[few] = model.decisions.given(probabilities).mean() / truth[others].mean()
+    assert errors[10_000] < 0.03
+    assert 0.85 < given[10_000] < 1.15, "rubrics are given as often as they hold"
+    assert errors[0] > errors[10_000] + 0.02, "what is guarded against"
+    assert given[0] < 0.85
