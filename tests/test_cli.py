@@ -20,6 +20,7 @@ import pytest
 from newsroom import BANK, HOTEL, PROJECT, SOURCE, STEEL, Ran, python, write
 from topics import __version__
 from topics.cli import cli
+from topics.commands.options import NEW_FILE_OR_FOLDER
 from topics.corpus import embedded, embedded_inbox
 from topics.versions.registry import Registry
 
@@ -225,6 +226,12 @@ def test_an_error_is_one_line_and_a_code(topics: Topics, models, inbox, tmp_path
         arguments += ["--models", str(models)]
     failed(topics(*arguments), code, *parts)
     assert {path.name for path in tmp_path.iterdir()} <= {inbox.name, "m"}, "nothing half done lies about"
+
+
+def test_an_output_in_an_object_store_has_no_folder_that_could_be_missing():
+    assert (
+        NEW_FILE_OR_FOLDER.convert("s3://newsroom/scored.jsonl", None, None) == "s3://newsroom/scored.jsonl"
+    )
 
 
 def test_a_damaged_version_is_a_model_error(topics: Topics, own_models, inbox):

@@ -17,7 +17,7 @@ from topics.archive import job as room
 from topics.archive.cluster import send
 from topics.archive.job import score_archive, workers
 from topics.archive.workers import client
-from topics.corpus import Corpus
+from topics.corpus import Corpus, embedded_inbox
 from topics.corpus.shards import plan
 from topics.errors import OutputError, UsageError
 from topics.tagger import Hear, Stored, Tagger
@@ -128,6 +128,15 @@ def bucket() -> Iterator[str]:
         get_reusable_executor().shutdown()  # its processes were started without these keys
         yield "s3://newsroom"
     server.stop()
+
+
+def test_the_command_line_reads_and_writes_an_object_store(topics, models, bucket):
+    articles = storage.path(f"{bucket}/line/articles.jsonl")
+    articles.write_bytes(embedded_inbox().read_bytes())
+    scored = storage.path(f"{bucket}/line/scored.jsonl")
+    ran = topics("predict", str(articles), "-o", str(scored), "--models", models, "--topics", "none")
+    assert ran.code == 0, ran.err
+    assert len(scored.read_bytes().splitlines()) == 32
 
 
 @pytest.mark.parametrize("workers", [1, 2])

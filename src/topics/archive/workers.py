@@ -97,9 +97,8 @@ def _serve(parent: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    atexit.register(
-        os._exit, 0
-    )  # the parent waits, and to take apart what was read takes a fifth of a second
+    # The parent waits for its end, and to take apart what was read takes a fifth of a second.
+    atexit.register(os._exit, 0)
 
 
 def _end_with(parent: int) -> None:

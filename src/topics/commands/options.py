@@ -25,11 +25,11 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class _New(click.Path):
-    """What is written after the work: that its folder is missing is said before it."""
+    """What is written after the work. That its folder is missing is said before; object stores have none."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(value).absolute()
-        if not path.parent.is_dir():
+        if "://" not in str(value) and not path.parent.is_dir():
             self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
         return super().convert(value, param, ctx)
 
