@@ -16,7 +16,7 @@ from topics.pipeline import Pipeline
 from topics.tagger import Tagger
 from topics.topic_pipeline import TopicPipeline
 from topics.versions import integrity
-from topics.versions.history import is_topic_name
+from topics.versions.history import unfit_name
 from topics.versions.manifest import Manifest
 from topics.versions.registry import Version
 
@@ -57,8 +57,8 @@ def _names(settings: dict[str, Any]) -> dict[int, str]:
         names = msgspec.convert(settings.get(_NAMES, {}), dict[int, str], strict=False)
     except msgspec.ValidationError as error:
         raise ModelError(f"model_config: {_NAMES!r} is no table of topics and names ({error})") from error
-    if unfit := [words for words in names.values() if not is_topic_name(words)]:
-        raise ModelError(f"model_config: {unfit[0][:100]!r} is no name of a topic")
+    if unfit := unfit_name(names):
+        raise ModelError(f"model_config: {unfit!r} is no name of a topic")
     return names
 
 

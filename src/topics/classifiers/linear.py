@@ -138,15 +138,16 @@ class LinearClassifier:
             alike = beside.submit(groups, tokens)
             self.tfidf = Tfidf(self.settings.fields).fit(tokens)
             X = self.tfidf.transform(tokens)
-            latent = Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
-            return X, latent, alike.result()
+            return X, self._directions(X), alike.result()
+
+    def _directions(self, X: sparse.csr_array) -> Latent:
+        return Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
 
     def _apart(
         self, plain: sparse.csr_array, excerpts: sparse.csr_array, one: _Round
     ) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Learn the latent features without the articles that are away, for all articles and the excerpts."""
-        latent = Latent(self.settings.latent, self.settings.seed)
-        latent.fit(plain[~one.away], self.tfidf.width(BODY))
+        latent = self._directions(plain[~one.away])
         return latent.extend(plain), latent.extend(excerpts)
 
     def predict_proba(self, tokens: TokenBatch) -> Floats:

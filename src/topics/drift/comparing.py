@@ -112,8 +112,7 @@ def drift(
     for (measure, counts, means), found, total in zip(
         profile.tables(), tally.counts, tally.sums.tolist(), strict=True
     ):
-        limit = _limit(counts, runs, n, level, generator) if n >= LEAST else None
-        finding = _finding(measure.name, found, counts, limit)
+        finding = _finding(measure.name, found, counts, _limit(counts, runs, n, level, generator))
         if measure.labels:
             called = topics if measure.name == TOPICS else {}
             findings.append(msgspec.structs.replace(finding, moved=_moved(measure, counts, found, called)))
@@ -166,19 +165,23 @@ def _words(profile: Profile, found: Floats, n: int, level: float) -> Finding:
     """Hold the frequencies of the common words against the profile's: what the articles are about."""
     counts = profile.counts[:, profile.counts.shape[1] - profile.common_words :]
     # Words of one article come together; so a short stream cannot be imitated by drawing words one by one.
-    long_enough = n >= LEAST and n >= np.mean(profile.facts.runs)
+    long_enough = n >= np.mean(profile.facts.runs)
     limit = _limit(counts, profile.facts.runs, n, level, None) if long_enough else None
     return _finding(WORDS, found, counts, limit)
 
 
 def _limit(
     counts: Ints, runs: tuple[int, ...], n: int, level: float, generator: np.random.Generator | None
-) -> float:
+) -> float | None:
     """Find the distance that n neighbouring articles of the profile hardly ever have to the others.
+
+    None: so few articles tell nothing.
 
     Shorter windows than n lie farther from the rest, so that a limit found on them is on the safe side; but
     there are more of them, which makes it surer. The lowest of the limits is taken.
     """
+    if n < LEAST:
+        return None
     size = float(np.mean(runs))
     if n < size and generator is not None:
         return _limit_of_windows(counts, 1, level, lambda windows: _drawn(windows, n, generator))

@@ -23,7 +23,7 @@ import msgspec
 from topics.errors import ModelError, UsageError
 from topics.topic_pipeline import TopicPipeline
 from topics.versions.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
-from topics.versions.history import is_topic_name
+from topics.versions.history import unfit_name
 from topics.versions.integrity import MANIFEST, read_manifest, sync
 from topics.versions.registry import Registry, Version, is_name, is_version
 
@@ -131,9 +131,8 @@ def _read_names(content: bytes, path: Path) -> dict[int, str]:
         names = msgspec.json.decode(content, type=dict[int, str])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path}: {_NAMES} cannot be read ({error}); refused") from error
-    unfit = next((words for words in names.values() if not is_topic_name(words)), "")
-    if unfit:
-        raise ModelError(f"{path}: {unfit[:100]!r} is no name of a topic; refused, nothing was imported")
+    if unfit := unfit_name(names):
+        raise ModelError(f"{path}: {unfit!r} is no name of a topic; refused, nothing was imported")
     return names
 
 

@@ -33,6 +33,11 @@ def is_topic_name(words: str) -> bool:
     return words.isprintable() and len(words) <= LONGEST and words == " ".join(words.split())
 
 
+def unfit_name(names: Mapping[int, str]) -> str:
+    """Find among what topics are called a name that is none, its beginning; "" where all are fit."""
+    return next((words[:LONGEST] for words in names.values() if not is_topic_name(words)), "")
+
+
 class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     """One thing that was done. Fields that a later `topics` adds are passed over."""
 
