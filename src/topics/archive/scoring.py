@@ -28,7 +28,6 @@ from topics.corpus.shards import Shard
 from topics.drift.comparing import Drift
 from topics.drift.stream import Stream
 from topics.errors import DataError
-from topics.quality.assessment import trained_on
 from topics.tagger import Tagger
 from topics.text import words
 from topics.types import Article, Prediction, Reject
@@ -193,7 +192,7 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
 
 def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
     """Add how the articles differ from those that the versions were trained on."""
-    known = {name for version in tagger.versions for name in trained_on(version.manifest, corpus)}
+    known = {name for version in tagger.versions for name in version.manifest.trained_on(corpus.names)}
     if known:
         return replace(summary, trained_on=tuple(sorted(known)))
     return replace(summary, drift=stream.drift())

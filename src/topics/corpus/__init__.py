@@ -69,6 +69,11 @@ class Corpus:
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self._stdin_is_read = False
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What messages call the sources."""
+        return tuple(source.name for source in self.sources)
+
     def batches(self, size: int = ROWS) -> Iterator[Batch]:
         """Go over the corpus, at most `size` rows and some millions of characters at a time.
 

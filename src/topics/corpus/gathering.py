@@ -106,7 +106,7 @@ def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Materia
         watch("reading", len(labels))
     corpus.unmatched_labels = tuple(sorted(unmatched))
     facts = CorpusFacts(
-        sources=tuple(source.name for source in corpus.sources),
+        sources=corpus.names,
         fingerprint=fingerprint.hexdigest(),
         articles=len(labels),
         labelled=sum(label is not None for label in labels),

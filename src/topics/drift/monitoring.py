@@ -17,7 +17,6 @@ from topics.drift.readings import Readings, names_of, of_rubrics, of_topics
 from topics.drift.tally import Gauge
 from topics.errors import DataError
 from topics.pipeline import Pipeline
-from topics.quality.assessment import trained_on
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline, open_either
 from topics.types import Article, TokenBatch
@@ -105,13 +104,13 @@ def monitor(
         watch("monitoring", done)
     return Report(
         model=version.label,
-        sources=tuple(source.name for source in corpus.sources),
-        compared_with=", ".join(source.name for source in reference.sources) if reference else TRAINING,
+        sources=corpus.names,
+        compared_with=", ".join(reference.names) if reference else TRAINING,
         since=base.facts.since[:10],
         until=base.facts.until[:10],
         rejects=rejects,
         trained_on=tuple(
-            name for some in (corpus, reference) if some for name in trained_on(version.manifest, some)
+            name for some in (corpus, reference) if some for name in version.manifest.trained_on(some.names)
         ),
         drift=observer.drift(topics),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -19,7 +18,6 @@ from topics.quality.slices import Origin, Slice, origin, slices
 from topics.text import duplicates
 from topics.text.tokens import concatenate
 from topics.types import Article, TokenBatch
-from topics.versions.manifest import Manifest
 from topics.versions.registry import Version
 
 Watch = Callable[[str, int], None]
@@ -99,22 +97,16 @@ def evaluate(
     counted = found.take(firsts)
     return Assessment(
         model=version.label,
-        sources=tuple(source.name for source in corpus.sources),
+        sources=corpus.names,
         read=counts["read"],
         labelled=len(found.truth),
         reprints=len(found.truth) - len(firsts),
         rejects=counts["rejects"],
-        trained_on=trained_on(version.manifest, corpus),
+        trained_on=version.manifest.trained_on(corpus.names),
         not_known=dict(not_known.most_common()),
         whole=measure(counted, rubrics),
         slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},
     )
-
-
-def trained_on(manifest: Manifest, corpus: Corpus) -> tuple[str, ...]:
-    """Name the sources of a corpus that a version was trained on: figures on its articles flatter it."""
-    known = {Path(name).resolve() for name in manifest.corpus.sources} - {Path("stdin").resolve()}
-    return tuple(source.name for source in corpus.sources if Path(source.name).resolve() in known)
 
 
 def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:

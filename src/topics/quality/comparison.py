@@ -16,7 +16,7 @@ import numpy as np
 from topics.corpus import Corpus
 from topics.errors import DataError
 from topics.pipeline import Pipeline
-from topics.quality.assessment import answer, trained_on
+from topics.quality.assessment import answer
 from topics.quality.evaluation import Answers
 from topics.quality.intervals import Weights, bootstrap, chance_of_loss, holm, intervals
 from topics.quality.measuring import ENOUGH, Estimate, estimate, figures_of
@@ -109,7 +109,7 @@ def compare(
     return Comparison(
         before=before.label,
         after=after.label,
-        sources=tuple(source.name for source in corpus.sources),
+        sources=corpus.names,
         articles=len(found[0].truth),
         reprints=reprints,
         rejects=rejects,
@@ -123,7 +123,7 @@ def compare(
         trained_on={
             version.label: names
             for version in (before, after)
-            if (names := trained_on(version.manifest, corpus))
+            if (names := version.manifest.trained_on(corpus.names))
         },
     )
 

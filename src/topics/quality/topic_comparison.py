@@ -15,7 +15,6 @@ import numpy as np
 
 from topics.corpus import Corpus
 from topics.errors import DataError, UsageError
-from topics.quality.assessment import trained_on
 from topics.quality.comparison import LEVEL, Change
 from topics.quality.intervals import holm
 from topics.quality.measuring import Estimate
@@ -96,7 +95,7 @@ def compare_topics(
     return TopicComparison(
         before=before.label,
         after=after.label,
-        sources=tuple(source.name for source in corpus.sources),
+        sources=corpus.names,
         articles=articles,
         rejects=rejects,
         overall=_changes(pipelines, [concatenate(found) for found in parts]),
@@ -107,7 +106,7 @@ def compare_topics(
         trained_on={
             version.label: names
             for version in (before, after)
-            if (names := trained_on(version.manifest, corpus))
+            if (names := version.manifest.trained_on(corpus.names))
         },
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -101,6 +102,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """None: it is a model of rubrics."""
     files: dict[str, File] = {}
     protocol: int = PROTOCOL
+
+    def trained_on(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the sources among these that it was trained on: figures on their articles flatter it."""
+        known = {Path(name).resolve() for name in self.corpus.sources} - {Path("stdin").resolve()}
+        return tuple(name for name in names if Path(name).resolve() in known)
 
     def rubric_figures(self) -> Figures:
         """Return the figures of a version that knows rubrics.
