@@ -73,7 +73,7 @@ def run(
 
 
 @contextmanager
-def starting(prepare: Callable[[T], None], task: T, workers: int) -> Iterator[None]:
+def starting(prepare: Callable[[T], object], task: T, workers: int) -> Iterator[None]:
     """Start the processes that `run` will use, and let them prepare themselves, while the caller is busy.
 
     One that fails or dies meanwhile is no matter: `run` starts another.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from topics.archive.scoring import Summary
     from topics.archive.writers import Write
     from topics.corpus import Corpus
-    from topics.tagger import Stored, Tagger
+    from topics.tagger import Tagger
     from topics.types import Reject
 
 
@@ -81,7 +82,6 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     """
     from topics import persistence, storage, terminal
     from topics.corpus import Corpus
-    from topics.tagger import Stored, Tagger
 
     output = storage.path(options["output"]) if options["output"] else None
     if output:
@@ -89,22 +89,29 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
-    tagger = Tagger.load(options["models"], options["reference"], options["topics"])
     if output and "-" not in inputs:
-        stored = Stored.of(tagger, options["models"])
-        summary = _archive(corpus, stored, output, options)
+        summary = _archive(corpus, output, options)
     else:
-        summary = _here(corpus, tagger, output, options, is_stream=set(inputs) == {"-"} and not output)
+        summary = _here(corpus, output, options, is_stream=set(inputs) == {"-"} and not output)
     terminal.show_summary(summary)
     if options["summary_file"]:
         persistence.write_struct(options["summary_file"], summary)
 
 
-def _archive(corpus: Corpus, stored: Stored, output: Path, options: dict[str, Any]) -> Summary:
+def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> Summary:
     from topics import terminal
-    from topics.archive import writers
-    from topics.archive.job import Order, score_archive
+    from topics.archive import workers
+    from topics.corpus.shards import SIZE
 
+    several = not options["dask"] and corpus.size > SIZE
+    # What takes this process half a second takes them another: meanwhile.
+    with workers.starting(import_module, "topics.archive.scoring", options["workers"] if several else 1):
+        from topics.archive import writers
+        from topics.archive.job import Order, score_archive
+        from topics.tagger import Stored, Tagger
+
+        tagger = Tagger.load(options["models"], options["reference"], options["topics"])
+        stored = Stored.of(tagger, options["models"])
     suffix = output.suffix or f".{options['form']}"
     if options["form"] == "table" and not output.suffix:
         raise UsageError(
@@ -128,12 +135,12 @@ def _archive(corpus: Corpus, stored: Stored, output: Path, options: dict[str, An
     return summary
 
 
-def _here(
-    corpus: Corpus, tagger: Tagger, output: Path | None, options: dict[str, Any], *, is_stream: bool
-) -> Summary:
+def _here(corpus: Corpus, output: Path | None, options: dict[str, Any], *, is_stream: bool) -> Summary:
     from topics import terminal
     from topics.archive.scoring import answer, score
+    from topics.tagger import Tagger
 
+    tagger = Tagger.load(options["models"], options["reference"], options["topics"])
     place = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
     with rejects_to(place) as reject, _output(output, options["form"], corpus.shape.keep, tagger) as write:
         if is_stream and options["form"] != "table":

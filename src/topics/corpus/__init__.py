@@ -74,6 +74,11 @@ class Corpus:
         """What messages call the sources."""
         return tuple(source.name for source in self.sources)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the files."""
+        return sum(source.path.stat().st_size for source in self.sources if source.path)
+
     def batches(self, size: int = ROWS) -> Iterator[Batch]:
         """Go over the corpus, at most `size` rows and some millions of characters at a time.
 
