@@ -6,6 +6,8 @@ import errno
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -359,3 +361,21 @@ def test_a_process_that_does_not_get_ready_is_no_matter(prepare):
     with workers.starting(prepare, -1, 2):
         pass
     assert sorted(workers.run(abs, [-1, -2, -3], 2)) == [1, 2, 3]
+
+
+DEAF = """
+import signal
+from topics.archive import workers
+
+def is_deaf(_):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+with workers.starting(abs, -1, 2):
+    pass
+print(*workers.run(is_deaf, [1, 2], 2), is_deaf(0))
+"""
+
+
+def test_processes_started_ahead_leave_ctrl_c_to_their_parent_from_the_first_moment():
+    told = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "True", "False"]

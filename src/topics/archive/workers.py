@@ -78,8 +78,19 @@ def starting(prepare: Callable[[T], object], task: T, workers: int) -> Iterator[
 
     One that fails or dies meanwhile is no matter: `run` starts another.
     """
+
+    def start() -> None:
+        # What this thread starts is deaf to Ctrl-C from its first moment; the others are not.
+        if hasattr(signal, "pthread_sigmask"):  # not on Windows
+            from multiprocessing import resource_tracker
+
+            resource_tracker.ensure_running()  # later it would lift the mask
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        for _ in run(prepare, [task] * workers, workers):
+            pass
+
     with ThreadPoolExecutor(1) as beside:
-        beside.submit(lambda: list(run(prepare, [task] * workers, workers)))
+        beside.submit(start)
         yield
 
 
