@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from newsroom import HOSTILE, find_topics, hostile
 from test_report import check_page
-from topic_archive import archive, tokens
+from topic_archive import fetch, tokens
 from topics.corpus import Corpus, embedded
 from topics.reports import topic_pages, topic_report
 from topics.reports.wording import words
@@ -123,8 +123,7 @@ def test_a_former_map_is_used_as_far_as_it_makes_sense(tmp_path, content, known)
 
 
 def test_the_words_kept_are_those_that_lead_at_any_lambda():
-    texts, _ = archive()
-    model = LdaModel(LdaSettings(num_topics=5)).fit(tokens(), texts)
+    model = LdaModel(LdaSettings(num_topics=5)).fit(tokens(), fetch)
     kept = foremost(model.counts, 7)
     for weight in np.linspace(0, 1, 21):
         order = np.argsort(-relevance(model.counts, weight), axis=1)[:, :7]

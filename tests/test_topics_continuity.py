@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from topic_archive import archive, tokens
+from topic_archive import archive, fetch, tokens
 from topics.errors import DataError
 from topics.text.tokens import concatenate, take, tokenize
 from topics.topic_models.choice import choose_topics
@@ -129,7 +129,7 @@ def before() -> LdaModel:
 def test_retraining_keeps_topics_and_reports_the_new_one(before: LdaModel) -> None:
     named = [msgspec.structs.replace(topic, name=f"тема {topic.id}") for topic in before.topics]
     before._topics = tuple(named)
-    after = LdaModel(LdaSettings(num_topics=5)).fit(tokens(), archive()[0], previous=before)
+    after = LdaModel(LdaSettings(num_topics=5)).fit(tokens(), fetch, previous=before)
     assert [change.kind for change in after.changes] == ["kept"] * 4 + ["born"]
     assert {topic.name for topic in after.topics} == {"тема 1", "тема 2", "тема 3", "тема 4", ""}
     born = next(topic for topic in after.topics if topic.id == 5)

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from topic_archive import archive, tokens
+from topic_archive import fetch, tokens
 from topics.topic_models.labels import label_all, prefer, relevance
 from topics.topic_models.lda import LdaModel, LdaSettings
 
@@ -73,7 +73,7 @@ def test_relevance_prefers_what_is_the_topics_own() -> None:
 
 @pytest.fixture(scope="module")
 def model() -> LdaModel:
-    return LdaModel(LdaSettings(num_topics=5)).fit(tokens(), archive()[0])
+    return LdaModel(LdaSettings(num_topics=5)).fit(tokens(), fetch)
 
 
 def test_words_stand_as_the_archive_writes_them(model: LdaModel) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import digamma
 
-from topic_archive import SUBJECTS, archive, tokens
+from topic_archive import SUBJECTS, archive, fetch, tokens
 from topics import persistence, plugins
 from topics.errors import DataError, ModelError, NotFittedError
 from topics.text.tokens import take, tokenize
@@ -26,7 +26,7 @@ FIVE = LdaSettings(num_topics=5)
 
 @pytest.fixture(scope="module")
 def model() -> LdaModel:
-    return LdaModel(FIVE).fit(tokens(), archive()[0])
+    return LdaModel(FIVE).fit(tokens(), fetch)
 
 
 def topic_of(model: LdaModel, text: str) -> Topic:
@@ -72,7 +72,7 @@ def test_a_long_read_is_answered(model: LdaModel) -> None:
 
 def test_same_seed_same_bytes(model: LdaModel, tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
-    for folder, fitted in ((one, model), (other, LdaModel(FIVE).fit(tokens(), archive()[0]))):
+    for folder, fitted in ((one, model), (other, LdaModel(FIVE).fit(tokens(), fetch))):
         folder.mkdir()
         fitted.save(folder)
     names = sorted(path.name for path in one.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache
 
@@ -48,6 +49,11 @@ def archive(n: int = 250, seed: int = 0) -> tuple[tuple[tuple[str, str], ...], t
         texts.append((" ".join(words[:4]).capitalize(), " ".join(words[4:]).capitalize() + "."))
         subjects.append(subject)
     return tuple(texts), tuple(subjects)
+
+
+def fetch(rows: Iterable[int]) -> Iterator[tuple[str, str]]:
+    """Fetch some of the articles, as training does for a topic model that asks how a word is written."""
+    return (archive()[0][row] for row in rows)
 
 
 def dated(weeks: int = 12, a_week: int = 20, seed: int = 0) -> list[dict[str, object]]:

@@ -7,7 +7,7 @@ not on its neighbours; the same seed gives the same bytes; an article of no know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.rubrics.decisions import Decisions, Truth
-from topics.types import NumberTried, TokenBatch, Topic, TopicChange
+from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicFigures
 
 
@@ -124,7 +124,7 @@ class TopicModel(Protocol):
     def fit(
         self,
         tokens: TokenBatch,
-        texts: Iterable[tuple[str, str]] | None = None,
+        texts: Texts | None = None,
         previous: Self | None = None,
         jobs: int = 1,
     ) -> Self:
@@ -132,8 +132,8 @@ class TopicModel(Protocol):
 
         Args:
             tokens: n articles.
-            texts: their cleaned titles and texts, in the same order, gone over once; labels then stand in the
-                form that the archive uses. Without them labels are lemmas.
+            texts: fetches some of them, once; labels then stand in the form that the archive uses. Without
+                it labels are lemmas.
             previous: the model before; its topics are gone on from, and keep their ids and names.
             jobs: processes, where the number of topics is to be chosen.
         """

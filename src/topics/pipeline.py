@@ -207,7 +207,7 @@ def _reasons(
 
 
 def _places(part: Literal["title", "text"], text: str) -> list[Place]:
-    return [Place(part, span.start, span.stop) for span in spans(text)]
+    return [Place(part, start, stop) for start, stop in spans(text).tolist()]
 
 
 def _join(first: Place, last: Place) -> Place:

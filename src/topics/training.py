@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from msgspec.structs import replace
 
 from topics import plugins
@@ -169,7 +170,7 @@ def train_topics(
     before = registry.open(f"{name}@latest") if registry.versions(name) else None
     previous = TopicPipeline.load(before.folder, before.names).model if before else None
     taught = sample(material, config.topics.max_articles, clean_first=False)
-    model.fit(taught.tokens, _texts(corpus, taught), previous, jobs)
+    model.fit(taught.tokens, partial(_texts, corpus, taught), previous, jobs)
     manifest = Manifest(
         name=name,
         version="",
@@ -220,12 +221,12 @@ def _settings(config: Config) -> tuple[Any, Any]:
     )
 
 
-def _texts(corpus: Corpus, material: Material) -> Iterator[tuple[str, str]]:
-    """Read again the articles of some material, cleaned, in its order, which is that of the corpus."""
-    start = 0
+def _texts(corpus: Corpus, material: Material, rows: npt.NDArray[np.intp]) -> Iterator[tuple[str, str]]:
+    """Read again some articles of some material, cleaned; both are in the order of the corpus."""
+    start, places = 0, material.places[rows]
     for batch in corpus.batches():
-        here = np.searchsorted(material.places, [start, start + len(batch.articles)])
-        for place in material.places[slice(*here)].tolist():
+        here = np.searchsorted(places, [start, start + len(batch.articles)])
+        for place in places[slice(*here)].tolist():
             article = batch.articles[place - start]
             yield material.cleaner.clean(article.title, article.text, article.outlet)
         start += len(batch.articles)

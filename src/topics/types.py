@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -92,6 +92,10 @@ class TokenBatch:
     def __len__(self) -> int:
         """Count the articles."""
         return len(self.offsets) - 1
+
+
+Texts = Callable[[npt.NDArray[np.intp]], Iterable[tuple[str, str]]]
+"""Fetches the cleaned titles and texts of some of the articles of a batch, by their rows, rising."""
 
 
 class Score(msgspec.Struct, frozen=True):

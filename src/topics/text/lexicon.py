@@ -185,10 +185,13 @@ class Lexicon:
         self._settle_homonyms(ids)
         return ids
 
-    def count(self, hashes: Hashes, forms: Forms) -> list[int]:
+    def count(self, hashes: Hashes, forms: Forms) -> Int64s:
         """Count the lemmas of each word."""
-        numbers = self._find(hashes, forms).tolist()
-        return [len(self._compounds[_NOTHING - 1 - i]) if i < _NOTHING else int(i >= 0) for i in numbers]
+        numbers = self._find(hashes, forms)
+        counts = (numbers >= 0).astype(np.int64)
+        for at in np.flatnonzero(numbers < _NOTHING).tolist():
+            counts[at] = len(self._compounds[_NOTHING - 1 - numbers[at]])
+        return counts
 
     def _find(self, hashes: Hashes, forms: Forms) -> Int32s:
         numbers = self._table.find(hashes)

@@ -7,11 +7,9 @@ the lexicon knows the lemmas of the others. `docs/design.md` has the measurement
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +22,6 @@ _CHUNK = 50_000
 """Characters worked on at a time: their columns stay in the processor's cache."""
 _STRETCH = 20
 """Chunks whose new words are learned together: entering one alone takes as long as lemmatizing it."""
-
-
-class Span(NamedTuple):
-    """The place of one lemma's word in a text: `text[start:stop]`."""
-
-    start: int
-    stop: int
 
 
 def tokenize(titles: Sequence[str], texts: Sequence[str], met: Met | None = None) -> TokenBatch:
@@ -84,15 +75,16 @@ def take(batch: TokenBatch, rows: Int64s) -> TokenBatch:
     )
 
 
-def spans(text: str) -> list[Span]:
+def spans(text: str) -> Int64s:
     """Find the place of each lemma that `tokenize` makes of this text, in order.
 
     A compound of two lemmas yields its place twice.
+
+    Returns:
+        Shape (n, 2): the word of a lemma is `text[start:stop]`.
     """
-    found = [Span(*match.span()) for match in _WORD.finditer(text)]
-    [words] = _stretches([text])
-    counts = current().count(words.hashes, words.forms)[:-1]  # the border comes last
-    return [span for span, count in zip(found, counts, strict=True) for _ in range(count)]
+    chunk = _Chunk(f" {text.replace(BORDER, ' ')} ")
+    return np.repeat(chunk.places() - 1, current().count(chunk.hashes, chunk.forms), axis=0)
 
 
 def _chunks(segments: Iterable[str]) -> Iterator[str]:
@@ -139,6 +131,7 @@ class _Chunk:
 
     def __init__(self, text: str) -> None:
         encoded = text.encode("utf-16-le", "surrogatepass")
+        self._characters = text
         self._text = text if len(encoded) == 2 * len(text) else encoded  # else a character may be two units
         values = _values()[np.frombuffer(encoded, np.uint16)]
         inside = values != 0
@@ -156,6 +149,15 @@ class _Chunk:
         if isinstance(self._text, str):
             return [_plain(self._text[start:stop]) for start, stop in places]
         return [_plain(self._text[2 * start : 2 * stop].decode("utf-16-le")) for start, stop in places]
+
+    def places(self) -> Int64s:
+        """Find where each word stands: `text[start:stop]`, shape (words, 2)."""
+        units = np.stack([self._before, self._last], axis=1) + 1
+        if isinstance(self._text, str):
+            return units
+        codes = np.frombuffer(self._characters.encode("utf-32-le", "surrogatepass"), np.uint32)
+        widths = 1 + (codes > 0xFFFF)  # units of a character
+        return np.searchsorted(np.cumsum(widths) - widths, units)
 
 
 def _plain(form: str) -> str:
@@ -197,8 +199,6 @@ def _units() -> npt.NDArray[np.uint16]:
 
 
 _INNER = "-%" + CURRENCY
-# The same characters as a pattern; those beyond the first 65,536 (emoji, ancient letters) make no word.
-_WORD = re.compile(rf"(?:[^\W_\U00010000-\U0010ffff]|[\u2010\u2011{re.escape(_INNER)}])+")
 
 
 class Numbering:

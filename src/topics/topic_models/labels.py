@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from topics.text.lemmas import readings
 from topics.text.tokens import spans
 from topics.topic_models.vocabulary import Occurrences, Vocabulary, part_of_speech
-from topics.types import TokenBatch, Topic, TopicWord
+from topics.types import Texts, TokenBatch, Topic, TopicWord
 
 Floats = npt.NDArray[np.float32]
 
@@ -42,16 +42,14 @@ def relevance(counts: Floats, weight: float = _RELEVANCE) -> npt.NDArray[np.floa
     return np.log(within) - (1 - weight) * np.log(overall)
 
 
-def written(
-    counts: Floats, vocabulary: Vocabulary, tokens: TokenBatch, texts: Iterable[tuple[str, str]]
-) -> dict[str, str]:
+def written(counts: Floats, vocabulary: Vocabulary, tokens: TokenBatch, texts: Texts) -> dict[str, str]:
     """Find how the archive writes the terms that lead topics: «металл» -> «металлы».
 
     Args:
         counts: lambda, shape (topics, terms).
         vocabulary: names the terms.
         tokens: the articles.
-        texts: their cleaned titles and texts.
+        texts: fetches some of them.
     """
     wanted = sorted({column for row in foremost(counts) for column in row})
     found = surface_forms(vocabulary.occurrences(tokens), tokens, texts, wanted)
@@ -102,7 +100,7 @@ def foremost(counts: Floats, shown: int = SHOWN) -> list[list[int]]:
 
 
 def surface_forms(
-    found: Occurrences, tokens: TokenBatch, texts: Iterable[tuple[str, str]], wanted: Sequence[int]
+    found: Occurrences, tokens: TokenBatch, texts: Texts, wanted: Sequence[int]
 ) -> dict[int, Counter[str]]:
     """Count how some terms are written, at up to `_SEEN` places each: column -> form -> times.
 
@@ -111,22 +109,22 @@ def surface_forms(
     at = np.flatnonzero(np.isin(found.columns, wanted))
     density = np.bincount(found.rows[at], minlength=len(tokens))
     order = at[np.lexsort((at, -density[found.rows[at]], found.columns[at]))]
-    first = np.flatnonzero(np.diff(found.columns[order], prepend=-1))
-    rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
+    begins = np.flatnonzero(np.diff(found.columns[order], prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
     chosen = np.sort(order[rank < _SEEN])
     places: dict[int, list[int]] = defaultdict(list)
     for place in chosen.tolist():
         places[int(found.rows[place])].append(place)
     forms: dict[int, Counter[str]] = defaultdict(Counter)
-    for row, (title, text) in enumerate(texts):
-        if row not in places:
-            continue
-        pieces = [(title, span) for span in spans(title)] + [(text, span) for span in spans(text)]
+    rows = np.array(sorted(places), np.intp)
+    for row, (title, text) in zip(rows.tolist(), texts(rows), strict=True):
+        in_title = spans(title)
+        edges = np.concatenate([in_title, spans(text)])
         for place in places[row]:
-            start = int(found.starts[place] - tokens.offsets[row])
-            part, opening = pieces[start]
-            closing = pieces[start + int(found.lengths[place]) - 1][1]
-            form = " ".join(part[opening.start : closing.stop].split())
+            first = int(found.starts[place] - tokens.offsets[row])
+            last = first + int(found.lengths[place]) - 1
+            part = title if first < len(in_title) else text
+            form = " ".join(part[edges[first, 0] : edges[last, 1]].split())
             if all(character.isalnum() or character in " -" for character in form):
                 forms[int(found.columns[place])][form] += 1
     return forms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,10 @@ from topics.topic_models.inference import exp_digamma, infer, statistics
 from topics.topic_models.labels import describe, written
 from topics.topic_models.seeding import seed_counts
 from topics.topic_models.vocabulary import Vocabulary, VocabularySettings
-from topics.types import NumberTried, TokenBatch, Topic, TopicChange
+from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicFigures
 
 Floats = npt.NDArray[np.float32]
-Texts = Iterable[tuple[str, str]]
-"""Cleaned titles and texts."""
 
 _REMEDY = "restore the version from a backup or train again"
 
@@ -102,8 +100,8 @@ class LdaModel:
 
         Args:
             tokens: n articles.
-            texts: the cleaned titles and texts that the tokens came from, in the same order, gone over once;
-                labels then stand in the form that the archive uses. Without them labels are lemmas.
+            texts: fetches some of them, once; labels then stand in the form that the archive uses. Without
+                it labels are lemmas.
             previous: the model before; its topics are gone on from, and keep their ids and names.
             jobs: processes, where the number of topics is to be chosen.
 
