@@ -131,8 +131,10 @@ class _Chunk:
 
     def __init__(self, text: str) -> None:
         encoded = text.encode("utf-16-le", "surrogatepass")
-        self._characters = text
-        self._text = text if len(encoded) == 2 * len(text) else encoded  # else a character may be two units
+        self._text = text
+        self._units = (
+            b"" if len(encoded) == 2 * len(text) else encoded
+        )  # kept if a character may be two units
         values = _values()[np.frombuffer(encoded, np.uint16)]
         inside = values != 0
         edges = np.flatnonzero(inside[1:] != inside[:-1])  # before the first unit, at the last, in turn
@@ -146,16 +148,16 @@ class _Chunk:
         """Spell out some words."""
         starts, stops = (self._before[at] + 1).tolist(), (self._last[at] + 1).tolist()
         places = zip(starts, stops, strict=True)
-        if isinstance(self._text, str):
+        if not self._units:
             return [_plain(self._text[start:stop]) for start, stop in places]
-        return [_plain(self._text[2 * start : 2 * stop].decode("utf-16-le")) for start, stop in places]
+        return [_plain(self._units[2 * start : 2 * stop].decode("utf-16-le")) for start, stop in places]
 
     def places(self) -> Int64s:
         """Find where each word stands: `text[start:stop]`, shape (words, 2)."""
         units = np.stack([self._before, self._last], axis=1) + 1
-        if isinstance(self._text, str):
+        if not self._units:
             return units
-        codes = np.frombuffer(self._characters.encode("utf-32-le", "surrogatepass"), np.uint32)
+        codes = np.frombuffer(self._text.encode("utf-32-le", "surrogatepass"), np.uint32)
         widths = 1 + (codes > 0xFFFF)  # units of a character
         return np.searchsorted(np.cumsum(widths) - widths, units)
 
