@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from heapq import merge
 from itertools import chain
@@ -101,8 +101,8 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         watch("cutting the archive into shards", 0)
         total = sum(one.size for one in record.inputs)
         size = order.shard_size or fitting(total)
-        several = not order.dask and order.workers > 1 and total > size
-        with workers.starting(prepare, stored, order.workers) if several else nullcontext():
+        several = not order.dask and total > size
+        with workers.starting(prepare, stored, order.workers if several else 1):
             return plan([source.absolute() for source in corpus.sources], size)
 
     with ledger.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:

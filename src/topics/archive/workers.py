@@ -76,8 +76,12 @@ def run(
 def starting(prepare: Callable[[T], object], task: T, workers: int) -> Iterator[None]:
     """Start the processes that `run` will use, and let them prepare themselves, while the caller is busy.
 
-    One that fails or dies meanwhile is no matter: `run` starts another.
+    One that fails or dies meanwhile is no matter: `run` starts another. One worker is no process.
     """
+    if workers <= 1:
+        yield
+        return
+    import joblib  # noqa: F401 - not in the thread: the caller may be importing, too
 
     def start() -> None:
         # What this thread starts is deaf to Ctrl-C from its first moment; the others are not.
