@@ -20,8 +20,8 @@ from topics.text import lexicon, words
 from topics.text.cleaning import Cleaner
 from topics.text.lemmas import lemmas
 from topics.text.lexicon import Met
-from topics.text.tokens import _Chunk, tokenize
-from topics.text.words import Collector, Words, forms, load, recall, save
+from topics.text.tokens import _Chunk, compact, tokenize
+from topics.text.words import Collector, Exchange, Words, forms, load, recall, save
 from topics.types import TokenBatch
 
 TEXTS = ["Завод увеличил выпуск стали", "Заводы и завод-гигант в Омске", "завод, в Омске 5% стали", ""]
@@ -177,3 +177,49 @@ def articles():
 def spelled(batch: TokenBatch) -> list[list[str]]:
     pairs = zip(batch.offsets[:-1], batch.offsets[1:], strict=True)
     return [[batch.lemmas[i] for i in batch.ids[start:stop]] for start, stop in pairs]
+
+
+def made_up(first: int, count: int = 600) -> str:
+    """Words that nobody has met, with a homonym and a compound among them."""
+    return " ".join(f"зюк{n}лёво{n % 7}ский" for n in range(first, first + count)) + " стали экс-зюклеву"
+
+
+def test_a_process_need_not_learn_what_another_has_learned(tmp_path, monkeypatch):
+    text = made_up(0)
+    giver, taker = Exchange(tmp_path), Exchange(tmp_path)
+    giver.take()
+    expected = compact(tokenize([""], [text]))
+    giver.give("00000")
+    lexicon.forget()  # another process
+    taker.take()
+    learned: list[str] = []
+    monkeypatch.setattr(lexicon, "lemmas", lambda form: learned.append(form) or lemmas(form))
+    found = compact(tokenize([""], [text]))
+    assert sorted(learned) == ["стали", "экс-зюклеву"]  # of these alone the lemma is not one and certain
+    assert (found.lemmas, found.ids.tolist()) == (expected.lemmas, expected.ids.tolist())
+
+
+def test_few_words_wait_for_more_and_none_is_given_twice(tmp_path):
+    exchange = Exchange(tmp_path)
+    exchange.take()
+    tokenize([""], [made_up(10_000, 300)])
+    exchange.give("00000")
+    assert list(tmp_path.iterdir()) == []
+    tokenize([""], [made_up(10_300, 300)])
+    exchange.give("00001")
+    exchange.give("00002")
+    assert [path.stem for path in tmp_path.iterdir()] == ["00001"]
+
+
+def test_words_made_by_another_dictionary_are_not_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(words, "_origin", lambda: "another dictionary")
+    exchange = Exchange(tmp_path)
+    exchange.take()
+    tokenize([""], [made_up(20_000)])
+    exchange.give("00000")
+    monkeypatch.undo()
+    lexicon.forget()
+    before = len(lexicon.current())
+    Exchange(tmp_path).take()
+    assert len(list(tmp_path.iterdir())) == 1
+    assert len(lexicon.current()) == before

@@ -121,6 +121,11 @@ class Desk(NamedTuple):
         """Return the place of what the articles look like."""
         return self.folder / f"{number:05}.looks"
 
+    @property
+    def words(self) -> Path | None:
+        """Return the folder in which workers exchange words; none in an object store, which is far away."""
+        return None if storage.is_remote(self.folder) else self.folder / "words"
+
     def finish(self, done: Done) -> None:
         """Note that a shard is done; everything else of it must have been published."""
         storage.sync(self.folder)

@@ -252,14 +252,28 @@ def score_shard(task: Task, watch: Callable[[int], None] = lambda done: None) ->
         DataError: a file cannot be read, or more than `limit_rejects` rows cannot.
     """
     desk, number = task.desk, task.shard.number
+    exchange = _exchange(desk.words)
     with desk.claim(number), tempfile.SpooledTemporaryFile(1 << 20) as rejected:
+        if exchange:
+            exchange.take()
         counts = _score(task, rejected, watch)
+        if exchange:
+            exchange.give(f"{number:05}")
         if rejected.tell():
             _publish_rejects(desk.rejects(number), rejected)
         check_limit(counts.rejects, task.limit_rejects)
         done = Done(number, counts)
         desk.finish(done)
     return done
+
+
+@lru_cache(1)
+def _exchange(folder: Path | None) -> words.Exchange | None:
+    """Open the exchange of a job once a process."""
+    if folder is None:
+        return None
+    folder.mkdir(exist_ok=True)
+    return words.Exchange(folder)
 
 
 def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Counts:

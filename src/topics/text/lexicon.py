@@ -141,6 +141,8 @@ class Lexicon:
         self._compounds: list[list[int]] = []
         self._table = Table()
         """Form -> number of its lemma; below zero: `_NOTHING`, or `_NOTHING - 1 - i` for compound `i`."""
+        self.news: Met | None = None
+        """Words of one lemma, or of none (-1), that were learned here, for who asks; None: nobody will."""
 
     def __len__(self) -> int:
         """Count the forms."""
@@ -160,6 +162,7 @@ class Lexicon:
         table[used] = fresh._number([self.lemmas[i] for i in used.tolist()])
         simple = numbers >= _NOTHING
         fresh._table.enter(hashes[simple], table[numbers[simple]])
+        fresh.news = None if self.news is None else []
         return fresh
 
     def know(self, hashes: Hashes, numbers: Int32s, lemmas: list[str]) -> None:
@@ -173,7 +176,7 @@ class Lexicon:
         """
         ids = self._find(hashes, forms)
         if met is not None:
-            simple = (ids > len(self._doubtful)) | (ids == _NOTHING) | (ids == 0)
+            simple = self._are_simple(ids) | (ids == 0)
             met.append((hashes[simple], ids[simple]))
         at = np.flatnonzero(ids < _NOTHING)
         if len(at):
@@ -203,7 +206,14 @@ class Lexicon:
             learned[order] = self._learn(forms(unmet[first[order]]))
             self._table.enter(fresh, learned)
             numbers[unmet] = learned[back]
+            if self.news is not None:
+                simple = self._are_simple(learned)
+                self.news.append((fresh[simple], learned[simple]))
         return numbers
+
+    def _are_simple(self, numbers: Int32s) -> Bools:
+        simple: Bools = (numbers > len(self._doubtful)) | (numbers == _NOTHING)
+        return simple
 
     def _settle_homonyms(self, ids: Int32s) -> None:
         """Read «стали» as «сталь» where a neighbour says so («производство стали»), else as «стать»."""
