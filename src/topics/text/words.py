@@ -112,13 +112,18 @@ class Collector:
         self._merge()
         hashes, numbers, times = self._whole
         kept = np.sort(np.lexsort((hashes, -times))[:MOST])
-        named, places = np.unique(numbers[kept], return_inverse=True)
-        without = int((named[:1] < 0).sum())
-        names = [lemmas[number] for number in named[without:].tolist()]
+        places, names = _named(numbers[kept], lemmas)
         order = sorted(range(len(names)), key=names.__getitem__)  # the numbers follow from how it was read
         rank = np.full(len(names) + 1, -1, np.int32)
         rank[order] = np.arange(len(names))
-        return Words(hashes[kept], rank[places - without], [names[i] for i in order])
+        return Words(hashes[kept], rank[places], [names[i] for i in order])
+
+
+def _named(numbers: Int32s, lemmas: Sequence[str]) -> tuple[Int32s, list[str]]:
+    """Number lemmas anew, without gaps; none (-1) stays none. Returns the numbers, and the lemmas in order."""
+    found, places = np.unique(numbers, return_inverse=True)
+    without = int((found[:1] < 0).sum())
+    return (places - without).astype(np.int32), [lemmas[number] for number in found[without:].tolist()]
 
 
 def save(folder: Path, words: Words) -> None:
@@ -199,14 +204,13 @@ class Exchange:
     def give(self, name: str) -> None:
         """Give what was learned here, under a name that nobody else uses, if there is enough of it."""
         here = lexicon.current()
-        if sum(len(hashes) for hashes, _ in here.news or []) < _WORTH_GIVING:
+        news = here.news or []
+        if sum(len(hashes) for hashes, _ in news) < _WORTH_GIVING:
             return
-        hashes, numbers = (np.concatenate(columns) for columns in zip(*here.news or [], strict=True))
+        hashes, numbers = map(np.concatenate, zip(*news, strict=True))
         here.news = []
-        found, places = np.unique(numbers, return_inverse=True)
-        without = int((found[:1] < 0).sum())
-        lemmas = [here.lemmas[number] for number in found[without:].tolist()]
-        shared = _Shared(hashes.tobytes(), (places - without).astype(np.int32).tobytes(), lemmas)
+        places, lemmas = _named(numbers, here.lemmas)
+        shared = _Shared(hashes.tobytes(), places.tobytes(), lemmas)
         place = self._folder / f"{name}{self._suffix}"
         self._taken.add(place)
         storage.publish(place, msgspec.msgpack.encode(shared))
