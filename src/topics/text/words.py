@@ -120,7 +120,7 @@ class Collector:
 
 
 def _named(numbers: Int32s, lemmas: Sequence[str]) -> tuple[Int32s, list[str]]:
-    """Number lemmas anew, without gaps; none (-1) stays none. Returns the numbers, and the lemmas in order."""
+    """Number lemmas anew, without gaps, and list them; none (-1) stays none."""
     found, places = np.unique(numbers, return_inverse=True)
     without = int((found[:1] < 0).sum())
     return (places - without).astype(np.int32), [lemmas[number] for number in found[without:].tolist()]
@@ -195,11 +195,8 @@ class Exchange:
             self._taken.add(path)
             if path.suffix == self._suffix:
                 shared = msgspec.msgpack.decode(path.read_bytes(), type=_Shared)
-                hashes, numbers = (
-                    np.frombuffer(shared.hashes, np.uint64),
-                    np.frombuffer(shared.numbers, np.int32),
-                )
-                here.know(hashes, numbers, shared.lemmas)
+                hashes = np.frombuffer(shared.hashes, np.uint64)
+                here.know(hashes, np.frombuffer(shared.numbers, np.int32), shared.lemmas)
 
     def give(self, name: str) -> None:
         """Give what was learned here, under a name that nobody else uses, if there is enough of it."""
