@@ -60,7 +60,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def run(*arguments: object, watched: bool = False) -> Run:
-    """Run `topics`, and watch its memory if wanted: it takes a processor some hundredths of its time."""
+    """Run `topics`, and watch its memory if wanted; to watch takes time from what is watched."""
     start, before, peaks = time.perf_counter(), os.times(), [0.0, 0.0, 0.0]
     command = [sys.executable, "-m", "topics", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
