@@ -19,6 +19,7 @@ from topics.errors import DataError, UsageError
 from topics.quality.assessment import evaluate
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import measure
+from topics.quality.slices import slices
 from topics.versions.registry import Registry
 
 RUBRICS = ("economy", "industry", "tourism")
@@ -151,10 +152,19 @@ def test_unknown_labels_do_not_count(models, tmp_path):
 
 def test_slices_partition_what_is_counted(models, data):
     found = evaluate(Corpus(data), Registry(models).open("rubrics"), ("outlet", "month", "length"))
-    for slices in found.slices.values():
-        assert sum(part.measure.articles for part in slices) == found.whole.articles
+    for parts in found.slices.values():
+        assert sum(part.measure.articles for part in parts) == found.whole.articles
     if found.whole.articles >= 40:
         assert {part.name for part in found.slices["outlet"]} <= {"Рифей", "Обь", "other"}
+
+
+def test_of_a_slice_only_rubrics_of_some_positives_are_told():
+    truth = np.zeros((40, 2), np.int8)
+    truth[:10, 0] = truth[:9, 1] = 1
+    answers = Answers(truth, truth.astype(float), truth == 1, np.zeros(40, bool))
+    (whole,) = slices(["Рифей"] * 40, answers, ("economy", "tourism"))
+    assert [one.rubric for one in whole.measure.rubrics] == ["economy"]
+    assert whole.measure.macro_f1.value == 1, "the averages are over all"
 
 
 def test_only_later_articles_count_when_asked(models, data):

@@ -24,7 +24,7 @@ ALONE = np.arange(400)
 
 
 def mean_of(values: np.ndarray):
-    return lambda weights: (weights @ values / weights.sum(axis=1))[:, None]
+    return lambda weights: (values @ weights / weights.sum(axis=0))[None, :]
 
 
 def test_the_interval_of_a_mean_is_that_of_the_textbook():
@@ -69,7 +69,7 @@ def test_weighted_figures_are_those_of_articles_written_out(rows):
             average_precisions(truth.astype(np.int8)[:, None], scores[:, None]),
         ]
     )
-    figures = statistic(times[None, :].astype(float))[0]
+    figures = statistic(times[:, None].astype(float))[:, 0]
     known = np.repeat(truth >= 0, times)
     holds, said = np.repeat(truth == 1, times)[known], np.repeat(given_, times)[known]
     if not known.any():
@@ -96,12 +96,12 @@ def test_weighted_figures_are_those_of_articles_written_out(rows):
 
 def test_an_article_known_in_part_counts_for_its_known_rubrics_alone():
     truth = np.array([[1, -1], [0, 1]], np.int8)
-    figures = counted_figures(truth, np.array([[True, True], [False, True]]))(np.ones((1, 2)))[0]
+    figures = counted_figures(truth, np.array([[True, True], [False, True]]))(np.ones((2, 1)))[:, 0]
     assert figures.tolist() == [1, 1, 1, 1, 1, 1, 1, 1, 1]
 
 
 def test_a_loss_that_all_draws_show_and_one_that_half_of_them_show():
-    drawn = np.array([[-0.1, -0.1, np.nan], [-0.2, 0.1, np.nan], [-0.1, -0.1, np.nan], [-0.1, 0.2, np.nan]])
+    drawn = np.array([[-0.1, -0.2, -0.1, -0.1], [-0.1, 0.1, -0.1, 0.2], [np.nan] * 4])
     assert chance_of_loss(drawn).tolist() == [1 / 5, 3 / 5, 1]
 
 
@@ -111,5 +111,5 @@ def test_holm_asks_more_of_the_best_of_many():
 
 
 def test_what_no_draw_defines_has_no_interval():
-    (interval,) = intervals(np.array([np.nan]), np.full((3, 1), np.nan))
+    (interval,) = intervals(np.array([np.nan]), np.full((1, 3), np.nan))
     assert np.isnan([interval.value, interval.low, interval.high]).all()

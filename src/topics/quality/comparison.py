@@ -18,7 +18,7 @@ from topics.errors import DataError
 from topics.pipeline import Pipeline
 from topics.quality.assessment import answer
 from topics.quality.evaluation import Answers
-from topics.quality.intervals import Weights, bootstrap, chance_of_loss, holm, intervals
+from topics.quality.intervals import Weights, as_they_are, bootstrap, chance_of_loss, holm, intervals
 from topics.quality.measuring import ENOUGH, Estimate, estimate, figures_of
 from topics.rubrics.decisions import Floats
 from topics.text import duplicates
@@ -171,13 +171,13 @@ def _changes(before: Answers, after: Answers) -> list[Change]:
     judged = np.array([*range(rubrics), *range(2 * rubrics, 2 * rubrics + 3)])
 
     def difference(weights: Weights) -> Floats:
-        return (statistics[1](weights) - statistics[0](weights))[:, wanted]
+        return (statistics[1](weights) - statistics[0](weights))[wanted]
 
     values, drawn = bootstrap(difference, np.arange(n))
     verdicts = np.full(len(values), "", dtype=object)
     for verdict, signed in (("worse", drawn), ("better", -drawn)):
-        verdicts[judged[holm(chance_of_loss(signed[:, judged])) < LEVEL]] = verdict
-    each = [statistic(np.ones((1, n)))[0, wanted].tolist() for statistic in statistics]
+        verdicts[judged[holm(chance_of_loss(signed[judged])) < LEVEL]] = verdict
+    each = [as_they_are(statistic, n)[wanted].tolist() for statistic in statistics]
     return [
         Change(_defined(one), _defined(other), estimate(interval), verdict)
         for one, other, interval, verdict in zip(

@@ -1,9 +1,10 @@
 """How sure a figure is: bootstrap over articles, reprints drawn together.
 
 A draw takes as many groups of articles as there are, with replacement, and is kept as weights: how often each
-article was drawn. A statistic gets a block of draws at once and answers with one row a draw, so that a
-thousand draws over ten thousand articles are a few matrix products. See Efron & Tibshirani, An Introduction
-to the Bootstrap (1993), chapters 6 and 13; Koehn, EMNLP 2004, for paired comparison.
+article was drawn. A statistic gets a block of draws at once and answers with one column a draw, so that a
+thousand draws over ten thousand articles and hundreds of rubrics are a few products with sparse matrices. See
+Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 6 and 13; Koehn, EMNLP 2004, for paired
+comparison.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from collections.abc import Callable, Iterator
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Truth = npt.NDArray[np.int8]
 
 Weights = npt.NDArray[np.float64]
-"""(draws, articles): how often each article was drawn."""
+"""(articles, draws): how often each article was drawn."""
 Statistic = Callable[[Weights], Floats]
-"""Weights of d draws -> (d, figures). NaN where a figure has no meaning, as recall without positives."""
+"""Weights of d draws -> (figures, d). NaN where a figure has no meaning, as recall without positives."""
 
 DRAWS = 2000
 _AT_ONCE = 4_000_000
@@ -48,20 +50,33 @@ def bootstrap(
         seed: the same seed gives the same draws, whatever the statistic.
 
     Returns:
-        The figures, shape (figures,), and those of each draw, shape (draws, figures).
+        The figures, shape (figures,), and those of each draw, shape (figures, draws).
     """
     parts = [statistic(weights) for weights in _drawn(groups, draws, seed)]
-    return statistic(np.ones((1, len(groups))))[0], np.concatenate(parts)
+    return as_they_are(statistic, len(groups)), np.concatenate(parts, axis=1)
+
+
+def as_they_are(statistic: Statistic, articles: int) -> Floats:
+    """Compute figures, shape (figures,), with every article counted once."""
+    figures: Floats = statistic(np.ones((articles, 1)))[:, 0]
+    return figures
 
 
 def intervals(value: Floats, drawn: Floats, level: float = 0.95) -> list[Interval]:
     """Cut the tails off the draws (percentile intervals); a figure that no draw has is NaN all over."""
+    ordered = np.sort(drawn, axis=1)  # NaN comes last
+    last = np.maximum((~np.isnan(drawn)).sum(axis=1) - 1, 0)
     tail = (1 - level) / 2
-    found = []
-    for r, at in enumerate(value.tolist()):
-        defined = drawn[~np.isnan(drawn[:, r]), r]
-        low, high = np.quantile(defined, [tail, 1 - tail]).tolist() if len(defined) else (np.nan, np.nan)
-        found.append(Interval(at, low, high))
+    low, high = (_between(ordered, last * share) for share in (tail, 1 - tail))
+    return [Interval(*found) for found in zip(value.tolist(), low.tolist(), high.tolist(), strict=True)]
+
+
+def _between(ordered: Floats, places: Floats) -> Floats:
+    """Read each row at a place between two of its entries, in proportion."""
+    rows, below = np.arange(len(ordered)), np.floor(places).astype(np.intp)
+    above = np.ceil(places).astype(np.intp)
+    share = places - below
+    found: Floats = ordered[rows, below] * (1 - share) + ordered[rows, above] * share
     return found
 
 
@@ -71,8 +86,8 @@ def chance_of_loss(drawn: Floats) -> Floats:
     Small where nearly every draw is below zero; 1 where no draw is defined.
     """
     defined = ~np.isnan(drawn)
-    kept = (defined & (np.nan_to_num(drawn) >= 0)).sum(axis=0)
-    p: Floats = (kept + 1) / (defined.sum(axis=0) + 1)
+    kept = (defined & (np.nan_to_num(drawn) >= 0)).sum(axis=1)
+    p: Floats = (kept + 1) / (defined.sum(axis=1) + 1)
     return p
 
 
@@ -100,18 +115,17 @@ def counted_figures(truth: Truth, given: Bools) -> Statistic:
     whole = known.all(axis=1, keepdims=True)
     exact = whole & ((truth == 1) == given).all(axis=1, keepdims=True)
     blocks = [known & given & (truth == 1), known & given, truth == 1, exact, whole]
-    counts = np.concatenate(blocks, axis=1).astype(np.float64)
+    counts = sparse.csr_array(np.concatenate(blocks, axis=1).T.astype(np.float64))
 
     def statistic(weights: Weights) -> Floats:
-        sums = weights @ counts
-        hits, said, holds = (sums[:, k * rubrics : (k + 1) * rubrics] for k in range(3))
+        sums: Floats = np.asarray(counts @ weights)
+        hits, said, holds = (sums[k * rubrics : (k + 1) * rubrics] for k in range(3))
         total = said + holds
         f1 = _ratio(2 * hits, total)
-        micro = _ratio(2 * hits.sum(axis=1), total.sum(axis=1))
-        macro = np.nan_to_num(f1).mean(axis=1)
-        match = _ratio(sums[:, -2], sums[:, -1])
-        overall = np.stack([micro, macro, match], axis=1)
-        return np.concatenate([_ratio(hits, said), _ratio(hits, holds), f1, overall], axis=1)
+        micro = _ratio(2 * hits.sum(axis=0), total.sum(axis=0))
+        macro = np.nan_to_num(f1).mean(axis=0)
+        match = _ratio(sums[-2], sums[-1])
+        return np.concatenate([_ratio(hits, said), _ratio(hits, holds), f1, [micro, macro, match]])
 
     return statistic
 
@@ -128,32 +142,44 @@ def average_precisions(truth: Truth, scores: Floats) -> Statistic:
     curves = [_curve(truth[:, r], scores[:, r]) for r in range(truth.shape[1])]
 
     def statistic(weights: Weights) -> Floats:
-        each = np.stack([curve(weights) for curve in curves], axis=1)
-        return np.concatenate([each, np.nan_to_num(each).mean(axis=1, keepdims=True)], axis=1)
+        each = np.stack([curve(weights) for curve in curves])
+        return np.concatenate([each, np.nan_to_num(each).mean(axis=0, keepdims=True)])
 
     return statistic
 
 
 def side_by_side(statistics: list[Statistic]) -> Statistic:
     """Compute several statistics on the same draws, their figures in a row."""
-    return lambda weights: np.concatenate([statistic(weights) for statistic in statistics], axis=1)
+    return lambda weights: np.concatenate([statistic(weights) for statistic in statistics])
 
 
 def _curve(truth: npt.NDArray[np.int8], scores: Floats) -> Callable[[Weights], Floats]:
+    """Weigh the precision at each step of the curve by the positives of the step.
+
+    A step ends where articles of one score do, and some of these are positives: what lies between two such
+    ends, thousands of articles where the rubric is rare, counts as one sum.
+    """
     rows = np.flatnonzero(truth >= 0)
     rows = rows[np.argsort(-scores[rows], kind="stable")]
-    ends = np.append(scores[rows][:-1] > scores[rows][1:], True) if len(rows) else np.empty(0, bool)
-    holds = (truth[rows] == 1).astype(np.float64)
+    holds = truth[rows] == 1
+    ends = np.flatnonzero(np.append(scores[rows][:-1] > scores[rows][1:], True)) + 1
+    steps = np.unique(ends[np.searchsorted(ends, np.flatnonzero(holds), side="right")])
+    said = _sums(rows, steps, len(truth))
+    hits = _sums(rows[holds], np.cumsum(holds)[steps - 1], len(truth))
 
     def average_precision(weights: Weights) -> Floats:
-        drawn = weights[:, rows]
-        hits = np.cumsum(drawn * holds, axis=1)[:, ends]
-        said = np.cumsum(drawn, axis=1)[:, ends]
-        steps = np.diff(hits, axis=1, prepend=0)
-        total: Floats = (steps * np.nan_to_num(_ratio(hits, said))).sum(axis=1)
-        return _ratio(total, drawn @ holds)
+        step = hits @ weights
+        precision = _ratio(np.cumsum(step, axis=0), np.cumsum(said @ weights, axis=0))
+        return _ratio((step * np.nan_to_num(precision)).sum(axis=0), step.sum(axis=0))
 
     return average_precision
+
+
+def _sums(rows: npt.NDArray[np.intp], ends: npt.NDArray[np.intp], articles: int) -> sparse.csr_array:
+    """Make the matrix that adds up articles: the first of `rows` up to the first end, and so on."""
+    starts = np.append(0, ends)
+    chosen = rows[: starts[-1]]
+    return sparse.csr_array((np.ones(len(chosen)), chosen, starts), shape=(len(ends), articles))
 
 
 def _drawn(groups: npt.NDArray[np.integer], draws: int, seed: int) -> Iterator[Weights]:
@@ -164,9 +190,9 @@ def _drawn(groups: npt.NDArray[np.integer], draws: int, seed: int) -> Iterator[W
     for start in range(0, draws, at_once):
         block = min(at_once, draws - start)
         picks = generator.integers(0, max(number, 1), (block, number))
-        flat = picks + np.arange(block)[:, None] * number
-        times = np.bincount(flat.ravel(), minlength=block * number).reshape(block, number)
-        yield times[:, member].astype(np.float64)
+        flat = picks * block + np.arange(block)[:, None]
+        times = np.bincount(flat.ravel(), minlength=block * number).reshape(number, block)
+        yield times[member].astype(np.float64)
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

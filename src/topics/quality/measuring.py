@@ -124,7 +124,7 @@ _OVERALL = 5
 
 
 def figures_of(answers: Answers) -> Statistic:
-    """Make the statistic of all figures, shape (draws, 4 * rubrics + 5).
+    """Make the statistic of all figures, shape (4 * rubrics + 5, draws).
 
     Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
     match, micro-F1, macro-F1, mean average precision, and exact match without those for review.
@@ -135,18 +135,19 @@ def figures_of(answers: Answers) -> Statistic:
     unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given)
 
     def statistic(weights: Weights) -> Floats:
-        figures, average = counted(weights), ranked(weights)[:, :-1]
-        precision, recall, f1 = (figures[:, k * width : (k + 1) * width] for k in range(3))
+        figures, average = counted(weights), ranked(weights)[:-1]
+        precision, recall, f1 = (figures[k * width : (k + 1) * width] for k in range(3))
         f1 = np.where(np.isnan(recall), np.nan, f1)
-        micro, exact, rest = figures[:, -3], figures[:, -1], unreviewed(weights)[:, -1]
-        overall = np.stack([exact, micro, _mean(f1), _mean(average), rest], axis=1)
-        return np.concatenate([precision, recall, f1, average, overall], axis=1)
+        micro, exact, rest = figures[-3], figures[-1], unreviewed(weights)[-1]
+        return np.concatenate(
+            [precision, recall, f1, average, [exact, micro, _mean(f1), _mean(average), rest]]
+        )
 
     return statistic
 
 
-def _mean(columns: Floats) -> Floats:
+def _mean(figures: Floats) -> Floats:
     """Average the defined figures of each draw; NaN if none is."""
-    defined = ~np.isnan(columns)
-    number = defined.sum(axis=1)
-    return np.where(number, np.nan_to_num(columns).sum(axis=1) / np.maximum(number, 1), np.nan)
+    defined = ~np.isnan(figures)
+    number = defined.sum(axis=0)
+    return np.where(number, np.nan_to_num(figures).sum(axis=0) / np.maximum(number, 1), np.nan)

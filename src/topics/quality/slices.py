@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import Measure, measure
@@ -51,6 +52,9 @@ def origin(outlet: str, date: str, words: int) -> Origin:
 def slices(names: Sequence[str], answers: Answers, rubrics: tuple[str, ...]) -> tuple[Slice, ...]:
     """Measure each slice of some size, by name; lengths from short to long.
 
+    Of single rubrics those are kept that have enough positives there: hundreds of rubrics in a hundred months
+    would else be megabytes of luck.
+
     Args:
         names: (n,), the slice that each article belongs to.
         answers: of the n articles.
@@ -61,4 +65,8 @@ def slices(names: Sequence[str], answers: Answers, rubrics: tuple[str, ...]) -> 
     ranks = {name: rank for rank, (_, name) in enumerate(LENGTHS)}
     ordered = sorted(set(merged.tolist()), key=lambda name: (name == OTHER, ranks.get(name, 0), name))
     parts = {name: answers.take(np.flatnonzero(merged == name)) for name in ordered}
-    return tuple(Slice(name, measure(part, rubrics, _DRAWS)) for name, part in parts.items())
+    measures = {name: measure(part, rubrics, _DRAWS) for name, part in parts.items()}
+    return tuple(
+        Slice(name, replace(found, rubrics=tuple(one for one in found.rubrics if not one.too_few)))
+        for name, found in measures.items()
+    )
