@@ -427,6 +427,26 @@ def test_what_repeats_in_an_outlet_is_dropped_there_only() -> None:
     assert cleaner.clean("", DISCLAIMER, "Вестник")[1] == DISCLAIMER
 
 
+def test_of_a_large_outlet_fewer_articles_are_looked_at_and_stand_for_the_others() -> None:
+    learner = BoilerplateLearner()
+    weights = [learner.weigh("Вестник") for _ in range(100_000)]
+    assert sum(weights) == pytest.approx(100_000, rel=0.01)
+    assert sum(map(bool, weights)) < 5_000
+    assert weights[:1_000] == [1] * 1_000, "all of the first thousand"
+    assert learner.weigh("Голос") == 1, "each outlet is counted apart"
+    assert learner.weigh("") == 0
+
+
+@pytest.mark.parametrize(("share", "learned"), [(0.005, False), (0.03, True)])
+def test_a_line_of_the_last_year_alone_is_learned_where_its_share_of_all_articles_is_large(
+    share: float, learned: bool
+) -> None:
+    count = 20_000
+    old = [("Вестник", text.split("\n")[0]) for _, text in articles(count - int(count * share))]
+    new = [(outlet, f"Год новый. {text}") for outlet, text in articles(int(count * share))]
+    assert (DISCLAIMER in learn(old + new).outlets.get("Вестник", ())) is learned
+
+
 @pytest.mark.parametrize(
     "pairs",
     [

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from topics import plugins
 from topics.config import Cleaning, Config, convert
-from topics.corpus import Batch, Corpus
+from topics.corpus import Corpus
 from topics.corpus.gathering import Material, Watch, batchwise, gather, sample
 from topics.drift import profile
 from topics.drift.readings import of_rubrics, of_topics
@@ -238,19 +238,29 @@ def _cleaner(corpus: Corpus, settings: Cleaning, jobs: int, watch: Watch) -> Cle
     if not settings.boilerplate:
         return cleaner
     learner, done = BoilerplateLearner(), 0
-    for articles in batchwise(partial(_edges, cleaner), corpus.batches(), jobs):
-        for outlet, fragments in articles:
-            if outlet:
-                learner.count(outlet, fragments)
-        done += len(articles)
+    for edges in batchwise(partial(_edges, cleaner), _weighed(corpus, learner), jobs):
+        for one in edges:
+            learner.count(*one)
+        done += len(edges)
         watch("learning what outlets repeat", done)
     return Cleaner(settings.drop_recaps, settings.skip, learner.learn())
 
 
-def _edges(cleaner: Cleaner, batch: Batch) -> list[tuple[str, list[tuple[str, int]]]]:
-    """Clean articles and cut off their edges; no outlet is named where an article teaches nothing."""
-    texts = [cleaner.clean("", article.text)[1] if article.outlet else "" for article in batch.articles]
+_Weighed = tuple[str, str, int]
+"""Outlet, text, and the number of articles that this one stands for."""
+
+
+def _weighed(corpus: Corpus, learner: BoilerplateLearner) -> Iterator[list[_Weighed]]:
+    for batch in corpus.batches():
+        weighed = [(one.outlet, one.text, learner.weigh(one.outlet)) for one in batch.articles]
+        yield [one for one in weighed if one[2]]
+
+
+def _edges(cleaner: Cleaner, weighed: list[_Weighed]) -> list[tuple[str, list[tuple[str, int]], int]]:
+    """Clean articles and cut off their edges."""
+    texts = [cleaner.clean("", text)[1] for _, text, _ in weighed]
     return [
-        (article.outlet if text else "", witnessed(text))
-        for article, text in zip(batch.articles, texts, strict=True)
+        (outlet, witnessed(text), weight)
+        for (outlet, _, weight), text in zip(weighed, texts, strict=True)
+        if text
     ]

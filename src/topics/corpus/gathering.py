@@ -32,6 +32,7 @@ from topics.types import Article, Labels, Reject, TokenBatch
 from topics.versions.manifest import CorpusFacts
 
 R = TypeVar("R")
+T = TypeVar("T")
 _WORTH_PROCESSES = 3
 """Batches from which on processes save more time than they take to start."""
 Watch = Callable[[str, int], None]
@@ -141,7 +142,7 @@ def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int) -> Iterator[_Part]:
     return batchwise(partial(_part, cleaner), batches, jobs)
 
 
-def batchwise(function: Callable[[Batch], R], batches: Iterator[Batch], jobs: int) -> Iterator[R]:
+def batchwise(function: Callable[[T], R], batches: Iterator[T], jobs: int) -> Iterator[R]:
     """Return, in order, what the function makes of each batch; by processes, if there are some batches.
 
     The batches are read here: so even a packed file, which is one shard, is worked on by several.
