@@ -218,6 +218,20 @@ def test_held_out_margins_are_of_models_that_had_not_seen_the_article(classifier
     assert 0.3 < foretold < 0.7
 
 
+def test_a_rubric_is_learned_as_if_alone_among_dozens_of_others(classifier, material):
+    """Who adds a rubric need not fear for those that the newsroom has."""
+    tokens, truth = material
+    kind, clean = type(classifier), np.arange(len(tokens)) % 3 == 0
+    many = np.hstack([np.roll(truth, shift, axis=0) for shift in range(12)])
+    many[:, :3] = truth
+    together = kind().fit(tokens, many, [f"рубрика {r}" for r in range(36)], clean)
+    for r in (0, 1, 35):
+        alone = kind().fit(tokens, many[:, [r]], ["рубрика"], clean)
+        assert together.predict_proba(tokens)[:, r] == pytest.approx(
+            alone.predict_proba(tokens)[:, 0], abs=1e-6
+        )
+
+
 @pytest.mark.parametrize("positives", [1, 2, 7])
 def test_a_rubric_of_few_examples_is_no_error(classifier, material, positives):
     """Some folds then hold no example at all, and some hold all of them."""
