@@ -122,7 +122,7 @@ def _learn(margins: Floats, shortness: Floats, truth: npt.NDArray[np.int8]) -> t
 
     features = np.stack([margins, margins * shortness, shortness], axis=1)
     margin, product, short = (
-        LogisticRegression(C=100.0, solver="newton-cholesky").fit(features, truth).coef_[0].tolist()
+        LogisticRegression(C=100.0).fit(features, truth).coef_[0].tolist()
     )
     if margin <= 0:
         return 0.0, 0.0

@@ -223,7 +223,7 @@ def _scale(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
         return 1.0, 0.0
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=100.0, solver="newton-cholesky").fit(margins[:, None], truth)
+    model = LogisticRegression(C=100.0).fit(margins[:, None], truth)
     slope = float(model.coef_[0, 0])
     return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)
 
