@@ -39,7 +39,59 @@ def short(tmp_path: Path, n: int = 30) -> Path:
     return write(tmp_path / "архив.jsonl", *rows)
 
 
+TOWNS = [
+    "Абакан",
+    "Барнаул",
+    "Воркута",
+    "Грозный",
+    "Дудинка",
+    "Ейск",
+    "Златоуст",
+    "Ижевск",
+    "Калуга",
+    "Липецк",
+    "Мурманск",
+    "Норильск",
+    "Орск",
+    "Пенза",
+    "Рязань",
+    "Сургут",
+    "Тамбов",
+    "Ухта",
+    "Чита",
+    "Шуя",
+    "Элиста",
+    "Якутск",
+]
+
+
+def of_towns(tmp_path: Path) -> Path:
+    """An archive with a rubric for each town, and the first two of them in the news more often."""
+    rows = [
+        {"id": f"{town} {i}", "text": varied(f"{town} {kind} номер {i}", i), "rubrics": [town]}
+        for place, town in enumerate(TOWNS)
+        for i, kind in enumerate([BANK, STEEL, HOTEL, CAT] * (3 if place < 2 else 2))
+    ]
+    return write(tmp_path / "города.jsonl", *rows)
+
+
 # Training
+
+
+def test_of_dozens_of_rubrics_the_foremost_are_told(topics, tmp_path):
+    data, folder = of_towns(tmp_path), tmp_path / "models"
+    config = tmp_path / "topics.toml"
+    config.write_text("[rubrics]\nmin_positives = 5\n", encoding="utf-8")
+    topics("train", data, "--only", "rubrics", "--config", config, "--models", folder)
+    assert len(Registry(folder).open("rubrics").manifest.rubrics) == len(TOWNS)
+    ran = topics("predict", data, "--models", folder)
+    assert {name for line in ran.out.splitlines() for name in json.loads(line)["rubrics"]} == set(TOWNS)
+    assert "rejected; Абакан 12, Барнаул 12, " in ran.err
+    assert ran.err.count("12 other rubrics") == 2, "beside ten, how many and what share"
+    assert "22 rubrics" in topics("models", "--models", folder).out
+    wrong = topics("explain", "--rubric", "Урюпинск", "--models", folder, stdin=CAT.encode())
+    assert "knows no rubric 'Урюпинск'; it knows 'Абакан', " in wrong.err
+    assert wrong.err.strip().endswith("'Шуя', and 2 more")
 
 
 def test_a_version_knows_what_it_is_made_of(models):

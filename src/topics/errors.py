@@ -12,6 +12,8 @@
 A message is one line: the value that is wrong, the values that would be right, the remedy.
 """
 
+_LISTED = 20
+
 
 class TopicsError(Exception):
     """Any error that `topics` raises on purpose."""
@@ -60,5 +62,7 @@ class ModelWarning(UserWarning):
 
 
 def listed(names: object) -> str:
-    """Known values for a message, in order: `listed({"b", "a"})` -> `'a', 'b'`."""
-    return ", ".join(repr(name) for name in sorted(map(str, names))) or "none"  # type: ignore[call-overload]
+    """Known values for a message, of hundreds the first twenty: `listed({"b", "a"})` -> `'a', 'b'`."""
+    found = [repr(name) for name in sorted(map(str, names))]  # type: ignore[call-overload]
+    more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    return ", ".join(found[:_LISTED] + more) or "none"

@@ -17,7 +17,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from topics.archive.scoring import Summary, Watch
+    from topics.archive.scoring import Share, Summary, Watch
     from topics.quality.comparison import Change, Comparison
     from topics.quality.topic_comparison import TopicComparison
     from topics.tagger import Tagger
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _WORDS = 4
 """Words shown as the reason for a rubric in a table."""
+_SOME = 10
+"""Rubrics up to which all are told in a line."""
 _BARS = " ▁▂▃▄▅▆▇█"
 _EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -168,9 +170,13 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
             str(manifest.corpus.articles),
             str(manifest.corpus.clean),
             *([f"{number:.3f}" for number in numbers] or [""] * 3),
-            f"{topics.topics} topics" if topics else ", ".join(manifest.rubrics),
+            f"{topics.topics} topics" if topics else _known(manifest.rubrics),
         )
     out().print(table)
+
+
+def _known(rubrics: Sequence[str]) -> str:
+    return ", ".join(rubrics) if len(rubrics) <= _SOME else f"{len(rubrics)} rubrics"
 
 
 def show_comparison(comparison: Comparison | TopicComparison) -> None:
@@ -237,12 +243,13 @@ def _change(change: Change) -> tuple[str, ...]:
 def show_summary(summary: Summary) -> None:
     """Tell on stderr what a scoring job did."""
     resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
-    given = [f"{rubric} {found.articles:,}" for rubric, found in summary.rubrics.items()]
+    rubrics, others = _foremost(summary.rubrics)
+    given = [f"{rubric} {found.articles:,}" for rubric, found in rubrics.items()] + others
     said = f"{', '.join([*given, f'none {summary.without:,}'])}; for review {summary.needs_review:,}; "
-    shares = ", ".join(
-        f"{rubric} {found.share:.1%} (in training {found.training:.1%})"
-        for rubric, found in summary.rubrics.items()
-    )
+    parts = [
+        f"{rubric} {found.share:.1%} (in training {found.training:.1%})" for rubric, found in rubrics.items()
+    ]
+    shares = ", ".join(parts + others)
     _tell(
         f"{summary.articles:,} articles{resumed} in {summary.seconds:.1f} s ({summary.rate:,.0f}/s), "
         f"{summary.rejects:,} rejected; {said if given else ''}by {', '.join(summary.versions)}"
@@ -250,6 +257,14 @@ def show_summary(summary: Summary) -> None:
     if summary.articles and given:
         _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
     _show_drift(summary)
+
+
+def _foremost(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
+    """Choose what is told of hundreds of rubrics: the most given, and how many others there are."""
+    if len(rubrics) <= _SOME:
+        return rubrics, []
+    most = sorted(rubrics, key=lambda rubric: -rubrics[rubric].articles)[:_SOME]
+    return {rubric: rubrics[rubric] for rubric in most}, [f"{len(rubrics) - _SOME} other rubrics"]
 
 
 def _show_drift(summary: Summary) -> None:

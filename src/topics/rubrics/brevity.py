@@ -121,9 +121,7 @@ def _learn(margins: Floats, shortness: Floats, truth: npt.NDArray[np.int8]) -> t
     from sklearn.linear_model import LogisticRegression
 
     features = np.stack([margins, margins * shortness, shortness], axis=1)
-    margin, product, short = (
-        LogisticRegression(C=100.0).fit(features, truth).coef_[0].tolist()
-    )
+    margin, product, short = LogisticRegression(C=100.0).fit(features, truth).coef_[0].tolist()
     if margin <= 0:
         return 0.0, 0.0
     positives = (truth == 1).sum() / (1 + len(BEGINNINGS))
