@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from msgspec.structs import replace
 from sklearn.metrics import precision_recall_curve
 
+from chromium import BROWSER, visit
 from newsroom import CAT, HOTEL, STEEL, write
 from topics.config import Config, Reporting, Rubrics
 from topics.corpus import Corpus, embedded
@@ -110,6 +112,17 @@ def test_the_report_speaks_both_languages(version, language):
     assert ("Words for it" in page.text) is (language == "en")
     assert version.manifest.version in page.text
     assert "altai.jsonl" in page.text
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium")
+def test_of_many_rubrics_one_is_unfolded_by_its_link_in_the_table(version, tmp_path):
+    few = pages.load(version.folder)
+    report = replace(few, rubrics=few.rubrics * 3, whole=replace(few.whole, rubrics=few.whole.rubrics * 3))
+    page = tmp_path / "report.html"
+    page.write_text(pages.report_page(report, "ru"), encoding="utf-8")
+    assert visit(page).dom.count("<details open") == 0
+    assert visit(page, "#rubric-8").dom.count("<details open") == 1
 
 
 def test_both_languages_have_the_same_phrases_with_the_same_gaps():
