@@ -17,11 +17,11 @@ from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import profile
-from topics.drift.comparing import divergence, drift, likeness
+from topics.drift.comparing import Drift, Finding, divergence, drift, likeness
 from topics.drift.monitoring import Report, monitor
 from topics.drift.page import page
 from topics.drift.profile import Facts, Profile
-from topics.drift.readings import UNKNOWN_WORDS, Measure, of_rubrics
+from topics.drift.readings import UNKNOWN_WORDS, Expected, Measure, of_rubrics
 from topics.drift.wording import name_of, sentences
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
@@ -113,6 +113,18 @@ def test_a_rubric_that_vanishes_is_told_and_what_it_should_be_worth(half, tmp_pa
     finding = next(one for one in found.drift.findings if one.measure == "given: tourism")
     assert finding.now < finding.least <= finding.before <= finding.most
     assert name_of("given: tourism", "ru") == "статьи с рубрикой «tourism»"
+
+
+def test_of_dozens_of_rubrics_those_are_told_whose_precision_fell_furthest():
+    names = [f"рубрика {r}" for r in range(12)]
+    before = tuple(Expected(name, 100, 0.9, 0.9) for name in names)
+    now = tuple(Expected(name, 100, 0.8 - r / 100, 0.9) for r, name in enumerate(names))
+    alarm = Finding(UNKNOWN_WORDS, 0.2, 0.1, True)
+    told = sentences(Drift(500, 500, (alarm,), (), (), now, before))[1:]
+    assert len(told) == 10
+    assert told[0] == "«рубрика 11»: expected precision 0.69, before 0.90."
+    few = sentences(Drift(500, 500, (alarm,), (), (), now[:3], before))[1:]
+    assert [one.split(":")[0] for one in few] == ["«рубрика 0»", "«рубрика 1»", "«рубрика 2»"]
 
 
 def test_expected_precision_is_the_mean_probability_of_what_was_given(half, tmp_path):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WORDS = 4
 """Words shown as the reason for a rubric in a table."""
 _SOME = 10
-"""Rubrics up to which all are told in a line."""
+"""Rubrics, or lines of one kind, up to which all are told."""
 _BARS = " ▁▂▃▄▅▆▇█"
 _EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -39,6 +39,14 @@ def _err() -> Console:
 
 def _tell(line: str) -> None:
     _line(_err(), line)
+
+
+def tell_some(lines: Sequence[str]) -> None:
+    """Tell on stderr the first of some lines of one kind, and how many there are besides."""
+    for line in lines[:_SOME]:
+        _tell(f"topics: {line}")
+    if len(lines) > _SOME:
+        _tell(f"topics: … and {len(lines) - _SOME} more of these")
 
 
 def _line(console: Console, line: str) -> None:
@@ -225,8 +233,7 @@ def _show_rubrics_compared(comparison: Comparison) -> None:
     for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
         if names:
             errors.print(f"topics: only {label} knows {', '.join(names)}")
-    for rubric_name in comparison.unsure:
-        errors.print(f"topics: {rubric_name}: too few articles carry it to show a loss")
+    tell_some([f"{name}: too few articles carry it to show a loss" for name in comparison.unsure])
 
 
 def _change(change: Change) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
 
 
 def _show(assessment: Assessment) -> None:
-    from topics.terminal import out
+    from topics.terminal import out, tell_some
 
     console = out()
     console.print(f"{assessment.model} on {', '.join(assessment.sources)}", style="bold")
@@ -82,12 +82,11 @@ def _show(assessment: Assessment) -> None:
         for part in slices:
             table.add_row(part.name, str(part.measure.articles), *_row(part.measure))
         console.print(table)
-    for rubric in whole.rubrics:
-        if rubric.too_few:
-            few = f"only {rubric.positives} articles carry it; its figures are a matter of luck"
-            click.echo(f"topics: {rubric.rubric}: {few}", err=True)
-    for name, count in assessment.not_known.items():
-        click.echo(f"topics: {name}: {count} articles carry it, the version does not know it", err=True)
+    few = {rubric.rubric: rubric.positives for rubric in whole.rubrics if rubric.too_few}
+    luck = "its figures are a matter of luck"
+    tell_some([f"{name}: only {count} articles carry it; {luck}" for name, count in few.items()])
+    unknown = assessment.not_known.items()
+    tell_some([f"{name}: {count} articles carry it, the version does not know it" for name, count in unknown])
     if assessment.trained_on:
         names = ", ".join(assessment.trained_on)
         click.echo(

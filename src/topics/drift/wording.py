@@ -14,6 +14,8 @@ from topics.text.lemmas import MONEY, NUMBER, PERCENT, YEAR
 Language = Literal["en", "ru"]
 _WORST = 3
 """Alarms told in a line."""
+_PROMISED = 10
+"""Rubrics of which the expected precision is told."""
 
 _NAMES = {
     "en": {
@@ -112,15 +114,24 @@ def sentences(found: Drift, language: Language = "en") -> list[str]:
     for key, words in (("rising", found.rising), ("falling", found.falling)):
         if words:
             said.append(phrases[key].format(words=", ".join(_word(word, language) for word in words[:8])))
-    promised = {one.rubric: one.precision for one in found.before}
-    for one in found.expected:
-        before = promised.get(one.rubric)
-        if one.precision is not None and before is not None:
-            text = phrases["precision"].format(
-                rubric=one.rubric, now=f"{one.precision:.2f}", before=f"{before:.2f}"
-            )
-            said.append(_comma(text, language))
+    said += [_promise(*one, language) for one in _fallen(found)]
     return said
+
+
+def _fallen(found: Drift) -> list[tuple[str, float, float]]:
+    """List rubrics with the precision expected now and before; of many those that fell furthest."""
+    promised = {one.rubric: one.precision for one in found.before}
+    both = [
+        (one.rubric, one.precision, before)
+        for one in found.expected
+        if one.precision is not None and (before := promised.get(one.rubric)) is not None
+    ]
+    return both if len(both) <= _PROMISED else sorted(both, key=lambda one: one[1] - one[2])[:_PROMISED]
+
+
+def _promise(rubric: str, now: float, before: float, language: Language) -> str:
+    phrase = _PHRASES[language]["precision"]
+    return _comma(phrase.format(rubric=rubric, now=f"{now:.2f}", before=f"{before:.2f}"), language)
 
 
 def briefly(found: Drift) -> str:
