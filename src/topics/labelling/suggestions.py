@@ -31,7 +31,7 @@ Watch = Callable[[str, int], None]
 Rows = npt.NDArray[np.intp]
 
 COLUMNS = ("reason", "title", "beginning", "outlet", "date")
-LIKENESS = 0.6
+LIKENESS = 0.3
 """How much likeness to what is chosen already takes from an article's worth."""
 _DIMENSIONS = 100
 _TRIES = 30
@@ -160,7 +160,7 @@ def choose(
     n = min(n, len(candidates))
     if not doubts.shape[1]:
         return np.random.default_rng(seed).permutation(candidates)[:n]
-    worth = np.linalg.norm(doubts[candidates], axis=1)  # doubtful in two ways is worth more than in one
+    worth = doubts[candidates].max(axis=1)
     places = vectors[candidates]
     likeness = np.zeros(len(candidates), np.float32)
     for row in known:
