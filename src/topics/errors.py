@@ -13,6 +13,7 @@ A message is one line: the value that is wrong, the values that would be right, 
 """
 
 _LISTED = 20
+"""Names told in a message, which is to stay a line."""
 
 
 class TopicsError(Exception):

@@ -232,7 +232,7 @@ def _show_rubrics_compared(comparison: Comparison) -> None:
     console.print(table)
     for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
         if names:
-            errors.print(f"topics: only {label} knows {', '.join(names)}")
+            errors.print(f"topics: only {label} knows {_known(names)}")
     tell_some([f"{name}: too few articles carry it to show a loss" for name in comparison.unsure])
 
 

@@ -117,9 +117,7 @@ class LinearClassifier:
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
         with Parallel(min(jobs, room)) as parallel:
             parts = np.array_split(truth, min(len(rubrics), _PARTS), axis=1)
-            solved = parallel(
-                delayed(_solve_each)(_Articles(X), part, clean, self.settings) for part in parts
-            )
+            solved = parallel(delayed(_solve_each)(X, part, clean, self.settings) for part in parts)
             judged_by = (
                 [self._apart(plain, excerpts, one) for one in rounds]
                 if len(clean) <= _FEW
@@ -327,16 +325,17 @@ def _judge(
     settings: LinearSettings,
 ) -> tuple[Floats, Floats]:
     """Fit rubrics without the articles that are away, then compute the margins that are asked for."""
-    solved = _solve_each(_Articles(X), np.where(one.away[:, None], -1, truth), clean, settings)
+    solved = _solve_each(X, np.where(one.away[:, None], -1, truth), clean, settings)
     coefficients = np.stack([coefficients for coefficients, _ in solved], axis=1)
     intercepts = np.array([intercept for _, intercept in solved])
     return X[one.articles] @ coefficients + intercepts, excerpts[one.excerpts] @ coefficients + intercepts
 
 
 def _solve_each(
-    articles: _Articles, truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings
+    X: sparse.csr_array, truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings
 ) -> list[Solution]:
     """Fit rubrics, each where it is known; `truth` has a column for each."""
+    articles = _Articles(X)
     return [_solve(articles, column, clean, settings) for column in truth.T]
 
 

@@ -82,9 +82,9 @@ def _show(assessment: Assessment) -> None:
         for part in slices:
             table.add_row(part.name, str(part.measure.articles), *_row(part.measure))
         console.print(table)
-    few = {rubric.rubric: rubric.positives for rubric in whole.rubrics if rubric.too_few}
     luck = "its figures are a matter of luck"
-    tell_some([f"{name}: only {count} articles carry it; {luck}" for name, count in few.items()])
+    few = [one for one in whole.rubrics if one.too_few]
+    tell_some([f"{one.rubric}: only {one.positives} articles carry it; {luck}" for one in few])
     unknown = assessment.not_known.items()
     tell_some([f"{name}: {count} articles carry it, the version does not know it" for name, count in unknown])
     if assessment.trained_on:

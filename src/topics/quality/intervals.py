@@ -64,19 +64,12 @@ def as_they_are(statistic: Statistic, articles: int) -> Floats:
 
 def intervals(value: Floats, drawn: Floats, level: float = 0.95) -> list[Interval]:
     """Cut the tails off the draws (percentile intervals); a figure that no draw has is NaN all over."""
-    ordered = np.sort(drawn, axis=1)  # NaN comes last
-    last = np.maximum((~np.isnan(drawn)).sum(axis=1) - 1, 0)
     tail = (1 - level) / 2
-    low, high = (_between(ordered, last * share) for share in (tail, 1 - tail))
-    return [Interval(*found) for found in zip(value.tolist(), low.tolist(), high.tolist(), strict=True)]
-
-
-def _between(ordered: Floats, places: Floats) -> Floats:
-    """Read each row at a place between two of its entries, in proportion."""
-    rows, below = np.arange(len(ordered)), np.floor(places).astype(np.intp)
-    above = np.ceil(places).astype(np.intp)
-    share = places - below
-    found: Floats = ordered[rows, below] * (1 - share) + ordered[rows, above] * share
+    found = []
+    for at, row in zip(value.tolist(), drawn, strict=True):
+        defined = row[~np.isnan(row)]
+        low, high = np.quantile(defined, [tail, 1 - tail]).tolist() if len(defined) else (np.nan, np.nan)
+        found.append(Interval(at, low, high))
     return found
 
 
