@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -98,12 +99,14 @@ class _DeadlyTagger:
 
 
 def die_at(moment: int, counter: Path, watched: str) -> None:
-    """Kill this process when it, or another that counts along, touches a file for the `moment`th time."""
+    """Kill this process when it, or another that counts along, touches a file for the `moment`th time.
+
+    `watched` is a pattern of the paths that count.
+    """
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"} and watched in str(
-            arguments[0]
-        ):
+        touches = event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
+        if touches and re.search(watched, str(arguments[0])):
             with_append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             descriptor = os.open(counter, with_append)
             os.write(descriptor, b".")

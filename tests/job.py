@@ -11,8 +11,9 @@ from topics.corpus import Corpus
 from topics.tagger import Stored
 
 
-def main(source: str, models: str, output: str, workers: str, moment: str, counter: str) -> None:
-    watched = Path(output).name
+def main(
+    source: str, models: str, output: str, workers: str, moment: str, counter: str, watched: str
+) -> None:
     topics = "topics" if (Path(models) / "topics").exists() else None
     stored = Mortal(Stored(models, "rubrics", topics), int(moment), Path(counter), watched)
     if workers != "1":  # otherwise this process opens the tagger and counts from then on

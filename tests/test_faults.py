@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,10 +22,15 @@ MOMENTS = random.Random(17)
 NEVER = 10**9
 
 
-def job(source: Path, models: Path, output: Path, workers: int, moment: int, counter: Path) -> Ran:
-    """Run a job and kill it, or one of its workers, when it touches a file for the `moment`th time."""
+def job(
+    source: Path, models: Path, output: Path, workers: int, moment: int, counter: Path, watched: str = ""
+) -> Ran:
+    """Run a job and kill it, or one of its workers, when it touches a file for the `moment`th time.
+
+    `watched` is a pattern of the paths that count; unless told, those of the output and of what is beside it.
+    """
     counter.unlink(missing_ok=True)
-    arguments = map(str, [source, models, output, workers, moment, counter])
+    arguments = map(str, [source, models, output, workers, moment, counter, watched or re.escape(output.name)])
     done = subprocess.run(
         [sys.executable, str(PROJECT / "tests" / "job.py"), *arguments],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE.parent), str(PROJECT / "tests")])},
@@ -87,6 +93,15 @@ def contents(output: Path) -> dict[str, bytes]:
 )
 def test_a_killed_job_goes_on(source, request, tmp_path, suffix, workers, share, trained):
     survive(source, request.getfixturevalue(trained), tmp_path / "папка", suffix, workers, share)
+
+
+def test_a_worker_killed_before_its_first_shard_is_replaced(source, models, tmp_path):
+    whole, output, counter = (tmp_path / name for name in ("целиком.jsonl", "выход.jsonl", "счёт"))
+    assert job(source, models, whole, 1, NEVER, counter).code == 0
+    died = job(source, models, output, 2, 1, counter, watched=r"\.job/\w+/words$")
+    assert died.code == 0, died.err
+    assert counter.stat().st_size > 1  # one of them has died
+    assert contents(output) == contents(whole)
 
 
 @pytest.mark.slow

@@ -127,6 +127,15 @@ def test_of_dozens_of_rubrics_those_are_told_whose_precision_fell_furthest():
     assert [one.split(":")[0] for one in few] == ["«рубрика 0»", "«рубрика 1»", "«рубрика 2»"]
 
 
+def test_of_hundreds_of_alarms_the_worst_are_told_and_the_others_counted():
+    alarms = tuple(Finding(f"given: рубрика {r}", 0.9 - r / 100, 0.1, True) for r in range(25))
+    told = sentences(Drift(500, 500, alarms, (), (), (), ()), "ru")
+    assert len(told) == 21
+    assert told[0] == "Статьи с рубрикой «рубрика 0»: изменение в 9,0 раза больше обычного предела."
+    assert told[-1] == "Вне обычных пределов и другие показатели: 5."
+    assert len(sentences(Drift(500, 500, alarms[:20], (), (), (), ()))) == 20
+
+
 def test_expected_precision_is_the_mean_probability_of_what_was_given(half, tmp_path):
     rows = ROWS[1::2]
     found = report(half, tmp_path, rows)

@@ -227,6 +227,7 @@ def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None])
     """Work on what is missing until nothing is; a worker that dies takes no other shard with it."""
     is_here = not order.dask and (order.workers == 1 or len(missing) == 1)
     score = partial(score_shard, watch=note) if is_here else score_shard
+    in_vain = 0
     while missing:
         count = len(missing)
         try:
@@ -234,7 +235,8 @@ def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None])
         except WorkerDiedError as error:
             desk = next(iter(missing.values())).desk
             suspects = [number for number in desk.begun() if number in missing]
-            if order.dask or (not suspects and len(missing) == count):
+            in_vain = 0 if suspects or len(missing) < count else in_vain + 1
+            if order.dask or in_vain > 1:  # one that died before it had begun anything is replaced once
                 raise _named(error, [missing[number].shard for number in suspects]) from error
             ended = desk.done()  # by workers that went down with the one that died
             yield from [ended[number] for number in list(missing) if number in ended]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from topics.drift.monitoring import Report
 
 DRIFTED = 5
+_SHOWN = 40
+"""Measures in the table, those nearest to their limits; hundreds of rubrics have two each."""
 
 
 @click.command()
@@ -83,7 +85,7 @@ def _show(report: Report, language: Any) -> None:
     for sentence in sentences(report.drift, language):
         console.print(sentence, markup=False)
     table = Table("", "distance", "limit", "before", "now", "usual")
-    for finding in report.drift.findings:
+    for finding in report.drift.findings[:_SHOWN]:
         numbers = ("" if value is None else f"{value:.3f}" for value in (finding.before, finding.now))
         usual = "" if finding.least is None else f"{finding.least:.3f} … {finding.most:.3f}"
         table.add_row(
@@ -94,3 +96,5 @@ def _show(report: Report, language: Any) -> None:
             usual,
         )
     console.print(table)
+    if (more := len(report.drift.findings) - _SHOWN) > 0:
+        console.print(f"… and {more} more measures, all in --json and on the page of --html")

@@ -14,6 +14,8 @@ from topics.text.lemmas import MONEY, NUMBER, PERCENT, YEAR
 Language = Literal["en", "ru"]
 _WORST = 3
 """Alarms told in a line."""
+_TOLD = 20
+"""Alarms told in sentences: of hundreds of rubrics each may raise two."""
 _PROMISED = 10
 """Rubrics of which the expected precision is told."""
 
@@ -65,6 +67,7 @@ _PHRASES = {
         "over": "the change is {ratio} times the usual limit",
         "never": "before, nothing varied",
         "alarm": "{name}: {how}",
+        "more": "Out of their usual range are {n} more measures.",
         "moved": "{name}: {how}: {moved}",
         "share": "{word} ({before} before, {now} now)",
         "mean": "{name}: {before} before, {now} now; {how}",
@@ -79,6 +82,7 @@ _PHRASES = {
         "over": "изменение в {ratio} раза больше обычного предела",
         "never": "раньше отклонений не было",
         "alarm": "{name}: {how}",
+        "more": "Вне обычных пределов и другие показатели: {n}.",
         "moved": "{name}: {how}: {moved}",
         "share": "{word} (было {before}, стало {now})",
         "mean": "{name}: было {before}, стало {now}; {how}",
@@ -110,7 +114,9 @@ def sentences(found: Drift, language: Language = "en") -> list[str]:
         return [phrases["few"].format(n=found.articles, least=LEAST)]
     if not found.alarms:
         return [_comma(phrases["quiet"].format(n=found.articles, m=found.reference_articles), language)]
-    said = [_sentence(finding, language) for finding in found.alarms]
+    said = [_sentence(finding, language) for finding in found.alarms[:_TOLD]]
+    if len(found.alarms) > _TOLD:
+        said.append(phrases["more"].format(n=len(found.alarms) - _TOLD))
     for key, words in (("rising", found.rising), ("falling", found.falling)):
         if words:
             said.append(phrases[key].format(words=", ".join(_word(word, language) for word in words[:8])))
