@@ -100,7 +100,7 @@ def test_a_worker_killed_before_its_first_shard_is_replaced(source, models, tmp_
     assert job(source, models, whole, 1, NEVER, counter).code == 0
     died = job(source, models, output, 2, 1, counter, watched=r"\.job/\w+/words$")
     assert died.code == 0, died.err
-    assert counter.stat().st_size > 1  # one of them has died
+    assert counter.exists()  # whoever touches it first has died
     assert contents(output) == contents(whole)
 
 
