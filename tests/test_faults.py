@@ -30,7 +30,8 @@ def job(
     `watched` is a pattern of the paths that count; unless told, those of the output and of what is beside it.
     """
     counter.unlink(missing_ok=True)
-    arguments = map(str, [source, models, output, workers, moment, counter, watched or re.escape(output.name)])
+    pattern = watched or re.escape(output.name)
+    arguments = map(str, [source, models, output, workers, moment, counter, pattern])
     done = subprocess.run(
         [sys.executable, str(PROJECT / "tests" / "job.py"), *arguments],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE.parent), str(PROJECT / "tests")])},

@@ -17,6 +17,7 @@ from topics.config import Config
 from topics.corpus import Corpus, embedded, load_labels
 from topics.errors import DataError
 from topics.labelling.suggestions import choose, doubt, latent, suggest
+from topics.terminal import show_labelled
 from topics.text.tokens import tokenize
 
 ROWS = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]
@@ -129,6 +130,13 @@ def test_without_labels_articles_are_drawn_by_chance(pool):
 def test_a_pool_of_labelled_articles_is_no_pool():
     with pytest.raises(DataError, match="500 articles, none without a label"):
         suggest(Corpus(embedded()), Config(), 5)
+
+
+def test_of_dozens_of_rubrics_those_with_the_fewest_examples_are_told(capsys):
+    show_labelled(1_200, {f"рубрика {r}": 30 - r for r in range(12)})
+    told = capsys.readouterr().err
+    assert told.startswith("1,200 articles labelled so far: рубрика 11 19, рубрика 10 20, ")
+    assert told.endswith(", рубрика 2 28, 2 other rubrics with no fewer\n")
 
 
 def test_the_loop_of_an_editor(topics, pool, labels, tmp_path):

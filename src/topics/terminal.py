@@ -155,6 +155,16 @@ def spark(values: Sequence[float], width: int = 24) -> str:
     return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in bars)
 
 
+def show_labelled(labelled: int, positives: dict[str, int]) -> None:
+    """Tell on stderr how many examples each rubric has; of hundreds of rubrics those with the fewest."""
+    parts = [f"{name} {count:,}" for name, count in positives.items()]
+    if len(positives) > _SOME:
+        fewest = sorted(positives.items(), key=lambda item: item[1])[:_SOME]
+        parts = [f"{name} {count:,}" for name, count in fewest]
+        parts.append(f"{len(positives) - _SOME} other rubrics with no fewer")
+    _tell(f"{labelled:,} articles labelled so far: {', '.join(parts) or 'no rubric yet'}")
+
+
 def show_unmatched(ids: Sequence[str]) -> None:
     """Tell on stderr of labels that no article had."""
     if ids:

@@ -62,7 +62,4 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
-    positives = (
-        ", ".join(f"{rubric} {count:,}" for rubric, count in found.positives.items()) or "no rubric yet"
-    )
-    click.echo(f"{found.labelled:,} articles labelled so far: {positives}", err=True)
+    terminal.show_labelled(found.labelled, found.positives)
