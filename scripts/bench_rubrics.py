@@ -254,8 +254,7 @@ def compare(
     for name, scores in peers(options.annif).items() if options.who != "ours" else ():
         if name.startswith("scikit"):
             measure(f"{name}, at 0", peer(scores, at_zero=True), m, theirs)
-        slow = name.startswith("Annif")
-        measure(name, peer(scores), m, theirs[: options.annif_repeats if slow else None], tune=(True,))
+        measure(name, peer(scores), m, theirs, tune=(True,))
 
 
 def part_gold(options: argparse.Namespace) -> None:
@@ -301,7 +300,6 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all, if none is named")
     parser.add_argument("--annif", help="the Python of an environment with annif[fasttext,omikuji]")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--annif-repeats", type=int, default=2, help="of the same folds; Annif is slow")
     parser.add_argument("--who", choices=("ours", "others"), help="one side alone, on the same folds")
     parser.add_argument("--joined", action="store_true", help="give the others the archive too")
     options = parser.parse_args()
