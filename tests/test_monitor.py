@@ -397,3 +397,15 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     ran = topics("monitor", "rubrics", others[0], "--reference", others[1], "--lang", "ru", *models)
     assert ran.code == 0
     assert "Всё в обычных пределах" in ran.out
+
+
+def test_the_table_of_dozens_of_rubrics_can_be_read(topics, tmp_path):
+    rows = [row | {"rubrics": [f"рубрика {n % 21}"]} for n, row in enumerate(ROWS)]
+    many = train(Corpus(write(tmp_path / "много.jsonl", *rows)), Config(), Registry(tmp_path / "models"))[0]
+    ran = topics(
+        "monitor", many.label, write(tmp_path / "поток.jsonl", *ROWS), "--models", tmp_path / "models"
+    )
+    measures = len(monitor(Corpus(tmp_path / "поток.jsonl"), many).drift.findings)
+    assert measures > 2 * 21
+    assert len(re.findall(r"│ +\d\.\d{4}(?: !)? +│", ran.out)) == 40
+    assert f"… and {measures - 40} more measures, all in --json and on the page of --html" in ran.out
