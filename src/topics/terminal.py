@@ -157,11 +157,12 @@ def spark(values: Sequence[float], width: int = 24) -> str:
 
 def show_labelled(labelled: int, positives: dict[str, int]) -> None:
     """Tell on stderr how many examples each rubric has; of hundreds of rubrics those with the fewest."""
-    parts = [f"{name} {count:,}" for name, count in positives.items()]
-    if len(positives) > _SOME:
-        fewest = sorted(positives.items(), key=lambda item: item[1])[:_SOME]
-        parts = [f"{name} {count:,}" for name, count in fewest]
-        parts.append(f"{len(positives) - _SOME} other rubrics with no fewer")
+    examples, others = list(positives.items()), len(positives) - _SOME
+    if others > 0:
+        examples.sort(key=lambda example: example[1])
+    parts = [f"{name} {count:,}" for name, count in examples[:_SOME]]
+    if others > 0:
+        parts.append(f"{others} other rubrics with no fewer")
     _tell(f"{labelled:,} articles labelled so far: {', '.join(parts) or 'no rubric yet'}")
 
 
