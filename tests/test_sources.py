@@ -176,7 +176,7 @@ def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
         "id;text\n1;Снег\n".encode(),
         "id,text\n1,Снег\n".encode("cp1251"),
         "\ufeffid\ttext\n1\tСнег\n".encode(),
-        gzip.compress('{"id": "1", "text": "Снег"}\n'.encode()),
+        gzip.compress('{"id": "1", "text": "Снег"}\n'.encode(), mtime=0),
         pa.compress("id;text\n1;Снег\n".encode(), codec="zstd", asbytes=True),
         as_parquet([{"id": "1", "text": "Снег"}]),
     ],
