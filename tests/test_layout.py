@@ -46,8 +46,10 @@ FLOORS = {
         rubrics.brevity
         rubrics.decisions
         rubrics.features
+        rubrics.folding
         rubrics.latent
         rubrics.rules
+        rubrics.stems
         storage
         text
         text.boilerplate

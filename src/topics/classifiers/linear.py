@@ -7,11 +7,12 @@ product and needs no scikit-learn.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -19,18 +20,18 @@ import numpy.typing as npt
 from scipy import sparse
 
 from topics import persistence
+from topics.archive import workers
 from topics.errors import DataError, ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
 from topics.rubrics.brevity import Brevity, Excerpts, corrected, excerpted, learn_brevity, repeated
 from topics.rubrics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
 from topics.rubrics.features import BODY, Fields, Tfidf
-from topics.rubrics.latent import Latent, LatentSettings
+from topics.rubrics.folding import Folding
+from topics.rubrics.latent import LatentSettings, directions
+from topics.rubrics.stems import StemSettings, stems
 from topics.text.duplicates import Groups, groups
 from topics.text.tokens import compact, take
 from topics.types import TokenBatch
-
-if TYPE_CHECKING:
-    from joblib import Parallel
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +51,7 @@ that helped to find the directions lies along them as no new one will, and misle
 _TOLERANCE = 0.1
 """Of liblinear, its own. With a tenth of it the figures of gold and of lenta13 are the same within .001."""
 _WORTH_PROCESSES = 100_000_000
-"""Matrix entries to go through, all models together, from which on more processes save time."""
+"""Tokens to go through, all models together, from which on more processes save time."""
 _PARTS = 16
 """Of hundreds of rubrics: those of one part share what they learn from, and all parts keep processes busy."""
 _ENTRY, _MEMORY = 28, 2_000_000_000
@@ -62,6 +63,7 @@ class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     fields: Fields = Fields()
     latent: LatentSettings = LatentSettings()
+    stems: StemSettings = StemSettings()
     C: float = 0.5
     """Inverse strength of regularization, as in scikit-learn."""
     clean_weight: float = 5.0
@@ -100,32 +102,33 @@ class LinearClassifier:
         later: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
         """Learn the final models, and from models of folds the calibration and the thresholds."""
-        from joblib import Parallel, delayed
-
         self.settings.decisions.check(rubrics)
         self.rubrics = tuple(rubrics)
-        plain, latent, alike = self._features(tokens)
+        # Processes, not threads: liblinear draws from one random generator a process.
+        jobs = self.jobs if len(tokens.ids) * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
+        with workers.starting(_import_solver, None, jobs):
+            plain, folding, alike = self._features(tokens)
+            X = folding.extend(plain)
         lengths = np.diff(plain.indptr)
-        X = latent.extend(plain)
         known, folds = judged(truth, clean), _folds(clean, alike, self.settings)
         rows = _sample(known, clean, self.settings)
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
         cut = repeated(folds[rows])
         rounds = _rounds(folds, cut, alike, later, self.settings)
-        # Processes, not threads: liblinear draws from one random generator a process.
-        jobs = self.jobs if X.nnz * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
+        parts = np.array_split(truth, min(len(rubrics), _PARTS), axis=1)
+        settings = self.settings
+        tasks: list[Callable[[], Any]] = [partial(_solve_each, X, part, clean, settings) for part in parts]
+        if len(clean) <= _FEW:
+            words = self.tfidf.words(BODY)
+            tasks += [partial(_judge, plain, excerpts, truth, clean, one, settings, words) for one in rounds]
+        else:
+            whole = partial(_judge, X, folding.extend(excerpts))
+            tasks += [partial(whole, part, clean, one, settings) for one in rounds for part in parts]
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
-        with Parallel(min(jobs, room)) as parallel:
-            parts = np.array_split(truth, min(len(rubrics), _PARTS), axis=1)
-            solved = parallel(delayed(_solve_each)(X, part, clean, self.settings) for part in parts)
-            judged_by = (
-                [self._apart(plain, excerpts, one) for one in rounds]
-                if len(clean) <= _FEW
-                else [(X, latent.extend(excerpts))] * len(rounds)
-            )
-            said = _hold_out(parallel, judged_by, parts, clean, rounds, self.settings)
-        models = list(chain.from_iterable(solved))
-        self.coefficients = latent.fold(np.stack([model[0] for model in models], axis=1))
+        found = list(workers.run(_done, tasks, min(jobs, room), ordered=True))
+        models = list(chain.from_iterable(found[: len(parts)]))
+        said = _by_round(found[len(parts) :], len(rounds))
+        self.coefficients = folding.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
         margins, others = _in_place(rounds[: self.settings.folds], said)
         taught = Excerpts(others, np.diff(excerpts.indptr), repeated(known[rows]), cut)
@@ -136,23 +139,13 @@ class LinearClassifier:
         self.decisions = learn_decisions(margins, known, rubrics, self.settings.decisions)
         return self
 
-    def _features(self, tokens: TokenBatch) -> tuple[sparse.csr_array, Latent, Groups]:
+    def _features(self, tokens: TokenBatch) -> tuple[sparse.csr_array, Folding, Groups]:
         """Learn the features and weigh the articles; meanwhile find reprints."""
         with ThreadPoolExecutor(1) as beside:
             alike = beside.submit(groups, tokens)
             self.tfidf = Tfidf(self.settings.fields).fit(tokens)
             X = self.tfidf.transform(tokens)
-            return X, self._directions(X), alike.result()
-
-    def _directions(self, X: sparse.csr_array) -> Latent:
-        return Latent(self.settings.latent, self.settings.seed).fit(X, self.tfidf.width(BODY))
-
-    def _apart(
-        self, plain: sparse.csr_array, excerpts: sparse.csr_array, one: _Round
-    ) -> tuple[sparse.csr_array, sparse.csr_array]:
-        """Learn the latent features without the articles that are away, for all articles and the excerpts."""
-        latent = self._directions(plain[~one.away])
-        return latent.extend(plain), latent.extend(excerpts)
+            return X, _folding(X, self.tfidf.words(BODY), self.settings), alike.result()
 
     def predict_proba(self, tokens: TokenBatch) -> Floats:
         """Calibrated probabilities, shape (articles, rubrics)."""
@@ -235,32 +228,32 @@ def _rounds(
     return [*rounds, _Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool))]
 
 
-def _hold_out(
-    parallel: Parallel,
-    judged_by: list[tuple[sparse.csr_array, sparse.csr_array]],
-    parts: list[Truth],
-    clean: npt.NDArray[np.bool_],
-    rounds: list[_Round],
-    settings: LinearSettings,
-) -> list[tuple[Floats, Floats]]:
-    """Give for each round the margins of its articles and of its excerpts, (texts, rubrics) both.
+def _folding(X: sparse.csr_array, words: list[str], settings: LinearSettings) -> Folding:
+    """Learn what else the words of bodies tell, all but the common ones: directions and beginnings.
 
     Args:
-        parallel: does it.
-        judged_by: for each round the features of all articles, and of all excerpts.
-        parts: the truth, some rubrics in each.
-        clean: (articles,).
-        rounds: who is judged by models of whom.
-        settings: of the models.
+        X: (articles, columns).
+        words: the lemmas of the first columns.
+        settings: of the directions and the beginnings.
     """
-    from joblib import delayed
+    frequency = np.bincount(X.indices, minlength=X.shape[1])[: len(words)]
+    telling = np.flatnonzero(frequency <= settings.latent.max_df * X.shape[0])
+    alike = stems([words[column] for column in telling.tolist()], settings.stems)
+    return Folding(telling, [directions(X[:, telling], settings.latent, settings.seed), alike])
 
-    judgements = parallel(
-        delayed(_judge)(*features, part, clean, one, settings)
-        for features, one in zip(judged_by, rounds, strict=True)
-        for part in parts
-    )
-    by_round = [judgements[start : start + len(parts)] for start in range(0, len(judgements), len(parts))]
+
+def _import_solver(_: None) -> None:
+    import sklearn.svm  # noqa: F401 - it takes a second
+
+
+def _done(task: Callable[[], Any]) -> Any:
+    return task()
+
+
+def _by_round(judgements: list[tuple[Floats, Floats]], rounds: int) -> list[tuple[Floats, Floats]]:
+    """Join what was said of some rubrics each: for each round margins of articles and of excerpts."""
+    width = len(judgements) // rounds
+    by_round = [judgements[start : start + width] for start in range(0, len(judgements), width)]
     return [
         (np.concatenate([j[0] for j in found], axis=1), np.concatenate([j[1] for j in found], axis=1))
         for found in by_round
@@ -323,8 +316,15 @@ def _judge(
     clean: npt.NDArray[np.bool_],
     one: _Round,
     settings: LinearSettings,
+    words: list[str] | None = None,
 ) -> tuple[Floats, Floats]:
-    """Fit rubrics without the articles that are away, then compute the margins that are asked for."""
+    """Fit rubrics without the articles that are away, then compute the margins that are asked for.
+
+    With `words`, the lemmas of the first columns, folded features are learned here, without those articles.
+    """
+    if words is not None:
+        folding = _folding(X[~one.away], words, settings)
+        X, excerpts = folding.extend(X), folding.extend(excerpts)
     solved = _solve_each(X, np.where(one.away[:, None], -1, truth), clean, settings)
     coefficients = np.stack([coefficients for coefficients, _ in solved], axis=1)
     intercepts = np.array([intercept for _, intercept in solved])

@@ -125,9 +125,11 @@ class Tfidf:
         field, word = divmod(int(self.terms[column]), len(self.lemmas))
         return field, self.lemmas[word]
 
-    def width(self, field: int) -> int:
-        """Count the columns of a field."""
-        return int((self._field_of == field).sum())
+    def words(self, field: int) -> list[str]:
+        """List the lemmas of a field's columns, in order."""
+        first = field * len(self.lemmas)
+        start, stop = np.searchsorted(self.terms, [first, first + len(self.lemmas)])
+        return [self.lemmas[code - first] for code in self.terms[start:stop].tolist()]
 
     def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
         """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""
