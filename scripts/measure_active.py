@@ -76,7 +76,7 @@ def curve(tokens: TokenBatch, truth: np.ndarray, is_chosen: bool, seed: int) -> 
             doubts = np.zeros((len(pool), 0))
             if is_chosen and len(known) >= BY_CHANCE:
                 model, seen = fit(tokens, truth, pool, known)
-                doubts = doubt(model.predict_proba(take(tokens, pool)), model.decisions.thresholds, seen)
+                doubts = doubt(model.predict_proba(take(tokens, pool)), seen)
             known = np.append(known, choose(doubts, vectors, known, candidates, step, seed + len(known)))
         model, _ = fit(tokens, truth, pool, known)
         probabilities = np.zeros((TEST, truth.shape[1]))

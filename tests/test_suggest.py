@@ -42,15 +42,24 @@ def labels(tmp_path_factory):
 # Worth
 
 
-def test_doubt_is_greatest_at_the_threshold_and_for_the_rubric_with_few_examples():
+def test_doubt_is_greatest_at_the_cut_and_for_the_rubric_with_few_examples():
     truth = np.full((40, 2), -1, np.int8)
     truth[:20] = [1, 0]
-    truth[:5, 1] = 1  # four times fewer than the first rubric
-    probabilities = np.array([[0.5, 0.2], [0.75, 0.05], [0.25, 0.0]])
-    found = doubt(probabilities, (0.5, 0.2), truth)
-    assert found[0].tolist() == [0.5, 1.0]
-    assert found[1:, 0] == pytest.approx([0.5 / 3, 0.5 / 3])  # odds of 3, and of 1 to 3
-    assert 0 < found[2, 1] < found[1, 1] < 0.3
+    truth[10:20, 0] = 0  # half of the labels, so half of the articles lie above the cut
+    truth[:5, 1] = 1  # half as many: a quarter
+    probabilities = np.array([[0.9, 0.8], [0.75, 0.2], [0.5, 0.05], [0.25, 0.02], [0.1, 0.01]])
+    found = doubt(probabilities, truth)
+    assert found[:, 0] == pytest.approx(np.sqrt(0.5) * np.array([1 / 9, 1 / 3, 1, 1 / 3, 1 / 9]))  # by odds
+    assert found[1, 1] == 1
+    assert 0 < found[4, 1] < found[3, 1] < found[2, 1] < 0.3
+
+
+def test_a_rubric_of_three_examples_is_asked_about_though_all_its_probabilities_are_low():
+    truth = np.full((100, 2), -1, np.int8)
+    truth[:60] = 0
+    truth[:30, 0], truth[:3, 1] = 1, 1
+    probabilities = np.stack([np.linspace(0, 1, 100), np.linspace(0.02, 0.06, 100)], axis=1)
+    assert doubt(probabilities, truth)[:, 1].max() > 0.95
 
 
 def places(*angles: float) -> np.ndarray:

@@ -99,7 +99,7 @@ def suggest(
         settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
         model = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, known)
         probabilities = model.predict_proba(material.tokens)
-        doubts = doubt(probabilities, model.decisions.thresholds, truth)
+        doubts = doubt(probabilities, truth)
     chosen = choose(doubts, latent(material.tokens), np.flatnonzero(known), candidates, n)
     places = material.places
     articles = pool.pick(places[chosen].tolist())
@@ -113,20 +113,23 @@ def suggest(
     )
 
 
-def doubt(probabilities: Floats, thresholds: Sequence[float], truth: Truth) -> Floats:
+def doubt(probabilities: Floats, truth: Truth) -> Floats:
     """Tell how much is to be learned of each rubric from each article, 0 to 1.
 
-    1 at the threshold, for the rubric with the fewest examples; a rubric with four times as many weighs half
-    as much. With few examples all probabilities of a rubric are low, and so is its threshold.
+    1 at the cut, for the rubric with the fewest examples; one with four times as many weighs half as much.
+    The cut of a rubric leaves as large a share of the articles above it as of the labels so far: a threshold
+    learned from three examples would be that of the other rubrics, and lie far above all probabilities.
 
     Args:
         probabilities: (articles, rubrics).
-        thresholds: (rubrics,).
         truth: (articles, rubrics); -1 where no label is known.
     """
     positives = np.maximum((truth == 1).sum(axis=0), 1)
+    shares = positives / np.maximum((truth >= 0).sum(axis=0), 1)
+    columns = zip(probabilities.T, shares.tolist(), strict=True)
+    cuts = np.array([np.quantile(column, 1 - share) for column, share in columns])
     rarity = np.sqrt(positives.min() / positives)
-    doubts: Floats = np.exp(-np.abs(log_odds(probabilities) - log_odds(np.array(thresholds)))) * rarity
+    doubts: Floats = np.exp(-np.abs(log_odds(probabilities) - log_odds(cuts))) * rarity
     return doubts
 
 
