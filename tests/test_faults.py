@@ -14,8 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from archives import mixed, one_after_the_other
+from archives import mixed, one_after_the_other, order
 from newsroom import BANK, PROJECT, SOURCE, STEEL, Ran
+from topics.archive import workers
+from topics.archive.job import score_archive
+from topics.archive.scoring import score_shard
+from topics.corpus import Corpus
+from topics.errors import WorkerDiedError
+from topics.tagger import Stored
 from topics.types import Reject
 
 MOMENTS = random.Random(17)
@@ -103,6 +109,28 @@ def test_a_worker_killed_before_its_first_shard_is_replaced(source, models, tmp_
     assert died.code == 0, died.err
     assert counter.exists()  # whoever touches it first has died
     assert contents(output) == contents(whole)
+
+
+def test_workers_that_die_before_their_first_shard_one_after_another_end_the_job(
+    source, models, tmp_path, monkeypatch
+):
+    """What kills them will kill the third, too; and nothing that was there is lost."""
+    jobs = []
+
+    def stillborn(function, *_, **__):
+        jobs.append(function is score_shard)
+        raise WorkerDiedError("a worker was killed")
+        yield
+
+    monkeypatch.setattr(workers, "run", stillborn)
+    output = tmp_path / "выход.jsonl"
+    with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command goes on from here"):
+        score_archive(Corpus(source), Stored(models, "rubrics"), order(output, workers=2))
+    assert sum(jobs) == 2
+    monkeypatch.undo()
+    score_archive(Corpus(source), Stored(models, "rubrics"), order(output))
+    score_archive(Corpus(source), Stored(models, "rubrics"), order(tmp_path / "целиком.jsonl"))
+    assert contents(output) == contents(tmp_path / "целиком.jsonl")
 
 
 @pytest.mark.slow
