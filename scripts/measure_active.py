@@ -73,11 +73,15 @@ def curve(tokens: TokenBatch, truth: np.ndarray, is_chosen: bool, seed: int) -> 
         while len(known) < size:
             step = min(STEP, size - len(known))
             candidates = np.setdiff1d(np.arange(len(pool)), known)
-            doubts = np.zeros((len(pool), 0))
+            doubts, examples = np.zeros((len(pool), 0)), np.zeros(0, int)
             if is_chosen and len(known) >= BY_CHANCE:
                 model, seen = fit(tokens, truth, pool, known)
-                doubts = doubt(model.predict_proba(take(tokens, pool)), seen)
-            known = np.append(known, choose(doubts, vectors, known, candidates, step, seed + len(known)))
+                doubts, examples = (
+                    doubt(model.predict_proba(take(tokens, pool)), seen),
+                    (seen == 1).sum(axis=0),
+                )
+            chosen, _ = choose(doubts, examples, vectors, known, candidates, step, seed + len(known))
+            known = np.append(known, chosen)
         model, _ = fit(tokens, truth, pool, known)
         probabilities = np.zeros((TEST, truth.shape[1]))
         told = [int(name) for name in model.rubrics]

@@ -42,14 +42,14 @@ def labels(tmp_path_factory):
 # Worth
 
 
-def test_doubt_is_greatest_at_the_cut_and_for_the_rubric_with_few_examples():
+def test_doubt_is_greatest_at_the_cut():
     truth = np.full((40, 2), -1, np.int8)
     truth[:20] = [1, 0]
     truth[10:20, 0] = 0  # half of the labels, so half of the articles lie above the cut
     truth[:5, 1] = 1  # half as many: a quarter
     probabilities = np.array([[0.9, 0.8], [0.75, 0.2], [0.5, 0.05], [0.25, 0.02], [0.1, 0.01]])
     found = doubt(probabilities, truth)
-    assert found[:, 0] == pytest.approx(np.sqrt(0.5) * np.array([1 / 9, 1 / 3, 1, 1 / 3, 1 / 9]))  # by odds
+    assert found[:, 0] == pytest.approx([1 / 9, 1 / 3, 1, 1 / 3, 1 / 9])  # by odds
     assert found[1, 1] == 1
     assert 0 < found[4, 1] < found[3, 1] < found[2, 1] < 0.3
 
@@ -60,6 +60,9 @@ def test_a_rubric_of_three_examples_is_asked_about_though_all_its_probabilities_
     truth[:30, 0], truth[:3, 1] = 1, 1
     probabilities = np.stack([np.linspace(0, 1, 100), np.linspace(0.02, 0.06, 100)], axis=1)
     assert doubt(probabilities, truth)[:, 1].max() > 0.95
+
+
+NOTHING = np.empty(0, int)
 
 
 def places(*angles: float) -> np.ndarray:
@@ -76,8 +79,25 @@ def places(*angles: float) -> np.ndarray:
 )
 def test_doubtful_ones_come_first_and_no_two_alike(doubts, angles, known, expected):
     rows = np.setdiff1d(np.arange(len(doubts)), known)
-    found = choose(np.array(doubts)[:, None], places(*angles), np.array(known, int), rows, 9)
+    found, _ = choose(
+        np.array(doubts)[:, None], np.ones(1, int), places(*angles), np.array(known, int), rows, 9
+    )
     assert found.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("examples", "expected"),
+    [
+        ([1, 1], [0, 1, 0, 1, 0, 1]),  # in turn
+        ([3, 1], [1, 1, 0, 1, 0, 1]),  # the rare one until it has caught up
+        ([100, 1], [1, 1, 1, 1, 1, 1]),
+        ([0, 0], [0, 1, 0, 1, 0, 1]),
+    ],
+)
+def test_a_rubric_that_was_asked_about_is_less_rare(examples, expected):
+    """All articles are equally doubtful, and as unlike one another as can be."""
+    found = choose(np.ones((6, 2)), np.array(examples), np.eye(6, dtype=np.float32), NOTHING, np.arange(6), 6)
+    assert found[1].tolist() == expected
 
 
 @given(st.integers(1, 40), st.integers(1, 50), st.booleans(), st.integers(0, 5))
@@ -86,9 +106,11 @@ def test_the_choice_is_of_candidates_each_once(size, n, blind, seed):
     known = generator.permutation(size)[: size // 3]
     candidates = np.setdiff1d(np.arange(size), known)
     doubts = np.zeros((size, 0)) if blind else generator.random((size, 2))
-    found = choose(doubts, places(*generator.random(size)), known, candidates, n, seed)
-    assert len(found) == len(set(found.tolist())) == min(n, len(candidates))
+    examples = generator.integers(0, 9, doubts.shape[1])
+    found, asked = choose(doubts, examples, places(*generator.random(size)), known, candidates, n, seed)
+    assert len(found) == len(asked) == len(set(found.tolist())) == min(n, len(candidates))
     assert set(found.tolist()) <= set(candidates.tolist())
+    assert set(asked.tolist()) <= ({-1} if blind else {0, 1})
 
 
 def test_articles_of_one_subject_lie_together():

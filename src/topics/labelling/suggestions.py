@@ -100,23 +100,24 @@ def suggest(
         model = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, known)
         probabilities = model.predict_proba(material.tokens)
         doubts = doubt(probabilities, truth)
-    chosen = choose(doubts, latent(material.tokens), np.flatnonzero(known), candidates, n)
+    examples = (truth == 1).sum(axis=0)
+    vectors, labelled = latent(material.tokens), np.flatnonzero(known)
+    chosen, asked = choose(doubts, examples, vectors, labelled, candidates, n)
     places = material.places
     articles = pool.pick(places[chosen].tolist())
     return Suggestions(
         [
-            _suggestion(articles[int(places[row])], rubrics, doubts[row], probabilities[row], phrases)
-            for row in chosen
+            _suggestion(articles[int(places[row])], rubrics, rubric, probabilities[row], phrases)
+            for row, rubric in zip(chosen.tolist(), asked.tolist(), strict=True)
         ],
         int(known.sum()),
-        {rubric: int((truth[:, r] == 1).sum()) for r, rubric in enumerate(rubrics)},
+        dict(zip(rubrics, examples.tolist(), strict=True)),
     )
 
 
 def doubt(probabilities: Floats, truth: Truth) -> Floats:
-    """Tell how much is to be learned of each rubric from each article, 0 to 1.
+    """Tell how much is to be learned of each rubric from each article: 1 at the cut, less far from it.
 
-    1 at the cut, for the rubric with the fewest examples; one with four times as many weighs half as much.
     The cut of a rubric leaves as large a share of the articles above it as of the labels so far: a threshold
     learned from three examples would be that of the other rubrics, and lie far above all probabilities.
 
@@ -124,12 +125,10 @@ def doubt(probabilities: Floats, truth: Truth) -> Floats:
         probabilities: (articles, rubrics).
         truth: (articles, rubrics); -1 where no label is known.
     """
-    positives = np.maximum((truth == 1).sum(axis=0), 1)
-    shares = positives / np.maximum((truth >= 0).sum(axis=0), 1)
+    shares = (truth == 1).sum(axis=0) / np.maximum((truth >= 0).sum(axis=0), 1)
     columns = zip(probabilities.T, shares.tolist(), strict=True)
     cuts = np.array([np.quantile(column, 1 - share) for column, share in columns])
-    rarity = np.sqrt(positives.min() / positives)
-    doubts: Floats = np.exp(-np.abs(log_odds(probabilities) - log_odds(cuts))) * rarity
+    doubts: Floats = np.exp(-np.abs(log_odds(probabilities) - log_odds(cuts)))
     return doubts
 
 
@@ -148,34 +147,50 @@ def latent(tokens: TokenBatch) -> npt.NDArray[np.float32]:
 
 
 def choose(
-    doubts: Floats, vectors: npt.NDArray[np.float32], known: Rows, candidates: Rows, n: int, seed: int = 0
-) -> Rows:
-    """Choose n candidates, one by one: doubtful, and unlike what is labelled or chosen.
+    doubts: Floats,
+    examples: npt.NDArray[np.integer],
+    vectors: npt.NDArray[np.float32],
+    known: Rows,
+    candidates: Rows,
+    n: int,
+    seed: int = 0,
+) -> tuple[Rows, Rows]:
+    """Choose n candidates, one by one: doubtful, of rare rubrics first, unlike what is labelled or chosen.
+
+    A rubric with four times as many examples weighs half as much. What is asked for a rubric's sake counts as
+    an example from then on, so that the rarest of dozens is not all that is asked about.
 
     Args:
         doubts: (articles, rubrics); without columns the choice is by chance.
+        examples: (rubrics,), how many there are.
         vectors: (articles, dimensions), rows of length 1.
         known: rows that are labelled.
         candidates: rows to choose from.
         n: how many.
         seed: of chance.
+
+    Returns:
+        The rows, most worth first, and the rubric that each is asked for; -1: by chance.
     """
     n = min(n, len(candidates))
     if not doubts.shape[1]:
-        return np.random.default_rng(seed).permutation(candidates)[:n]
-    worth = doubts[candidates].max(axis=1)
-    places = vectors[candidates]
+        return np.random.default_rng(seed).permutation(candidates)[:n], np.full(n, -1)
+    doubts, places = doubts[candidates], vectors[candidates]
+    examples = np.maximum(examples, 1)
     likeness = np.zeros(len(candidates), np.float32)
     for row in known:
         np.maximum(likeness, places @ vectors[row], out=likeness)
-    chosen: list[int] = []
+    chosen, asked = list[int](), list[int]()
     for _ in range(n):
-        value = worth - LIKENESS * likeness
+        worth = doubts * np.sqrt(examples.min() / examples)
+        value = worth.max(axis=1) - LIKENESS * likeness
         value[chosen] = -np.inf
         best = int(value.argmax())
         chosen.append(best)
+        asked.append(int(worth[best].argmax()))
+        examples[asked[-1]] += 1
         np.maximum(likeness, places @ places[best], out=likeness)
-    return candidates[chosen]
+    return candidates[chosen], np.array(asked, np.intp)
 
 
 def table(chosen: Sequence[Suggestion]) -> list[tuple[str, ...]]:
@@ -203,13 +218,12 @@ def _truth(labels: list[Labels | None], wanted: Rubrics) -> tuple[Truth, tuple[s
 
 
 def _suggestion(
-    article: Article, rubrics: Sequence[str], doubts: Floats, probabilities: Floats, phrases: Words
+    article: Article, rubrics: Sequence[str], asked: int, probabilities: Floats, phrases: Words
 ) -> Suggestion:
     reason = phrases("chance")
-    if len(doubts):
-        worst = int(doubts.argmax())
-        probability = phrases.share(float(probabilities[worst]))
-        reason = phrases("doubt", rubric=rubrics[worst], probability=probability)
+    if asked >= 0:
+        probability = phrases.share(float(probabilities[asked]))
+        reason = phrases("doubt", rubric=rubrics[asked], probability=probability)
     return Suggestion(
         article.id, reason, article.title, beginning(article.text), article.outlet, article.date
     )
