@@ -243,8 +243,7 @@ def scikit_training(folded: bool) -> None:
     parts = [body, lead, title * 0.5]
     if folded:
         parts.append(TruncatedSVD(200, n_iter=2, random_state=0).fit_transform(body) * 3.0)
-        kin = stems(sparse.csr_array(body), list(vectorizers[0].get_feature_names_out()), StemSettings())
-        parts.append(body[:, kin.columns] @ kin.weights)
+        parts.append(body @ stems(list(vectorizers[0].get_feature_names_out()), StemSettings()))
     X = sparse.hstack(parts).tocsr()
     folds = np.random.default_rng(0).permutation(len(rows)) % 5
     weights = np.where(clean, 5.0, 1.0)
