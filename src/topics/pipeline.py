@@ -69,22 +69,28 @@ class Pipeline:
         self, articles: Sequence[Article], model: str = "", judgement: Judgement | None = None
     ) -> list[Prediction]:
         """Tag articles, in order; `model` is the version to be named, `judgement` what was said of them."""
-        rubrics = self.rubrics
+        rubrics, width = self.rubrics, len(self.rubrics)
         probabilities, given, review = judgement or self.judge(self.read(articles))
-        order = np.argsort(-probabilities, axis=1, kind="stable").tolist()
-        rounded = probabilities.round(4).tolist()
-        return [
-            Prediction(
-                id=article.id,
-                rubrics=tuple([Score(rubrics[r], values[r]) for r in best_first if holds[r]]),
-                scores={rubrics[r]: values[r] for r in best_first},
-                needs_review=doubtful,
-                model=model,
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        # Flat, for a list an article is what sends Python looking for garbage among all that is loaded.
+        best_first = order.ravel().tolist()
+        values = np.take_along_axis(probabilities, order, axis=1).round(4).ravel().tolist()
+        holds = np.take_along_axis(given, order, axis=1).ravel().tolist()
+        predictions = []
+        for at, (article, doubtful) in enumerate(zip(articles, review.tolist(), strict=True)):
+            here = slice(at * width, at * width + width)
+            names = [rubrics[r] for r in best_first[here]]
+            scored = zip(names, values[here], holds[here], strict=True)
+            predictions.append(
+                Prediction(
+                    id=article.id,
+                    rubrics=tuple([Score(name, value) for name, value, held in scored if held]),
+                    scores=dict(zip(names, values[here], strict=True)),
+                    needs_review=doubtful,
+                    model=model,
+                )
             )
-            for article, values, best_first, holds, doubtful in zip(
-                articles, rounded, order, given.tolist(), review.tolist(), strict=True
-            )
-        ]
+        return predictions
 
     def explain(self, article: Article, rubric: str, model: str = "") -> Explanation:
         """Say which words of one article speak for a rubric, and which against it.
@@ -170,8 +176,12 @@ def load_cleaner(folder: Path) -> Cleaner:
 
 def read(cleaner: Cleaner, articles: Sequence[Article], met: Met | None = None) -> TokenBatch:
     """Clean and tokenize articles; `met` is told the words, see `Lexicon.read`."""
-    cleaned = [cleaner.clean(article.title, article.text, article.outlet) for article in articles]
-    return tokenize([title for title, _ in cleaned], [text for _, text in cleaned], met)
+    titles, texts = [], []
+    for article in articles:
+        title, text = cleaner.clean(article.title, article.text, article.outlet)
+        titles.append(title)
+        texts.append(text)
+    return tokenize(titles, texts, met)
 
 
 def _fired(rules: Rules, rubric: str, tokens: TokenBatch, places: list[Place]) -> tuple[FiredRule, ...]:

@@ -99,8 +99,10 @@ class Tagger:
 
         `hear` is told what each version read and said.
         """
-        tokens, predictions = None, [Prediction(article.id, (), {}, False, "") for article in articles]
-        if self._pipeline:
+        tokens = None
+        if self._pipeline is None:
+            predictions = [Prediction(article.id, (), {}, False, "") for article in articles]
+        else:
             tokens = self._pipeline.read(articles)
             judgement = self._pipeline.judge(tokens)
             if hear:

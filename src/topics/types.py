@@ -30,7 +30,8 @@ class Labels(msgspec.Struct, frozen=True):
         return None if rubric in self.unknown else False
 
 
-class Article(msgspec.Struct, frozen=True):
+# gc=False, here and below: what is made by the million and cannot be part of a cycle is not watched for one.
+class Article(msgspec.Struct, frozen=True, gc=False):
     """One article as its source tells it. Text fields that the source lacks are empty strings."""
 
     id: str
@@ -98,7 +99,7 @@ Texts = Callable[[npt.NDArray[np.intp]], Iterable[tuple[str, str]]]
 """Fetches the cleaned titles and texts of some of the articles of a batch, by their rows, rising."""
 
 
-class Score(msgspec.Struct, frozen=True):
+class Score(msgspec.Struct, frozen=True, gc=False):
     """A rubric or a topic with its probability or share, from 0 to 1."""
 
     label: str
@@ -160,7 +161,7 @@ class NumberTried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """NPMI times stability."""
 
 
-class Prediction(msgspec.Struct, frozen=True):
+class Prediction(msgspec.Struct, frozen=True, gc=False):
     """What a version says of one article."""
 
     id: str

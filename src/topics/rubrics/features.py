@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ BODY, LEAD, TITLE, PAIRS = range(4)
 _MANY = 10_000
 """Articles from which on a word must stand in three, not in two."""
 _FEW = 10_000
-"""Entries up to which a sort is quicker than going through all columns."""
+"""Entries up to which sorting each article is quicker than going through all columns."""
 
 
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
@@ -50,14 +50,6 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_pairs: _Natural = 300_000
 
 
-class _Counts(NamedTuple):
-    """Term `columns[i]` stands `counts[i]` times in article `rows[i]`; sorted by column, each pair once."""
-
-    columns: Ints
-    rows: Ints
-    counts: Floats
-
-
 class Tfidf:
     """Sublinear TF-IDF over lemmas and pairs of neighbouring lemmas, a block of columns a field.
 
@@ -75,17 +67,14 @@ class Tfidf:
         Raises:
             DataError: no term is left, all are too rare or too common.
         """
-        n, rows = len(tokens), _rows(tokens)
-        frequency = np.bincount(
-            _count(tokens.ids, rows, n, len(tokens.lemmas)).columns, minlength=len(tokens.lemmas)
-        )
+        n = len(tokens)
+        frequency = _document_frequency(tokens.ids, tokens.offsets[1:], len(tokens.lemmas))
         self._least = self.fields.min_df or (2 if n <= _MANY else 3)
         kept = np.flatnonzero(frequency >= self._least)
         self.lemmas = sorted(tokens.lemmas[i] for i in kept.tolist())
         self._number = Numbering(self.lemmas)
-        words = self._number(tokens)
-        self.terms, frequencies = self._choose_terms(self._occurrences(tokens, words, rows), n)
-        self.pairs, pair_frequencies = self._choose_pairs(_count(*self._neighbours(words, rows), n))
+        self.terms, frequencies = self._choose_terms(tokens)
+        self.pairs, pair_frequencies = self._choose_pairs(tokens)
         frequencies = np.concatenate([frequencies, pair_frequencies])
         if not len(frequencies):
             raise DataError(
@@ -104,18 +93,7 @@ class Tfidf:
         """
         if not hasattr(self, "idf"):
             raise NotFittedError("Tfidf.transform before fit: call fit(tokens) or load(folder) first")
-        n, rows, words = len(tokens), _rows(tokens), self._number(tokens)
-        codes, code_rows = self._occurrences(tokens, words, rows)
-        columns = self._column_of[codes]
-        known = columns >= 0
-        found = _count(columns[known], code_rows[known], n, len(self.terms))
-        if len(self.pairs):
-            pairs = self._known_pairs(_count(*self._neighbours(words, rows), n))
-            found = _join(found, pairs)
-        places = found.rows.astype(np.int32), found.columns.astype(np.int32)  # what scikit-learn takes
-        entries = sparse.coo_array((self._weigh(found, n), places), (n, len(self.idf)))
-        entries.has_canonical_format = True  # each entry once: spares a search for others
-        return entries.tocsr()
+        return self._weigh(self._count(tokens))
 
     def term(self, column: int) -> tuple[int, str]:
         """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
@@ -180,65 +158,82 @@ class Tfidf:
 
     def _prepare(self) -> Self:
         """Derive the look-up tables: code of a field's lemma -> column, column -> field."""
-        self._column_of = np.full(3 * len(self.lemmas), -1)
+        self._column_of = np.full(3 * len(self.lemmas) + 1, -1, np.int32)  # the last is that of code -1
         self._column_of[self.terms] = np.arange(len(self.terms))
         self._field_of = np.full(len(self.idf), PAIRS)
         self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
         return self
 
-    def _occurrences(self, tokens: TokenBatch, words: Ints, rows: Ints) -> tuple[Ints, Ints]:
-        """List the known words of each field: codes (field * number of lemmas + word) and articles.
+    def _occurrences(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
+        """List the words of each field, article after article, and how many come up to the end of each.
 
-        A word of the title stands in the title, in the lead and in the body.
+        A word is known by its code, field * number of lemmas + word; -1: it is no known word. A word of the
+        title stands in the title, in the lead and in the body.
         """
-        place = np.arange(len(words))
-        title = (place < tokens.bodies[rows]) & (words >= 0)
-        lead = (place < tokens.bodies[rows] + self.fields.lead_words) & (words >= 0)
-        body = words >= 0
-        width = len(self.lemmas)
-        codes = [words[body], words[lead] + LEAD * width, words[title] + TITLE * width]
-        return np.concatenate(codes), np.concatenate([rows[body], rows[lead], rows[title]])
+        starts, stops, titles = np.repeat(tokens.offsets[:-1], 3), tokens.offsets[1:], tokens.bodies
+        leads = np.minimum(titles + self.fields.lead_words, stops)
+        sizes = np.stack([stops, leads, titles], axis=1).ravel() - starts
+        ends = np.cumsum(sizes)
+        words = self._number(tokens)[np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)]
+        first = np.array([BODY, LEAD, TITLE], np.int32) * np.int32(len(self.lemmas))
+        codes = words + np.repeat(np.tile(first, len(tokens)), sizes)
+        return np.where(words >= 0, codes, -1), ends[2::3]
 
-    def _neighbours(self, words: Ints, rows: Ints) -> tuple[Ints, Ints]:
-        """List the pairs of known words side by side: keys (first * number of lemmas + second), articles."""
-        if not self.fields.pair_weight:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+    def _neighbours(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
+        """List the pairs of known words side by side, article after article, and how many end with each.
+
+        A pair is known by its key, first * number of lemmas + second.
+        """
+        words = self._number(tokens).astype(np.int64)
+        rows = np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))
         both = (words[1:] >= 0) & (words[:-1] >= 0) & (rows[1:] == rows[:-1])
-        return (words[:-1].astype(np.int64) * len(self.lemmas) + words[1:])[both], rows[:-1][both]
+        keys = words[:-1] * len(self.lemmas) + words[1:]
+        return _kept(keys, both, np.minimum(tokens.offsets[1:], len(both)))
 
-    def _choose_terms(self, occurrences: tuple[Ints, Ints], n: int) -> tuple[Ints, Ints]:
+    def _choose_terms(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
         width = 3 * len(self.lemmas)
-        frequency = np.bincount(_count(*occurrences, n, width).columns, minlength=width)
-        telling = (frequency >= self._least) & (frequency <= self.fields.max_df * n)
+        codes, ends = self._occurrences(tokens)
+        frequency = _document_frequency(*_kept(codes, codes >= 0, ends), width)
+        telling = (frequency >= self._least) & (frequency <= self.fields.max_df * len(tokens))
         wanted = [True, self.fields.lead_weight > 0, self.fields.title_weight > 0]
         terms = np.flatnonzero(telling & np.repeat(wanted, len(self.lemmas)))
         return terms, frequency[terms]
 
-    def _choose_pairs(self, found: _Counts) -> tuple[Ints, Ints]:
+    def _choose_pairs(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
         """Keep the pairs that enough articles hold, the most frequent where there are too many."""
-        pairs, frequency = np.unique(found.columns, return_counts=True)
+        if not self.fields.pair_weight:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        keys, ends = self._neighbours(tokens)
+        pairs, places = np.unique(keys, return_inverse=True)
+        frequency = _document_frequency(places, ends, len(pairs))
         enough = np.flatnonzero(frequency >= self._least)
         order = np.argsort(-frequency[enough], kind="stable")[: self.fields.max_pairs]
         chosen = np.sort(enough[order])
         return pairs[chosen], frequency[chosen]
 
-    def _known_pairs(self, found: _Counts) -> _Counts:
-        at = np.searchsorted(self.pairs, found.columns)  # quick, since `found` is sorted
-        at[at == len(self.pairs)] = 0
-        hit = self.pairs[at] == found.columns
-        return _Counts(at[hit] + len(self.terms), found.rows[hit], found.counts[hit])
+    def _count(self, tokens: TokenBatch) -> sparse.csr_array:
+        """Count the terms in each article."""
+        codes, ends = self._occurrences(tokens)
+        columns = self._column_of.take(codes)
+        counts = _counts(*_kept(columns, columns >= 0, ends), len(self.terms))
+        if not len(self.pairs):
+            return counts
+        keys, ends = self._neighbours(tokens)
+        columns = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
+        pairs = _counts(*_kept(columns, self.pairs[columns] == keys, ends), len(self.pairs))
+        return sparse.csr_array(sparse.hstack([counts, pairs], format="csr"))
 
-    def _weigh(self, found: _Counts, n: int) -> Floats:
-        """TF-IDF weights, each field of each article scaled to the field's length."""
-        columns, rows, counts = found
-        weights: Floats = (np.log(counts) + 1) * self.idf[columns]
-        blocks = rows * 4 + self._field_of[columns]
+    def _weigh(self, counts: sparse.csr_array) -> sparse.csr_array:
+        """Turn counts into TF-IDF weights, each field of each article scaled to the field's length."""
+        n, columns = counts.shape[0], counts.indices
+        weights: Floats = (np.log(counts.data) + 1) * self.idf.take(columns)
+        blocks = np.repeat(np.arange(n) * 4, np.diff(counts.indptr)) + self._field_of.take(columns)
         lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
         fields = self.fields
         scale = np.tile([1.0, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
         scale /= np.where(lengths > 0, lengths, 1)
-        weights *= scale[blocks].astype(np.float32)
-        return weights
+        counts.data = weights * scale.astype(np.float32).take(blocks)
+        return counts
 
 
 def _rises_within(numbers: Ints, limit: int) -> bool:
@@ -247,42 +242,30 @@ def _rises_within(numbers: Ints, limit: int) -> bool:
     return bool(bounded and np.all(numbers[1:] > numbers[:-1]))
 
 
-def _join(some: _Counts, others: _Counts) -> _Counts:
-    return _Counts(
-        np.concatenate([some.columns, others.columns]),
-        np.concatenate([some.rows, others.rows]),
-        np.concatenate([some.counts, others.counts]),
-    )
+def _kept(columns: Ints, wanted: npt.NDArray[np.bool_], ends: Ints) -> tuple[Ints, Ints]:
+    """Drop what is not wanted; `ends` tell how many columns come up to the end of each article."""
+    return columns[wanted], np.append(0, np.cumsum(wanted))[ends]
 
 
-def _rows(tokens: TokenBatch) -> Ints:
-    """Tell for each token which article it stands in."""
-    return np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
-
-
-def _count(columns: Ints, rows: Ints, n: int, width: int | None = None) -> _Counts:
-    """Count how often each column stands in each of n articles.
+def _counts(columns: Ints, ends: Ints, width: int) -> sparse.csr_array:
+    """Count how often each column stands in each article: float32, shape (articles, width).
 
     Args:
-        columns: below `width`, where that is known.
-        rows: rising among those of one column, as reading article by article makes them.
-        n: number of articles.
-        width: number of columns; without it, or for few entries, sorting takes the place of counting.
+        columns: article after article.
+        ends: how many columns come up to the end of each article.
+        width: number of columns.
     """
-    if width is None or len(columns) < _FEW:
-        return _count_by_sorting(columns.astype(np.int64), rows, n)
-    entries = sparse.coo_array((np.ones(len(columns), np.float32), (rows, columns)), (n, width)).tocsc()
-    entries.sum_duplicates()
-    names = np.repeat(np.arange(width, dtype=np.int32), np.diff(entries.indptr))
-    return _Counts(names, entries.indices, entries.data)
+    entries = np.ones(len(columns), np.float32), columns.astype(np.int32), np.append(0, ends).astype(np.int32)
+    counts = sparse.csr_array(entries, (len(ends), width))  # 32 bits are what scikit-learn takes
+    if len(columns) < _FEW:
+        counts.sum_duplicates()
+        return counts
+    by_column = counts.tocsc()
+    by_column.has_sorted_indices = True  # articles come in order
+    by_column.sum_duplicates()
+    return by_column.tocsr()
 
 
-def _count_by_sorting(columns: Ints, rows: Ints, n: int) -> _Counts:
-    bits = int(n).bit_length()
-    keys = np.sort(columns << bits | rows)
-    new = np.ones(len(keys), bool)
-    np.not_equal(keys[1:], keys[:-1], out=new[1:])
-    first = np.flatnonzero(new)
-    keys = keys[first]
-    counts = np.append(first[1:], len(new)) - first
-    return _Counts(keys >> bits, keys & (1 << bits) - 1, counts.astype(np.float32))
+def _document_frequency(columns: Ints, ends: Ints, width: int) -> Ints:
+    """Count the articles that hold each column; see `_counts`."""
+    return np.bincount(_counts(columns, ends, width).indices, minlength=width)

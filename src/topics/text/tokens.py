@@ -135,14 +135,15 @@ class _Chunk:
         self._units = (
             b"" if len(encoded) == 2 * len(text) else encoded
         )  # kept if a character may be two units
-        values = _values()[np.frombuffer(encoded, np.uint16)]
+        values = _values().take(np.frombuffer(encoded, np.uint16))
         inside = values != 0
         edges = np.flatnonzero(inside[1:] != inside[:-1])  # before the first unit, at the last, in turn
         self._before, self._last = edges[::2], edges[1::2]
         powers, inverse = _powers(len(values).bit_length())
         values *= powers[: len(values)]
         sums = np.cumsum(values, out=values)
-        self.hashes: Hashes = np.maximum((sums[self._last] - sums[self._before]) * inverse[self._before], 1)
+        words = sums.take(self._last) - sums.take(self._before)
+        self.hashes: Hashes = np.maximum(words * inverse.take(self._before), 1)
 
     def forms(self, at: Int64s) -> list[str]:
         """Spell out some words."""
