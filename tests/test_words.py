@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from topics.archive import scoring
-from topics.corpus import Corpus, embedded, embedded_inbox
+from topics.config import Config
+from topics.corpus import Corpus, embedded, embedded_inbox, gathering
 from topics.errors import ModelError
 from topics.pipeline import read
 from topics.tagger import Tagger
@@ -22,7 +23,9 @@ from topics.text.lemmas import lemmas
 from topics.text.lexicon import Met
 from topics.text.tokens import _Chunk, compact, tokenize
 from topics.text.words import Collector, Exchange, Words, forms, load, recall, save
+from topics.training import latest, prepare
 from topics.types import TokenBatch
+from topics.versions.registry import Registry
 
 TEXTS = ["Завод увеличил выпуск стали", "Заводы и завод-гигант в Омске", "завод, в Омске 5% стали", ""]
 
@@ -115,6 +118,32 @@ def test_whoever_recalls_them_need_not_lemmatize_and_reads_the_same(folder, monk
     known = told(load(folder))  # type: ignore[arg-type]
     assert asked
     assert known.keys().isdisjoint(map(hashed, asked))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_who_trains_again_need_not_lemmatize_and_learns_from_the_same(models, monkeypatch, jobs):
+    """Two processes are not asked what they lemmatized: they see nothing of the spy."""
+    first = prepare(Corpus(embedded()), Config())
+    lexicon.forget()
+    asked = list[str]()
+    monkeypatch.setattr(lexicon, "lemmas", lambda form: asked.append(form) or lemmas(form))
+    monkeypatch.setattr(gathering, "_WORTH_PROCESSES", 1)
+    again = prepare(Corpus(embedded()), Config(), jobs, words_from=latest(Registry(models), "rubrics"))
+    assert spelled(again.tokens) == spelled(first.tokens)
+    assert told(again.words) == told(first.words)
+    if jobs == 1:
+        assert asked
+        assert told(first.words).keys().isdisjoint(map(hashed, asked))
+
+
+def test_a_latest_version_that_is_damaged_or_missing_brings_no_words(models, tmp_path):
+    registry = Registry(shutil.copytree(models, tmp_path / "models"))
+    assert latest(registry, "topics-of-nobody", "rubrics") == registry.open("rubrics").folder
+    assert latest(registry, "topics-of-nobody") is None
+    damaged = registry.open("rubrics").folder / "word_lemmas.txt"
+    damaged.chmod(0o644)
+    damaged.write_text("завод\n", encoding="utf-8")
+    assert latest(registry, "rubrics") is None
 
 
 @pytest.mark.parametrize("change", ["dictionary", "code", "none"])

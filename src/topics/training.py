@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,7 @@ from topics.corpus import Corpus
 from topics.corpus.gathering import Material, Watch, batchwise, gather, sample
 from topics.drift import profile
 from topics.drift.readings import of_rubrics, of_topics
+from topics.errors import ModelError, ModelWarning
 from topics.learning import learn
 from topics.quality.evaluation import held_out_figures
 from topics.reports import pages, topic_pages, topic_report
@@ -63,15 +66,36 @@ def train(
         UsageError: the name or a setting will not do.
     """
     registry.versions(name)  # a name that will not do is told before the work begins
-    material = prepare(corpus, config, jobs, watch)
+    material = prepare(corpus, config, jobs, watch, latest(registry, name))
     version = train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
     return version, material.rejects
 
 
+def latest(registry: Registry, *names: str) -> Path | None:
+    """Find the folder of a latest version of one of these models: it brings words that `prepare` can use."""
+    for name in names:
+        if registry.versions(name):
+            with warnings.catch_warnings(), suppress(ModelError):  # whatever is wrong with it
+                warnings.simplefilter("ignore", ModelWarning)
+                return registry.open(f"{name}@latest").folder
+    return None
+
+
 def prepare(
-    corpus: Corpus, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
+    corpus: Corpus,
+    config: Config,
+    jobs: int = 1,
+    watch: Watch = lambda stage, done: None,
+    words_from: Path | None = None,
 ) -> Material:
     """Read a corpus once for rubrics and topics alike.
+
+    Args:
+        corpus: gone over twice.
+        config: how to clean it.
+        jobs: processes.
+        watch: told of the progress.
+        words_from: the folder of a version whose words need not be lemmatized anew.
 
     Raises:
         UsageError: a setting will not do.
@@ -79,7 +103,7 @@ def prepare(
     _settings(config)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     cleaner = _cleaner(corpus, config.cleaning, jobs, watch)
-    return gather(corpus, cleaner, jobs, watch)._replace(created=created)
+    return gather(corpus, cleaner, jobs, watch, words_from)._replace(created=created)
 
 
 def train_rubrics(

@@ -65,7 +65,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     from topics import terminal
     from topics.corpus import Corpus, embedded
-    from topics.training import prepare, train_rubrics, train_topics
+    from topics.training import latest, prepare, train_rubrics, train_topics
     from topics.versions.registry import Registry
 
     config, columns = settings(options)
@@ -88,9 +88,10 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         rejects_to(options["rejects_file"]) as reject,
     ):
         versions = []
-        for name in (options["name"], options["topics_name"]):
+        names = options["name"], options["topics_name"]
+        for name in names:
             registry.versions(name)  # one that will not do is told before the work begins
-        material = prepare(corpus, config, jobs, watch)
+        material = prepare(corpus, config, jobs, watch, latest(registry, *names))
         for row in material.rejects:
             reject(row)
         parts = material, corpus, config, registry

@@ -10,8 +10,10 @@ import hashlib
 import mmap
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain, islice, repeat
+from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
 import msgspec
@@ -22,6 +24,7 @@ from topics.archive import workers
 from topics.corpus import Batch, Corpus, Seen, read
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Piece, plan, whole
+from topics.errors import ModelError
 from topics.pipeline import read as tokenized
 from topics.text import words
 from topics.text.cleaning import Cleaner
@@ -84,17 +87,23 @@ class _Task(NamedTuple):
     pieces: tuple[Piece, ...]
     shape: Shape
     cleaner: Cleaner
+    words_from: Path | None
 
 
-def gather(corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch) -> Material:
-    """Read a corpus into tokens by some processes; whatever their number, the same comes of it."""
+def gather(
+    corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch, words_from: Path | None = None
+) -> Material:
+    """Read a corpus into tokens by some processes; whatever their number, the same comes of it.
+
+    `words_from` is the folder of a version whose words need not be lemmatized anew: the same, but sooner.
+    """
     spool, seen, fingerprint = _Spool(), Seen(), hashlib.sha256()
     labels: list[Labels | None] = []
     origins: list[tuple[str, str]] = []
     rejects = list(corpus.label_rejects)
     same: dict[object, object] = {}  # a million articles have some hundred different labels and days
     unmatched = set(corpus.labels)
-    for part in map(_without_repeats, _parts(corpus, cleaner, jobs), repeat(seen)):
+    for part in map(_without_repeats, _parts(corpus, cleaner, jobs, words_from), repeat(seen)):
         spool.add(part.tokens, part.forms)
         rejects += part.rejects
         for name, own, digest in zip(part.ids, part.labels, part.digests, strict=True):
@@ -132,14 +141,14 @@ def sample(material: Material, most: int, *, clean_first: bool = True, seed: int
     return material.choose(np.sort(order[:most]))
 
 
-def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int) -> Iterator[_Part]:
+def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int, words_from: Path | None) -> Iterator[_Part]:
     """Read the corpus in order; by processes, if it is worth starting them."""
     if jobs > 1 and all(source.path for source in corpus.sources):
-        tasks = [_Task(shard.pieces, corpus.shape, cleaner) for shard in plan(corpus.sources)]
+        tasks = [_Task(shard.pieces, corpus.shape, cleaner, words_from) for shard in plan(corpus.sources)]
         if len(tasks) > 1:
             return chain.from_iterable(workers.run(_read_all, tasks, jobs, ordered=True))
     batches = read(whole(corpus.sources), corpus.shape)
-    return batchwise(partial(_part, cleaner), batches, jobs)
+    return batchwise(partial(_part, cleaner, words_from), batches, jobs)
 
 
 def batchwise(function: Callable[[T], R], batches: Iterator[T], jobs: int) -> Iterator[R]:
@@ -155,10 +164,13 @@ def batchwise(function: Callable[[T], R], batches: Iterator[T], jobs: int) -> It
 
 
 def _read_all(task: _Task) -> list[_Part]:
-    return [_part(task.cleaner, batch) for batch in read(task.pieces, task.shape)]
+    return [_part(task.cleaner, task.words_from, batch) for batch in read(task.pieces, task.shape)]
 
 
-def _part(cleaner: Cleaner, batch: Batch) -> _Part:
+def _part(cleaner: Cleaner, words_from: Path | None, batch: Batch) -> _Part:
+    if words_from:
+        with suppress(ModelError):  # without these words it only takes longer
+            words.recall(words_from)
     met: Met = []
     tokens = tokenized(cleaner, batch.articles, met)
     small, forms = compact(tokens), words.forms(met)

@@ -55,7 +55,7 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     from topics.versions.registry import Registry
 
     pipeline, version = open_topics(Registry(options["models"]), options["reference"])
-    activity = _read(data, pipeline, options) if data else _kept(version, options["unit"])
+    activity = _read(data, pipeline, version, options) if data else _kept(version, options["unit"])
     found = changes(activity)
     if not found:
         full = sum(count > 0 for count in activity.counts)
@@ -82,7 +82,9 @@ def _kept(version: Version, unit: str | None) -> Activity:
     return found
 
 
-def _read(data: tuple[str, ...], pipeline: TopicPipeline, options: dict[str, Any]) -> Activity:
+def _read(
+    data: tuple[str, ...], pipeline: TopicPipeline, version: Version, options: dict[str, Any]
+) -> Activity:
     from topics import terminal
     from topics.corpus import Corpus
     from topics.corpus.gathering import gather
@@ -91,7 +93,7 @@ def _read(data: tuple[str, ...], pipeline: TopicPipeline, options: dict[str, Any
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     with standard_input_kept(corpus), terminal.progress() as watch, rejects_to(None) as reject:
-        material = gather(corpus, pipeline.cleaner, options["workers"], watch)
+        material = gather(corpus, pipeline.cleaner, options["workers"], watch, version.folder)
         for row in material.rejects:
             reject(row)
         return record(pipeline, material, corpus, options["unit"])
