@@ -1,15 +1,16 @@
 """How good the rubrics are, ours and others', on the same folds of the same cleaned text.
 
-    python scripts/bench_rubrics.py gold [--annif annif/bin/python] [--repeats 5]
+    python scripts/bench_rubrics.py gold [--annif annif/bin/python] [--repeats 5] [--no-demo]
     python scripts/bench_rubrics.py lenta13 | demo    the same on thirteen rubrics; across invented outlets
     python scripts/bench_rubrics.py archive           what a noisy archive brings, ours alone
 
 Ours is trained on all there is: the clean rows of the other folds, the demonstration corpus and, on `gold`,
 the outlets' archive with its own labels; the row that says so reads unlabelled articles as well, of which the
 others can make no use. The others get the clean rows and the demonstration corpus, with which they do best
-(`--joined` gives them the archive too). Our thresholds come from our own training rows.
-Theirs are found on the folds of the *test* scores that are not being judged, a help that ours gets in the
-row that says so; «at 0» is scikit-learn's own rule. Articles that repeat one another stand on the same side
+(`--joined` gives them the archive too). `--no-demo` leaves the demonstration corpus out for all: a newsroom
+has its own articles and no others. Our thresholds come from our own training rows. Theirs are found on the
+folds of the *test* scores that are not being judged, a help that ours gets in the row that says so; «at 0» is
+scikit-learn's own rule. Articles that repeat one another stand on the same side
 of a split.
 Prints Markdown tables. Needs: pip install fasttext-wheel; an environment with annif[fasttext,omikuji];
 the news folder, see scripts/news.py.
@@ -259,9 +260,10 @@ def compare(
 
 def part_gold(options: argparse.Namespace) -> None:
     m = gold()
-    with_archive = list(gold_splits(m, options.repeats, (DEMO, ARCHIVE)))
-    clean = list(gold_splits(m, options.repeats, (DEMO,)))
-    more = list(gold_splits(m, options.repeats, (DEMO, ARCHIVE, UNLABELLED)))
+    demo = () if options.no_demo else (DEMO,)
+    with_archive = list(gold_splits(m, options.repeats, (*demo, ARCHIVE)))
+    clean = list(gold_splits(m, options.repeats, demo))
+    more = list(gold_splits(m, options.repeats, (*demo, ARCHIVE, UNLABELLED)))
     compare(m, with_archive, with_archive if options.joined else clean, options, more)
 
 
@@ -302,6 +304,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--who", choices=("ours", "others"), help="one side alone, on the same folds")
     parser.add_argument("--joined", action="store_true", help="give the others the archive too")
+    parser.add_argument("--no-demo", action="store_true", help="gold: leave the demonstration corpus out")
     options = parser.parse_args()
     for name in options.parts or PARTS:
         print(f"\n### {name}\n")

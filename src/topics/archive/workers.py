@@ -72,6 +72,15 @@ def run(
             results.close()
 
 
+def do(tasks: Iterable[Callable[[], R]], workers: int = 1) -> list[R]:
+    """Do tasks that need nothing more, and return what comes of them, in order; see `run`."""
+    return list(run(_done, tasks, workers, ordered=True))
+
+
+def _done(task: Callable[[], R]) -> R:
+    return task()
+
+
 @contextmanager
 def starting(prepare: Callable[[T], object], task: T, workers: int) -> Iterator[None]:
     """Start the processes that `run` will use, and let them prepare themselves, while the caller is busy.

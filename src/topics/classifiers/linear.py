@@ -125,7 +125,7 @@ class LinearClassifier:
             whole = partial(_judge, X, folding.extend(excerpts))
             tasks += [partial(whole, part, clean, one, settings) for one in rounds for part in parts]
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
-        found = list(workers.run(_done, tasks, min(jobs, room), ordered=True))
+        found = workers.do(tasks, min(jobs, room))
         models = list(chain.from_iterable(found[: len(parts)]))
         said = _by_round(found[len(parts) :], len(rounds))
         self.coefficients = folding.fold(np.stack([model[0] for model in models], axis=1))
@@ -244,10 +244,6 @@ def _folding(X: sparse.csr_array, words: list[str], settings: LinearSettings) ->
 
 def _import_solver(_: None) -> None:
     import sklearn.svm  # noqa: F401 - it takes a second
-
-
-def _done(task: Callable[[], Any]) -> Any:
-    return task()
 
 
 def _by_round(judgements: list[tuple[Floats, Floats]], rounds: int) -> list[tuple[Floats, Floats]]:

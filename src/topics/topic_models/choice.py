@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import combinations, product
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
+from topics.archive import workers
 from topics.errors import DataError
 from topics.text.tokens import take
 from topics.topic_models.coherence import c_npmi, keep_company
@@ -80,11 +81,9 @@ def choose_topics(
             f"more; {_ARTICLES_A_TOPIC} a topic are needed. Set the number (num_topics) or give more articles"
         )
     parts = [np.sort(generator.permutation(full)[: len(full) * 4 // 5]) for _ in range(draws)]
-    tasks = list(
-        product(numbers[::-1], range(draws))
-    )  # the longest first, so that no process waits at the end
-    models = Parallel(jobs)(delayed(learn)(bags[parts[draw]], number, draw) for number, draw in tasks)
-    found = dict(zip(tasks, models, strict=True))
+    pairs = list(product(numbers[::-1], range(draws)))  # the longest first: no process waits at the end
+    models = workers.do((partial(learn, bags[parts[draw]], number, draw) for number, draw in pairs), jobs)
+    found = dict(zip(pairs, models, strict=True))
     places = vocabulary.occurrences(chosen)
     curve = tuple(
         _point(number, [found[number, draw] for draw in range(draws)], places.columns, places.rows)

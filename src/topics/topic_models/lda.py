@@ -136,7 +136,7 @@ class LdaModel:
         wanted, self.tried = self.settings.num_topics, ()
         if wanted != "auto":
             return wanted or (len(previous.topics) if previous else usual_number(len(tokens)))
-        from topics.topic_models.choice import choose_topics  # with joblib, which tagging need not import
+        from topics.topic_models.choice import choose_topics  # with more than tagging need import
 
         taught = partial(_learn_for_choice, self.settings)
         chosen = choose_topics(tokens, taught, self.settings.vocabulary, seed=self.settings.seed, jobs=jobs)
