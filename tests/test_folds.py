@@ -49,6 +49,21 @@ def test_an_archive_of_one_article_teaches_nothing():
         LinearClassifier().fit(tokenize([""] * 40, texts), truth, ["economy"], np.zeros(40, bool))
 
 
+def test_folds_believe_the_archive_as_far_as_the_whole_does():
+    """Six clean articles of tourism suffice to see that the archive's steel is none; a fold has four or five.
+
+    If it believed the archive for that, its margins and the threshold found on them were of another model.
+    """
+    clean_texts = [varied(HOTEL, i) for i in range(6)] + [varied(STEEL, i) for i in range(30)]
+    careless = [varied(STEEL, i) for i in range(30, 90)] + [varied(BANK, i) for i in range(60)]
+    tokens = tokenize([""] * 156, clean_texts + careless)
+    truth = np.array([1] * 6 + [0] * 30 + [1] * 60 + [0] * 60, np.int8)[:, None]
+    clean = np.arange(156) < 36
+    model = LinearClassifier().fit(tokens, truth, ["tourism"], clean)
+    said = model.held_out.margins[:36, 0]
+    assert said[:6].min() > said[6:].max() + 1
+
+
 # In order of time
 
 

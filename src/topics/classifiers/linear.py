@@ -43,6 +43,8 @@ _GIVEN, _NOT_GIVEN = (-0.3, 0.3), (0.2, -0.6)
 """Margins of a model of the clean articles at which an answer of the archive is not believed at all and at
 which it is believed in full, between them in part: where the archive gives the rubric, and where it does not.
 An archive forgets more often than it invents."""
+_TO_SETTLE = 5
+"""Clean articles of either answer from which on they judge the archive; see docs/quality.md."""
 _SHORTENED = 2_000
 """Articles, chosen by lot, of which the beginnings teach what short texts are like."""
 _FEW = 10_000
@@ -115,15 +117,15 @@ class LinearClassifier:
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
         cut = repeated(folds[rows])
         rounds = _rounds(folds, cut, alike, later, self.settings)
-        parts = np.array_split(truth, min(len(rubrics), _PARTS), axis=1)
-        settings = self.settings
-        tasks: list[Callable[[], Any]] = [partial(_solve_each, X, part, clean, settings) for part in parts]
+        answers = _Answers(truth, clean, _to_settle(truth, clean, self.settings))
+        parts, settings = answers.split(_PARTS), self.settings
+        tasks: list[Callable[[], Any]] = [partial(_solve_each, X, part, settings) for part in parts]
         if len(clean) <= _FEW:
             words = self.tfidf.words(BODY)
-            tasks += [partial(_judge, plain, excerpts, truth, clean, one, settings, words) for one in rounds]
+            tasks += [partial(_judge, plain, excerpts, answers, one, settings, words) for one in rounds]
         else:
             whole = partial(_judge, X, folding.extend(excerpts))
-            tasks += [partial(whole, part, clean, one, settings) for one in rounds for part in parts]
+            tasks += [partial(whole, part, one, settings) for one in rounds for part in parts]
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
         found = workers.do(tasks, min(jobs, room))
         models = list(chain.from_iterable(found[: len(parts)]))
@@ -195,6 +197,26 @@ class LinearClassifier:
         return self
 
 
+class _Answers(NamedTuple):
+    """What is known of some rubrics, and how each is to be learned."""
+
+    truth: Truth
+    clean: npt.NDArray[np.bool_]
+    settle: npt.NDArray[np.bool_]
+    """(rubrics,): whether a model of the clean articles says how far to believe the archive. The folds do as
+    the whole does, though they have fewer clean articles: else thresholds would be those of other models."""
+
+    def split(self, most: int) -> list[_Answers]:
+        """Make so many parts, with some of the rubrics each."""
+        columns = np.array_split(np.arange(self.truth.shape[1]), min(self.truth.shape[1], most))
+        return [self._replace(truth=self.truth[:, some], settle=self.settle[some]) for some in columns]
+
+
+def _to_settle(truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings) -> npt.NDArray[np.bool_]:
+    """Tell of each rubric whether there are enough clean articles to judge the archive by."""
+    return np.array([settings.settle and enough_clean(column, clean, _TO_SETTLE) for column in truth.T])
+
+
 class _Round(NamedTuple):
     """Who is judged by models of whom, as masks."""
 
@@ -204,6 +226,8 @@ class _Round(NamedTuple):
     """(articles,): to be judged."""
     excerpts: npt.NDArray[np.bool_]
     """(excerpts,): to be judged as well."""
+    of_its_time: bool = False
+    """It stands for a model trained when there was no more, not for the one that is learned of all."""
 
 
 def _rounds(
@@ -225,7 +249,7 @@ def _rounds(
     rounds = [_Round(folds == fold, folds == fold, cut == fold) for fold in range(settings.folds)]
     if later is None:
         return rounds
-    return [*rounds, _Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool))]
+    return [*rounds, _Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool), True)]
 
 
 def _folding(X: sparse.csr_array, words: list[str], settings: LinearSettings) -> Folding:
@@ -308,8 +332,7 @@ class _Articles:
 def _judge(
     X: sparse.csr_array,
     excerpts: sparse.csr_array,
-    truth: Truth,
-    clean: npt.NDArray[np.bool_],
+    answers: _Answers,
     one: _Round,
     settings: LinearSettings,
     words: list[str] | None = None,
@@ -321,27 +344,32 @@ def _judge(
     if words is not None:
         folding = _folding(X[~one.away], words, settings)
         X, excerpts = folding.extend(X), folding.extend(excerpts)
-    solved = _solve_each(X, np.where(one.away[:, None], -1, truth), clean, settings)
+    known = np.where(one.away[:, None], -1, answers.truth).astype(np.int8)
+    settle = _to_settle(known, answers.clean, settings) if one.of_its_time else answers.settle
+    solved = _solve_each(X, _Answers(known, answers.clean, settle), settings)
     coefficients = np.stack([coefficients for coefficients, _ in solved], axis=1)
     intercepts = np.array([intercept for _, intercept in solved])
     return X[one.articles] @ coefficients + intercepts, excerpts[one.excerpts] @ coefficients + intercepts
 
 
-def _solve_each(
-    X: sparse.csr_array, truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings
-) -> list[Solution]:
-    """Fit rubrics, each where it is known; `truth` has a column for each."""
+def _solve_each(X: sparse.csr_array, answers: _Answers, settings: LinearSettings) -> list[Solution]:
+    """Fit rubrics, each where it is known."""
     articles = _Articles(X)
-    return [_solve(articles, column, clean, settings) for column in truth.T]
+    columns = zip(answers.truth.T, answers.settle, strict=True)
+    return [_solve(articles, truth, answers.clean, settle, settings) for truth, settle in columns]
 
 
 def _solve(
-    articles: _Articles, truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], settings: LinearSettings
+    articles: _Articles,
+    truth: npt.NDArray[np.int8],
+    clean: npt.NDArray[np.bool_],
+    settle: bool,
+    settings: LinearSettings,
 ) -> Solution:
     """Fit one rubric where it is known: coefficients and intercept."""
     weights = np.where(clean, settings.clean_weight, 1.0)
-    if settings.settle and enough_clean(truth, clean):
-        careful = clean & (truth >= 0)
+    careful = clean & (truth >= 0)
+    if settle and len(np.unique(truth[careful])) == 2:
         coefficients, intercept = _fit(articles, truth, careful, np.ones(len(truth)), settings)
         margins = articles.X @ coefficients + intercept
         believed = np.where(truth == 1, _ramp(margins, *_GIVEN), _ramp(margins, *_NOT_GIVEN))

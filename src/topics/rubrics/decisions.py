@@ -159,9 +159,9 @@ def judged(truth: Truth, clean: npt.NDArray[np.bool_]) -> Truth:
     return np.where(clean[:, None] | ~np.array(enough), truth, -1).astype(np.int8)
 
 
-def enough_clean(truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_]) -> bool:
-    """Tell whether the clean articles, of both answers, suffice to judge one rubric."""
-    return bool(min((truth[clean] == answer).sum() for answer in (0, 1)) >= _ENOUGH)
+def enough_clean(truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], enough: int = _ENOUGH) -> bool:
+    """Tell whether there are so many clean articles of either answer; by default, enough to measure by."""
+    return bool(min((truth[clean] == answer).sum() for answer in (0, 1)) >= enough)
 
 
 def best_threshold(scores: Floats, truth: npt.NDArray[np.integer]) -> float:
