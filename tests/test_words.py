@@ -23,7 +23,7 @@ from topics.text.lemmas import lemmas
 from topics.text.lexicon import Met
 from topics.text.tokens import _Chunk, compact, tokenize
 from topics.text.words import Collector, Exchange, Words, forms, load, recall, save
-from topics.training import latest, prepare
+from topics.training import latest_folder, prepare
 from topics.types import TokenBatch
 from topics.versions.registry import Registry
 
@@ -128,7 +128,7 @@ def test_who_trains_again_need_not_lemmatize_and_learns_from_the_same(models, mo
     asked = list[str]()
     monkeypatch.setattr(lexicon, "lemmas", lambda form: asked.append(form) or lemmas(form))
     monkeypatch.setattr(gathering, "_WORTH_PROCESSES", 1)
-    again = prepare(Corpus(embedded()), Config(), jobs, words_from=latest(Registry(models), "rubrics"))
+    again = prepare(Corpus(embedded()), Config(), jobs, words_from=latest_folder(Registry(models), "rubrics"))
     assert spelled(again.tokens) == spelled(first.tokens)
     assert told(again.words) == told(first.words)
     if jobs == 1:
@@ -138,12 +138,12 @@ def test_who_trains_again_need_not_lemmatize_and_learns_from_the_same(models, mo
 
 def test_a_latest_version_that_is_damaged_or_missing_brings_no_words(models, tmp_path):
     registry = Registry(shutil.copytree(models, tmp_path / "models"))
-    assert latest(registry, "topics-of-nobody", "rubrics") == registry.open("rubrics").folder
-    assert latest(registry, "topics-of-nobody") is None
+    assert latest_folder(registry, "topics-of-nobody", "rubrics") == registry.open("rubrics").folder
+    assert latest_folder(registry, "topics-of-nobody") is None
     damaged = registry.open("rubrics").folder / "word_lemmas.txt"
     damaged.chmod(0o644)
     damaged.write_text("завод\n", encoding="utf-8")
-    assert latest(registry, "rubrics") is None
+    assert latest_folder(registry, "rubrics") is None
 
 
 @pytest.mark.parametrize("change", ["dictionary", "code", "none"])

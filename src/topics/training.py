@@ -66,12 +66,12 @@ def train(
         UsageError: the name or a setting will not do.
     """
     registry.versions(name)  # a name that will not do is told before the work begins
-    material = prepare(corpus, config, jobs, watch, latest(registry, name))
+    material = prepare(corpus, config, jobs, watch, latest_folder(registry, name))
     version = train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
     return version, material.rejects
 
 
-def latest(registry: Registry, *names: str) -> Path | None:
+def latest_folder(registry: Registry, *names: str) -> Path | None:
     """Find the folder of a latest version of one of these models: it brings words that `prepare` can use."""
     for name in names:
         if registry.versions(name):

@@ -65,7 +65,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
 
     from topics import terminal
     from topics.corpus import Corpus, embedded
-    from topics.training import latest, prepare, train_rubrics, train_topics
+    from topics.training import latest_folder, prepare, train_rubrics, train_topics
     from topics.versions.registry import Registry
 
     config, columns = settings(options)
@@ -91,7 +91,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         names = options["name"], options["topics_name"]
         for name in names:
             registry.versions(name)  # one that will not do is told before the work begins
-        material = prepare(corpus, config, jobs, watch, latest(registry, *names))
+        material = prepare(corpus, config, jobs, watch, latest_folder(registry, *names))
         for row in material.rejects:
             reject(row)
         parts = material, corpus, config, registry
