@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
 from newsroom import BANK, CAT, HOTEL, STEEL, all_of
 from topics import plugins
@@ -220,10 +219,7 @@ def test_held_out_margins_are_of_models_that_had_not_seen_the_article(classifier
 
 
 def test_a_rubric_is_learned_as_if_alone_among_dozens_of_others(classifier, material):
-    """Who adds a rubric need not fear for those that the newsroom has: articles keep their order.
-
-    What the margins are worth may be learned from all rubrics together.
-    """
+    """Who adds a rubric need not fear for those that the newsroom has."""
     tokens, truth = material
     kind, clean = type(classifier), np.arange(len(tokens)) % 3 == 0
     many = np.hstack([np.roll(truth, shift, axis=0) for shift in range(12)])
@@ -231,9 +227,9 @@ def test_a_rubric_is_learned_as_if_alone_among_dozens_of_others(classifier, mate
     together = kind().fit(tokens, many, [f"рубрика {r}" for r in range(36)], clean)
     for r in (0, 1, 35):
         alone = kind().fit(tokens, many[:, [r]], ["рубрика"], clean)
-        found, expected = together.predict_proba(tokens)[:, r], alone.predict_proba(tokens)[:, 0]
-        assert spearmanr(found, expected).statistic == pytest.approx(1, abs=1e-6)
-        assert together.held_out.margins[:, r] == pytest.approx(alone.held_out.margins[:, 0], abs=1e-6)
+        assert together.predict_proba(tokens)[:, r] == pytest.approx(
+            alone.predict_proba(tokens)[:, 0], abs=1e-6
+        )
 
 
 @pytest.mark.parametrize("positives", [1, 2, 7])

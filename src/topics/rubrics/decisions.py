@@ -22,7 +22,7 @@ Bounded = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 
 _ENOUGH = 20
 PRIOR = 10
-"""Positives at which what a rubric's own articles say weighs as much as what those of all rubrics say."""
+"""Positives at which a rubric's own threshold weighs as much as the one found over all rubrics."""
 _CUTS = np.linspace(-8, 8, 321)
 """Log odds that a threshold may have."""
 _SMOOTHING = 0.25
@@ -74,7 +74,7 @@ class Decisions(msgspec.Struct, frozen=True):
 
     slopes: tuple[Bounded, ...]
     offsets: tuple[Bounded, ...]
-    """probability = 1 / (1 + exp(-(slope * margin + offset))), as in Platt's scaling."""
+    """probability = 1 / (1 + exp(-(slope * margin + offset))), Platt's scaling."""
     thresholds: tuple[Share, ...]
     """Least probability at which a rubric is given."""
     doubt: Share
@@ -115,10 +115,9 @@ class Decisions(msgspec.Struct, frozen=True):
 def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], policy: Policy) -> Decisions:
     """Learn from margins that were computed out of fold.
 
-    A rubric's slope and offset are Platt's, drawn towards those of all rubrics together by n / (n + 10), n
-    its positives: a rubric with ten examples must not trust its luck. So is its threshold, which maximizes
-    its F1, towards the one that maximizes micro-F1 over all rubrics, and, where a rubric has a goal, its
-    answers towards their probabilities.
+    A threshold maximizes its rubric's F1 and is then drawn towards the one that maximizes micro-F1 over all
+    rubrics, by n / (n + 10), n its positives: a rubric with ten examples must not trust its luck. Where a
+    rubric has a goal, its answers are drawn towards their probabilities in the same way.
 
     Args:
         margins: shape (articles, rubrics).
@@ -126,20 +125,16 @@ def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], polic
         rubrics: names of the columns.
         policy: what editors want.
     """
-    positives = (truth == 1).sum(axis=0)
-    own_weights = positives / (positives + PRIOR)
-    overall_scaling = np.array(_scale(margins, truth))
-    scalings = [
-        own_weight * np.array(_scale(margins[:, r], truth[:, r])) + (1 - own_weight) * overall_scaling
-        for r, own_weight in enumerate(own_weights)
-    ]
-    slopes, offsets = (tuple(numbers) for numbers in np.array(scalings).T.tolist())
+    columns = range(margins.shape[1])
+    scalings = [_scale(margins[truth[:, r] >= 0, r], truth[truth[:, r] >= 0, r]) for r in columns]
+    slopes, offsets = (tuple(numbers) for numbers in zip(*scalings, strict=True))
     probabilities = sigmoid(margins * np.array(slopes) + np.array(offsets))
     overall = best_threshold(probabilities[truth >= 0], truth[truth >= 0])
     thresholds = []
-    for r, (rubric, own_weight) in enumerate(zip(rubrics, own_weights, strict=True)):
+    for r, rubric in enumerate(rubrics):
         known = truth[:, r] >= 0
         scores, answers = probabilities[known, r], truth[known, r]
+        own_weight = answers.sum() / (answers.sum() + PRIOR)
         if goal := policy.goals.get(rubric):
             thresholds.append(goal_threshold(scores, own_weight * answers + (1 - own_weight) * scores, goal))
         else:
@@ -223,8 +218,7 @@ def _doubt(errors: Floats, policy: Policy) -> float:
 
 
 def _scale(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
-    """Fit Platt's scaling to what is known; one that separates nothing keeps the margin's own sign."""
-    margins, truth = margins[truth >= 0], truth[truth >= 0]
+    """Fit Platt's scaling; one that separates nothing keeps the margin's own sign."""
     if len(np.unique(truth)) < 2:
         return 1.0, 0.0
     from sklearn.linear_model import LogisticRegression
