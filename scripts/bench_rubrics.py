@@ -10,8 +10,7 @@ others can make no use. The others get the clean rows and the demonstration corp
 (`--joined` gives them the archive too). `--no-demo` leaves the demonstration corpus out for all: a newsroom
 has its own articles and no others. Our thresholds come from our own training rows. Theirs are found on the
 folds of the *test* scores that are not being judged, a help that ours gets in the row that says so; «at 0» is
-scikit-learn's own rule. Articles that repeat one another stand on the same side
-of a split.
+scikit-learn's own rule. Articles that repeat one another stand on the same side of a split.
 Prints Markdown tables. Needs: pip install fasttext-wheel; an environment with annif[fasttext,omikuji];
 the news folder, see scripts/news.py.
 """

@@ -76,10 +76,8 @@ def curve(tokens: TokenBatch, truth: np.ndarray, is_chosen: bool, seed: int) -> 
             doubts, examples = np.zeros((len(pool), 0)), np.zeros(0, int)
             if is_chosen and len(known) >= BY_CHANCE:
                 model, seen = fit(tokens, truth, pool, known)
-                doubts, examples = (
-                    doubt(model.predict_proba(take(tokens, pool)), seen),
-                    (seen == 1).sum(axis=0),
-                )
+                doubts = doubt(model.predict_proba(take(tokens, pool)), seen)
+                examples = (seen == 1).sum(axis=0)
             chosen, _ = choose(doubts, examples, vectors, known, candidates, step, seed + len(known))
             known = np.append(known, chosen)
         model, _ = fit(tokens, truth, pool, known)

@@ -80,12 +80,13 @@ class Pipeline:
         for at, (article, doubtful) in enumerate(zip(articles, review.tolist(), strict=True)):
             here = slice(at * width, at * width + width)
             names = [rubrics[r] for r in best_first[here]]
-            scored = zip(names, values[here], holds[here], strict=True)
+            scores = dict(zip(names, values[here], strict=True))
+            told = zip(scores.items(), holds[here], strict=True)
             predictions.append(
                 Prediction(
                     id=article.id,
-                    rubrics=tuple([Score(name, value) for name, value, held in scored if held]),
-                    scores=dict(zip(names, values[here], strict=True)),
+                    rubrics=tuple([Score(*scored) for scored, held in told if held]),
+                    scores=scores,
                     needs_review=doubtful,
                     model=model,
                 )

@@ -249,7 +249,8 @@ def _rounds(
     rounds = [_Round(folds == fold, folds == fold, cut == fold) for fold in range(settings.folds)]
     if later is None:
         return rounds
-    return [*rounds, _Round(np.isin(alike, alike[later]), later, np.zeros(len(cut), bool), True)]
+    repeated_later, none = np.isin(alike, alike[later]), np.zeros(len(cut), bool)
+    return [*rounds, _Round(repeated_later, later, none, of_its_time=True)]
 
 
 def _folding(X: sparse.csr_array, words: list[str], settings: LinearSettings) -> Folding:
@@ -344,7 +345,7 @@ def _judge(
     if words is not None:
         folding = _folding(X[~one.away], words, settings)
         X, excerpts = folding.extend(X), folding.extend(excerpts)
-    known = np.where(one.away[:, None], -1, answers.truth).astype(np.int8)
+    known = np.where(one.away[:, None], -1, answers.truth)
     settle = _to_settle(known, answers.clean, settings) if one.of_its_time else answers.settle
     solved = _solve_each(X, _Answers(known, answers.clean, settle), settings)
     coefficients = np.stack([coefficients for coefficients, _ in solved], axis=1)
