@@ -48,6 +48,7 @@ FLOORS = {
         rubrics.features
         rubrics.folding
         rubrics.latent
+        rubrics.rounds
         rubrics.rules
         rubrics.stems
         storage

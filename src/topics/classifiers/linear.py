@@ -21,13 +21,15 @@ from scipy import sparse
 
 from topics import persistence
 from topics.archive import workers
-from topics.errors import DataError, ModelError, NotFittedError
+from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
+from topics.rubrics import rounds
 from topics.rubrics.brevity import Brevity, Excerpts, corrected, excerpted, learn_brevity, repeated
 from topics.rubrics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
 from topics.rubrics.features import BODY, Fields, Tfidf
 from topics.rubrics.folding import Folding
 from topics.rubrics.latent import LatentSettings, directions
+from topics.rubrics.rounds import Judged, Round
 from topics.rubrics.stems import StemSettings, stems
 from topics.text.duplicates import Groups, groups
 from topics.text.tokens import compact, take
@@ -35,7 +37,6 @@ from topics.types import TokenBatch
 
 Floats = npt.NDArray[np.float64]
 
-Folds = npt.NDArray[np.intp]
 Solution = tuple[npt.NDArray[np.float32], float]
 """Coefficients and intercept of one rubric."""
 
@@ -112,27 +113,29 @@ class LinearClassifier:
             plain, folding, alike = self._features(tokens)
             X = folding.extend(plain)
         lengths = np.diff(plain.indptr)
-        known, folds = judged(truth, clean), _folds(clean, alike, self.settings)
+        known = judged(truth, clean)
+        folds = rounds.deal(clean, alike, self.settings.folds, self.settings.seed)
         rows = _sample(known, clean, self.settings)
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
         cut = repeated(folds[rows])
-        rounds = _rounds(folds, cut, alike, later, self.settings)
+        by_folds = rounds.of_folds(folds, cut, self.settings.folds)
+        asked = by_folds if later is None else [*by_folds, rounds.of_time(later, alike, len(cut))]
         answers = _Answers(truth, clean, _to_settle(truth, clean, self.settings))
         parts, settings = answers.split(_PARTS), self.settings
         tasks: list[Callable[[], Any]] = [partial(_solve_each, X, part, settings) for part in parts]
         if len(clean) <= _FEW:
             words = self.tfidf.words(BODY)
-            tasks += [partial(_judge, plain, excerpts, answers, one, settings, words) for one in rounds]
+            tasks += [partial(_judge, plain, excerpts, answers, one, settings, words) for one in asked]
         else:
             whole = partial(_judge, X, folding.extend(excerpts))
-            tasks += [partial(whole, part, one, settings) for one in rounds for part in parts]
+            tasks += [partial(whole, part, one, settings) for one in asked for part in parts]
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
         found = workers.do(tasks, min(jobs, room))
         models = list(chain.from_iterable(found[: len(parts)]))
-        said = _by_round(found[len(parts) :], len(rounds))
+        said = _by_round(found[len(parts) :], len(asked))
         self.coefficients = folding.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
-        margins, others = _in_place(rounds[: self.settings.folds], said)
+        margins, others = rounds.in_place(by_folds, said[: len(by_folds)])
         taught = Excerpts(others, np.diff(excerpts.indptr), repeated(known[rows]), cut)
         self.brevity = learn_brevity(taught, float(np.median(lengths)))
         ahead = None if later is None else self.brevity.correct(said[-1][0], lengths[later])
@@ -217,42 +220,6 @@ def _to_settle(truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSetti
     return np.array([settings.settle and enough_clean(column, clean, _TO_SETTLE) for column in truth.T])
 
 
-class _Round(NamedTuple):
-    """Who is judged by models of whom, as masks."""
-
-    away: npt.NDArray[np.bool_]
-    """(articles,): not to be learned from."""
-    articles: npt.NDArray[np.bool_]
-    """(articles,): to be judged."""
-    excerpts: npt.NDArray[np.bool_]
-    """(excerpts,): to be judged as well."""
-    of_its_time: bool = False
-    """It stands for a model trained when there was no more, not for the one that is learned of all."""
-
-
-def _rounds(
-    folds: Folds,
-    cut: Folds,
-    alike: Groups,
-    later: npt.NDArray[np.bool_] | None,
-    settings: LinearSettings,
-) -> list[_Round]:
-    """Ask about each fold the models of the others, and about later articles, if so wanted, one of the rest.
-
-    Args:
-        folds: (articles,).
-        cut: (excerpts,), the folds of the articles that were cut short.
-        alike: (articles,); what repeats a later article is not learned from.
-        later: (articles,).
-        settings: how many folds there are.
-    """
-    rounds = [_Round(folds == fold, folds == fold, cut == fold) for fold in range(settings.folds)]
-    if later is None:
-        return rounds
-    repeated_later, none = np.isin(alike, alike[later]), np.zeros(len(cut), bool)
-    return [*rounds, _Round(repeated_later, later, none, of_its_time=True)]
-
-
 def _folding(X: sparse.csr_array, words: list[str], settings: LinearSettings) -> Folding:
     """Learn what else the words of bodies tell, all but the common ones: directions and beginnings.
 
@@ -271,23 +238,14 @@ def _import_solver(_: None) -> None:
     import sklearn.svm  # noqa: F401 - it takes a second
 
 
-def _by_round(judgements: list[tuple[Floats, Floats]], rounds: int) -> list[tuple[Floats, Floats]]:
-    """Join what was said of some rubrics each: for each round margins of articles and of excerpts."""
-    width = len(judgements) // rounds
-    by_round = [judgements[start : start + width] for start in range(0, len(judgements), width)]
+def _by_round(judged: list[Judged], count: int) -> list[Judged]:
+    """Join what was said of some rubrics each: for each of the rounds margins of articles and of excerpts."""
+    width = len(judged) // count
+    by_round = [judged[start : start + width] for start in range(0, len(judged), width)]
     return [
         (np.concatenate([j[0] for j in found], axis=1), np.concatenate([j[1] for j in found], axis=1))
         for found in by_round
     ]
-
-
-def _in_place(folds: list[_Round], said: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Put what was said in each fold where its articles and its excerpts stand."""
-    width = said[0][0].shape[1]
-    margins, others = np.empty((len(folds[0].articles), width)), np.empty((len(folds[0].excerpts), width))
-    for fold, (of_articles, of_excerpts) in zip(folds, said, strict=False):
-        margins[fold.articles], others[fold.excerpts] = of_articles, of_excerpts
-    return margins, others
 
 
 def _sample(truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings) -> npt.NDArray[np.intp]:
@@ -295,19 +253,6 @@ def _sample(truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings
     lots = np.random.default_rng(settings.seed).permutation(len(clean))
     order = np.lexsort((lots, ~clean))
     return np.sort(order[(truth[order] >= 0).any(axis=1)][:_SHORTENED])
-
-
-def _folds(clean: npt.NDArray[np.bool_], groups: Groups, settings: LinearSettings) -> Folds:
-    """Deal the articles into folds of one size, clean ones and others each evenly, reprints into one fold."""
-    generator = np.random.default_rng(settings.seed)
-    firsts, member = np.unique(groups, return_inverse=True)
-    if len(firsts) < 2:
-        raise DataError(f"all {len(clean)} articles are reprints of one another; give others as well")
-    careful = np.isin(np.arange(len(firsts)), member[clean])
-    folds = np.empty(len(firsts), np.intp)
-    for kind in (np.flatnonzero(careful), np.flatnonzero(~careful)):
-        folds[generator.permutation(kind)] = np.arange(len(kind)) % settings.folds
-    return folds[member]
 
 
 class _Articles:
@@ -334,10 +279,10 @@ def _judge(
     X: sparse.csr_array,
     excerpts: sparse.csr_array,
     answers: _Answers,
-    one: _Round,
+    one: Round,
     settings: LinearSettings,
     words: list[str] | None = None,
-) -> tuple[Floats, Floats]:
+) -> Judged:
     """Fit rubrics without the articles that are away, then compute the margins that are asked for.
 
     With `words`, the lemmas of the first columns, folded features are learned here, without those articles.
