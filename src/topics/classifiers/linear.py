@@ -25,11 +25,20 @@ from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
 from topics.rubrics import rounds
 from topics.rubrics.brevity import Brevity, Excerpts, corrected, excerpted, learn_brevity, repeated
-from topics.rubrics.decisions import Bounded, Decisions, Policy, Truth, enough_clean, judged, learn_decisions
+from topics.rubrics.decisions import (
+    Bounded,
+    Decisions,
+    Policy,
+    Truth,
+    enough_clean,
+    judged,
+    learn_decisions,
+    scaling,
+)
 from topics.rubrics.features import BODY, Fields, Tfidf
 from topics.rubrics.folding import Folding
 from topics.rubrics.latent import LatentSettings, directions
-from topics.rubrics.rounds import Judged, Round
+from topics.rubrics.rounds import Folds, Judged, Round
 from topics.rubrics.stems import StemSettings, stems
 from topics.text.duplicates import Groups, groups
 from topics.text.tokens import compact, take
@@ -40,8 +49,8 @@ Floats = npt.NDArray[np.float64]
 Solution = tuple[npt.NDArray[np.float32], float]
 """Coefficients and intercept of one rubric."""
 
-_GIVEN, _NOT_GIVEN = (-0.3, 0.3), (0.2, -0.6)
-"""Margins of a model of the clean articles at which an answer of the archive is not believed at all and at
+_GIVEN, _NOT_GIVEN = (-1.3, 1.3), (0.8, -2.7)
+"""Log odds by a model of the clean articles at which an answer of the archive is not believed at all and at
 which it is believed in full, between them in part: where the archive gives the rubric, and where it does not.
 An archive forgets more often than it invents."""
 _TO_SETTLE = 5
@@ -120,7 +129,7 @@ class LinearClassifier:
         cut = repeated(folds[rows])
         by_folds = rounds.of_folds(folds, cut, self.settings.folds)
         asked = by_folds if later is None else [*by_folds, rounds.of_time(later, alike, len(cut))]
-        answers = _Answers(truth, clean, _to_settle(truth, clean, self.settings))
+        answers = _Answers(truth, clean, folds, _to_settle(truth, clean, self.settings))
         parts, settings = answers.split(_PARTS), self.settings
         tasks: list[Callable[[], Any]] = [partial(_solve_each, X, part, settings) for part in parts]
         if len(clean) <= _FEW:
@@ -205,6 +214,7 @@ class _Answers(NamedTuple):
 
     truth: Truth
     clean: npt.NDArray[np.bool_]
+    folds: Folds
     settle: npt.NDArray[np.bool_]
     """(rubrics,): whether a model of the clean articles says how far to believe the archive. The folds do as
     the whole does, though they have fewer clean articles: else thresholds would be those of other models."""
@@ -292,7 +302,7 @@ def _judge(
         X, excerpts = folding.extend(X), folding.extend(excerpts)
     known = np.where(one.away[:, None], -1, answers.truth)
     settle = _to_settle(known, answers.clean, settings) if one.of_its_time else answers.settle
-    solved = _solve_each(X, _Answers(known, answers.clean, settle), settings)
+    solved = _solve_each(X, answers._replace(truth=known, settle=settle), settings)
     coefficients = np.stack([coefficients for coefficients, _ in solved], axis=1)
     intercepts = np.array([intercept for _, intercept in solved])
     return X[one.articles] @ coefficients + intercepts, excerpts[one.excerpts] @ coefficients + intercepts
@@ -301,31 +311,54 @@ def _judge(
 def _solve_each(X: sparse.csr_array, answers: _Answers, settings: LinearSettings) -> list[Solution]:
     """Fit rubrics, each where it is known."""
     articles = _Articles(X)
-    columns = zip(answers.truth.T, answers.settle, strict=True)
-    return [_solve(articles, truth, answers.clean, settle, settings) for truth, settle in columns]
+    return [
+        _solve(articles, truth, answers, settle, settings)
+        for truth, settle in zip(answers.truth.T, answers.settle.tolist(), strict=True)
+    ]
 
 
 def _solve(
     articles: _Articles,
     truth: npt.NDArray[np.int8],
-    clean: npt.NDArray[np.bool_],
+    answers: _Answers,
     settle: bool,
     settings: LinearSettings,
 ) -> Solution:
     """Fit one rubric where it is known: coefficients and intercept."""
-    weights = np.where(clean, settings.clean_weight, 1.0)
-    careful = clean & (truth >= 0)
-    if settle and len(np.unique(truth[careful])) == 2:
-        coefficients, intercept = _fit(articles, truth, careful, np.ones(len(truth)), settings)
-        margins = articles.X @ coefficients + intercept
-        believed = np.where(truth == 1, _ramp(margins, *_GIVEN), _ramp(margins, *_NOT_GIVEN))
-        weights = np.where(clean, settings.clean_weight, believed)
-    return _fit(articles, truth, (truth >= 0) & (weights > 0), weights, settings)
+    known, believed = truth >= 0, np.ones(len(truth))
+    careful = answers.clean & known
+    if settle and (known & ~answers.clean).any() and len(np.unique(truth[careful])) == 2:
+        odds = _odds(articles, truth, careful, answers.folds, settings)
+        believed = np.where(truth == 1, _ramp(odds, *_GIVEN), _ramp(odds, *_NOT_GIVEN))
+    weights = np.where(answers.clean, settings.clean_weight, believed)
+    return _fit(articles, truth, known & (weights > 0), weights, settings)
 
 
-def _ramp(margins: Floats, nothing: float, full: float) -> Floats:
-    """Rise from 0 at the margin `nothing` to 1 at the margin `full`, on whichever side this lies."""
-    return np.clip((margins - nothing) / (full - nothing), 0, 1)
+def _odds(
+    articles: _Articles,
+    truth: npt.NDArray[np.int8],
+    careful: npt.NDArray[np.bool_],
+    folds: Folds,
+    settings: LinearSettings,
+) -> Floats:
+    """Ask a model of the clean articles about all: log odds, by what models of their folds say of them.
+
+    A margin alone would not do: of a rubric with ten articles, that of a new one seldom rises above 0.
+    """
+    chosen, answers, own = articles.choose(careful), truth[careful], folds[careful]
+    alike, margins = np.ones(len(truth)), np.empty(len(answers))
+    among = _Articles(chosen)
+    for fold in np.unique(own).tolist():
+        coefficients, intercept = _fit(among, answers, own != fold, alike[careful], settings)
+        margins[own == fold] = chosen[own == fold] @ coefficients + intercept
+    slope, offset = scaling(margins, answers)
+    coefficients, intercept = _fit(articles, truth, careful, alike, settings)
+    return slope * (articles.X @ coefficients + intercept) + offset
+
+
+def _ramp(odds: Floats, nothing: float, full: float) -> Floats:
+    """Rise from 0 at the log odds `nothing` to 1 at `full`, on whichever side this lies."""
+    return np.clip((odds - nothing) / (full - nothing), 0, 1)
 
 
 def _fit(

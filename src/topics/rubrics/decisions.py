@@ -126,7 +126,7 @@ def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], polic
         policy: what editors want.
     """
     columns = range(margins.shape[1])
-    scalings = [_scale(margins[truth[:, r] >= 0, r], truth[truth[:, r] >= 0, r]) for r in columns]
+    scalings = [scaling(margins[truth[:, r] >= 0, r], truth[truth[:, r] >= 0, r]) for r in columns]
     slopes, offsets = (tuple(numbers) for numbers in zip(*scalings, strict=True))
     probabilities = sigmoid(margins * np.array(slopes) + np.array(offsets))
     overall = best_threshold(probabilities[truth >= 0], truth[truth >= 0])
@@ -217,8 +217,8 @@ def _doubt(errors: Floats, policy: Policy) -> float:
     return float(rising[kept].max(initial=0.0))
 
 
-def _scale(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
-    """Fit Platt's scaling; one that separates nothing keeps the margin's own sign."""
+def scaling(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
+    """Fit Platt's scaling, slope and offset; one that separates nothing keeps the margin's own sign."""
     if len(np.unique(truth)) < 2:
         return 1.0, 0.0
     from sklearn.linear_model import LogisticRegression
