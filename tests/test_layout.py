@@ -43,6 +43,7 @@ FLOORS = {
         reports.maps
         reports.wording
         rubrics
+        rubrics.belief
         rubrics.brevity
         rubrics.decisions
         rubrics.features

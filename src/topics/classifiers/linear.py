@@ -24,6 +24,7 @@ from topics.archive import workers
 from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
 from topics.rubrics import rounds
+from topics.rubrics.belief import believed
 from topics.rubrics.brevity import Brevity, Excerpts, corrected, excerpted, learn_brevity, repeated
 from topics.rubrics.decisions import (
     Bounded,
@@ -49,10 +50,6 @@ Floats = npt.NDArray[np.float64]
 Solution = tuple[npt.NDArray[np.float32], float]
 """Coefficients and intercept of one rubric."""
 
-_GIVEN, _NOT_GIVEN = (-1.3, 1.3), (0.8, -2.7)
-"""Log odds by a model of the clean articles at which an answer of the archive is not believed at all and at
-which it is believed in full, between them in part: where the archive gives the rubric, and where it does not.
-An archive forgets more often than it invents."""
 _TO_SETTLE = 5
 """Clean articles of either answer from which on they judge the archive; see docs/quality.md."""
 _SHORTENED = 2_000
@@ -325,12 +322,13 @@ def _solve(
     settings: LinearSettings,
 ) -> Solution:
     """Fit one rubric where it is known: coefficients and intercept."""
-    known, believed = truth >= 0, np.ones(len(truth))
-    careful = answers.clean & known
-    if settle and (known & ~answers.clean).any() and len(np.unique(truth[careful])) == 2:
+    known, clean = truth >= 0, answers.clean
+    weights = np.where(clean, settings.clean_weight, 1.0)
+    careful, careless = known & clean, known & ~clean
+    if settle and careless.any() and len(np.unique(truth[careful])) == 2:
         odds = _odds(articles, truth, careful, answers.folds, settings)
-        believed = np.where(truth == 1, _ramp(odds, *_GIVEN), _ramp(odds, *_NOT_GIVEN))
-    weights = np.where(answers.clean, settings.clean_weight, believed)
+        share = float(truth[careful].mean())
+        weights[careless] = believed(odds[careless], truth[careless], share)
     return _fit(articles, truth, known & (weights > 0), weights, settings)
 
 
@@ -354,11 +352,6 @@ def _odds(
     slope, offset = scaling(margins, answers)
     coefficients, intercept = _fit(articles, truth, careful, alike, settings)
     return slope * (articles.X @ coefficients + intercept) + offset
-
-
-def _ramp(odds: Floats, nothing: float, full: float) -> Floats:
-    """Rise from 0 at the log odds `nothing` to 1 at `full`, on whichever side this lies."""
-    return np.clip((odds - nothing) / (full - nothing), 0, 1)
 
 
 def _fit(
