@@ -52,6 +52,8 @@ Solution = tuple[npt.NDArray[np.float32], float]
 
 _TO_SETTLE = 5
 """Clean articles of either answer from which on they judge the archive; see docs/quality.md."""
+_TO_SCALE = 100
+"""Of either answer, judged out of fold, from which on they tell the scale of margins well enough."""
 _SHORTENED = 2_000
 """Articles, chosen by lot, of which the beginnings teach what short texts are like."""
 _FEW = 10_000
@@ -344,12 +346,16 @@ def _odds(
     A margin alone would not do: of a rubric with ten articles, that of a new one seldom rises above 0.
     """
     chosen, answers, own = articles.choose(careful), truth[careful], folds[careful]
-    alike, margins = np.ones(len(truth)), np.empty(len(answers))
-    among = _Articles(chosen)
+    alike, among = np.ones(len(truth)), _Articles(chosen)
+    asked, margins = np.zeros(len(own), bool), np.empty(len(own))
     for fold in np.unique(own).tolist():
-        coefficients, intercept = _fit(among, answers, own != fold, alike[careful], settings)
-        margins[own == fold] = chosen[own == fold] @ coefficients + intercept
-    slope, offset = scaling(margins, answers)
+        here = own == fold
+        coefficients, intercept = _fit(among, answers, ~here, alike[careful], settings)
+        margins[here] = chosen[here] @ coefficients + intercept
+        asked |= here
+        if enough_clean(answers, asked, _TO_SCALE):
+            break
+    slope, offset = scaling(margins[asked], answers[asked])
     coefficients, intercept = _fit(articles, truth, careful, alike, settings)
     return slope * (articles.X @ coefficients + intercept) + offset
 
