@@ -214,6 +214,7 @@ class _Answers(NamedTuple):
     truth: Truth
     clean: npt.NDArray[np.bool_]
     folds: Folds
+    """(articles,): what is said of a clean one comes from clean ones of other folds."""
     settle: npt.NDArray[np.bool_]
     """(rubrics,): whether a model of the clean articles says how far to believe the archive. The folds do as
     the whole does, though they have fewer clean articles: else thresholds would be those of other models."""
