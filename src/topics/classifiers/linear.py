@@ -347,17 +347,17 @@ def _odds(
     A margin alone would not do: of a rubric with ten articles, that of a new one seldom rises above 0.
     """
     chosen, answers, own = articles.choose(careful), truth[careful], folds[careful]
-    alike, among = np.ones(len(truth)), _Articles(chosen)
+    among, equal = _Articles(chosen), np.ones(len(truth))
     asked, margins = np.zeros(len(own), bool), np.empty(len(own))
     for fold in np.unique(own).tolist():
         here = own == fold
-        coefficients, intercept = _fit(among, answers, ~here, alike[careful], settings)
+        coefficients, intercept = _fit(among, answers, ~here, equal[careful], settings)
         margins[here] = chosen[here] @ coefficients + intercept
         asked |= here
         if enough_clean(answers, asked, _TO_SCALE):
             break
     slope, offset = scaling(margins[asked], answers[asked])
-    coefficients, intercept = _fit(articles, truth, careful, alike, settings)
+    coefficients, intercept = _fit(articles, truth, careful, equal, settings)
     return slope * (articles.X @ coefficients + intercept) + offset
 
 

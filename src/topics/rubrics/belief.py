@@ -7,12 +7,10 @@ estimated from these articles themselves (Saerens, Latinne, Decaestecker 2002).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
-from topics.rubrics.decisions import Floats, sigmoid
+from topics.rubrics.decisions import Floats, log_odds, sigmoid
 
 _GIVEN, _NOT_GIVEN = (1.3, 3.9), (0.8, -2.7)
 """Log odds at which an answer is not believed at all and at which it is believed in full, between them in
@@ -32,9 +30,9 @@ def believed(odds: Floats, answers: npt.NDArray[np.int8], share: float) -> Float
         share: how many of the clean articles have the rubric, more than 0 and less than 1.
     """
     given = answers == 1
-    evidence = odds[given] - _odds(share)
+    evidence = odds[given] - log_odds(share)
     belief = _ramp(odds, *_NOT_GIVEN)
-    belief[given] = _ramp(evidence + _odds(right(evidence)), *_GIVEN)
+    belief[given] = _ramp(evidence + log_odds(right(evidence)), *_GIVEN)
     return belief
 
 
@@ -46,14 +44,9 @@ def right(evidence: Floats) -> float:
     """
     share = 0.5
     for _ in range(_ROUNDS):
-        held = sigmoid(evidence + _odds(share)).sum()
+        held = sigmoid(evidence + log_odds(share)).sum()
         share = float(held + 1) / (len(evidence) + 2)
     return min(max(share, _LEAST), _MOST)
-
-
-def _odds(share: float) -> float:
-    """Turn a share into log odds."""
-    return math.log(share / (1 - share))
 
 
 def _ramp(odds: Floats, nothing: float, full: float) -> Floats:

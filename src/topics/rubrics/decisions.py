@@ -228,9 +228,9 @@ def scaling(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]
     return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)
 
 
-def log_odds(probabilities: Floats) -> Floats:
+def log_odds(probabilities: Floats | float) -> Floats:
     """Turn probabilities into log odds, finite for 0 and 1 too."""
-    odds: Floats = np.clip(probabilities, 1e-9, 1 - 1e-9)
+    odds: Floats = np.clip(np.asarray(probabilities), 1e-9, 1 - 1e-9)
     odds = odds / (1 - odds)
     return np.log(odds)
 
