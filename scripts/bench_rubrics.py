@@ -38,7 +38,8 @@ from rubric_peers import peers
 from topics.classifiers.linear import LinearClassifier, LinearSettings
 from topics.corpus import Corpus, embedded
 from topics.quality.evaluation import calibration_error, figures
-from topics.rubrics.decisions import Truth, best_threshold
+from topics.rubrics.calibration import Truth
+from topics.rubrics.decisions import best_threshold
 from topics.text.boilerplate import BoilerplateLearner
 from topics.text.cleaning import Cleaner
 from topics.text.duplicates import groups

@@ -22,7 +22,7 @@ from bench_rubrics import ARCHIVE, DEMO, RUBRICS, gold, gold_splits
 from topics.classifiers.linear import LinearClassifier
 from topics.quality.evaluation import figures
 from topics.rubrics.brevity import Brevity
-from topics.rubrics.decisions import Truth
+from topics.rubrics.calibration import Truth
 from topics.text.tokens import take, tokenize
 from topics.types import TokenBatch
 

@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from topics.config import convert
 from topics.errors import UsageError
+from topics.rubrics.calibration import log_odds
 from topics.rubrics.decisions import (
     Decisions,
     Goal,
     Policy,
     best_threshold,
     enough_clean,
+    even_threshold,
     judged,
     learn_decisions,
 )
@@ -34,10 +35,12 @@ def scored(draw, rubrics: int | None = None):
     return margins, truth
 
 
-def told_apart(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def told_apart(
+    n: int, seed: int = 0, shares: tuple[float, float] = (0.3, 0.1)
+) -> tuple[np.ndarray, np.ndarray]:
     """Two rubrics that the margins tell fairly well."""
     generator = np.random.default_rng(seed)
-    truth = (generator.random((n, 2)) < (0.3, 0.1)).astype(np.int8)
+    truth = (generator.random((n, 2)) < shares).astype(np.int8)
     return generator.normal(2.0 * truth - 1, 1.0), truth
 
 
@@ -90,18 +93,55 @@ def test_one_lucky_article_does_not_move_the_threshold_far():
     assert best_threshold(scores, truth) == pytest.approx(before, abs=0.05)
 
 
-def test_a_rubric_of_few_examples_leans_on_the_others():
+@pytest.mark.parametrize(
+    ("scores", "count", "low", "high"),
+    [
+        ([0.9, 0.8, 0.3, 0.1], 2, 0.3, 0.8),
+        ([0.9, 0.8, 0.3, 0.1], 1, 0.8, 0.9),
+        ([0.9, 0.8, 0.3, 0.1], 3, 0.1, 0.3),
+        ([0.9, 0.8, 0.3, 0.1], 0, 0.9, 1.0),  # nothing is given
+        ([0.9, 0.8, 0.3, 0.1], 4, 0.0, 0.1),  # all are
+        ([0.3, 0.9, 0.1, 0.8], 2, 0.3, 0.8),  # in any order
+    ],
+)
+def test_the_threshold_that_gives_so_many_by_hand(scores, count, low, high):
+    assert low <= even_threshold(np.array(scores), count) <= high
+
+
+def test_a_threshold_of_few_examples_trusts_how_many_there_are_and_one_of_fewer_the_others():
+    """Of industry so many examples are known; each threshold in log odds is made of three."""
     margins, truth = told_apart(400)
-    rare = truth.copy()
-    rare[np.flatnonzero(truth[:, 1])[5:], 1] = -1
-    for answers in (truth, rare):
+    for n, (own, even, overall) in {
+        35: (0.7, 0.2625, 0.0375),
+        15: (0.5, 0.375, 0.125),
+        5: (0.25, 0.375, 0.375),
+    }.items():
+        answers = truth.copy()
+        answers[np.flatnonzero(truth[:, 1])[n:], 1] = -1
         decisions = learned(margins, answers)
-        probabilities = decisions.probabilities(margins)
-        overall = best_threshold(probabilities[answers >= 0], answers[answers >= 0])
-        for rubric, threshold in enumerate(decisions.thresholds):
-            known, n = answers[:, rubric] >= 0, (answers[:, rubric] == 1).sum()
-            own = best_threshold(probabilities[known, rubric], answers[known, rubric])
-            assert threshold == pytest.approx((n * own + 10 * overall) / (n + 10))
+        probabilities, known = decisions.probabilities(margins), answers >= 0
+        scores, holds = probabilities[known[:, 1], 1], answers[known[:, 1], 1]
+        cuts = (
+            best_threshold(scores, holds),
+            even_threshold(scores, n),
+            best_threshold(probabilities[known], answers[known]),
+        )
+        assert log_odds(decisions.thresholds[1]) == pytest.approx(
+            np.dot((own, even, overall), log_odds(np.array(cuts)))
+        )
+
+
+def test_thresholds_of_few_examples_are_good_for_articles_not_seen():
+    """Two dozen newsrooms, each with eight or so articles of industry: better than the best one on those."""
+    found = []
+    for seed in range(24):
+        margins, truth = told_apart(4000, seed, shares=(0.3, 0.02))
+        decisions = learned(margins[:400], truth[:400])
+        scores = decisions.probabilities(margins)[:, 1]
+        cuts = decisions.thresholds[1], best_threshold(scores[:400], truth[:400, 1])
+        found.append([f1_of(scores[400:], truth[400:, 1], cut) for cut in cuts])
+    steady, lucky = np.mean(found, axis=0)
+    assert steady > lucky + 0.01
 
 
 # A goal in the place of F1
@@ -177,15 +217,6 @@ def test_fewest_and_most_rubrics_of_an_article(fewest, most, probabilities, give
 
 
 # Calibration
-
-
-def test_probabilities_are_platts():
-    margins, truth = told_apart(300)
-    probabilities = learned(margins, truth).probabilities(margins)
-    for rubric in range(2):
-        column = margins[:, [rubric]]
-        theirs = LogisticRegression(C=100.0).fit(column, truth[:, rubric]).predict_proba(column)[:, 1]
-        assert probabilities[:, rubric] == pytest.approx(theirs, abs=1e-9)
 
 
 def test_probabilities_by_hand():

@@ -45,6 +45,7 @@ FLOORS = {
         rubrics
         rubrics.belief
         rubrics.brevity
+        rubrics.calibration
         rubrics.decisions
         rubrics.features
         rubrics.folding

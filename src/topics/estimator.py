@@ -14,7 +14,8 @@ from typing import NamedTuple, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from topics.rubrics.decisions import Decisions, Truth
+from topics.rubrics.calibration import Truth
+from topics.rubrics.decisions import Decisions
 from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicFigures
 

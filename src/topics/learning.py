@@ -13,7 +13,8 @@ from topics.corpus.gathering import Material, Watch, sample
 from topics.errors import DataError
 from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers, cross_validated, time_ordered
-from topics.rubrics.decisions import Truth, judged
+from topics.rubrics.calibration import Truth
+from topics.rubrics.decisions import judged
 from topics.rubrics.rules import Rules
 from topics.types import Labels
 

@@ -14,7 +14,7 @@ import numpy as np
 from topics import persistence, plugins
 from topics.errors import ModelError, UsageError, listed
 from topics.estimator import Classifier, Contribution
-from topics.rubrics.decisions import log_odds
+from topics.rubrics.calibration import log_odds
 from topics.rubrics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
 from topics.text.boilerplate import Boilerplate
 from topics.text.cleaning import Cleaner

@@ -26,16 +26,8 @@ from topics.estimator import Contribution, HeldOut
 from topics.rubrics import rounds
 from topics.rubrics.belief import believed
 from topics.rubrics.brevity import Brevity, Excerpts, corrected, excerpted, learn_brevity, repeated
-from topics.rubrics.decisions import (
-    Bounded,
-    Decisions,
-    Policy,
-    Truth,
-    enough_clean,
-    judged,
-    learn_decisions,
-    scaling,
-)
+from topics.rubrics.calibration import Bounded, Truth, scaling
+from topics.rubrics.decisions import Decisions, Policy, enough_clean, judged, learn_decisions
 from topics.rubrics.features import BODY, Fields, Tfidf
 from topics.rubrics.folding import Folding
 from topics.rubrics.latent import LatentSettings, directions

@@ -18,7 +18,7 @@ from topics.corpus import Corpus
 from topics.labelling.worksheets import beginning
 from topics.learning import Learned, learn
 from topics.reports.wording import Words, words
-from topics.rubrics.decisions import Floats, Truth
+from topics.rubrics.calibration import Floats, Truth
 from topics.training import prepare
 from topics.types import Article, Explanation
 

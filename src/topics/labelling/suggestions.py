@@ -21,7 +21,7 @@ from topics.errors import DataError
 from topics.labelling.worksheets import beginning
 from topics.learning import truth_table
 from topics.reports.wording import Words, words
-from topics.rubrics.decisions import Floats, Truth, log_odds
+from topics.rubrics.calibration import Floats, Truth, log_odds
 from topics.rubrics.features import Fields, Tfidf
 from topics.text import duplicates
 from topics.training import prepare

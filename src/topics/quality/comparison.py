@@ -20,7 +20,7 @@ from topics.quality.assessment import answer
 from topics.quality.evaluation import Answers
 from topics.quality.intervals import Weights, as_they_are, bootstrap, chance_of_loss, holm, intervals
 from topics.quality.measuring import ENOUGH, Estimate, estimate, figures_of
-from topics.rubrics.decisions import Floats
+from topics.rubrics.calibration import Floats
 from topics.text import duplicates
 from topics.text.tokens import concatenate
 from topics.versions.registry import Version

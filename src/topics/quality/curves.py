@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.quality.evaluation import Answers
-from topics.rubrics.decisions import Floats
+from topics.rubrics.calibration import Floats
 
 POINTS = 60
 """Points of a curve."""

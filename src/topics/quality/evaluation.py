@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.estimator import HeldOut
-from topics.rubrics.decisions import Floats, Policy, Truth, learn_decisions
+from topics.rubrics.calibration import Floats, Truth
+from topics.rubrics.decisions import Policy, learn_decisions
 from topics.rubrics.rules import Hits, Rules
 from topics.versions.manifest import Figures, RubricFigures
 

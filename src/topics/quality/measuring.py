@@ -22,7 +22,7 @@ from topics.quality.intervals import (
     counted_figures,
     intervals,
 )
-from topics.rubrics.decisions import Floats
+from topics.rubrics.calibration import Floats
 
 ENOUGH = 10
 """Positives below which a rubric's figures are a matter of luck, and said to be so."""

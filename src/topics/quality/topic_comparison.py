@@ -18,7 +18,7 @@ from topics.errors import DataError, UsageError
 from topics.quality.comparison import LEVEL, Change
 from topics.quality.intervals import holm
 from topics.quality.measuring import Estimate
-from topics.rubrics.decisions import Floats
+from topics.rubrics.calibration import Floats
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline
 from topics.types import TokenBatch

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from topics.rubrics.decisions import Floats, log_odds, sigmoid
+from topics.rubrics.calibration import Floats, log_odds, sigmoid
 
 _GIVEN, _NOT_GIVEN = (1.3, 3.9), (0.8, -2.7)
 """Log odds at which an answer is not believed at all and at which it is believed in full, between them in

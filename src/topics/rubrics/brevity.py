@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from topics.rubrics.decisions import PRIOR, Bounded, Floats, Truth
+from topics.rubrics.calibration import Bounded, Floats, Truth
 from topics.text.tokens import concatenate
 from topics.types import TokenBatch
 
@@ -27,6 +27,8 @@ BEGINNINGS = (10, 20, 40, 80)
 """Words of the beginnings that stand for short texts."""
 _SHORTEST = 5
 """Terms below which a text counts as no shorter; one of no known term is not corrected at all."""
+_PRIOR = 10
+"""Positives of a rubric at which half of what was learned of it is believed."""
 
 
 class Brevity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,6 +127,6 @@ def _learn(margins: Floats, shortness: Floats, truth: npt.NDArray[np.int8]) -> t
     if margin <= 0:
         return 0.0, 0.0
     positives = (truth == 1).sum() / (1 + len(BEGINNINGS))
-    weight = positives / (positives + PRIOR)
+    weight = positives / (positives + _PRIOR)
     flattest = -0.5 / shortness.max()  # however short the text, a higher margin is a better sign
     return float(max(product / margin, flattest) * weight), float(short / margin * weight)

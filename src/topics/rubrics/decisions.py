@@ -1,4 +1,4 @@
-"""From a margin to a decision: calibrated probabilities, a threshold a rubric, doubt."""
+"""From probabilities to decisions: a threshold a rubric, how many an article gets, doubt."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.errors import UsageError, listed
+from topics.rubrics.calibration import Bounded, Floats, Truth, calibrate, log_odds, sigmoid
 
-Floats = npt.NDArray[np.float64]
-Truth = npt.NDArray[np.int8]
-"""(articles, rubrics): 1 holds, 0 does not hold, -1 unknown."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
-Bounded = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
-"""Checked when a version is read: a probability computed from it is a number."""
-
 _ENOUGH = 20
-PRIOR = 10
-"""Positives at which a rubric's own threshold weighs as much as the one found over all rubrics."""
+_OWN, _EVEN = 15, 5
+"""Positives at which half of a threshold is the rubric's own best one, and at which half of the rest is the
+one that gives as many articles as have the rubric; see docs/quality.md."""
 _CUTS = np.linspace(-8, 8, 321)
 """Log odds that a threshold may have."""
 _SMOOTHING = 0.25
@@ -115,9 +111,10 @@ class Decisions(msgspec.Struct, frozen=True):
 def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], policy: Policy) -> Decisions:
     """Learn from margins that were computed out of fold.
 
-    A threshold maximizes its rubric's F1 and is then drawn towards the one that maximizes micro-F1 over all
-    rubrics, by n / (n + 10), n its positives: a rubric with ten examples must not trust its luck. Where a
-    rubric has a goal, its answers are drawn towards their probabilities in the same way.
+    A threshold maximizes its rubric's F1. A rubric of ten examples must not trust its luck: its threshold is
+    drawn towards the one that gives as many articles as have the rubric. Of three examples not even that is
+    sure, but the threshold that maximizes micro-F1 over all rubrics. Where a rubric has a goal, its answers
+    are drawn towards their probabilities.
 
     Args:
         margins: shape (articles, rubrics).
@@ -125,22 +122,20 @@ def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], polic
         rubrics: names of the columns.
         policy: what editors want.
     """
-    columns = range(margins.shape[1])
-    scalings = [scaling(margins[truth[:, r] >= 0, r], truth[truth[:, r] >= 0, r]) for r in columns]
-    slopes, offsets = (tuple(numbers) for numbers in zip(*scalings, strict=True))
-    probabilities = sigmoid(margins * np.array(slopes) + np.array(offsets))
+    slopes, offsets = calibrate(margins, truth)
+    probabilities = sigmoid(margins * slopes + offsets)
     overall = best_threshold(probabilities[truth >= 0], truth[truth >= 0])
     thresholds = []
     for r, rubric in enumerate(rubrics):
         known = truth[:, r] >= 0
         scores, answers = probabilities[known, r], truth[known, r]
-        own_weight = answers.sum() / (answers.sum() + PRIOR)
         if goal := policy.goals.get(rubric):
-            thresholds.append(goal_threshold(scores, own_weight * answers + (1 - own_weight) * scores, goal))
+            own = answers.sum() / (answers.sum() + _OWN)
+            thresholds.append(goal_threshold(scores, own * answers + (1 - own) * scores, goal))
         else:
-            thresholds.append(own_weight * best_threshold(scores, answers) + (1 - own_weight) * overall)
+            thresholds.append(_steady_threshold(scores, answers, overall))
     numbers = policy.min_rubrics, policy.max_rubrics
-    decisions = Decisions(slopes, offsets, tuple(map(float, thresholds)), 0.0, *numbers)
+    decisions = Decisions(tuple(slopes.tolist()), tuple(offsets.tolist()), tuple(thresholds), 0.0, *numbers)
     errors = decisions.error_probability(probabilities)
     return msgspec.structs.replace(decisions, doubt=_doubt(errors, policy))
 
@@ -169,6 +164,21 @@ def best_threshold(scores: Floats, truth: npt.NDArray[np.integer]) -> float:
     hits, given = _blurred(scores, truth)
     f1 = 2 * hits / (given + truth.sum())
     return _middle(f1 >= f1.max() - 1e-9)
+
+
+def even_threshold(scores: Floats, count: int) -> float:
+    """Find the probability above which there are so many, the cut blurred."""
+    _, given = _blurred(scores, np.zeros(len(scores)))
+    place = min(int(np.searchsorted(-given, -count)), len(_CUTS) - 1)
+    return float(sigmoid(_CUTS[place]))
+
+
+def _steady_threshold(scores: Floats, truth: npt.NDArray[np.int8], overall: float) -> float:
+    count = int(truth.sum())
+    own, even = count / (count + _OWN), count / (count + _EVEN)
+    cuts = log_odds(np.array([best_threshold(scores, truth), even_threshold(scores, count), overall]))
+    weights = np.array([own, (1 - own) * even, (1 - own) * (1 - even)])
+    return float(sigmoid(cuts @ weights))
 
 
 def goal_threshold(scores: Floats, answers: Floats, goal: Goal) -> float:
@@ -215,26 +225,3 @@ def _doubt(errors: Floats, policy: Policy) -> float:
     rising = np.sort(errors)
     kept = np.cumsum(rising) <= policy.review_error * np.arange(1, len(rising) + 1)
     return float(rising[kept].max(initial=0.0))
-
-
-def scaling(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
-    """Fit Platt's scaling, slope and offset; one that separates nothing keeps the margin's own sign."""
-    if len(np.unique(truth)) < 2:
-        return 1.0, 0.0
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=100.0).fit(margins[:, None], truth)
-    slope = float(model.coef_[0, 0])
-    return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)
-
-
-def log_odds(probabilities: Floats | float) -> Floats:
-    """Turn probabilities into log odds, finite for 0 and 1 too."""
-    odds: Floats = np.clip(np.asarray(probabilities), 1e-9, 1 - 1e-9)
-    odds = odds / (1 - odds)
-    return np.log(odds)
-
-
-def sigmoid(values: Floats) -> Floats:
-    """Turn log odds into probabilities."""
-    return 1 / (1 + np.exp(-np.clip(values, -500, 500)))

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.errors import UsageError
-from topics.rubrics.decisions import Decisions, Floats, log_odds, sigmoid
+from topics.rubrics.calibration import Floats, log_odds, sigmoid
+from topics.rubrics.decisions import Decisions
 from topics.text.tokens import Numbering, tokenize
 from topics.types import TokenBatch
 
