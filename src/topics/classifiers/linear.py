@@ -105,23 +105,24 @@ class LinearClassifier:
         later: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
         """Learn the final models, and from models of folds the calibration and the thresholds."""
-        self.settings.decisions.check(rubrics)
+        settings = self.settings
+        settings.decisions.check(rubrics)
         self.rubrics = tuple(rubrics)
         # Processes, not threads: liblinear draws from one random generator a process.
-        jobs = self.jobs if len(tokens.ids) * len(rubrics) * self.settings.folds > _WORTH_PROCESSES else 1
+        jobs = self.jobs if len(tokens.ids) * len(rubrics) * settings.folds > _WORTH_PROCESSES else 1
         with workers.starting(_import_solver, None, jobs):
             plain, folding, alike = self._features(tokens)
             X = folding.extend(plain)
         lengths = np.diff(plain.indptr)
         known = judged(truth, clean)
-        folds = rounds.deal(clean, alike, self.settings.folds, self.settings.seed)
-        rows = _sample(known, clean, self.settings)
+        folds = rounds.deal(clean, alike, settings.folds, settings.seed)
+        rows = _sample(known, clean, settings)
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
         cut = repeated(folds[rows])
-        by_folds = rounds.of_folds(folds, cut, self.settings.folds)
+        by_folds = rounds.of_folds(folds, cut, settings.folds)
         asked = by_folds if later is None else [*by_folds, rounds.of_time(later, alike, len(cut))]
-        answers = _Answers(truth, clean, folds, _to_settle(truth, clean, self.settings))
-        parts, settings = answers.split(_PARTS), self.settings
+        answers = _Answers(truth, clean, folds, _to_settle(truth, clean, settings))
+        parts = answers.split(_PARTS)
         tasks: list[Callable[[], Any]] = [partial(_solve_each, X, part, settings) for part in parts]
         if len(clean) <= _FEW:
             words = self.tfidf.words(BODY)
@@ -132,7 +133,7 @@ class LinearClassifier:
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
         found = workers.do(tasks, min(jobs, room))
         models = list(chain.from_iterable(found[: len(parts)]))
-        said = _by_round(found[len(parts) :], len(asked))
+        said = rounds.joined(found[len(parts) :], len(asked))
         self.coefficients = folding.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
         margins, others = rounds.in_place(by_folds, said[: len(by_folds)])
@@ -141,7 +142,7 @@ class LinearClassifier:
         ahead = None if later is None else self.brevity.correct(said[-1][0], lengths[later])
         margins = corrected(margins, lengths, folds, taught, self.brevity.usual)
         self.held_out = HeldOut(margins, folds, ahead)
-        self.decisions = learn_decisions(margins, known, rubrics, self.settings.decisions)
+        self.decisions = learn_decisions(margins, known, rubrics, settings.decisions)
         return self
 
     def _features(self, tokens: TokenBatch) -> tuple[sparse.csr_array, Folding, Groups]:
@@ -238,16 +239,6 @@ def _folding(X: sparse.csr_array, words: list[str], settings: LinearSettings) ->
 
 def _import_solver(_: None) -> None:
     import sklearn.svm  # noqa: F401 - it takes a second
-
-
-def _by_round(judged: list[Judged], count: int) -> list[Judged]:
-    """Join what was said of some rubrics each: for each of the rounds margins of articles and of excerpts."""
-    width = len(judged) // count
-    by_round = [judged[start : start + width] for start in range(0, len(judged), width)]
-    return [
-        (np.concatenate([j[0] for j in found], axis=1), np.concatenate([j[1] for j in found], axis=1))
-        for found in by_round
-    ]
 
 
 def _sample(truth: Truth, clean: npt.NDArray[np.bool_], settings: LinearSettings) -> npt.NDArray[np.intp]:

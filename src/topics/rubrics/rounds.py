@@ -64,6 +64,16 @@ def of_time(later: Bools, alike: Groups, excerpts: int) -> Round:
     return Round(np.isin(alike, alike[later]), later, np.zeros(excerpts, bool), of_its_time=True)
 
 
+def joined(parts: Sequence[Judged], count: int) -> list[Judged]:
+    """Join what was said in each of so many rounds of some rubrics each, round after round."""
+    width = len(parts) // count
+    by_round = [parts[start : start + width] for start in range(0, len(parts), width)]
+    return [
+        (np.concatenate(articles, axis=1), np.concatenate(excerpts, axis=1))
+        for articles, excerpts in (zip(*of_one, strict=True) for of_one in by_round)
+    ]
+
+
 def in_place(rounds: Sequence[Round], judged: Sequence[Judged]) -> Judged:
     """Put what was said in each fold where its articles and its excerpts stand."""
     width = judged[0][0].shape[1]
