@@ -13,12 +13,16 @@ CURRENCY = "₽$€"
 
 # Words that the dictionary reads wrongly whatever stands beside them.
 OVERRIDES = {"май": "май", "туров": "тур", "домен": "домна"}
+OVERRIDES |= {name: name for name in ("алроса", "вада", "набу")}  # no cases of places «Вад» and «Наб»
 
 # «ГОКа», «МИДу»: an acronym with an ending.
 _INFLECTED_ACRONYM = re.compile(r"([А-ЯЁ]{2,6})(?:а|у|е|и|ом|ы|ов|ам|ами|ах)")
 # «Силуанову», «Набиуллиной»: surnames that the dictionary lacks and would guess to be adjectives.
 _SURNAME = re.compile(r"(.{2,}(?:ов|ев|ёв|ин|ын))(?:а|у|ым|ом|е|ой|ы|ых|ыми)?")
 _PROPER = frozenset({"Surn", "Name", "Patr", "Geox", "Orgn"})
+_SMALL_WORDS = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "NUMR", "ADVB", "INTJ", "PRED", "COMP", "Apro"})
+_LIKELY = 0.1
+"""Probability from which on a capital letter makes a surname: of «Песков» it is .17, of «Школьников» .04."""
 
 
 class Homonym(NamedTuple):
@@ -101,7 +105,8 @@ def _numeric(form: str) -> tuple[str, ...]:
 
 def _lexical(form: str, lower: str) -> tuple[str, ...]:
     known = _dictionary_lemmas(lower)
-    if len(known) == 1 and not form.isupper():
+    looks_like_surname = form[0].isupper() and lower.endswith(("ов", "ев", "ёв"))
+    if len(known) == 1 and not (form.isupper() or looks_like_surname):
         return tuple(known)
     if "-" in form and not known:
         parts = [part for part in form.split("-") if len(part) > 1]
@@ -114,7 +119,7 @@ def _lexical(form: str, lower: str) -> tuple[str, ...]:
         return (match[1].lower(),)
     if not known and (match := _SURNAME.fullmatch(lower)):
         return (match[1],)
-    return (_proper(_readings(lower)),)
+    return (_proper(lower, _readings(lower)),)
 
 
 def _is_acronym(form: str, known: set[str], readings: list[Reading]) -> bool:
@@ -123,7 +128,12 @@ def _is_acronym(form: str, known: set[str], readings: list[Reading]) -> bool:
         return False
     if not known or any("Abbr" in reading.grammemes for reading in readings):
         return True
-    return len(form) <= 3 and not _PROPER.isdisjoint(readings[0].grammemes)  # «ИИ» is no «Ия»
+    if len(form) > 3:
+        return False
+    if not _PROPER.isdisjoint(readings[0].grammemes):
+        return True  # «ИИ» is no «Ия»
+    # «МОК» is no form of «мокнуть», «ИГ» none of «иго»; «ГОД» and «ЕГО» are words.
+    return form.lower() not in known and all(_SMALL_WORDS.isdisjoint(each.grammemes) for each in readings)
 
 
 def _common(readings: list[Reading]) -> str:
@@ -131,8 +141,11 @@ def _common(readings: list[Reading]) -> str:
     return next((each.lemma for each in readings if _PROPER.isdisjoint(each.grammemes)), readings[0].lemma)
 
 
-def _proper(readings: list[Reading]) -> str:
-    """Prefer the name where a capital letter says so: «Белоусов» is no «белоус»."""
+def _proper(lower: str, readings: list[Reading]) -> str:
+    """Prefer the name where a capital letter says so: «Белоусов» is no «белоус», «Песков» no sand."""
+    surname = sum(each.score for each in readings if each.lemma == lower and "Surn" in each.grammemes)
+    if surname >= _LIKELY or readings[0].grammemes >= {"Name", "gent", "plur"}:  # «Аваков»: hardly many Аваки
+        return lower
     for reading in readings:
         if reading.score >= readings[0].score / 2 and not _PROPER.isdisjoint(reading.grammemes):
             return reading.lemma
