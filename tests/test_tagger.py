@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -62,6 +63,9 @@ def test_a_version_that_is_not_there(tmp_path, models):
         Tagger.load(tmp_path)
     with pytest.raises(ModelError, match="'rubrics' has no alias 'стенд'; it has 'latest'"):
         Tagger.load(models, "rubrics@стенд")
+    (tmp_path / "file.txt").write_text("")
+    with pytest.raises(ModelError, match="there is no version of 'rubrics'"):
+        Tagger.load(tmp_path / "file.txt")
 
 
 # The page and the article
@@ -146,6 +150,40 @@ def test_a_table_without_text_in_it(tagger, texts):
 def test_a_table_without_the_column(tagger):
     with pytest.raises(UsageError, match="the table has no column 'text'; it has 'body', 'id'"):
         tagger.tag_many(pd.DataFrame({"id": [1], "body": [STEEL]}))
+
+
+def test_headlines_make_a_table_too(tagger):
+    found = tagger.tag_many(pd.DataFrame({"title": ["Отели бронируют туристы"]}))
+    assert found["scores"].tolist() == [tagger.tag("", "Отели бронируют туристы").scores]
+
+
+@pytest.mark.parametrize(
+    "nothing", [[STEEL], pd.Series([STEEL]), STEEL, None], ids=["list", "series", "str", "none"]
+)
+def test_what_is_no_table_is_told(tagger, nothing):
+    with pytest.raises(TypeError, match="tag_many takes a DataFrame, not"):
+        tagger.tag_many(nothing)
+
+
+def test_a_cms_may_have_no_title_and_no_outlet(tagger):
+    assert tagger.tag(STEEL, title=None, outlet=None) == tagger.tag(STEEL)
+    assert tagger.explain(STEEL, "industry", title=None) == tagger.explain(STEEL, "industry")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "text is no str but NoneType"), (5, "text is no str but int"), (STEEL.encode(), "but bytes")],
+    ids=["None", "int", "bytes"],
+)
+def test_what_is_no_text_is_told(tagger, text, message):
+    with pytest.raises(TypeError, match=message):
+        tagger.tag(text)
+    with pytest.raises(TypeError, match=message):
+        tagger.explain(text, "industry")
+
+
+def test_a_tagger_travels_to_another_process(tagger):
+    assert pickle.loads(pickle.dumps(tagger)).tag(STEEL) == tagger.tag(STEEL)
 
 
 # Reasons

@@ -90,9 +90,19 @@ class Tagger:
         """The topics of the version of topics; none without one."""
         return self._topics[0].topics if self._topics else ()
 
-    def tag(self, text: str, title: str = "", outlet: str = "", id: str = "") -> Prediction:  # noqa: A002
-        """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error."""
-        return self.tag_articles([Article(id, text, title, outlet=outlet)])[0]
+    def tag(
+        self,
+        text: str,
+        title: str | None = "",
+        outlet: str | None = "",
+        id: str = "",  # noqa: A002 - what a CMS calls it
+    ) -> Prediction:
+        """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error.
+
+        Raises:
+            TypeError: the text is no string, as bytes and None are not.
+        """
+        return self.tag_articles([_article(text, title, outlet, id)])[0]
 
     def tag_articles(self, articles: list[Article], hear: Hear | None = None) -> list[Prediction]:
         """Tag articles, in order. Memory grows with their number: give some thousand at a time.
@@ -122,7 +132,7 @@ class Tagger:
         ]
 
     def tag_many(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Tag a table with columns `text` and, as far as there are, `title`, `outlet`, `id`.
+        """Tag a table with columns `text`, `title` or both and, as far as there are, `outlet` and `id`.
 
         Returns:
             A DataFrame on the same index with columns `rubrics` (list of names, best first), `scores` (rubric
@@ -130,11 +140,16 @@ class Tagger:
             share, foremost first) and `topic_model`.
 
         Raises:
-            UsageError: there is no column `text`.
+            TypeError: it is no DataFrame.
+            UsageError: there is no column `text` or `title`.
         """
         import pandas as pd
 
-        if "text" not in frame:
+        if not isinstance(frame, pd.DataFrame):
+            raise TypeError(
+                f"tag_many takes a DataFrame, not {type(frame).__name__}: pandas.DataFrame({{'text': texts}})"
+            )
+        if "text" not in frame and "title" not in frame:
             raise UsageError(f"the table has no column 'text'; it has {listed(frame.columns)}")
         predictions = [prediction for batch in _articles(frame) for prediction in self.tag_articles(batch)]
         columns: dict[str, list[Any]] = {
@@ -150,15 +165,20 @@ class Tagger:
             columns["topic_model"] = [prediction.topic_model for prediction in predictions]
         return pd.DataFrame(columns, index=frame.index)
 
-    def explain(self, text: str, rubric: str, title: str = "", outlet: str = "") -> Explanation:
+    def explain(self, text: str, rubric: str, title: str | None = "", outlet: str | None = "") -> Explanation:
         """Say which words of an article speak for a rubric and which against it, and where they stand.
 
         Raises:
+            TypeError: the text is no string.
             UsageError: the version knows no such rubric.
         """
         if self._pipeline is None:
             raise UsageError(f"{self.version.label} knows topics, not rubrics: there is nothing to explain")
-        return self._pipeline.explain(Article("", text, title, outlet=outlet), rubric, self.version.label)
+        return self._pipeline.explain(_article(text, title, outlet), rubric, self.version.label)
+
+    def __reduce__(self) -> tuple[Callable[[Stored], Tagger], tuple[Stored]]:
+        """Travel to another process by name: there the version is opened, and checked, anew."""
+        return Stored.load, (Stored.of(self, self.version.folder.parents[1]),)
 
 
 class Stored(NamedTuple):
@@ -180,6 +200,15 @@ class Stored(NamedTuple):
     def load(self) -> Tagger:
         """Open it."""
         return Tagger.load(self.models, self.rubrics, self.topics).named(dict(self.names))
+
+
+def _article(text: str, title: str | None, outlet: str | None, id: str = "") -> Article:  # noqa: A002
+    """Take what a CMS has: no title, no outlet, but a text."""
+    given = {"text": text, "title": title or "", "outlet": outlet or ""}
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is no str but {type(value).__name__}")
+    return Article(id, given["text"], given["title"], outlet=given["outlet"])
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:

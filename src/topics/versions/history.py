@@ -127,7 +127,7 @@ class History:
     def _whole_lines(self) -> bytes:
         try:
             content = self.path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return b""
         return content[: content.rfind(b"\n") + 1]
 
