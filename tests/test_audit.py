@@ -143,6 +143,13 @@ def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):
     first, second = map(json.loads, ran.out.splitlines())
     assert first["sure"] >= second["sure"]
     assert first["proposed"] != first["now"]
+    assert "too few articles" not in ran.err
+
+
+def test_an_audit_of_one_outlet_alone_says_that_it_knows_little(topics):
+    """Its hundred articles are labelled well; a model of so few doubts a third of them."""
+    ran = topics("audit", embedded()[0], "-n", 1, "--workers", 1)
+    assert "a sign of too few articles to learn from rather than of wrong labels" in ran.err
 
 
 def test_too_few_labels_say_so(topics, tmp_path):

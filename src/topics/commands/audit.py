@@ -19,6 +19,9 @@ from topics.commands.options import (
     workers_option,
 )
 
+_FEW = 500
+"""Labelled articles below which doubts may be those of a poor model."""
+
 
 @click.command()
 @click.argument("data", nargs=-1, required=True)
@@ -68,3 +71,9 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
         f"{len(found.suspects):,} listed{f' in {output}' if output else ''}",
         err=True,
     )
+    if found.examined < _FEW and found.doubted > found.examined / 5:
+        click.echo(
+            "so many of so few are a sign of too few articles to learn from rather than of wrong labels: "
+            "take the list as a hint, and audit more articles at a time",
+            err=True,
+        )
