@@ -105,6 +105,16 @@ def test_a_loss_that_all_draws_show_and_one_that_half_of_them_show():
     assert chance_of_loss(drawn).tolist() == [1 / 5, 3 / 5, 1]
 
 
+def test_a_loss_beyond_doubt_is_seen_among_hundreds_of_rubrics():
+    """Two thousand draws alone could not tell it: 303 times one in two thousand is more than 5 %."""
+    drawn = np.random.default_rng(0).normal(0.0, 0.02, (303, 2000))
+    drawn[7] -= 0.3  # fifteen times its spread
+    drawn[8] = -1.0  # it is never given any more
+    corrected = holm(chance_of_loss(drawn))
+    assert (corrected[7:9] < 0.001).all()
+    assert (np.delete(corrected, [7, 8]) > 0.05).all()
+
+
 def test_holm_asks_more_of_the_best_of_many():
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
     assert holm(np.array([0.9, 0.8])).tolist() == [1, 1]
