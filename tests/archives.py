@@ -106,7 +106,8 @@ def die_at(moment: int, counter: Path, watched: str) -> None:
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         touches = event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
-        if touches and re.search(watched, str(arguments[0])):
+        within = event in {"os.remove", "os.rmdir"} and arguments[-1] != -1  # a folder goes name by name
+        if within or (touches and re.search(watched, str(arguments[0]))):
             with_append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             descriptor = os.open(counter, with_append)
             os.write(descriptor, b".")

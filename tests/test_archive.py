@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from archives import SHARD, Deadly, lines, mixed, one_after_the_other, order, rows
 from newsroom import BANK, write
+from topics import storage
 from topics.archive import job as room
 from topics.archive import workers
 from topics.archive.job import repeats, score_archive
@@ -310,6 +311,37 @@ def test_a_finished_folder_is_left_alone_or_refused(tmp_path, own_source, stored
     score_archive(Corpus(own_source), stored, order(folder, restart=True))
     assert len(list(folder.glob("part-*"))) == len(plan(Corpus(own_source).sources, SHARD))
     assert (folder / "заметки.txt").read_text() == "моё"
+
+
+def test_begun_anew_a_folder_keeps_no_part_of_the_job_that_was_not_ended(
+    tmp_path, own_source, stored, monkeypatch
+):
+    folder = tmp_path / "части"
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt  # all parts are in place
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            score_archive(Corpus(own_source), stored, order(folder))
+    assert len(list(folder.glob("part-*"))) > 1
+    one = write(tmp_path / "одна.jsonl", {"text": "Завод запустил линию"})
+    summary = score_archive(Corpus(one), stored, order(folder, restart=True))
+    assert summary.articles == 1
+    assert [path.name for path in folder.glob("part-*")] == ["part-00000.jsonl"]
+
+
+def test_a_part_that_is_gone_is_told_and_not_passed_over(tmp_path, source, stored, monkeypatch):
+    folder = tmp_path / "части"
+    with monkeypatch.context() as patch:
+        fail_at(patch, 4, KeyboardInterrupt())
+        with pytest.raises(StoppedError):
+            score_archive(Corpus(source), stored, order(folder))
+    next((folder / ".job").rglob("00001.jsonl")).unlink()
+    with pytest.raises(OutputError, match=r"00001.jsonl: was done, and is gone; begin anew with --restart"):
+        score_archive(Corpus(source), stored, order(folder))
+    score_archive(Corpus(source), stored, order(folder, restart=True))
 
 
 def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):

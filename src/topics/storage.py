@@ -99,19 +99,28 @@ def move(source: Path, target: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Delete a folder and all in it; one that is not there is no error."""
+    """Delete a folder and all in it; one that is not there is no error.
+
+    It loses its name first: who is killed in between leaves no half of a folder, but what `sweep` deletes.
+    """
     if is_remote(folder):
         with suppress(FileNotFoundError):
             folder.fs.rm(folder.path, recursive=True)  # type: ignore[attr-defined]
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
+        return
+    hidden = folder.with_name(f".{folder.name}.{os.getpid()}{_DRAFT}")
+    with suppress(FileNotFoundError):
+        folder.replace(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def sweep(folder: Path, name: str = "") -> None:
     """Delete what processes that were killed have left half written, of one file or of all in a folder."""
     if not is_remote(folder):
         for draft in folder.glob(f".{glob.escape(name)}*{_DRAFT}"):
-            draft.unlink(missing_ok=True)
+            if draft.is_dir():
+                shutil.rmtree(draft, ignore_errors=True)
+            else:
+                draft.unlink(missing_ok=True)
 
 
 @contextmanager

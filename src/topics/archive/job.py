@@ -176,7 +176,7 @@ def _finished(order: Order, record: Record) -> Summary | None:
     """
     folder = order.output
     if not folder.exists() or order.home.exists():
-        return None
+        return None  # a job that was begun knows by itself what is done
     names = {path.name for path in storage.listed(folder)}
     if not names:
         return None
@@ -184,6 +184,7 @@ def _finished(order: Order, record: Record) -> Summary | None:
         raise UsageError(f"{folder}: is no folder of predictions and is not empty; name another")
     saved = msgspec.json.decode((folder / ledger.RECORD).read_bytes(), type=Record)
     if order.restart:
+        order.home.mkdir()  # from here on the folder is that of a job, whenever this is stopped
         for name in (_SUMMARY, ledger.RECORD, order.rejects.name, *names):
             if name.startswith("part-") or name in (_SUMMARY, ledger.RECORD, order.rejects.name):
                 (folder / name).unlink(missing_ok=True)
@@ -262,6 +263,9 @@ def _named(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
 def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
     """Make one output of the parts, without the articles whose ids came before."""
     numbers = [shard.number for shard in job.shards]
+    for part in map(job.desk.part, numbers):
+        if not part.exists() and not (order.is_folder and _final(order, part).exists()):
+            raise OutputError(f"{part}: was done, and is gone; begin anew with --restart")
     counts = sum((done[number].counts for number in numbers), Counts())
     found = repeats.find([job.desk.ids(number) for number in numbers], counts.articles)
     rows = _join_folder(job, order, found) if order.is_folder else _join_file(job, order, found)
@@ -290,15 +294,25 @@ def _join_file(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dic
 def _join_folder(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
     """Give the parts their names; what was moved before this process was begun stays."""
     rows: dict[int, list[Row]] = {}
+    finals = set[str]()
     for shard in job.shards:
-        part, final = job.desk.part(shard.number), order.output / f"part-{shard.number:05}{order.suffix}"
+        part = job.desk.part(shard.number)
+        final = _final(order, part)
         if repeated := found.get(shard.number):
             with storage.publishing(final) as stream, JOINERS[order.suffix](stream) as join:
                 rows[shard.number] = join(part, _rows(repeated))
         elif part.exists():
             storage.move(part, final)
+        finals.add(final.name)
+    for path in storage.listed(order.output):  # of an earlier job, which was not ended
+        if path.name.startswith("part-") and path.name not in finals:
+            path.unlink()
     storage.sync(order.output)
     return rows
+
+
+def _final(order: Order, part: Path) -> Path:
+    return order.output / f"part-{part.name}"
 
 
 def _rows(found: Sequence[Repeat]) -> frozenset[int]:
