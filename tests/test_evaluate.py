@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,11 +195,17 @@ def test_the_command_prints_figures_on_stdout_and_doubts_on_stderr(topics, model
     assert found["whole"]["micro_f1"]["low"] <= found["whole"]["micro_f1"]["value"]
 
 
-def test_articles_that_the_version_was_trained_on_are_told(topics, tmp_path):
+def test_articles_that_the_version_was_trained_on_are_told(topics, tmp_path, monkeypatch):
     path = shutil.copy(embedded()[0], tmp_path)
     assert topics("train", path, "--models", tmp_path / "m").code == 0
     ran = topics("evaluate", "rubrics", path, "--models", tmp_path / "m")
     assert "flatter the version" in ran.err
+    monkeypatch.chdir(tmp_path)  # from wherever it is asked
+    ran = topics("evaluate", "rubrics", Path(path).name, "--models", "m")
+    assert "flatter the version" in ran.err
+    ran = topics("evaluate", "topics", Path(path).name, "--models", "m")
+    assert (ran.code, ran.out) == (2, "")
+    assert "knows topics, not rubrics" in ran.err
 
 
 def test_nothing_labelled_says_how_to_name_labels(topics, models, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -14,8 +15,9 @@ import pytest
 from exports import PACKED, as_parquet
 from newsroom import FERRY, SNOW, all_of, write
 from topics.corpus import Corpus
+from topics.corpus import sources as room
 from topics.corpus.sources import find
-from topics.errors import DataError, UsageError
+from topics.errors import DataError, InputWarning, UsageError
 from topics.types import Article, Reject
 
 
@@ -27,9 +29,29 @@ def test_a_folder_is_read_by_path_and_without_what_no_reader_knows(tmp_path):
     write(tmp_path / "ПРОЧТИ.md", "не новости")
     write(tmp_path / ".скрыто.jsonl", "{")
     write(tmp_path / "голый", "{")
-    articles, rejects = all_of(Corpus(tmp_path))
+    with pytest.warns(InputWarning, match=r": 2 files left out, of other kinds: \.md, no suffix"):
+        articles, rejects = all_of(Corpus(tmp_path))
     assert [article.id for article in articles] == ["1", "2", "3"]
     assert rejects == []
+
+
+def test_ndjson_is_json_lines(tmp_path):
+    write(tmp_path / "лента.ndjson", SNOW, FERRY)
+    assert [article.id for article in all_of(Corpus(tmp_path))[0]] == ["1", "2"]
+
+
+def test_what_fails_while_standard_input_waits_is_no_fault_of_the_input(monkeypatch):
+    """`topics predict - > /dev/full`: the answers so far are flushed before waiting for more."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    def flush() -> None:
+        raise full
+
+    monkeypatch.setattr(room, "_has_more", lambda stream: False)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "x"}\n')))
+    with pytest.raises(OSError, match="No space left") as failed:
+        list(room.rows(room.Source(None, "jsonl"), 1000, pause=flush))
+    assert failed.value is full
 
 
 def test_patterns_and_several_sources_read_each_file_once(tmp_path):

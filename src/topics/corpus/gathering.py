@@ -116,7 +116,9 @@ def gather(
         watch("reading", len(labels))
     corpus.unmatched_labels = tuple(sorted(unmatched))
     facts = CorpusFacts(
-        sources=corpus.names,
+        sources=tuple(
+            one.name if one.shown or not one.path else str(one.path.absolute()) for one in corpus.sources
+        ),
         fingerprint=fingerprint.hexdigest(),
         articles=len(labels),
         labelled=sum(label is not None for label in labels),

@@ -7,6 +7,7 @@ import gzip
 import io
 import select
 import sys
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from topics import storage
-from topics.errors import DataError, UsageError
+from topics.errors import DataError, InputWarning, UsageError, counted
 from topics.plugins import CUTTERS, READERS
 from topics.types import WHOLE, Part, Reject, Row
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PACKINGS = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 """Suffix of a packed file -> its first bytes."""
+OTHER_SUFFIXES = {"ndjson": "jsonl"}
+"""Suffix -> the format that is meant by it."""
 BUFFER = 1 << 17
 
 
@@ -67,7 +70,10 @@ def _expand(given: str | Path, form: str | None) -> list[Source]:
     if str(given) == "-":
         return [Source(None, form)]
     if path.is_dir():
-        return _filled(given, _known(sorted(path.rglob("*"))), "no file in this folder can be read")
+        files = _visible(sorted(path.rglob("*")))
+        found = _known(files)
+        _tell_left_out(given, files, found)
+        return _filled(given, found, "no file in this folder can be read")
     if path.exists():
         return [Source(path, form or format_of(path))]
     if not glob.has_magic(str(given)):
@@ -77,12 +83,26 @@ def _expand(given: str | Path, form: str | None) -> list[Source]:
         return _filled(
             given, [Source(match, form) for match in matches if match.is_file()], "nothing matches"
         )
-    return _filled(given, _known(matches), "no file that can be read matches this pattern")
+    return _filled(given, _known(_visible(matches)), "no file that can be read matches this pattern")
 
 
-def _known(paths: list[Path]) -> list[Source]:
-    files = [path for path in paths if not path.name.startswith(".") and path.is_file()]
+def _visible(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if not path.name.startswith(".") and path.is_file()]
+
+
+def _known(files: list[Path]) -> list[Source]:
     return [Source(path, suffix) for path in files if _is_known(suffix := _suffix(path))]
+
+
+def _tell_left_out(folder: str | Path, files: list[Path], found: list[Source]) -> None:
+    """Warn of files that may hold articles, but are of a kind that nothing reads."""
+    read = {source.path for source in found}
+    others = [path.suffix.lower() or "no suffix" for path in files if path not in read]
+    if found and others:
+        kinds = ", ".join(sorted(set(others)))
+        warnings.warn(
+            f"{folder}: {counted(len(others), 'file')} left out, of other kinds: {kinds}", InputWarning, 2
+        )
 
 
 def _filled(given: str | Path, found: list[Source], complaint: str) -> list[Source]:
@@ -102,7 +122,8 @@ def format_of(path: Path) -> str:
 
 def _suffix(path: Path) -> str:
     bare = path.with_suffix("") if path.suffix.lower() in PACKINGS else path
-    return bare.suffix.lower().removeprefix(".")
+    suffix = bare.suffix.lower().removeprefix(".")
+    return OTHER_SUFFIXES.get(suffix, suffix)
 
 
 @cache
@@ -159,6 +180,8 @@ def rows(
                 yield found
     except _DamageError as damage:
         yield Reject(source.name, line + 1, str(damage))
+    except _PauseError as failed:
+        raise failed.error from None
     except OSError as error:
         raise _unreadable(source, error) from error
 
@@ -201,6 +224,14 @@ class _DamageError(OSError):
     """Packed bytes end too early or are not what they should be."""
 
 
+class _PauseError(Exception):
+    """What was done while waiting has failed: the output, as a rule, not the source."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class _Flow(io.RawIOBase):
     """A stream that hands on what has come, without waiting for more, and says plainly what is damaged."""
 
@@ -216,7 +247,10 @@ class _Flow(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
         if self._pause and not _has_more(self._stream):
-            self._pause()
+            try:
+                self._pause()
+            except OSError as error:
+                raise _PauseError(error) from error
         try:
             data = self._read(len(view))
         except (EOFError, zlib.error, OSError) as error:
