@@ -133,6 +133,12 @@ def test_any_title_survives_the_table(title):
     assert tuple(row.values) == ("id", "rubrics", *COLUMNS)
 
 
+def test_a_lone_carriage_return_in_a_title_tears_no_row_apart():
+    content = worksheet(COLUMNS, table([suspect(title="Рост\rцен")]))
+    [row] = list(read(io.BytesIO(content), "t", 10_000))
+    assert row.values["title"] == "Рост цен"
+
+
 def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):
     ran = topics("audit", spoiled, "-n", 3, "-o", tmp_path / "d.csv", "--workers", 1)
     assert (ran.code, ran.out) == (0, "")

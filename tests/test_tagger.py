@@ -152,6 +152,24 @@ def test_a_table_without_the_column(tagger):
         tagger.tag_many(pd.DataFrame({"id": [1], "body": [STEEL]}))
 
 
+@pytest.mark.parametrize(
+    ("column", "ids"),
+    [
+        (pd.Series([7, None]), ["7", ""]),  # a gap makes numbers floats
+        (pd.Series([7, None], dtype="Int64"), ["7", ""]),
+        (pd.Series(["а", None], dtype="category"), ["а", ""]),
+        (pd.Series(pd.to_datetime(["2026-03-05", None])), ["2026-03-05 00:00:00", ""]),
+    ],
+    ids=["float", "Int64", "category", "datetime"],
+)
+def test_a_table_may_have_columns_of_any_type(tagger, monkeypatch, column, ids):
+    seen = []
+    tag = Tagger.tag_articles
+    monkeypatch.setattr(Tagger, "tag_articles", lambda self, batch: seen.extend(batch) or tag(self, batch))
+    tagger.tag_many(pd.DataFrame({"text": [STEEL, CAT], "id": column, "outlet": column}))
+    assert [article.id for article in seen] == [article.outlet for article in seen] == ids
+
+
 def test_headlines_make_a_table_too(tagger):
     found = tagger.tag_many(pd.DataFrame({"title": ["Отели бронируют туристы"]}))
     assert found["scores"].tolist() == [tagger.tag("", "Отели бронируют туристы").scores]

@@ -71,6 +71,17 @@ def test_rollback_goes_back_step_by_step_and_promotion_goes_on_from_there(regist
     assert live(registry) == a
 
 
+def test_a_damaged_version_does_not_come_back_into_production(registry):
+    a, b = (made(registry, day(n)) for n in (1, 2))
+    for version in (a, b):
+        put(registry, version)
+    spoiled = next(path for path in (registry.folder / "rubrics" / a).iterdir() if path.suffix == ".npy")
+    spoiled.write_bytes(spoiled.read_bytes()[:-1] + b"?")
+    with pytest.raises(ModelError):
+        registry.rollback("rubrics")
+    assert live(registry) == b
+
+
 def test_rollback_passes_over_what_was_removed(registry):
     a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
     for version in (a, b, c):

@@ -39,6 +39,8 @@ class Tagger:
         self._pipeline = pipeline
         self.version = version
         self._topics = topics
+        alike = pipeline and topics and topics[0].cleaner == pipeline.cleaner
+        self._reads_twice = not alike  # versions that were trained apart
 
     @classmethod
     def load(cls, models: Path | str = "models", rubrics: str | None = "", topics: str | None = "") -> Self:
@@ -121,7 +123,7 @@ class Tagger:
         if self._topics is None:
             return predictions
         pipeline, version = self._topics
-        if tokens is None or (self._pipeline and pipeline.cleaner != self._pipeline.cleaner):  # trained apart
+        if tokens is None or self._reads_twice:
             tokens = pipeline.read(articles)
         shares = pipeline.model.transform(tokens)
         if hear:
@@ -211,11 +213,18 @@ def _article(text: str, title: str | None, outlet: str | None, id: str = "") -> 
     return Article(id, given["text"], given["title"], outlet=given["outlet"])
 
 
+def _strings(column: pd.Series[Any]) -> list[str]:
+    """Turn a column of any type into text: what is missing into none, 7.0 of a column with gaps into 7."""
+    present = column.notna().tolist()
+    values = [value if there else "" for value, there in zip(column.tolist(), present, strict=True)]
+    return [str(int(one)) if isinstance(one, float) and one.is_integer() else str(one) for one in values]
+
+
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:
     """Turn a table into batches of articles; a missing value is an empty string."""
     blank = [""] * len(frame)
     names = ("id", "text", "title", "outlet")
-    columns = [frame[name].fillna("").astype(str) if name in frame else blank for name in names]
+    columns = [_strings(frame[name]) if name in frame else blank for name in names]
     rows = [
         Article(name, text, title, outlet=outlet) for name, text, title, outlet in zip(*columns, strict=True)
     ]

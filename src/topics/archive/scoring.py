@@ -25,13 +25,14 @@ from topics.archive.writers import Write, writing
 from topics.corpus import CHARACTERS, ROWS, Corpus, hashes, read
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Shard
+from topics.drift import profile
 from topics.drift.comparing import Drift
 from topics.drift.stream import Stream
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
 from topics.types import Article, Prediction, Reject
-from topics.versions.manifest import Manifest
+from topics.versions.registry import Version
 
 _WORTH_RECALLING = 500
 """Articles at a time from which on the words of a version are worth the 0.1 s to recall them."""
@@ -172,7 +173,7 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
 
 def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) -> Summary:
     """Put what was counted in relation."""
-    articles, training = max(counts.articles, 1), _training_shares(tagger.manifest)
+    articles, training = max(counts.articles, 1), _training_shares(tagger.version)
     return Summary(
         versions=tuple(version.label for version in tagger.versions),
         articles=counts.articles,
@@ -198,10 +199,12 @@ def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -
     return replace(summary, drift=stream.drift())
 
 
-def _training_shares(manifest: Manifest) -> dict[str, float]:
-    figures = manifest.figures.rubrics if manifest.figures else ()
-    judged = {rubric.rubric: (rubric.positives, rubric.negatives) for rubric in figures}
-    return {name: round(yes / max(yes + no, 1), 4) for name, (yes, no) in judged.items()}
+def _training_shares(version: Version) -> dict[str, float]:
+    """Tell how many articles of all its training, not of the checked ones alone, get each rubric."""
+    if not profile.is_kept(version.folder):
+        return {}
+    looks = profile.load(version.folder)
+    return {one.rubric: round(one.given / looks.articles, 4) for one in looks.facts.expected}
 
 
 # --- a shard, wherever a worker is ---

@@ -160,9 +160,10 @@ def _named(keep: Sequence[str]) -> list[str]:
     return [kept_name(name) for name in keep]
 
 
-def _flat(row: dict[str, Any]) -> list[object]:
+def _flat(row: dict[str, Any]) -> list[str]:
     row |= {"rubrics": ";".join(row["rubrics"]), "scores": _text(row["scores"])}
-    return ["" if value is None else _text(value) for value in row.values()]
+    cells = ["" if value is None else _text(value) or "" for value in row.values()]
+    return [cell.replace("\r", " ") for cell in cells]  # a lone one ends a row, and csv does not quote it
 
 
 def _text(value: object) -> str | None:

@@ -139,7 +139,10 @@ class LinearClassifier:
         margins, others = rounds.in_place(by_folds, said[: len(by_folds)])
         taught = Excerpts(others, np.diff(excerpts.indptr), repeated(known[rows]), cut)
         self.brevity = learn_brevity(taught, float(np.median(lengths)))
-        ahead = None if later is None else self.brevity.correct(said[-1][0], lengths[later])
+        ahead = None
+        if later is not None:
+            earlier = taught.only(~repeated(asked[-1].away[rows]))
+            ahead = learn_brevity(earlier, self.brevity.usual).correct(said[-1][0], lengths[later])
         margins = corrected(margins, lengths, folds, taught, self.brevity.usual)
         self.held_out = HeldOut(margins, folds, ahead)
         self.decisions = learn_decisions(margins, known, rubrics, settings.decisions)

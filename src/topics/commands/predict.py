@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,5 +179,8 @@ def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -
 def _check_apart(inputs: Sequence[str], output: Path) -> None:
     """Refuse an output among the inputs: started again, the job would read what it wrote."""
     for name in inputs:
-        if "://" not in f"{name}{output}" and output.resolve().is_relative_to(Path(name).resolve()):
+        if "://" in f"{name}{output}":
+            continue
+        below = output.resolve().is_relative_to(Path(name).resolve())
+        if below or fnmatch(str(output.absolute()), str(Path(name).absolute())):
             raise UsageError(f"{output}: lies in {name}, which is to be read; write somewhere else")

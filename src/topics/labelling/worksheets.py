@@ -34,5 +34,9 @@ def beginning(text: str) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking text for a formula: «=HYPERLINK(…)» may stand in a title."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    """Keep a spreadsheet from taking text for a formula: «=HYPERLINK(…)» may stand in a title.
+
+    A lone carriage return is no text either, and ends a row for some readers.
+    """
+    cell = cell.replace("\r", " ")
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell

@@ -66,6 +66,10 @@ class Excerpts(NamedTuple):
     folds: npt.NDArray[np.intp]
     """(texts,), the fold that each was held out in."""
 
+    def only(self, texts: npt.NDArray[np.bool_]) -> Excerpts:
+        """Keep some; `texts` is a mask."""
+        return Excerpts(self.margins[texts], self.lengths[texts], self.truth[texts], self.folds[texts])
+
 
 def learn_brevity(texts: Excerpts, usual: float) -> Brevity:
     """Learn what short texts need; drawn to nothing by n / (n + 10), n a rubric's positive articles.
@@ -90,7 +94,7 @@ def corrected(
     found = np.empty_like(margins)
     for fold in np.unique(folds):
         here, others = folds == fold, texts.folds != fold
-        brevity = learn_brevity(Excerpts(*(column[others] for column in texts)), usual)
+        brevity = learn_brevity(texts.only(others), usual)
         found[here] = brevity.correct(margins[here], lengths[here])
     return found
 

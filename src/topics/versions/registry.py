@@ -249,7 +249,7 @@ class Registry:
         """Point an alias to where it pointed before; twice goes back two steps.
 
         Raises:
-            ModelError: it never pointed elsewhere, or what it pointed to was removed.
+            ModelError: it never pointed elsewhere, or what it pointed to was removed or is damaged.
         """
         with self._lock(name):
             events = self.events(name)
@@ -258,6 +258,7 @@ class Registry:
                 raise ModelError(
                     f"{name}@{alias} has nowhere to go back to; promote one of {listed(self.versions(name))}"
                 )
+            self.open(f"{name}/{before}")
             event = Event(history.ROLLED_BACK, before, alias, history.aliases(events)[alias], why)
             return History(self._home(name)).append(event)
 
