@@ -192,7 +192,7 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
 
 def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
     """Add how the articles differ from those that the versions were trained on."""
-    known = {name for version in tagger.versions for name in version.manifest.trained_on(corpus.names)}
+    known = {name for version in tagger.versions for name in version.manifest.trained_on(corpus.sources)}
     if known:
         return replace(summary, trained_on=tuple(sorted(known)))
     return replace(summary, drift=stream.drift())

@@ -33,6 +33,7 @@ from topics.text.tokens import compact, take
 from topics.text.words import Forms, Words
 from topics.types import Article, Labels, Reject, TokenBatch
 from topics.versions.manifest import CorpusFacts
+from topics.versions.origins import noted
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -122,6 +123,7 @@ def gather(
         labelled=sum(label is not None for label in labels),
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
+        files=noted(corpus.sources),
     )
     places = np.arange(len(labels))
     return Material(cleaner, spool.tokens(), labels, origins, places, facts, rejects, spool.words(), "")

@@ -102,7 +102,7 @@ def evaluate(
         labelled=len(found.truth),
         reprints=len(found.truth) - len(firsts),
         rejects=counts["rejects"],
-        trained_on=version.manifest.trained_on(corpus.names),
+        trained_on=version.manifest.trained_on(corpus.sources),
         not_known=dict(not_known.most_common()),
         whole=measure(counted, rubrics),
         slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},
