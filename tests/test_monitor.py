@@ -212,6 +212,31 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
             assert summary["trained_on"] == ([taught] if source == taught else [])
 
 
+def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_articles(topics, tmp_path):
+    news = [
+        row | {"id": f"архив-{n}"}
+        for n, row in enumerate(ROWS)
+        if n % 5 == 1 or "tourism" not in row["rubrics"]
+    ]
+    data, checked = write(tmp_path / "архив.jsonl", *news), tmp_path / "проверено.csv"
+    rows = [row for row in news if row["rubrics"]]
+    tourism = [row for row in rows if "tourism" in row["rubrics"]]
+    told = [*tourism, *(row for row in rows if row not in tourism)][: 4 * len(tourism)]
+    lines = [f"{row['id']},{' '.join(row['rubrics'])}" for row in told]
+    checked.write_text("\n".join(["id,rubrics", *lines]), encoding="utf-8")
+    models = "--models", tmp_path / "models"
+    assert topics("train", data, "--labels", checked, "--only", "rubrics", *models).code == 0
+    stream = write(tmp_path / "поток.jsonl", *ROWS[::9])
+    assert topics("predict", stream, "--summary", tmp_path / "итог.json", *models).code == 0
+    version = Registry(tmp_path / "models").open("rubrics")
+    shares = json.loads((tmp_path / "итог.json").read_bytes())["rubrics"]
+    findings = monitor(Corpus(stream), version).drift.findings
+    before = {one.measure: one.before for one in findings}
+    for rubric, share in shares.items():
+        assert share["training"] == pytest.approx(before[f"given: {rubric}"], abs=1e-4)
+    assert shares["tourism"]["training"] < 0.15, "a quarter of what was checked, a twelfth of the archive"
+
+
 def test_what_the_version_knows_by_heart_is_told(topics, half, mix, tmp_path):
     [taught], models = half.manifest.corpus.sources, ("--models", half.folder.parents[1])
     fresh = write(tmp_path / "новое.jsonl", *ROWS[1::2])

@@ -26,12 +26,12 @@ from topics.corpus import CHARACTERS, ROWS, Corpus, hashes, read
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Shard
 from topics.drift.comparing import Drift
-from topics.drift.stream import Stream
+from topics.drift.stream import Stream, given_in_training
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
 from topics.types import Article, Prediction, Reject
-from topics.versions.manifest import Manifest
+from topics.versions.registry import Version
 
 _WORTH_RECALLING = 500
 """Articles at a time from which on the words of a version are worth the 0.1 s to recall them."""
@@ -54,7 +54,7 @@ class Share(msgspec.Struct, frozen=True):
     articles: int
     share: float
     training: float
-    """Its share among the articles that the model was judged by; far from it, something has changed."""
+    """Its share in the training, as `monitor` has it; far from it, something has changed."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -172,7 +172,7 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
 
 def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) -> Summary:
     """Put what was counted in relation."""
-    articles, training = max(counts.articles, 1), _training_shares(tagger.manifest)
+    articles, training = max(counts.articles, 1), _training_shares(tagger.versions[0])
     return Summary(
         versions=tuple(version.label for version in tagger.versions),
         articles=counts.articles,
@@ -198,10 +198,11 @@ def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -
     return replace(summary, drift=stream.drift())
 
 
-def _training_shares(manifest: Manifest) -> dict[str, float]:
-    figures = manifest.figures.rubrics if manifest.figures else ()
-    judged = {rubric.rubric: (rubric.positives, rubric.negatives) for rubric in figures}
-    return {name: round(yes / max(yes + no, 1), 4) for name, (yes, no) in judged.items()}
+def _training_shares(version: Version) -> dict[str, float]:
+    """Tell how often rubrics were given in training; without a profile, in the articles it was judged by."""
+    figures = version.manifest.figures.rubrics if version.manifest.figures else ()
+    judged = {one.rubric: one.positives / max(one.positives + one.negatives, 1) for one in figures}
+    return {name: round(share, 4) for name, share in (judged | given_in_training(version)).items()}
 
 
 # --- a shard, wherever a worker is ---
