@@ -60,13 +60,14 @@ def evaluate(
 
     Raises:
         DataError: no article is labelled.
-        UsageError: there is no such slice.
+        UsageError: there is no such slice, or the version knows topics, not rubrics.
     """
     unknown = set(by) - set(Origin._fields)
     if unknown:
         raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(Origin._fields)}")
     if since and not iso(since):
         raise UsageError(f"{since!r} is no date; write 2026-03-04")
+    version.manifest.rubric_figures()
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
     batches: list[TokenBatch] = []
