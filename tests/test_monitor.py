@@ -466,6 +466,7 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     ran = topics("monitor", "rubrics", quiet, *models)
     assert ran.code == 0
     assert "Nothing is out of its usual range" in ran.out
+    assert re.search(r"distance +┃ limit +┃ before +┃ now +┃ usual", ran.out)
     ran = topics(
         "monitor", "rubrics", loud, "--json", "--html", tmp_path / "дрейф.html", "--lang", "ru", *models
     )
@@ -477,6 +478,8 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     ran = topics("monitor", "rubrics", others[0], "--reference", others[1], "--lang", "ru", *models)
     assert ran.code == 0
     assert "Всё в обычных пределах" in ran.out
+    assert re.search(r"расстояние +┃ предел +┃ было +┃ стало +┃ обычно", ran.out)
+    assert re.search(r"слов в статье +│ 0,\d{4} +│ 0,\d{4} +│ \d\d,\d{3} ", ran.out)
 
 
 def test_the_table_of_dozens_of_rubrics_can_be_read(topics, tmp_path):
