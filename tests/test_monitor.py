@@ -68,7 +68,7 @@ def test_a_stream_of_the_same_kind_is_quiet(half, tmp_path):
     found = report(half, tmp_path, ROWS[1::2])
     assert alarms(found) == set()
     assert sentences(found.drift) == ["Nothing is out of its usual range: 250 articles against 250."]
-    assert sentences(found.drift, "ru") == ["Всё в обычных пределах: 250 статей против 250."]
+    assert sentences(found.drift, "ru") == ["Всё в обычных пределах; статей: 250 против 250."]
 
 
 EPIDEMIC = " Коронавирус: карантин, заражённые в больнице, врачи и вакцина, эпидемия и пандемия."
