@@ -208,6 +208,26 @@ def test_articles_that_the_version_was_trained_on_are_told(topics, tmp_path, mon
     assert "knows topics, not rubrics" in ran.err
 
 
+def test_training_articles_are_told_from_another_folder_under_another_name_and_when_more_have_come(
+    topics, tmp_path, monkeypatch
+):
+    first, second = (Path(shutil.copy(path, tmp_path)) for path in embedded()[:2])
+    models, elsewhere = ("--models", tmp_path / "m"), tmp_path / "архив"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert topics("train", first.name, *models).code == 0
+    copy = shutil.copy(first, elsewhere / "выгрузка.jsonl")
+    other = shutil.copy(second, elsewhere / first.name)
+    monkeypatch.chdir(elsewhere)
+    for source, known in ((f"../{first.name}", True), (copy, True), (other, False), (first.name, False)):
+        ran = topics("evaluate", "rubrics", source, *models)
+        assert (ran.code, "flatter the version" in ran.err) == (0, known), source
+    first.write_bytes(first.read_bytes() + second.read_bytes())
+    assert "flatter the version" in topics("evaluate", "rubrics", first, *models).err
+    shipped = b"".join(path.read_bytes() for path in (tmp_path / "m").rglob("*") if path.is_file())
+    assert str(tmp_path).encode() not in shipped
+
+
 def test_nothing_labelled_says_how_to_name_labels(topics, models, tmp_path):
     path = write(tmp_path / "a.jsonl", {"text": STEEL})
     ran = topics("evaluate", "rubrics", path, "--models", models)

@@ -81,6 +81,7 @@ FLOORS = {
         versions.history
         versions.integrity
         versions.manifest
+        versions.origins
     """,
     3: """
         archive.ledger

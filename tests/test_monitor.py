@@ -21,8 +21,8 @@ from topics.drift.comparing import Drift, Finding, divergence, drift, likeness
 from topics.drift.monitoring import Report, monitor
 from topics.drift.page import page
 from topics.drift.profile import Facts, Profile
-from topics.drift.readings import UNKNOWN_WORDS, Expected, Measure, of_rubrics
-from topics.drift.wording import name_of, sentences
+from topics.drift.readings import LENGTH, OUTLETS, UNKNOWN_WORDS, Expected, Measure, of_rubrics
+from topics.drift.wording import briefly, name_of, sentences
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
 from topics.rubrics.rules import Judgement
@@ -68,7 +68,7 @@ def test_a_stream_of_the_same_kind_is_quiet(half, tmp_path):
     found = report(half, tmp_path, ROWS[1::2])
     assert alarms(found) == set()
     assert sentences(found.drift) == ["Nothing is out of its usual range: 250 articles against 250."]
-    assert sentences(found.drift, "ru") == ["Всё в обычных пределах: 250 статей против 250."]
+    assert sentences(found.drift, "ru") == ["Всё в обычных пределах; статей: 250 против 250."]
 
 
 EPIDEMIC = " Коронавирус: карантин, заражённые в больнице, врачи и вакцина, эпидемия и пандемия."
@@ -187,10 +187,10 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
     tourism = write(tmp_path / "туризм.jsonl", *[row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
     few = write(tmp_path / "мало.jsonl", *ROWS[1:9:2])
     taught = half.manifest.corpus.sources[0]
-    usual = "nothing is out of its usual range"
+    usual, usual_mix = "nothing is out of its usual range", "the mix of topics is in its usual range"
     for source, on_rubrics, on_topics in (
-        (quiet, usual, usual),
-        (loud, "Outlets: the change", usual),
+        (quiet, usual, usual_mix),
+        (loud, "Outlets: the change", usual_mix),
         (tourism, "«tourism»", "Topics (the foremost of each article): the change"),
         (few, "", ""),
         (taught, "", ""),
@@ -205,9 +205,36 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
                 assert said in "".join(told)
                 drift_ = summary["drift"].get(version.label)
                 assert bool(drift_) == bool(said)
-                assert not said or any(one["alarm"] for one in drift_["findings"]) == (said != usual)
+                assert not said or any(one["alarm"] for one in drift_["findings"]) == (
+                    said not in (usual, usual_mix)
+                )
             assert ("not compared with the training" in ran.err) == (source == taught)
             assert summary["trained_on"] == ([taught] if source == taught else [])
+
+
+def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_articles(topics, tmp_path):
+    news = [
+        row | {"id": f"архив-{n}"}
+        for n, row in enumerate(ROWS)
+        if n % 5 == 1 or "tourism" not in row["rubrics"]
+    ]
+    data, checked = write(tmp_path / "архив.jsonl", *news), tmp_path / "проверено.csv"
+    rows = [row for row in news if row["rubrics"]]
+    tourism = [row for row in rows if "tourism" in row["rubrics"]]
+    told = [*tourism, *(row for row in rows if row not in tourism)][: 4 * len(tourism)]
+    lines = [f"{row['id']},{' '.join(row['rubrics'])}" for row in told]
+    checked.write_text("\n".join(["id,rubrics", *lines]), encoding="utf-8")
+    models = "--models", tmp_path / "models"
+    assert topics("train", data, "--labels", checked, "--only", "rubrics", *models).code == 0
+    stream = write(tmp_path / "поток.jsonl", *ROWS[::9])
+    assert topics("predict", stream, "--summary", tmp_path / "итог.json", *models).code == 0
+    version = Registry(tmp_path / "models").open("rubrics")
+    shares = json.loads((tmp_path / "итог.json").read_bytes())["rubrics"]
+    findings = monitor(Corpus(stream), version).drift.findings
+    before = {one.measure: one.before for one in findings}
+    for rubric, share in shares.items():
+        assert share["training"] == pytest.approx(before[f"given: {rubric}"], abs=1e-4)
+    assert shares["tourism"]["training"] < 0.15, "a quarter of what was checked, a twelfth of the archive"
 
 
 def test_what_the_version_knows_by_heart_is_told(topics, half, mix, tmp_path):
@@ -336,6 +363,59 @@ def test_windows_that_share_runs_do_not_make_a_limit_tighter(length):
         assert seen < 0.95 * length, "what is to be mended"
 
 
+def of_lengths(means: list[float], table: list[list[int]]) -> Profile:
+    """Runs of articles by their length; the bins end at 100 and at 300 words."""
+    facts = Facts(
+        tuple(map(sum, table)), "", "", (Measure(LENGTH, (100.0, 300.0)), Measure(OUTLETS, labels=LABELS)), ()
+    )
+    outlets = [[sum(row) if r % 2 == o else 0 for o in (0, 1)] + [0] for r, row in enumerate(table)]
+    counts = np.concatenate([np.array(table), np.array(outlets)], axis=1).astype(np.int32)
+    return Profile(facts, counts, np.array([means, [0.0] * len(means)]).T, [], np.empty(0, np.int64))
+
+
+LABELS = ("Вестник", "Голос", "other")
+
+
+def posts(n: int, words: int, *outlets: int) -> np.ndarray:
+    """So many articles of so many words, all of them below a hundred words; and how many of each outlet."""
+    return np.array([n, n, 0, 0, *outlets, n * words, 0], float)
+
+
+def test_outlets_of_which_training_had_none_are_told_though_its_weeks_had_nothing_in_common():
+    base = of_lengths([150.0, 150.0] * 4, [[20, 60, 20]] * 8)
+    for shares, loud in (((100, 0, 0), False), ((40, 60, 0), False), ((0, 0, 100), True)):
+        found = drift(base, posts(100, 60, *shares))
+        assert ("outlets" in {finding.measure for finding in found.alarms}) == loud
+    assert all(finding.limit < 1 for finding in found.findings)
+
+
+def test_articles_far_shorter_than_any_week_had_are_told_though_some_weeks_had_as_many_short_ones():
+    base = of_lengths([106.0, 833.0] * 4, [[100, 0, 0], [0, 10, 90]] * 4)
+    quiet = drift(base, posts(100, 90, 50, 50, 0))
+    assert not quiet.alarms
+    found = drift(base, posts(100, 52, 50, 50, 0))
+    [alarm] = found.alarms
+    assert alarm.measure == LENGTH
+    assert alarm.distance < alarm.limit
+    assert found.findings[0] == alarm
+    assert sentences(found)[0] == "Words in an article: 470 before, 52 now; before, it was 106 to 833."
+    assert sentences(found, "ru")[0] == "Слов в статье: было 470, стало 52; раньше бывало от 106 до 833."
+    assert not drift(base, posts(30, 52, 15, 15, 0)).alarms, "thirty of them prove less"
+
+
+def test_where_the_mean_is_as_before_the_spread_is_told():
+    alarm = Finding("scores: industry", 0.37, 0.05, True, 0.3011, 0.3014, 0.2, 0.4)
+    found = Drift(500, 500, (alarm,), (), (), (), ())
+    assert briefly(found) == (
+        "Probabilities of «industry»: 30.1% on average as before, but the spread is another; "
+        "the change is 7.4 times the usual limit."
+    )
+    assert " ".join(sentences(found, "ru")) == (
+        "Вероятности рубрики «industry»: в среднем 30,1%, как и было, но распределение другое; "
+        "изменение в 7,4 раза больше обычного предела."
+    )
+
+
 def test_of_a_handful_of_articles_nothing_is_said(half, tmp_path):
     rows = [row | {"text": NONSENSE * 20, "outlet": "Чужой"} for row in ROWS[:25]]
     assert alarms(report(half, tmp_path, rows))
@@ -386,6 +466,7 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     ran = topics("monitor", "rubrics", quiet, *models)
     assert ran.code == 0
     assert "Nothing is out of its usual range" in ran.out
+    assert re.search(r"distance +┃ limit +┃ before +┃ now +┃ usual", ran.out)
     ran = topics(
         "monitor", "rubrics", loud, "--json", "--html", tmp_path / "дрейф.html", "--lang", "ru", *models
     )
@@ -397,6 +478,8 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     ran = topics("monitor", "rubrics", others[0], "--reference", others[1], "--lang", "ru", *models)
     assert ran.code == 0
     assert "Всё в обычных пределах" in ran.out
+    assert re.search(r"расстояние +┃ предел +┃ было +┃ стало +┃ обычно", ran.out)
+    assert re.search(r"слов в статье +│ 0,\d{4} +│ 0,\d{4} +│ \d\d,\d{3} ", ran.out)
 
 
 def test_the_table_of_dozens_of_rubrics_can_be_read(topics, tmp_path):

@@ -102,6 +102,16 @@ def test_a_version_has_its_report_and_its_card(version):
     card = (version.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert f"{figures.macro_f1:.3f}".replace(".", ",") in card
     assert "## Где ей не верить" in card
+    assert "пунктир" not in card, "it has no chart"
+    error = f"{100 * figures.calibration_error:.1f}".replace(".", ",")
+    assert f"расходится с долей верных ответов в среднем на {error}\u00a0%." in card
+
+
+def test_numbers_are_told_so_that_any_number_is_good_russian(version):
+    page = pages.report_page(replace(pages.load(version.folder), articles=501, labelled=1, clean=1), "ru")
+    assert "Статей в обучении: 501; с известными рубриками: 1, из них внимательно проверено: 1." in page
+    assert "Измерено на статьях, которых модель при обучении не видела; всего их " in page
+    assert "Издания и месяцы, где меньше 20 статей, сложены в «прочее»." in page
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -147,7 +157,8 @@ def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path
     assert (later.since, later.measure.articles) == ("2026-05-01", 100)
     for name in ("report.html", "MODEL_CARD.md"):
         said = (version.folder / name).read_text(encoding="utf-8")
-        assert "модель, обученная на статьях до 2026-05-01, на 100 статьях с этого дня" in said
+        assert "модель, обученная на статьях до 2026-05-01, размечает полностью верно" in said
+        assert "статей с этого дня (всего их 100)" in said
 
 
 def test_an_archive_whose_words_all_stand_once_has_a_report_without_words(tmp_path):

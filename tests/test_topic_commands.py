@@ -213,6 +213,12 @@ def test_a_version_of_the_other_kind_is_refused(trained, models, tmp_path):
     assert alone.tag(RAIL["text"]).topics == both.tag(RAIL["text"]).topics
 
 
+def test_topics_have_no_right_answers_to_be_evaluated_on(run, inbox):
+    ran = run("evaluate", "topics", inbox)
+    assert ran.code == 2
+    assert "knows topics, not rubrics; name another version" in ran.err
+
+
 def test_predict_writes_topics_alone_in_every_format(run, inbox, tmp_path):
     lines = [json.loads(line) for line in run("predict", inbox).out.splitlines()]
     assert [line["rubrics"] for line in lines] == [[], []]

@@ -25,9 +25,8 @@ from topics.archive.writers import Write, writing
 from topics.corpus import CHARACTERS, ROWS, Corpus, hashes, read
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Shard
-from topics.drift import profile
 from topics.drift.comparing import Drift
-from topics.drift.stream import Stream
+from topics.drift.stream import Stream, given_in_training
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
@@ -55,7 +54,7 @@ class Share(msgspec.Struct, frozen=True):
     articles: int
     share: float
     training: float
-    """Its share among the articles that the model was judged by; far from it, something has changed."""
+    """Its share in the training, as `monitor` has it; far from it, something has changed."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -173,7 +172,7 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
 
 def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) -> Summary:
     """Put what was counted in relation."""
-    articles, training = max(counts.articles, 1), _training_shares(tagger.version)
+    articles, training = max(counts.articles, 1), _training_shares(tagger.versions[0])
     return Summary(
         versions=tuple(version.label for version in tagger.versions),
         articles=counts.articles,
@@ -193,18 +192,17 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
 
 def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
     """Add how the articles differ from those that the versions were trained on."""
-    known = {name for version in tagger.versions for name in version.manifest.trained_on(corpus.names)}
+    known = {name for version in tagger.versions for name in version.manifest.trained_on(corpus.sources)}
     if known:
         return replace(summary, trained_on=tuple(sorted(known)))
     return replace(summary, drift=stream.drift())
 
 
 def _training_shares(version: Version) -> dict[str, float]:
-    """Tell how many articles of all its training, not of the checked ones alone, get each rubric."""
-    if not profile.is_kept(version.folder):
-        return {}
-    looks = profile.load(version.folder)
-    return {one.rubric: round(one.given / looks.articles, 4) for one in looks.facts.expected}
+    """Tell how often rubrics were given in training; without a profile, in the articles it was judged by."""
+    figures = version.manifest.figures.rubrics if version.manifest.figures else ()
+    judged = {one.rubric: one.positives / max(one.positives + one.negatives, 1) for one in figures}
+    return {name: round(share, 4) for name, share in (judged | given_in_training(version)).items()}
 
 
 # --- a shard, wherever a worker is ---

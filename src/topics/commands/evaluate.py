@@ -53,7 +53,6 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     opened = Registry(options["models"]).open(version)
-    opened.manifest.rubric_figures()
     with terminal.progress() as watch:
         assessment = job(corpus, opened, by, since=options["since"], watch=watch)
     if as_json:

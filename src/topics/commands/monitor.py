@@ -79,22 +79,24 @@ def _show(report: Report, language: Any) -> None:
     from rich.table import Table
 
     from topics.drift.wording import name_of, sentences
+    from topics.reports.wording import words
     from topics.terminal import out
 
-    console = out()
+    console, said = out(), words("drift", language)
     for sentence in sentences(report.drift, language):
         console.print(sentence, markup=False)
-    table = Table("", "distance", "limit", "before", "now", "usual")
+    table = Table("", *map(said, ("distance_alone", "limit", "before", "now", "usual")))
     for finding in report.drift.findings[:_SHOWN]:
-        numbers = ("" if value is None else f"{value:.3f}" for value in (finding.before, finding.now))
-        usual = "" if finding.least is None else f"{finding.least:.3f} … {finding.most:.3f}"
+        numbers = ("" if value is None else said.number(value, 3) for value in (finding.before, finding.now))
+        ends = (said.number(end, 3) for end in (finding.least, finding.most))
+        usual = "" if finding.least is None else " … ".join(ends)
         table.add_row(
             name_of(finding.measure, language),
-            f"{finding.distance:.4f}{' !' if finding.alarm else ''}",
-            "—" if finding.limit is None else f"{finding.limit:.4f}",
+            f"{said.number(finding.distance, 4)}{' !' if finding.alarm else ''}",
+            said.number(finding.limit, 4),
             *numbers,
             usual,
         )
     console.print(table)
     if (more := len(report.drift.findings) - _SHOWN) > 0:
-        console.print(f"… and {more} more measures, all in --json and on the page of --html")
+        console.print(said("more", n=more), markup=False)

@@ -33,6 +33,7 @@ from topics.text.tokens import compact, take
 from topics.text.words import Forms, Words
 from topics.types import Article, Labels, Reject, TokenBatch
 from topics.versions.manifest import CorpusFacts
+from topics.versions.origins import noted
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -116,14 +117,13 @@ def gather(
         watch("reading", len(labels))
     corpus.unmatched_labels = tuple(sorted(unmatched))
     facts = CorpusFacts(
-        sources=tuple(
-            one.name if one.shown or not one.path else str(one.path.absolute()) for one in corpus.sources
-        ),
+        sources=corpus.names,
         fingerprint=fingerprint.hexdigest(),
         articles=len(labels),
         labelled=sum(label is not None for label in labels),
         clean=sum(label is not None and label.clean for label in labels),
         rejects=len(rejects),
+        files=noted(corpus.sources),
     )
     places = np.arange(len(labels))
     return Material(cleaner, spool.tokens(), labels, origins, places, facts, rejects, spool.words(), "")

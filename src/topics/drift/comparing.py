@@ -4,8 +4,12 @@ A measure's distance is the Jensen-Shannon divergence between the stream's histo
 distance is usual is taken from the profile itself: windows of neighbouring runs, as long as the stream, are
 held against the rest, so that both a week's own character and a small sample's scatter are in it. The limit
 follows from the mean and the spread of these distances by an F distribution (Satterthwaite's degrees of
-freedom): with few windows, or with windows that differ much, more is forgiven. The level is 1 % for all
-measures together (Bonferroni), so that one quiet stream in a hundred raises an alarm.
+freedom): with few windows, or with windows that differ much, more is forgiven, but never all that a distance
+can be. The level is 1 % for all measures together (Bonferroni), so that one quiet stream in a hundred raises
+an alarm.
+
+The bins of the length end where training did: articles half as long as any before may fill the lowest no more
+than some weeks did. So a mean far outside those of all runs is an alarm, too.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import msgspec
 import numpy as np
 
 from topics.drift.profile import Profile
-from topics.drift.readings import TOPICS, Expected, Floats, Ints, Measure
+from topics.drift.readings import LENGTH, TOPICS, Expected, Floats, Ints, Measure
 from topics.drift.tally import Tally
 
 WORDS = "words"
@@ -26,6 +30,8 @@ LEAST = 25
 """Articles that make a stream; of fewer nothing is told."""
 _DRAWS = 50
 """Samples drawn from each run, for a stream that is shorter than a run."""
+_FAR = 1.5
+"""How many times longer or shorter than in any run the articles must be for this alone to be an alarm."""
 _SHOWN_WORDS, _SHOWN_BINS = 15, 3
 _PRIOR = 10.0
 """Articles that a word's pooled share weighs as much as, before any is counted."""
@@ -57,6 +63,11 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     most: float | None = None
     moved: tuple[Word, ...] = ()
     """Of names, those whose share changed most."""
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether it is the mean alone that raises the alarm: it lies far outside the range."""
+        return self.alarm and (self.limit is None or self.distance <= self.limit)
 
     @property
     def ratio(self) -> float:
@@ -117,10 +128,12 @@ def drift(
             called = topics if measure.name == TOPICS else {}
             findings.append(msgspec.structs.replace(finding, moved=_moved(measure, counts, found, called)))
         else:
-            findings.append(_with_means(finding, means, runs, total / n if n else None))
+            finding = _with_means(finding, means, runs, total / n if n else None)
+            beyond = measure.name == LENGTH and _is_far(finding, runs, n)
+            findings.append(msgspec.structs.replace(finding, alarm=finding.alarm or beyond))
     if profile.common_words:
         findings.append(_words(profile, tally.words, n, level))
-    findings.sort(key=lambda finding: -finding.ratio)
+    findings.sort(key=lambda finding: (not finding.alarm, -finding.ratio))
     rising, falling = _changed(profile, tally, words)
     return Drift(
         n, profile.articles, tuple(findings), rising, falling, tally.expected, profile.facts.expected
@@ -152,6 +165,14 @@ def _with_means(finding: Finding, means: Floats, runs: tuple[int, ...], now: flo
         least=float(means.min()),
         most=float(means.max()),
     )
+
+
+def _is_far(finding: Finding, runs: tuple[int, ...], n: int) -> bool:
+    """Tell whether the mean lies far outside those of all runs; the farther, the fewer articles there are."""
+    if n < LEAST or not finding.now or not finding.least or not finding.most:
+        return False
+    far = _FAR ** max(1.0, float(np.sqrt(np.mean(runs) / n)))
+    return not finding.least / far <= finding.now <= finding.most * far
 
 
 def _moved(measure: Measure, counts: Ints, found: Floats, called: Mapping[str, str]) -> tuple[Word, ...]:
@@ -197,12 +218,24 @@ def _limit_of_windows(
 
     sums = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, axis=0)])
     windows = sums[length:] - sums[:-length]
-    usual = divergence(shares_of(windows), _shares(sums[-1] - windows)).ravel()
+    shares = shares_of(windows)
+    usual = divergence(shares, _shares(sums[-1] - windows)).ravel()
     mean, variance = float(usual.mean()), float(usual.var(ddof=1)) / (1 - likeness(len(windows), length))
+    highest = _highest(shares, _shares(sums[-1]))
     if mean <= 0 or variance <= 0:  # one bin: it cannot differ
-        return mean
+        return min(mean, highest)
     freedom = max(1.0, 2 * mean**2 / variance)
-    return float(mean * fdtri(freedom, len(counts) / length * freedom, 1 - level))
+    return min(float(mean * fdtri(freedom, len(counts) / length * freedom, 1 - level)), highest)
+
+
+def _highest(windows: Floats, whole: Floats) -> float:
+    """Find the highest limit: halfway from the farthest window's distance to the highest that there can be.
+
+    Farthest of all from the whole profile is a stream that lies in its rarest bin alone.
+    """
+    rarest = float(whole.min())
+    farthest = divergence(np.array([1.0, 0.0]), np.array([rarest, 1 - rarest]))
+    return float(divergence(windows, whole).max() + farthest) / 2
 
 
 def likeness(windows: int, length: int) -> float:

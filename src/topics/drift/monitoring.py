@@ -110,7 +110,7 @@ def monitor(
         until=base.facts.until[:10],
         rejects=rejects,
         trained_on=tuple(
-            name for some in (corpus, reference) if some for name in version.manifest.trained_on(some.names)
+            name for some in (corpus, reference) if some for name in version.manifest.trained_on(some.sources)
         ),
         drift=observer.drift(topics),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from topics.drift import profile
 from topics.drift.comparing import LEAST, Drift, drift
-from topics.drift.readings import TOPICS, Floats, Readings, names_of
+from topics.drift.readings import GIVEN, TOPICS, Floats, Readings, names_of
 from topics.drift.tally import Gauge
 from topics.types import Article, TokenBatch, Topic
 from topics.versions.registry import Version
@@ -51,6 +51,19 @@ class Stream:
             for label, gauge in self._gauges.items()
             if self._sums[label][0] >= LEAST
         }
+
+
+def given_in_training(version: Version) -> dict[str, float]:
+    """Tell what share of the training articles a version gave each rubric; nothing without a profile."""
+    gauge = _gauge(version.folder, mix_alone=False)
+    if gauge is None:
+        return {}
+    looks = gauge.profile
+    return {
+        measure.name.removeprefix(GIVEN): float(np.average(means, weights=looks.facts.runs))
+        for measure, _, means in looks.tables()
+        if measure.name.startswith(GIVEN)
+    }
 
 
 @lru_cache(4)

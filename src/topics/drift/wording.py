@@ -66,26 +66,30 @@ _PHRASES = {
         "few": "Too few articles to tell: {n}; {least} are wanted.",
         "over": "the change is {ratio} times the usual limit",
         "never": "before, nothing varied",
+        "beyond": "before, it was {least} to {most}",
         "alarm": "{name}: {how}",
         "more": "Out of their usual range are {n} more measures.",
         "moved": "{name}: {how}: {moved}",
         "share": "{word} ({before} before, {now} now)",
         "mean": "{name}: {before} before, {now} now; {how}",
+        "spread": "{name}: {now} on average as before, but the spread is another; {how}",
         "rising": "More frequent: {words}.",
         "falling": "Less frequent: {words}.",
         "word": "{word} (in {before} of the articles before, {now} now)",
         "precision": "«{rubric}»: expected precision {now}, before {before}.",
     },
     "ru": {
-        "quiet": "Всё в обычных пределах: {n} статей против {m}.",
+        "quiet": "Всё в обычных пределах; статей: {n} против {m}.",
         "few": "Слишком мало статей, чтобы судить: {n}; нужно {least}.",
         "over": "изменение в {ratio} раза больше обычного предела",
         "never": "раньше отклонений не было",
+        "beyond": "раньше бывало от {least} до {most}",
         "alarm": "{name}: {how}",
         "more": "Вне обычных пределов и другие показатели: {n}.",
         "moved": "{name}: {how}: {moved}",
         "share": "{word} (было {before}, стало {now})",
         "mean": "{name}: было {before}, стало {now}; {how}",
+        "spread": "{name}: в среднем {now}, как и было, но распределение другое; {how}",
         "rising": "Чаще: {words}.",
         "falling": "Реже: {words}.",
         "word": "{word} (было в {before} статей, стало в {now})",
@@ -141,9 +145,10 @@ def _promise(rubric: str, now: float, before: float, language: Language) -> str:
 
 
 def briefly(found: Drift) -> str:
-    """Say in a line what changed."""
+    """Say in a line what changed, or what was judged."""
     if not found.alarms:
-        return "nothing is out of its usual range"
+        mix_alone = [finding.measure for finding in found.findings] == [readings.TOPICS]
+        return f"{'the mix of topics is in' if mix_alone else 'nothing is out of'} its usual range"
     worst = " ".join(_sentence(finding, "en") for finding in found.alarms[:_WORST])
     more = len(found.alarms) - _WORST
     return f"{worst} {more} more." if more > 0 else worst
@@ -151,16 +156,29 @@ def briefly(found: Drift) -> str:
 
 def _sentence(finding: Finding, language: Language) -> str:
     name = name_of(finding.measure, language)
-    name = name[0].upper() + name[1:]
-    how = _PHRASES[language]["over" if math.isfinite(finding.ratio) else "never"]
-    values = {"name": name, "how": how.format(ratio=f"{finding.ratio:.1f}")}
+    values = {"name": name[0].upper() + name[1:], "how": _how(finding, language)}
+    phrase = "alarm"
     if finding.before is not None and finding.now is not None:
-        shown = ".0f" if finding.measure == readings.LENGTH else ".1%"
-        values |= {"before": format(finding.before, shown), "now": format(finding.now, shown)}
-    if finding.moved:
+        before, now = (_figure(finding.measure, value) for value in (finding.before, finding.now))
+        values |= {"before": before, "now": now}
+        phrase = "spread" if before == now else "mean"
+    elif finding.moved:
         values["moved"] = ", ".join(_word(word, language, "share") for word in finding.moved)
-    phrase = "mean" if "now" in values else "moved" if "moved" in values else "alarm"
+        phrase = "moved"
     return _comma(f"{_PHRASES[language][phrase].format_map(values)}.", language)
+
+
+def _how(finding: Finding, language: Language) -> str:
+    """Say how far it went."""
+    phrases = _PHRASES[language]
+    if finding.is_beyond and finding.least is not None and finding.most is not None:
+        least, most = (_figure(finding.measure, value) for value in (finding.least, finding.most))
+        return phrases["beyond"].format(least=least, most=most)
+    return phrases["over" if math.isfinite(finding.ratio) else "never"].format(ratio=f"{finding.ratio:.1f}")
+
+
+def _figure(measure: str, value: float) -> str:
+    return format(value, ".0f" if measure == readings.LENGTH else ".1%")
 
 
 def _word(word: Word, language: Language, phrase: str = "word") -> str:

@@ -60,13 +60,14 @@ def evaluate(
 
     Raises:
         DataError: no article is labelled.
-        UsageError: there is no such slice.
+        UsageError: there is no such slice, or the version knows topics, not rubrics.
     """
     unknown = set(by) - set(Origin._fields)
     if unknown:
         raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(Origin._fields)}")
     if since and not iso(since):
         raise UsageError(f"{since!r} is no date; write 2026-03-04")
+    version.manifest.rubric_figures()
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
     batches: list[TokenBatch] = []
@@ -102,7 +103,7 @@ def evaluate(
         labelled=len(found.truth),
         reprints=len(found.truth) - len(firsts),
         rejects=counts["rejects"],
-        trained_on=version.manifest.trained_on(corpus.names),
+        trained_on=version.manifest.trained_on(corpus.sources),
         not_known=dict(not_known.most_common()),
         whole=measure(counted, rubrics),
         slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},

@@ -123,7 +123,7 @@ def compare(
         trained_on={
             version.label: names
             for version in (before, after)
-            if (names := version.manifest.trained_on(corpus.names))
+            if (names := version.manifest.trained_on(corpus.sources))
         },
     )
 

@@ -9,11 +9,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from topics.errors import UsageError
+from topics.versions.origins import Origin, among
+
+if TYPE_CHECKING:
+    from topics.corpus.sources import Source
 
 PROTOCOL = 1
 """Grows by one whenever an older `topics` could misread a folder."""
@@ -38,6 +42,8 @@ class CorpusFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labelled: int
     clean: int
     rejects: int
+    files: tuple[Origin, ...] = ()
+    """The sources that are files; none: it was trained before they were noted."""
 
 
 class RubricFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,10 +109,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, File] = {}
     protocol: int = PROTOCOL
 
-    def trained_on(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the sources among these that it was trained on: figures on their articles flatter it."""
+    def trained_on(self, sources: Iterable[Source]) -> tuple[str, ...]:
+        """Name the sources among these that it was trained on: figures on their articles flatter it."""
+        if self.corpus.files:
+            return among(self.corpus.files, sources)
         known = {Path(name).resolve() for name in self.corpus.sources} - {Path("stdin").resolve()}
-        return tuple(name for name in names if Path(name).resolve() in known)
+        return tuple(source.name for source in sources if Path(source.name).resolve() in known)
 
     def rubric_figures(self) -> Figures:
         """Return the figures of a version that knows rubrics.
