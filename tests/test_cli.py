@@ -287,6 +287,34 @@ def test_a_full_disk_is_told(models, inbox, form):
     assert "Traceback" not in err
 
 
+def test_a_reader_of_a_stream_that_has_seen_enough_is_no_error(models):
+    with start("predict", "-", "--models", models, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        line = json.dumps({"id": "1", "text": STEEL}).encode() + b"\n"
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(b'{"id":"1"')
+        process.stdout.close()
+        process.stdin.write(line)
+        process.stdin.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_full_disk_is_told_of_a_stream_as_of_a_file(models, inbox, form):
+    with (
+        inbox.open("rb") as stream,
+        Path("/dev/full").open("wb") as full,
+        start("predict", "-", "--models", models, "--format", form, stdin=stream, stdout=full) as process,
+    ):
+        err = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "topics: output: No space left on device" in err.splitlines()
+    assert "stdin" not in err
+    assert "Traceback" not in err
+
+
 def test_a_folder_that_nobody_may_write_to(topics: Topics, models, inbox, tmp_path, monkeypatch):
     """Read-only even for root, for whom permissions are no hindrance."""
     real = Path.open

@@ -146,7 +146,7 @@ def rows(
     `pause` is called whenever standard input has no more for now: its writer may be waiting for an answer.
 
     A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
-    Raises DataError if the source cannot be opened or read at all.
+    Raises DataError if the source cannot be opened or read at all; an OSError of `pause` passes.
     """
     line = part.line - 1
     within = () if part.start == 0 and part.stop is None else (part,)
@@ -159,6 +159,8 @@ def rows(
                 yield found
     except _DamageError as damage:
         yield Reject(source.name, line + 1, str(damage))
+    except _PauseError as failed:
+        raise failed.error from None
     except OSError as error:
         raise _unreadable(source, error) from error
 
@@ -201,6 +203,14 @@ class _DamageError(OSError):
     """Packed bytes end too early or are not what they should be."""
 
 
+class _PauseError(Exception):
+    """What `pause` writes to is broken or full: no fault of the source."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class _Flow(io.RawIOBase):
     """A stream that hands on what has come, without waiting for more, and says plainly what is damaged."""
 
@@ -216,7 +226,10 @@ class _Flow(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
         if self._pause and not _has_more(self._stream):
-            self._pause()
+            try:
+                self._pause()
+            except OSError as error:
+                raise _PauseError(error) from error
         try:
             data = self._read(len(view))
         except (EOFError, zlib.error, OSError) as error:
