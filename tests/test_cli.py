@@ -125,6 +125,20 @@ def test_predict_reads_standard_input(topics: Topics, models, inbox):
     assert json.loads(piped.out)["rubrics"] == ["industry"]
 
 
+def test_files_of_other_kinds_are_told(topics: Topics, models, tmp_path):
+    write(tmp_path / "архив" / "а.jsonl", *embedded()[0].read_text(encoding="utf-8").splitlines())
+    for name in ("б.xlsx", "в.json"):
+        write(tmp_path / "архив" / name)
+    line = (
+        "topics: left out: 2 files of other kinds (.json, .xlsx); if .json is JSON Lines, name it: "
+        "'FOLDER/*.json'"
+    )
+    ran = topics("predict", tmp_path / "архив", "--models", models)
+    assert (ran.code, ran.err.splitlines().count(line)) == (0, 1)
+    ran = topics("train", tmp_path / "архив", "--only", "rubrics", "--models", tmp_path / "m")
+    assert (ran.code, ran.err.splitlines().count(line)) == (0, 1)
+
+
 def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox):
     as_csv = topics("predict", inbox, "--models", models, "--format", "csv").out.removeprefix("\ufeff")
     assert as_csv.splitlines()[0] == "id,rubrics,scores,needs_review,model"

@@ -62,6 +62,11 @@ class ModelWarning(UserWarning):
     """A version can be used, but something about it should be known."""
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def listed(names: object) -> str:
     """Known values for a message, of hundreds the first twenty: `listed({"b", "a"})` -> `'a', 'b'`."""
     found = [repr(name) for name in sorted(map(str, names))]  # type: ignore[call-overload]

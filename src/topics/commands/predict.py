@@ -89,6 +89,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
+    terminal.show_others(corpus.others)
     if output and "-" not in inputs:
         summary = _archive(corpus, output, options)
     else:

@@ -81,6 +81,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     )
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
+    terminal.show_others(corpus.others)
     registry, jobs = Registry(options["models"]), options["workers"]
     with (
         standard_input_kept(corpus),
