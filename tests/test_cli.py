@@ -152,9 +152,27 @@ def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models, 
     bad = tmp_path / "вход.jsonl"
     bad.write_bytes(b"{\n" * 7)
     ran = topics("predict", bad, "--models", models)
-    assert (ran.code, ran.out) == (0, "")
+    assert (ran.code, ran.out) == (3, "")
     assert ran.err.count(f"topics: {bad}:") == 5, "the first few"
     assert "topics: 7 rows could not be read\n" in ran.err
+
+
+@pytest.mark.parametrize(("to", "count"), [("-o", 2), ("stdout", 2), ("stdin", 2), ("stdin", 1)])
+def test_a_job_without_a_good_row_has_failed(topics: Topics, models, tmp_path, to, count):
+    bad = write(tmp_path / "вход.jsonl", *[{"id": "1", "text": " "}, "{"][:count])
+    arguments = ["-"] if to == "stdin" else [bad]
+    arguments += ["-o", tmp_path / "выход.jsonl"] if to == "-o" else []
+    summary = tmp_path / "сводка.json"
+    ran = topics("predict", *arguments, "--models", models, "--summary", summary, stdin=bad.read_bytes())
+    rows = "2 rows" if count == 2 else "1 row"
+    name = "stdin" if to == "stdin" else bad
+    last = f"topics: none of {rows} could be scored; the first, {name}:1: no text; mend the input"
+    assert (ran.code, ran.err.splitlines()[-1]) == (3, last)
+    assert json.loads(summary.read_bytes())["rejects"] == count
+    if to == "-o":
+        assert (tmp_path / "выход.jsonl").read_bytes() == b""
+        rejects = (tmp_path / "выход.jsonl.rejects.jsonl").read_text(encoding="utf-8").splitlines()
+        assert json.loads(rejects[0])["reason"] == "no text"
 
 
 def test_models_lists_versions_with_their_figures(topics: Topics, models, tmp_path):
