@@ -70,6 +70,16 @@ def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_
     assert [reject["line"] for reject in rejects] == [101, 102]
 
 
+def test_train_warns_of_rubrics_that_are_several_in_one(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    joined = [{**row, "rubrics": ", ".join(row["rubrics"]) or "нет"} for row in rows]
+    data = write(tmp_path / "архив.jsonl", *joined)
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
+    assert ran.code == 0, ran.err
+    told = "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
+    assert ran.err.count(f"topics: {told}") == 1
+
+
 def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
