@@ -12,7 +12,7 @@ import pytest
 
 from newsroom import FERRY, SNOW, all_of, known, write
 from topics.corpus import Columns, Corpus
-from topics.corpus.articles import iso
+from topics.corpus.articles import iso, mistaken
 from topics.types import Article, Reject
 
 
@@ -171,6 +171,28 @@ def test_a_parquet_date_becomes_iso(tmp_path):
 def test_rubrics_hold_do_not_hold_or_are_unknown(tmp_path, rubrics, unknown, labels):
     made = only(tmp_path, {"id": "7", "text": "Снег", "rubrics": rubrics, "unknown": unknown})
     assert made.labels == labels
+
+
+@pytest.mark.parametrize(
+    ("rubrics", "told"),
+    [
+        (["экономика", "туризм", "Наука, техника", "ЖКХ/быт", "спорт / туризм"], ""),
+        (
+            ["быт", "туризм", "Туризм,  быт"],
+            "'Туризм,  быт' is learned beside 'быт', 'туризм'; part names by ;",
+        ),
+        (
+            ["быт", "туризм", "быт / туризм"],
+            "'быт / туризм' is learned beside 'быт', 'туризм'; part names by",
+        ),
+        (["БЫТ", "спорт", "быт"], "the rubrics 'БЫТ', 'быт' differ only by case or spaces; write them alike"),
+        (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case or spaces; write"),
+    ],
+)
+def test_names_of_rubrics_that_look_like_mistakes(rubrics, told):
+    lines = mistaken(rubrics)
+    assert len(lines) == bool(told)
+    assert told in "".join(lines)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,16 @@ def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_
     assert [reject["line"] for reject in rejects] == [101, 102]
 
 
+def test_train_warns_of_rubrics_that_are_several_in_one(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    joined = [{**row, "rubrics": ", ".join(row["rubrics"]) or "нет"} for row in rows]
+    data = write(tmp_path / "архив.jsonl", *joined)
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
+    assert ran.code == 0, ran.err
+    told = "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
+    assert ran.err.count(f"topics: {told}") == 1
+
+
 def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
@@ -125,6 +135,20 @@ def test_predict_reads_standard_input(topics: Topics, models, inbox):
     assert json.loads(piped.out)["rubrics"] == ["industry"]
 
 
+def test_files_of_other_kinds_are_told(topics: Topics, models, tmp_path):
+    write(tmp_path / "архив" / "а.jsonl", *embedded()[0].read_text(encoding="utf-8").splitlines())
+    for name in ("б.xlsx", "в.json"):
+        write(tmp_path / "архив" / name)
+    line = (
+        "topics: left out: 2 files of other kinds (.json, .xlsx); if .json is JSON Lines, name it: "
+        "'FOLDER/*.json'"
+    )
+    ran = topics("predict", tmp_path / "архив", "--models", models)
+    assert (ran.code, ran.err.splitlines().count(line)) == (0, 1)
+    ran = topics("train", tmp_path / "архив", "--only", "rubrics", "--models", tmp_path / "m")
+    assert (ran.code, ran.err.splitlines().count(line)) == (0, 1)
+
+
 def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox):
     as_csv = topics("predict", inbox, "--models", models, "--format", "csv").out.removeprefix("\ufeff")
     assert as_csv.splitlines()[0] == "id,rubrics,scores,needs_review,model"
@@ -138,9 +162,27 @@ def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models, 
     bad = tmp_path / "вход.jsonl"
     bad.write_bytes(b"{\n" * 7)
     ran = topics("predict", bad, "--models", models)
-    assert (ran.code, ran.out) == (0, "")
+    assert (ran.code, ran.out) == (3, "")
     assert ran.err.count(f"topics: {bad}:") == 5, "the first few"
     assert "topics: 7 rows could not be read\n" in ran.err
+
+
+@pytest.mark.parametrize(("to", "count"), [("-o", 2), ("stdout", 2), ("stdin", 2), ("stdin", 1)])
+def test_a_job_without_a_good_row_has_failed(topics: Topics, models, tmp_path, to, count):
+    bad = write(tmp_path / "вход.jsonl", *[{"id": "1", "text": " "}, "{"][:count])
+    arguments = ["-"] if to == "stdin" else [bad]
+    arguments += ["-o", tmp_path / "выход.jsonl"] if to == "-o" else []
+    summary = tmp_path / "сводка.json"
+    ran = topics("predict", *arguments, "--models", models, "--summary", summary, stdin=bad.read_bytes())
+    rows = "2 rows" if count == 2 else "1 row"
+    name = "stdin" if to == "stdin" else bad
+    last = f"topics: none of {rows} could be scored; the first, {name}:1: no text; mend the input"
+    assert (ran.code, ran.err.splitlines()[-1]) == (3, last)
+    assert json.loads(summary.read_bytes())["rejects"] == count
+    if to == "-o":
+        assert (tmp_path / "выход.jsonl").read_bytes() == b""
+        rejects = (tmp_path / "выход.jsonl.rejects.jsonl").read_text(encoding="utf-8").splitlines()
+        assert json.loads(rejects[0])["reason"] == "no text"
 
 
 def test_models_lists_versions_with_their_figures(topics: Topics, models, tmp_path):
@@ -284,6 +326,34 @@ def test_a_full_disk_is_told(models, inbox, form):
         err = process.stderr.read().decode()
     assert process.returncode == 1
     assert "No space left on device" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
+def test_a_reader_of_a_stream_that_has_seen_enough_is_no_error(models):
+    with start("predict", "-", "--models", models, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        line = json.dumps({"id": "1", "text": STEEL}).encode() + b"\n"
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(b'{"id":"1"')
+        process.stdout.close()
+        process.stdin.write(line)
+        process.stdin.close()
+        err = process.stderr.read()
+    assert (process.returncode, err) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_full_disk_is_told_of_a_stream_as_of_a_file(models, inbox, form):
+    with (
+        inbox.open("rb") as stream,
+        Path("/dev/full").open("wb") as full,
+        start("predict", "-", "--models", models, "--format", form, stdin=stream, stdout=full) as process,
+    ):
+        err = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "topics: output: No space left on device" in err.splitlines()
+    assert "stdin" not in err
     assert "Traceback" not in err
 
 

@@ -296,8 +296,32 @@ def test_nothing_to_learn_from(labels, found):
     assert f"(found: {found}); {remedy}" in str(error.value)
 
 
+def test_hundreds_of_rubrics_too_few_are_told_by_the_foremost():
+    labels = [known(f"р{n}") for n in range(500)] + [known("снег")] * 2
+    with pytest.raises(DataError) as error:
+        truth_table(labels, Rubrics())
+    assert "(found: снег 2, р0 1, " in str(error.value)
+    assert " 1, and 491 more); name the column" in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"id": "1", "text": STEEL}, "499 of 500 rows were rejected, 499 as {}:2: id '1' was seen before;"),
+        ({"text": ""}, "500 of 500 rows were rejected, 500 as {}:1: no text; mend that first"),
+    ],
+)
+def test_rejects_that_leave_nothing_to_learn_from_are_told(tmp_path, row, told):
+    data = write(tmp_path / "a.jsonl", *[{**row, "rubrics": "снег"}] * 500)
+    with pytest.raises(DataError) as error:
+        train(Corpus(data), Config(), Registry(tmp_path / "models"))
+    assert told.format(data) in str(error.value)
+    assert "--rubrics-column" not in str(error.value)
+
+
 def test_an_archive_without_labels_publishes_nothing(tmp_path):
-    with pytest.raises(DataError, match="no rubric has 10 articles"):
+    with pytest.raises(DataError, match=r"no rubric has 10 articles.*--only topics .*`topics suggest` says"):
         train(Corpus(embedded_inbox()), Config(), Registry(tmp_path / "models"))
     assert not list((tmp_path / "models").rglob("manifest.json"))
 

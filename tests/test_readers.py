@@ -255,6 +255,9 @@ def test_utf_16_is_named(mark, encoding):
     data = mark + "id;text\n".encode(encoding)
     with pytest.raises(DataError, match=r"лента: the encoding is UTF-16; save it as «CSV UTF-8»"):
         read("csv", data)
+    lines = mark + '{"text": "Паводок"}\n'.encode(encoding) * 500
+    with pytest.raises(DataError, match=r"лента: the encoding is UTF-16; save it as UTF-8"):
+        read("jsonl", lines)
 
 
 class Failing(io.BytesIO):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import io
 import json
@@ -15,9 +14,8 @@ import pytest
 from exports import PACKED, as_parquet
 from newsroom import FERRY, SNOW, all_of, write
 from topics.corpus import Corpus
-from topics.corpus import sources as room
-from topics.corpus.sources import find
-from topics.errors import DataError, InputWarning, UsageError
+from topics.corpus.sources import find, kinds
+from topics.errors import DataError, UsageError
 from topics.types import Article, Reject
 
 
@@ -29,29 +27,38 @@ def test_a_folder_is_read_by_path_and_without_what_no_reader_knows(tmp_path):
     write(tmp_path / "ПРОЧТИ.md", "не новости")
     write(tmp_path / ".скрыто.jsonl", "{")
     write(tmp_path / "голый", "{")
-    with pytest.warns(InputWarning, match=r": 2 files left out, of other kinds: \.md, no suffix"):
-        articles, rejects = all_of(Corpus(tmp_path))
+    articles, rejects = all_of(Corpus(tmp_path))
     assert [article.id for article in articles] == ["1", "2", "3"]
     assert rejects == []
 
 
-def test_ndjson_is_json_lines(tmp_path):
-    write(tmp_path / "лента.ndjson", SNOW, FERRY)
-    assert [article.id for article in all_of(Corpus(tmp_path))[0]] == ["1", "2"]
+def test_a_folder_tells_what_it_leaves_out_but_for_what_is_hidden_or_our_own(tmp_path):
+    write(tmp_path / "а.jsonl", SNOW)
+    for name in ("б.xlsx", "в.TXT", "г.tar.gz", "д.json", "голый", "2026.01.xlsx"):
+        write(tmp_path / name)
+    for name in (".скрыто", ".job/5.ids", "б.jsonl.job/KEY/0.done", "scored/summary.json", "scored/job.json"):
+        write(tmp_path / name)
+    found = find(tmp_path)
+    assert [source.path.name for source in found.sources] == ["а.jsonl"]
+    assert len(found.others) == 6
+    assert kinds(found.others) == ".json, .tar.gz, .txt, .xlsx, without a suffix"
+    assert find([tmp_path, tmp_path / "*.json"]).others == [
+        path for path in found.others if path.name != "д.json"
+    ]
 
 
-def test_what_fails_while_standard_input_waits_is_no_fault_of_the_input(monkeypatch):
-    """`topics predict - > /dev/full`: the answers so far are flushed before waiting for more."""
-    full = OSError(errno.ENOSPC, "No space left on device")
-
-    def flush() -> None:
-        raise full
-
-    monkeypatch.setattr(room, "_has_more", lambda stream: False)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "x"}\n')))
-    with pytest.raises(OSError, match="No space left") as failed:
-        list(room.rows(room.Source(None, "jsonl"), 1000, pause=flush))
-    assert failed.value is full
+@pytest.mark.parametrize("suffix", [".ndjson", ".ndjson.gz", ".NDJSON.zst", ".json", ".json.gz"])
+def test_json_lines_by_other_names(tmp_path, suffix):
+    path = tmp_path / f"лента{suffix}"
+    packed = PACKED.get(path.suffix, bytes)
+    path.write_bytes(packed(json.dumps(SNOW).encode()))
+    for given in (path, str(tmp_path / "*")):
+        assert [article.id for article in all_of(Corpus(given))[0]] == ["1"]
+    if "ndjson" in suffix.lower():
+        assert find(tmp_path).sources == find(path).sources
+    else:
+        with pytest.raises(DataError, match=r"a \.json that is JSON Lines is read where it is named"):
+            find(tmp_path)
 
 
 def test_patterns_and_several_sources_read_each_file_once(tmp_path):
@@ -72,7 +79,7 @@ def test_the_format_may_be_named(tmp_path):
         assert all_of(Corpus(source, format="csv"))[0] == [Article("1", "Снег")]
 
 
-SUFFIXES = ".jsonl, .csv, .tsv, .parquet (also with .gz or .zst after it)"
+SUFFIXES = ".jsonl, .csv, .tsv, .parquet, .ndjson (also with .gz or .zst after it)"
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,6 @@ class ModelWarning(UserWarning):
     """A version can be used, but something about it should be known."""
 
 
-class InputWarning(UserWarning):
-    """An input can be read, but something about it should be known."""
-
-
 def counted(number: int, noun: str) -> str:
     """`1 file`, `2,000 files`."""
     return f"{number:,} {noun}" + "s" * (number != 1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,18 +13,20 @@ import numpy.typing as npt
 from topics import plugins
 from topics.config import Config, Rubrics, convert
 from topics.corpus.gathering import Material, Watch, sample
-from topics.errors import DataError
+from topics.errors import DataError, counted
 from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers, cross_validated, time_ordered
 from topics.rubrics.calibration import Truth
 from topics.rubrics.decisions import judged
 from topics.rubrics.rules import Rules
-from topics.types import Labels
+from topics.types import Labels, Reject
 
 LATER = 0.2
 """Share of the articles, the newest, that a model of the others is asked about."""
 _DATED = 100
 """Articles with a day and a label below which that says nothing."""
+_TOLD = 10
+"""Rubrics told in a message."""
 
 
 class Learned(NamedTuple):
@@ -51,7 +56,7 @@ def learn(
     settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
     material = sample(material, config.rubrics.max_articles)
     rules = Rules(config.rules)
-    truth, rubrics, left_out = truth_table(material.labels, config.rubrics)
+    truth, rubrics, left_out = truth_table(material.labels, config.rubrics, material.rejects)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
     days = np.array([day for _, day in material.origins])
     since = _later_since(days[(judged(truth, clean) >= 0).any(axis=1)])
@@ -79,9 +84,14 @@ def _later_since(days: npt.NDArray[np.str_]) -> str:
 
 
 def truth_table(
-    labels: list[Labels | None], wanted: Rubrics
+    labels: list[Labels | None], wanted: Rubrics, rejects: Sequence[Reject] = ()
 ) -> tuple[Truth, tuple[str, ...], dict[str, int]]:
     """Lay out what is known: the truth (articles, rubrics), the rubrics, those left out with their positives.
+
+    Args:
+        labels: of each article.
+        wanted: which rubrics.
+        rejects: rows that became no article, to be named if they are why nothing is left to learn from.
 
     Raises:
         DataError: no rubric has enough articles.
@@ -92,13 +102,41 @@ def truth_table(
     positives = (truth == 1).sum(axis=0)
     enough = (positives >= wanted.min_positives) & (truth == 0).any(axis=0)
     if not enough.any():
-        found = ", ".join(f"{name} {count}" for name, count in zip(names, positives, strict=True)) or "none"
+        found = _counts(dict(zip(names, positives.tolist(), strict=True)))
         raise DataError(
             f"no rubric has {wanted.min_positives} articles that carry it and one that does not "
-            f"(found: {found}); name the column with --rubrics-column, or lay labels over with --labels"
+            f"(found: {found}); {_remedy(labels, rejects)}"
         )
     few = {name: int(n) for name, n, ok in zip(names, positives, enough, strict=True) if not ok}
     return truth[:, enough], tuple(name for name, ok in zip(names, enough, strict=True) if ok), few
+
+
+def _counts(found: dict[str, int]) -> str:
+    """`economy 9, tourism 3`; of hundreds those with the most articles."""
+    most = sorted(found, key=lambda name: -found[name])[:_TOLD]
+    more = [f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else []
+    return ", ".join([*(f"{name} {found[name]}" for name in most), *more]) or "none"
+
+
+def _remedy(labels: Sequence[Labels | None], rejects: Sequence[Reject]) -> str:
+    if len(rejects) > len(labels):
+        [(kind, count)] = Counter(map(_kind, rejects)).most_common(1)
+        example = next(row for row in rejects if _kind(row) == kind)
+        return (
+            f"{len(rejects):,} of {counted(len(labels) + len(rejects), 'row')} were rejected, {count:,} as "
+            f"{example.source}:{example.line}: {example.reason}; mend that first"
+        )
+    remedy = "name the column with --rubrics-column, or lay labels over with --labels"
+    if not any(labels):
+        remedy += (
+            "; without any labels, --only topics finds topics, `topics suggest` says what to label first"
+        )
+    return remedy
+
+
+def _kind(row: Reject) -> str:
+    """A reason without what differs from row to row."""
+    return re.sub(r"'[^']*'|\d+", "", row.reason)
 
 
 def _truth_of(labels: list[Labels | None], rubrics: tuple[str, ...]) -> Truth:

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from topics.errors import counted
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -170,6 +172,17 @@ def show_unmatched(ids: Sequence[str]) -> None:
     """Tell on stderr of labels that no article had."""
     if ids:
         _tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
+
+
+def show_others(paths: Sequence[Path]) -> None:
+    """Tell on stderr of files in the folders that no reader knows."""
+    from topics.corpus.sources import kinds
+
+    if not paths:
+        return
+    found = kinds(paths)
+    remedy = "; if .json is JSON Lines, name it: 'FOLDER/*.json'" if ".json" in found.split(", ") else ""
+    _tell(f"topics: left out: {counted(len(paths), 'file')} of other kinds ({found}){remedy}")
 
 
 def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:

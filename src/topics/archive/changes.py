@@ -102,7 +102,7 @@ def read(path: Path) -> Iterator[Scored]:
         DataError: it is no such output.
     """
     given = str(path / "part-*") if path.is_dir() else path
-    for source in sources.find(given):
+    for source in sources.find(given).sources:
         for row in sources.rows(source, _LIMIT):
             if isinstance(row, Reject):
                 raise DataError(f"{row.source}:{row.line}: {row.reason}; is this an output of `predict`?")

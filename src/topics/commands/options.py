@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
+from topics.errors import counted
+
 if TYPE_CHECKING:
     from topics.config import Config
     from topics.corpus import Corpus
@@ -162,4 +164,4 @@ def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
         yield reject
     if count:
         where = f"; see {path}" if path else ""
-        click.echo(f"topics: {count} rows could not be read{where}", err=True)
+        click.echo(f"topics: {counted(count, 'row')} could not be read{where}", err=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from topics.commands.options import (
     topics_option,
     workers_option,
 )
-from topics.errors import UsageError
+from topics.errors import DataError, UsageError, counted
 
 if TYPE_CHECKING:
     from topics.archive.scoring import Summary
@@ -75,6 +76,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
 
     With -o, several processes share the work. Killed and started again by the same command it goes on where
     it was. From `-` to stdout it is a stream: a line in, a line out, `{"error": …, "line": …}` for a bad one.
+    Bad rows do not stop it, but if there was no good one the exit code is 3.
 
     \b
     python -m topics predict archive/ -o scored.jsonl --keep title --keep date
@@ -90,16 +92,21 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
+    terminal.show_others(corpus.others)
     if output and "-" not in inputs:
-        summary = _archive(corpus, output, options)
+        summary, bad = _archive(corpus, output, options)
     else:
-        summary = _here(corpus, output, options, is_stream=set(inputs) == {"-"} and not output)
+        summary, bad = _here(corpus, output, options, is_stream=set(inputs) == {"-"} and not output)
     terminal.show_summary(summary)
     if options["summary_file"]:
         persistence.write_struct(options["summary_file"], summary)
+    if summary.rejects and not summary.articles:
+        first = "".join(f"; the first, {row.source}:{row.line}: {row.reason}" for row in bad)
+        raise DataError(f"none of {counted(summary.rejects, 'row')} could be scored{first}; mend the input")
 
 
-def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> Summary:
+def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Summary, list[Reject]]:
+    """Score files by several processes; return also, if all rows are bad, the first of them."""
     from topics import terminal
     from topics.archive import workers
     from topics.corpus.shards import SIZE
@@ -132,23 +139,45 @@ def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> Summary:
     with terminal.progress() as watch:
         summary = score_archive(corpus, stored, order, watch)
     if summary.rejects:
-        click.echo(f"topics: {summary.rejects} rows could not be read; see {order.rejects}", err=True)
-    return summary
+        told = f"{counted(summary.rejects, 'row')} could not be read; see {order.rejects}"
+        click.echo(f"topics: {told}", err=True)
+    return summary, [] if summary.articles else _first_of(order.rejects)
 
 
-def _here(corpus: Corpus, output: Path | None, options: dict[str, Any], *, is_stream: bool) -> Summary:
+def _first_of(rejects: Path) -> list[Reject]:
+    import msgspec
+
+    from topics.types import Reject
+
+    if not rejects.exists():
+        return []
+    with rejects.open("rb") as stream:
+        return [msgspec.json.decode(line, type=Reject) for line in islice(stream, 1)]
+
+
+def _here(
+    corpus: Corpus, output: Path | None, options: dict[str, Any], *, is_stream: bool
+) -> tuple[Summary, list[Reject]]:
+    """Score in this process; return also the first bad row, if there is one."""
     from topics import terminal
     from topics.archive.scoring import answer, score
     from topics.tagger import Tagger
 
     tagger = Tagger.load(options["models"], options["reference"], options["topics"])
     place = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
-    with rejects_to(place) as reject, _output(output, options["form"], corpus.shape.keep, tagger) as write:
+    bad: list[Reject] = []
+    with rejects_to(place) as note, _output(output, options["form"], corpus.shape.keep, tagger) as write:
+        to_stdout = is_stream and options["form"] == "jsonl" and not place
+
+        def reject(row: Reject) -> None:
+            if not bad:
+                bad.append(row)
+            (_error if to_stdout else note)(row)
+
         if is_stream and options["form"] != "table":
-            to_stdout = options["form"] == "jsonl" and not place
-            return answer(corpus, tagger, write, _error if to_stdout else reject, sys.stdout.buffer.flush)
+            return answer(corpus, tagger, write, reject, sys.stdout.buffer.flush), bad
         with terminal.progress() as watch:
-            return score(corpus, tagger, write, reject, watch, options["limit_rejects"])
+            return score(corpus, tagger, write, reject, watch, options["limit_rejects"]), bad
 
 
 def _error(row: Reject) -> None:

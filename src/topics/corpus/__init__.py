@@ -62,7 +62,8 @@ class Corpus:
         labels_file: str | Path | None = None,
         format: str | None = None,  # noqa: A002 (the word of the command line)
     ) -> None:
-        self.sources = find(sources, format)
+        self.sources, self.others = find(sources, format)
+        """What is read, and the files of folders and patterns that no reader knows."""
         self.shape = Shape(columns, tuple(keep), limit)
         self.labels, self.label_rejects = load_labels(labels_file) if labels_file else ({}, [])
         self.unmatched_labels: tuple[str, ...] = ()
@@ -256,7 +257,7 @@ def load_labels(path: str | Path) -> tuple[dict[str, Labels], list[Reject]]:
     shape = Shape(Columns(title="id", text="rubrics"), (), LIMIT)
     labels: dict[str, Labels] = {}
     rejects: list[Reject] = []
-    for source in find(path):
+    for source in find(path).sources:
         for found in _checked(rows(source, LIMIT), shape.columns, source.name):
             reason = found.reason if isinstance(found, Reject) else _enter(found, shape, labels)
             if reason:

@@ -203,6 +203,32 @@ def _split(value: str, column: str) -> frozenset[str] | None:
     return frozenset(name for part in re.split(r"[;+|]", value) if (name := part.strip())) or None
 
 
+def mistaken(rubrics: Iterable[str]) -> list[str]:
+    """Say which names of rubrics look like several in one, or like one written in two ways.
+
+    >>> mistaken(["economy", "tourism", "economy, tourism"])
+    ["the rubric 'economy, tourism' is learned beside 'economy', 'tourism'; part names by ; or give a list"]
+    """
+    alike: dict[str, list[str]] = {}
+    for name in rubrics:
+        alike.setdefault(_folded(name), []).append(name)
+    found = [
+        f"the rubrics {listed(same)} differ only by case or spaces; write them alike"
+        for same in alike.values()
+        if len(same) > 1
+    ]
+    for folded, same in alike.items():
+        parts = [_folded(part) for part in re.split(r"[,/|]", folded)]
+        if len(parts) > 1 and all(part in alike for part in parts):
+            others = listed({alike[part][0] for part in parts})
+            found.append(f"the rubric {same[0]!r} is learned beside {others}; part names by ; or give a list")
+    return found
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
 _HOLDS = {"1", "1.0", "да", "true", "yes"}
 _HOLDS_NOT = {"0", "0.0", "нет", "false", "no"}
 

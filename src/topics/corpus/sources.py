@@ -7,16 +7,16 @@ import gzip
 import io
 import select
 import sys
-import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from topics import storage
-from topics.errors import DataError, InputWarning, UsageError, counted
+from topics.errors import DataError, UsageError
 from topics.plugins import CUTTERS, READERS
 from topics.types import WHOLE, Part, Reject, Row
 
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 
 PACKINGS = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 """Suffix of a packed file -> its first bytes."""
-OTHER_SUFFIXES = {"ndjson": "jsonl"}
-"""Suffix -> the format that is meant by it."""
+SYNONYMS = {"ndjson": "jsonl"}
+"""Suffix -> the reader that other systems call so."""
+NAMED = {**SYNONYMS, "json": "jsonl"}
+"""The same for files that are named; in a folder a `.json` may be anything, a list of settings too."""
+OURS = {"job.json", "owner.json", "summary.json"}
+"""What scoring leaves beside its parts."""
 BUFFER = 1 << 17
 
 
@@ -50,80 +54,103 @@ class Source(NamedTuple):
         return self if self.path is None else self._replace(path=self.path.absolute(), shown=self.name)
 
 
-def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> list[Source]:
+class Found(NamedTuple):
+    """What names stand for."""
+
+    sources: list[Source]
+    others: list[Path]
+    """Files beside them that no reader knows, without hidden ones and without those that scoring leaves."""
+
+
+def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> Found:
     """Return the sources that `given` stands for, in the order given, each once.
 
     A folder stands for the files with known suffixes below it, a pattern (`2024/**/*.jsonl`) for those that
     it matches, both sorted by path; hidden files do not count. `form` is the format of standard input and of
-    files whatever their suffix, but not of a folder's. Raises DataError if there is nothing to read, and
+    files whatever their suffix, but not of a folder's. A `.json` is read as JSON Lines where it is named or
+    matched, and left out of a folder. Raises DataError if there is nothing to read, and
     UsageError for a suffix that no reader knows.
     """
     names = [given] if isinstance(given, str | Path) else given
-    found = dict.fromkeys(source for name in names for source in _expand(name, form))
+    found = [_expand(name, form) for name in names]
     if not found:
         raise DataError("no input is named; name a file, a folder, a pattern, or - for standard input")
-    return list(found)
+    sources = dict.fromkeys(chain.from_iterable(one.sources for one in found))
+    others = dict.fromkeys(chain.from_iterable(one.others for one in found))
+    read = {source.path for source in sources}
+    return Found(list(sources), [path for path in others if path not in read])
 
 
-def _expand(given: str | Path, form: str | None) -> list[Source]:
+def _expand(given: str | Path, form: str | None) -> Found:
     path = storage.path(given)
     if str(given) == "-":
-        return [Source(None, form)]
+        return Found([Source(None, form)], [])
     if path.is_dir():
-        files = _visible(sorted(path.rglob("*")))
-        found = _known(files)
-        _tell_left_out(given, files, found)
-        return _filled(given, found, "no file in this folder can be read")
+        found = _known(sorted(path.rglob("*")), SYNONYMS)
+        others = [other for other in found.others if not _is_aside(other.relative_to(path))]
+        return _filled(given, found._replace(others=others), "no file in this folder can be read")
     if path.exists():
-        return [Source(path, form or format_of(path))]
+        return Found([Source(path, form or format_of(path))], [])
     if not glob.has_magic(str(given)):
         raise DataError(f"{given}: there is no such file or folder; check the name")
     matches = sorted(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
     if form:
-        return _filled(
-            given, [Source(match, form) for match in matches if match.is_file()], "nothing matches"
-        )
-    return _filled(given, _known(_visible(matches)), "no file that can be read matches this pattern")
+        sources = [Source(match, form) for match in matches if match.is_file()]
+        return _filled(given, Found(sources, []), "nothing matches")
+    return _filled(given, _known(matches, NAMED), "no file that can be read matches this pattern")
 
 
-def _visible(paths: list[Path]) -> list[Path]:
-    return [path for path in paths if not path.name.startswith(".") and path.is_file()]
+def _known(paths: list[Path], synonyms: Mapping[str, str]) -> Found:
+    files = [path for path in paths if not path.name.startswith(".") and path.is_file()]
+    formats = [_format(path, synonyms) for path in files]
+    return Found(
+        [Source(path, form) for path, form in zip(files, formats, strict=True) if form],
+        [path for path, form in zip(files, formats, strict=True) if not form],
+    )
 
 
-def _known(files: list[Path]) -> list[Source]:
-    return [Source(path, suffix) for path in files if _is_known(suffix := _suffix(path))]
+def _is_aside(path: Path) -> bool:
+    """Tell what a folder of predictions or of an unfinished job holds, and what lies in a hidden folder."""
+    return path.name in OURS or any(part.startswith(".") or part.endswith(".job") for part in path.parts[:-1])
 
 
-def _tell_left_out(folder: str | Path, files: list[Path], found: list[Source]) -> None:
-    """Warn of files that may hold articles, but are of a kind that nothing reads."""
-    read = {source.path for source in found}
-    others = [path.suffix.lower() or "no suffix" for path in files if path not in read]
-    if found and others:
-        kinds = ", ".join(sorted(set(others)))
-        warnings.warn(
-            f"{folder}: {counted(len(others), 'file')} left out, of other kinds: {kinds}", InputWarning, 2
-        )
-
-
-def _filled(given: str | Path, found: list[Source], complaint: str) -> list[Source]:
-    if not found:
-        raise DataError(f"{given}: {complaint}; known suffixes: {_suffixes()}")
+def _filled(given: str | Path, found: Found, complaint: str) -> Found:
+    if not found.sources:
+        named = "; a .json that is JSON Lines is read where it is named" if _has_json(found.others) else ""
+        raise DataError(f"{given}: {complaint}; known suffixes: {_suffixes()}{named}")
     return found
+
+
+def _has_json(paths: list[Path]) -> bool:
+    return any(_suffix(path) == "json" for path in paths)
+
+
+def kinds(paths: Iterable[Path]) -> str:
+    """List the suffixes of files, for a message: `.json, .tar.gz, without a suffix`."""
+    found = {
+        "".join(path.suffixes[-2:] if path.suffix.lower() in PACKINGS else path.suffix).lower()
+        for path in paths
+    }
+    return ", ".join([*sorted(found - {""}), *["without a suffix"] * ("" in found)])
 
 
 def format_of(path: Path) -> str:
     """`архив.CSV.gz` -> `csv`. Raises UsageError for a suffix that no reader knows."""
+    if form := _format(path, NAMED):
+        return form
     suffix = _suffix(path)
-    if _is_known(suffix):
-        return suffix
     found = f"the suffix {'.' + suffix!r}" if suffix else "a file without a suffix"
     raise UsageError(f"{path}: no reader knows {found}; known: {_suffixes()}; or name the format")
 
 
+def _format(path: Path, synonyms: Mapping[str, str]) -> str | None:
+    suffix = _suffix(path)
+    return suffix if _is_known(suffix) else synonyms.get(suffix)
+
+
 def _suffix(path: Path) -> str:
     bare = path.with_suffix("") if path.suffix.lower() in PACKINGS else path
-    suffix = bare.suffix.lower().removeprefix(".")
-    return OTHER_SUFFIXES.get(suffix, suffix)
+    return bare.suffix.lower().removeprefix(".")
 
 
 @cache
@@ -136,7 +163,7 @@ def _is_known(suffix: str) -> bool:
 
 
 def _suffixes() -> str:
-    return ", ".join(f".{name}" for name in READERS) + " (also with .gz or .zst after it)"
+    return ", ".join(f".{name}" for name in [*READERS, *SYNONYMS]) + " (also with .gz or .zst after it)"
 
 
 def cut(source: Source, size: int) -> list[Part]:
@@ -167,7 +194,7 @@ def rows(
     `pause` is called whenever standard input has no more for now: its writer may be waiting for an answer.
 
     A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
-    Raises DataError if the source cannot be opened or read at all.
+    Raises DataError if the source cannot be opened or read at all; an OSError of `pause` passes.
     """
     line = part.line - 1
     within = () if part.start == 0 and part.stop is None else (part,)
@@ -225,7 +252,7 @@ class _DamageError(OSError):
 
 
 class _PauseError(Exception):
-    """What was done while waiting has failed: the output, as a rule, not the source."""
+    """What `pause` writes to is broken or full: no fault of the source."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))

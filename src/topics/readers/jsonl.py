@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
+from topics.errors import DataError
 from topics.types import WHOLE, Part, Reject, Row
 
 BYTES = 6
@@ -20,7 +21,10 @@ _NEWLINE = ord("\n")
 
 
 def read(stream: BinaryIO, name: str, limit: int, part: Part = WHOLE) -> Iterator[Row | Reject]:
-    """Return a row for each line that is not blank. Lines above `6 * limit` bytes are never held whole."""
+    """Return a row for each line that is not blank. Lines above `6 * limit` bytes are never held whole.
+
+    Raises DataError for UTF-16.
+    """
     if part.start:
         stream.seek(part.start)
     left = float("inf") if part.stop is None else part.stop - part.start
@@ -31,6 +35,8 @@ def read(stream: BinaryIO, name: str, limit: int, part: Part = WHOLE) -> Iterato
         number += 1
         left -= len(line)
         if number == 1:
+            if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise DataError(f"{name}: the encoding is UTF-16; save it as UTF-8")
             line = line.removeprefix(codecs.BOM_UTF8)
         if len(line) > longest:
             left -= _skip(stream, line)
