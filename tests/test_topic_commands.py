@@ -19,6 +19,7 @@ from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.errors import UsageError
 from topics.tagger import Tagger
+from topics.terminal import apart
 from topics.training import prepare, train_topics
 from topics.versions.registry import Registry
 
@@ -92,6 +93,19 @@ def test_trends_tell_what_rises_of_the_archive_and_of_other_data(run, tmp_path):
     rising = [topic for topic in found["topics"] if topic["direction"] == "rises"]
     assert ["металлы" in topic["name"] for topic in rising] == [True]
     assert rising[0]["carriers"][0]["date"] >= rising[0]["since"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (0.0516, 0.0731, ("5.2%", "7.3%")),
+        (0.00171, 0.00214, ("0.17%", "0.21%")),
+        (0.10004, 0.10006, ("10.00%", "10.01%")),
+        (0.1, 0.1, ("10.0000%", "10.0000%")),
+    ],
+)
+def test_shares_of_a_change_are_told_so_that_it_is_seen(before, after, told):
+    assert apart(before, after) == told
 
 
 def test_trends_read_standard_input(run, source):

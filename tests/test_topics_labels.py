@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from topic_archive import fetch, tokens
-from topics.topic_models.labels import label_all, prefer, relevance
+from topics.text.tokens import tokenize
+from topics.topic_models.labels import label_all, prefer, relevance, surface_forms
 from topics.topic_models.lda import LdaModel, LdaSettings
+from topics.topic_models.vocabulary import Occurrences
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,12 @@ from topics.topic_models.lda import LdaModel, LdaSettings
         ("экономика", {"экономики": 9, "экономика": 2, "экономике": 3}, "экономика"),
         ("санкция", {"санкций": 9, "санкции": 6, "санкция": 1}, "санкции"),
         ("путин", {"Путин": 9, "Путина": 3}, "Путин"),
+        ("путин", {"Путин": 10, "Путина": 40, "Путиным": 10}, "Путин"),
+        ("путин", {"Путина": 40, "Путиным": 10}, "Путин"),
+        ("собянин", {"Собянин": 5, "Собянина": 30, "Собяниным": 3}, "Собянин"),
+        ("захаров", {"Захарова": 40, "Захаровой": 10, "Захаров": 5}, "Захарова"),
+        ("набиуллин", {"Набиуллина": 40, "Набиуллиной": 10}, "Набиуллина"),
+        ("трамп", {"Трамп": 10, "Трампа": 40}, "Трамп"),
         ("следователь", {"Следователи": 4, "следователи": 1, "следователей": 2}, "следователи"),
         ("вциом", {"ВЦИОМ": 3}, "ВЦИОМ"),
         ("песок", {"Песков": 40, "Пескова": 9, "пески": 1}, "Песков"),
@@ -63,6 +71,27 @@ def test_form_for_a_label(term: str, seen: dict[str, int], expected: str) -> Non
 )
 def test_labels(ranked: list[list[str]], expected: list[str]) -> None:
     assert label_all([[(term, term) for term in words] for words in ranked]) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["силы противовоздушной обороны (ПВО)"], {"противовоздушной обороны ПВО": 1}),
+        (
+            ["противовоздушная оборона (ПВО)", "противовоздушная оборона ПВО"],
+            {"противовоздушная оборона ПВО": 1},
+        ),
+    ],
+)
+def test_a_sign_inside_a_phrase_does_not_leave_it_unwritten(
+    texts: list[str], expected: dict[str, int]
+) -> None:
+    batch = tokenize([""] * len(texts), texts)
+    starts = batch.offsets[1:] - 3
+    rows = np.arange(len(texts))
+    found = Occurrences(np.zeros_like(rows), rows, starts, np.full_like(rows, 3))
+    forms = surface_forms(found, batch, lambda some: [("", texts[row]) for row in some], [0])
+    assert forms == {0: Counter(expected)}
 
 
 def test_relevance_prefers_what_is_the_topics_own() -> None:

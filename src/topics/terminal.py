@@ -149,6 +149,16 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         )
 
 
+def apart(before: float, after: float) -> tuple[str, str]:
+    """Write two shares with as many digits as it takes to see that they differ, up to four.
+
+    >>> apart(0.0516, 0.0731), apart(0.00171, 0.00214)
+    (('5.2%', '7.3%'), ('0.17%', '0.21%'))
+    """
+    written = [(f"{before:.{digits}%}", f"{after:.{digits}%}") for digits in range(1, 5)]
+    return next((pair for pair in written if pair[0] != pair[1]), written[-1])
+
+
 def spark(values: Sequence[float], width: int = 24) -> str:
     """Draw a line of bars, `▁▂▅█`: the highest value has the highest one; neighbours share one if need be."""
     each = -(-len(values) // width) if values else 1

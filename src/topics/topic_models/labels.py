@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ _RELEVANCE = 0.6
 _IN_LABEL = 3
 _CAPITALS = 5
 """Times that a word may stand capitalized for once that it does not, and yet be no name: sentences begin."""
+_LIKELY = 1 / 3
+"""Share of what is seen of a name that must speak for its being a woman's, or a man's, to write it so."""
 _SEEN = 60
 """Places looked at to find how the archive writes a term."""
 
@@ -105,6 +108,7 @@ def surface_forms(
     """Count how some terms are written, at up to `_SEEN` places each: column -> form -> times.
 
     The places are taken from the articles that hold most of the terms, so that few texts are read closely.
+    A form with a sign inside, «обороны (ПВО)», counts where there is no other, and without the sign.
     """
     at = np.flatnonzero(np.isin(found.columns, wanted))
     density = np.bincount(found.rows[at], minlength=len(tokens))
@@ -116,6 +120,7 @@ def surface_forms(
     for place in chosen.tolist():
         places[int(found.rows[place])].append(place)
     forms: dict[int, Counter[str]] = defaultdict(Counter)
+    signed: dict[int, Counter[str]] = defaultdict(Counter)
     rows = np.array(sorted(places), np.intp)
     for row, (title, text) in zip(rows.tolist(), texts(rows), strict=True):
         in_title = spans(title)
@@ -125,9 +130,16 @@ def surface_forms(
             last = first + int(found.lengths[place]) - 1
             part = title if first < len(in_title) else text
             form = " ".join(part[edges[first, 0] : edges[last, 1]].split())
-            if all(character.isalnum() or character in " -" for character in form):
-                forms[int(found.columns[place])][form] += 1
-    return forms
+            column = int(found.columns[place])
+            if _is_plain(form):
+                forms[column][form] += 1
+            elif _is_plain(form := " ".join(part[start:end] for start, end in edges[first : last + 1])):
+                signed[column][form] += 1
+    return {**signed, **forms}
+
+
+def _is_plain(form: str) -> bool:
+    return all(character.isalnum() or character in " -" for character in form)
 
 
 def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
@@ -165,10 +177,11 @@ def _without_echoes(words: list[tuple[str, str]]) -> list[str]:
 
 
 def prefer(lemmas: list[str], seen: Counter[str]) -> str:
-    """Choose the form for a label: in the nominative, in the number that prevails.
+    """Choose the form for a label: in the nominative, in the number that prevails, names in a likely gender.
 
-    «металлов» 7, «металлы» 5, «металл» 1 -> «металлы». The first word tells: an adjective agrees with its
-    noun, and of two nouns the first one rules.
+    «металлов» 7, «металлы» 5, «металл» 1 -> «металлы»; «Путина» 4, «Путин» 1 -> «Путин».
+
+    The first word tells: an adjective agrees with its noun, and of two nouns the first one rules.
     """
     if len(lemmas) == 1 and part_of_speech(lemmas[0]) == "verb":
         return lemmas[0]
@@ -178,17 +191,21 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
     forms: Counter[str] = Counter()
     for form, times in seen.items():
         forms[form.lower()] += times
-    numbers: Counter[str] = Counter()
+    numbers: dict[str, float] = defaultdict(float)
+    genders: dict[tuple[str, str], float] = defaultdict(float)
     for form, times in forms.items():
-        for number, _, weight in _cases(form.split()[0], lemmas[0]):
-            numbers[number] += times * weight  # type: ignore[assignment]
+        for case in _cases(form.split()[0], lemmas[0]):
+            numbers[case.number] += times * case.weight
+            genders[case.number, case.gender] += times * case.weight
     wanted = max(numbers, key=lambda number: numbers[number], default="")
     nominative = [
         form
         for form in forms
         if any(
-            number == wanted and is_nominative
-            for number, is_nominative, _ in _cases(form.split()[0], lemmas[0])
+            case.is_nominative
+            and case.number == wanted
+            and genders[wanted, case.gender] >= _LIKELY * numbers[wanted]
+            for case in _cases(form.split()[0], lemmas[0])
         )
     ]
     if not nominative and lemmas[0] in forms:  # «COVID», which no dictionary knows
@@ -202,11 +219,27 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
     return max((form for form in seen if form.lower() == best), key=lambda form: (seen[form], form))
 
 
+class _Case(NamedTuple):
+    """One way to read a form."""
+
+    number: str
+    gender: str
+    """Of a surname, which men and women bear: «Путина» is hardly a woman's, «Захарова» is."""
+    is_nominative: bool
+    weight: float
+    """Probability."""
+
+
 @cache
-def _cases(form: str, lemma: str) -> tuple[tuple[str, bool, float], ...]:
-    """List the readings of a form as that lemma: number, whether in the nominative, probability."""
+def _cases(form: str, lemma: str) -> tuple[_Case, ...]:
+    """List the readings of a form as that lemma."""
     return tuple(
-        ("plur" if "plur" in reading.grammemes else "sing", "nomn" in reading.grammemes, reading.score)
+        _Case(
+            "plur" if "plur" in reading.grammemes else "sing",
+            "".join(sorted(reading.grammemes & {"masc", "femn"})) if "Surn" in reading.grammemes else "",
+            "nomn" in reading.grammemes,
+            reading.score,
+        )
         for reading in readings(form)
         if reading.lemma.replace("ё", "е") == lemma
     )

@@ -25,7 +25,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def noted(sources: Iterable[Source]) -> tuple[Origin, ...]:
-    """Note what files are learned from; standard input is none."""
+    """Note what files are learned from; of standard input the copy that training makes of it."""
     return tuple(
         Origin(_place(source.path), source.path.stat().st_size, _content(source.path))
         for source in sources

@@ -116,7 +116,7 @@ def _show(pipeline: TopicPipeline, version: Version, activity: Activity, found: 
     from rich.table import Table
     from rich.text import Text
 
-    from topics.terminal import out, spark
+    from topics.terminal import apart, out, spark
 
     console, steady = out(), sum(change.direction == "steady" for change in found)
     console.print(
@@ -135,11 +135,12 @@ def _show(pipeline: TopicPipeline, version: Version, activity: Activity, found: 
                 carriers = "\n".join(
                     f"{article.date} {article.title}" for article in course.carriers[:_CARRIERS]
                 )
+                before, after = apart(change.before, change.after)
                 table.add_row(
                     mark,
                     Text(f"{name}\n({change.topic})"),
-                    f"{change.before:.1%}",
-                    f"{change.after:.1%}\n{change.since}",
+                    before,
+                    f"{after}\n{change.since}",
                     spark(course.shares),
                     Text(carriers),
                 )

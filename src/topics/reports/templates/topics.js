@@ -13,6 +13,11 @@
   const percent = (share, digits) => new Intl.NumberFormat(lang,
     { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share);
   const fine = (share) => percent(share, share < 0.0995 ? 1 : 0);
+  const apart = (before, after) => {
+    let digits = Math.min(before, after) < 0.0995 ? 1 : 0;
+    while (digits < 4 && percent(before, digits) === percent(after, digits)) digits += 1;
+    return { before: percent(before, digits), after: percent(after, digits) };
+  };
   const count = (number) => new Intl.NumberFormat(lang).format(number);
   const decimal = (number) => new Intl.NumberFormat(lang, { minimumFractionDigits: 2 }).format(number);
   const date = (iso, form) =>
@@ -125,7 +130,7 @@
     const change = topics[chosen].change;
     byId("change").hidden = !change;
     byId("change").textContent = change ? fill(said[change.direction],
-      { before: fine(change.before), after: fine(change.after), since: period(change.since) }) : "";
+      { ...apart(change.before, change.after), since: period(change.since) }) : "";
   };
 
   /* Its articles, rubrics and neighbours */
