@@ -80,6 +80,27 @@ def test_train_warns_of_rubrics_that_are_several_in_one(topics: Topics, tmp_path
     assert ran.err.count(f"topics: {told}") == 1
 
 
+def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    everywhere = [{**row, "rubrics": [*row["rubrics"], "новость"]} for row in rows]
+    everywhere[0]["rubrics"].append("редкость")
+    data = write(tmp_path / "архив.jsonl", *everywhere)
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
+    assert ran.code == 0, ran.err
+    told = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
+    assert told == [
+        "left out: новость, 100 articles carry it, and no article is known that does not",
+        "left out: редкость, only 1 article carries it",
+    ]
+
+
+def test_one_is_no_plural(topics: Topics, models, tmp_path):
+    one = write(tmp_path / "вход.jsonl", {"id": "1", "text": STEEL}, "{")
+    ran = topics("predict", one, "-o", tmp_path / "выход.jsonl", "--models", models)
+    for told in ("joining the parts, 1 article\n", "\n1 article in ", "topics: 1 row could not be read; "):
+        assert told in ran.err
+
+
 def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
