@@ -244,6 +244,10 @@ FAILURES = [
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
     ("predict {inbox} --rubrics a/b/c", 4, ["there is no version of 'a'"]),
     ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
+    ("predict {inbox} -o {inbox}.jsonl --format csv", 2, [".jsonl: is not written as --format csv; leave"]),
+    ("predict - -o {tmp}/a.csv --format jsonl", 2, ["a.csv: is not written as --format jsonl"]),
+    ("predict {inbox} -o /dev/null", 2, ["/dev/null: a name without a suffix means a folder of parts, and"]),
+    ("report rubrics -o {tmp}/a.pdf", 2, ["a.pdf: a report is HTML or Markdown; name it with .html or .md"]),
     ("predict {inbox} -o {tmp}/нет/a.csv", 2, ["'-o'", "there is no folder", "нет' to write 'a.csv' into"]),
     *(
         (line.replace("нет/", "{tmp}/нет/"), 2, ["there is no folder", "to write"])

@@ -298,7 +298,8 @@ def show_summary(summary: Summary) -> None:
     shares = ", ".join(parts + others)
     _tell(
         f"{counted(summary.articles, 'article')}{resumed} in {summary.seconds:.1f} s "
-        f"({summary.rate:,.0f}/s), {summary.rejects:,} rejected; {said if given else ''}by {', '.join(summary.versions)}"
+        f"({summary.rate:,.0f}/s), {summary.rejects:,} rejected; {said if given else ''}by "
+        f"{', '.join(summary.versions)}"
     )
     if summary.articles and given:
         _tell(f"shares: {shares}, for review {summary.review_share:.1%}")
