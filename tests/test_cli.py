@@ -94,6 +94,18 @@ def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
     ]
 
 
+def test_train_tells_of_dates_that_are_none(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    for n, row in enumerate(rows):
+        row["date"] = "32.13.2026" if n < 30 else ("" if n < 40 else row["date"])
+    ran = topics(
+        *("train", "-", "--models", tmp_path / "models", "--only", "rubrics"),
+        stdin=write(tmp_path / "a.jsonl", *rows).read_bytes(),
+    )
+    told = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
+    assert told in ran.err.splitlines()
+
+
 def test_one_is_no_plural(topics: Topics, models, tmp_path):
     one = write(tmp_path / "вход.jsonl", {"id": "1", "text": STEEL}, "{")
     ran = topics("predict", one, "-o", tmp_path / "выход.jsonl", "--models", models)

@@ -189,6 +189,16 @@ def show_unmatched(ids: Sequence[str]) -> None:
         _tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
 
 
+def show_unread_dates(there: int, unread: Sequence[str]) -> None:
+    """Tell on stderr that dates are none, if some of those looked at are."""
+    if unread:
+        example = " ".join(unread[0][:40].split())
+        _tell(
+            f"topics: dates: {len(unread)} of the first {there} could not be read, as «{example}»; "
+            "write them as 2026-03-05"
+        )
+
+
 def show_others(paths: Sequence[Path]) -> None:
     """Tell on stderr of files in the folders that no reader knows."""
     from topics.corpus.sources import kinds
