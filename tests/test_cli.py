@@ -281,7 +281,7 @@ FAILURES = [
     ("predict {inbox} --input-format xml", 2, ["there is no reader called 'xml'; known: 'csv', 'jsonl'"]),
     ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
     ("predict {inbox} --nonsense", 2, ["No such option", "--nonsense", "--help"]),
-    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: is no configuration"]),
+    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: there is no such file; check the name"]),
     ("predict {tmp}/a.docx", 3, ["a.docx: there is no such file or folder"]),
     ("train {inbox} --models {tmp}/m", 3, ["no rubric has 10 articles", "--rubrics-column", "--labels"]),
     (
