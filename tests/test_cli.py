@@ -319,8 +319,26 @@ def test_a_damaged_version_is_a_model_error(topics: Topics, own_models, inbox):
     failed(topics("predict", inbox, "--models", own_models), 4, "idf.npy: was altered since it was published")
 
 
-def test_text_that_is_no_utf8(topics: Topics, models):
-    failed(topics("explain", "--models", models, stdin="Снег".encode("cp1251")), 3, "is no UTF-8 text")
+def test_explain_reads_the_encoding_of_windows(topics: Topics, models, tmp_path):
+    file = tmp_path / "заметка.txt"
+    file.write_bytes(STEEL.encode("cp1251"))
+    expected = topics("explain", "--models", models, "--json", stdin=STEEL.encode()).out
+    assert topics("explain", "--models", models, "--json", stdin=STEEL.encode("cp1251")).out == expected
+    assert topics("explain", file, "--models", models, "--json").out == expected
+    assert topics("explain", "--models", models, "--json", stdin=STEEL.encode("utf-8-sig")).out == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no text; name a file with an article"),
+        (b" \n", "no text; name a file with an article"),
+        ("Снег".encode("utf-16"), "the encoding is UTF-16; save it as «UTF-8»"),
+        (b"\x98\xff", "is no text in UTF-8 or CP1251"),
+    ],
+)
+def test_explain_without_a_text(topics: Topics, models, content, told):
+    failed(topics("explain", "--models", models, stdin=content), 3, told)
 
 
 # The world outside
