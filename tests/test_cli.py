@@ -81,6 +81,39 @@ def test_train_warns_of_rubrics_that_are_several_in_one(topics: Topics, tmp_path
     assert ran.err.count(f"topics: {told}") == 1
 
 
+def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    everywhere = [{**row, "rubrics": [*row["rubrics"], "новость"]} for row in rows]
+    everywhere[0]["rubrics"].append("редкость")
+    data = write(tmp_path / "архив.jsonl", *everywhere)
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
+    assert ran.code == 0, ran.err
+    told = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
+    assert told == [
+        "left out: новость, 100 articles carry it, and no article is known that does not",
+        "left out: редкость, only 1 article carries it",
+    ]
+
+
+def test_train_tells_of_dates_that_are_none(topics: Topics, tmp_path):
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    for n, row in enumerate(rows):
+        row["date"] = "32.13.2026" if n < 30 else ("" if n < 40 else row["date"])
+    ran = topics(
+        *("train", "-", "--models", tmp_path / "models", "--only", "rubrics"),
+        stdin=write(tmp_path / "a.jsonl", *rows).read_bytes(),
+    )
+    told = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
+    assert told in ran.err.splitlines()
+
+
+def test_one_is_no_plural(topics: Topics, models, tmp_path):
+    one = write(tmp_path / "вход.jsonl", {"id": "1", "text": STEEL}, "{")
+    ran = topics("predict", one, "-o", tmp_path / "выход.jsonl", "--models", models)
+    for told in ("joining the parts, 1 article\n", "\n1 article in ", "topics: 1 row could not be read; "):
+        assert told in ran.err
+
+
 def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
@@ -226,6 +259,10 @@ FAILURES = [
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
     ("predict {inbox} --rubrics a/b/c", 4, ["there is no version of 'a'"]),
     ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
+    ("predict {inbox} -o {inbox}.jsonl --format csv", 2, [".jsonl: is not written as --format csv; leave"]),
+    ("predict - -o {tmp}/a.csv --format jsonl", 2, ["a.csv: is not written as --format jsonl"]),
+    ("predict {inbox} -o /dev/null", 2, ["/dev/null: a name without a suffix means a folder of parts, and"]),
+    ("report rubrics -o {tmp}/a.pdf", 2, ["a.pdf: a report is HTML or Markdown; name it with .html or .md"]),
     ("predict {inbox} -o {tmp}/нет/a.csv", 2, ["'-o'", "there is no folder", "нет' to write 'a.csv' into"]),
     *(
         (line.replace("нет/", "{tmp}/нет/"), 2, ["there is no folder", "to write"])
@@ -247,7 +284,7 @@ FAILURES = [
     ("predict {inbox} --input-format xml", 2, ["there is no reader called 'xml'; known: 'csv', 'jsonl'"]),
     ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
     ("predict {inbox} --nonsense", 2, ["No such option", "--nonsense", "--help"]),
-    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: is no configuration"]),
+    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: there is no such file; check the name"]),
     ("predict {tmp}/a.docx", 3, ["a.docx: there is no such file or folder"]),
     ("train {inbox} --models {tmp}/m", 3, ["no rubric has 10 articles", "--rubrics-column", "--labels"]),
     (
@@ -285,8 +322,26 @@ def test_a_damaged_version_is_a_model_error(topics: Topics, own_models, inbox):
     failed(topics("predict", inbox, "--models", own_models), 4, "idf.npy: was altered since it was published")
 
 
-def test_text_that_is_no_utf8(topics: Topics, models):
-    failed(topics("explain", "--models", models, stdin="Снег".encode("cp1251")), 3, "is no UTF-8 text")
+def test_explain_reads_the_encoding_of_windows(topics: Topics, models, tmp_path):
+    file = tmp_path / "заметка.txt"
+    file.write_bytes(STEEL.encode("cp1251"))
+    expected = topics("explain", "--models", models, "--json", stdin=STEEL.encode()).out
+    assert topics("explain", "--models", models, "--json", stdin=STEEL.encode("cp1251")).out == expected
+    assert topics("explain", file, "--models", models, "--json").out == expected
+    assert topics("explain", "--models", models, "--json", stdin=STEEL.encode("utf-8-sig")).out == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no text; name a file with an article"),
+        (b" \n", "no text; name a file with an article"),
+        ("Снег".encode("utf-16"), "the encoding is UTF-16; save it as «UTF-8»"),
+        (b"\x98\xff", "is no text in UTF-8 or CP1251"),
+    ],
+)
+def test_explain_without_a_text(topics: Topics, models, content, told):
+    failed(topics("explain", "--models", models, stdin=content), 3, told)
 
 
 # The world outside

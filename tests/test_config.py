@@ -75,7 +75,7 @@ COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title
         ),
         ("text = ", "is no configuration (Invalid value"),
         (b"\xff\xfe", "is no configuration ('utf-8' codec can't decode"),
-        (None, "is no configuration ([Errno 2] No such file or directory"),
+        (None, "there is no such file; check the name"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content, message):
@@ -140,3 +140,22 @@ def test_the_example_on_the_page_is_a_configuration(tmp_path):
     config = load_config(path)
     assert config.columns.text == "body"
     assert config.rules["tourism"].lift == {"гостиница": 1.5, "палатка": -0.7}
+
+
+def test_a_file_of_the_notepad_begins_with_a_mark(tmp_path):
+    path = tmp_path / "настройки.toml"
+    path.write_text("[rubrics]\nmin_positives = 5\n", encoding="utf-8-sig")
+    assert load_config(path).rubrics.min_positives == 5
+
+
+@pytest.mark.parametrize(
+    "key", ["rubrics.min_positives", "rubrics.max_articles", "topics.max_articles", "report.excerpt"]
+)
+def test_less_than_nothing_is_refused(tmp_path, key):
+    table, name = key.split(".")
+    path = tmp_path / "настройки.toml"
+    path.write_text(f"[{table}]\n{name} = -1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"Expected `int` >= 0 - at `\$\.{table}\.{name}`"):
+        load_config(path)
+    path.write_text(f"[{table}]\n{name} = 0\n", encoding="utf-8")
+    load_config(path)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -24,6 +24,7 @@ from topics.errors import UsageError, listed
 from topics.rubrics.rules import Rule
 
 T = TypeVar("T")
+NotNegative: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,9 +43,9 @@ class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     names: tuple[str, ...] = ()
     """Rubrics to learn; none named: all that the data names."""
-    min_positives: int = 10
+    min_positives: NotNegative = 10
     """Articles that must carry a rubric before it is learned."""
-    max_articles: int = 200_000
+    max_articles: NotNegative = 200_000
     """Articles to learn from, chosen by lot where there are more; 0: all. Memory grows with them."""
     classifier: str = "linear"
     settings: dict[str, Any] = {}
@@ -55,7 +56,7 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[topics]`: which topic model, and how."""
 
     model: str = "lda"
-    max_articles: int = 100_000
+    max_articles: NotNegative = 100_000
     """Articles to learn from, chosen by lot where there are more; 0: all. Memory grows with them."""
     settings: dict[str, Any] = {}
     """Handed to the topic model, which knows its own keys."""
@@ -65,7 +66,7 @@ class Reporting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[report]`: what `report.html` and `MODEL_CARD.md` of a version say."""
 
     lang: Literal["ru", "en"] = "ru"
-    excerpt: int = 200
+    excerpt: NotNegative = 200
     """Characters of the text that stand under the title of a mistake; 0: no titles and no text."""
 
 
@@ -88,7 +89,9 @@ def load_config(path: Path) -> Config:
         UsageError: the file is missing, is no TOML, or holds an unknown key or a value of the wrong type.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: there is no such file; check the name") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: is no configuration ({error}); see docs/configuration.md") from error
     return convert(content, Config, str(path))

@@ -90,7 +90,7 @@ def _progress(stage: str, done: int, share: float | None, seconds: float) -> str
     """`tagging: 120,000 articles, 13,500/s, 25 %, 0:26 left`."""
     if not done:
         return stage
-    text = f"{stage}: {done:,} articles, {done / max(seconds, 1e-3):,.0f}/s"
+    text = f"{stage}: {counted(done, 'article')}, {done / max(seconds, 1e-3):,.0f}/s"
     if not share:
         return text
     left = timedelta(seconds=round(seconds * (1 - share) / share))
@@ -108,7 +108,7 @@ class _Lines:
         now = time.monotonic()
         if stage != self._stage:
             self._stage, self._start, self._next = stage, now, now + _EVERY
-            first = f"{stage}, {done:,} articles" if done else stage
+            first = f"{stage}, {counted(done, 'article')}" if done else stage
             print(f"topics: {first}", file=sys.stderr, flush=True)
         elif now >= self._next:
             self._next = now + _EVERY
@@ -119,8 +119,8 @@ def show_version(manifest: Manifest) -> None:
     """Tell on stderr what was trained and how good it is."""
     facts = manifest.corpus
     _tell(
-        f"{manifest.name}: {facts.articles:,} articles ({facts.labelled:,} labelled, {facts.clean:,} of them "
-        f"clean), {facts.rejects:,} rejected"
+        f"{manifest.name}: {counted(facts.articles, 'article')} ({facts.labelled:,} labelled, "
+        f"{facts.clean:,} of them clean), {facts.rejects:,} rejected"
     )
     show_knowledge(_err(), manifest)
 
@@ -137,14 +137,14 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         _line(
             console,
             f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
-            f"exact match {figures.exact_match:.3f} on {figures.articles:,} articles",
+            f"exact match {figures.exact_match:.3f} on {counted(figures.articles, 'article')}",
         )
     for name, positives in manifest.left_out.items():
-        _line(console, f"left out: {name}, only {positives} articles carry it")
+        _line(console, f"left out: {name}, {_too_few(positives, manifest)}")
     if topics := manifest.topics:
         _line(
             console,
-            f"{topics.topics} topics of {topics.terms:,} words and phrases, "
+            f"{counted(topics.topics, 'topic')} of {topics.terms:,} words and phrases, "
             f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}",
         )
 
@@ -157,6 +157,21 @@ def apart(before: float, after: float) -> tuple[str, str]:
     """
     written = [(f"{before:.{digits}%}", f"{after:.{digits}%}") for digits in range(1, 5)]
     return next((pair for pair in written if pair[0] != pair[1]), written[-1])
+
+
+def _too_few(positives: int, manifest: Manifest) -> str:
+    """Say why a rubric was not learned: too few articles have it, or no article is known not to."""
+    from topics.config import Rubrics
+
+    least = manifest.configuration.get("rubrics", {}).get("min_positives", Rubrics().min_positives)
+    if positives < least:
+        return f"only {carried(positives)}"
+    return f"{carried(positives)}, and no article is known that does not"
+
+
+def carried(count: int) -> str:
+    """`1 article carries it`, `2 articles carry it`."""
+    return f"{counted(count, 'article')} {'carries' if count == 1 else 'carry'} it"
 
 
 def spark(values: Sequence[float], width: int = 24) -> str:
@@ -175,13 +190,23 @@ def show_labelled(labelled: int, positives: dict[str, int]) -> None:
     parts = [f"{name} {count:,}" for name, count in examples[:_SOME]]
     if others > 0:
         parts.append(f"{others} other rubrics with no fewer")
-    _tell(f"{labelled:,} articles labelled so far: {', '.join(parts) or 'no rubric yet'}")
+    _tell(f"{counted(labelled, 'article')} labelled so far: {', '.join(parts) or 'no rubric yet'}")
 
 
 def show_unmatched(ids: Sequence[str]) -> None:
     """Tell on stderr of labels that no article had."""
     if ids:
         _tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
+
+
+def show_unread_dates(there: int, unread: Sequence[str]) -> None:
+    """Tell on stderr that dates are none, if some of those looked at are."""
+    if unread:
+        example = " ".join(unread[0][:40].split())
+        _tell(
+            f"topics: dates: {len(unread)} of the first {there} could not be read, as «{example}»; "
+            "write them as 2026-03-05"
+        )
 
 
 def show_others(paths: Sequence[Path]) -> None:
@@ -212,7 +237,7 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
             str(manifest.corpus.articles),
             str(manifest.corpus.clean),
             *([f"{number:.3f}" for number in numbers] or [""] * 3),
-            f"{topics.topics} topics" if topics else _known(manifest.rubrics),
+            counted(topics.topics, "topic") if topics else _known(manifest.rubrics),
         )
     out().print(table)
 
@@ -292,8 +317,9 @@ def show_summary(summary: Summary) -> None:
     ]
     shares = ", ".join(parts + others)
     _tell(
-        f"{summary.articles:,} articles{resumed} in {summary.seconds:.1f} s ({summary.rate:,.0f}/s), "
-        f"{summary.rejects:,} rejected; {said if given else ''}by {', '.join(summary.versions)}"
+        f"{counted(summary.articles, 'article')}{resumed} in {summary.seconds:.1f} s "
+        f"({summary.rate:,.0f}/s), {summary.rejects:,} rejected; {said if given else ''}by "
+        f"{', '.join(summary.versions)}"
     )
     if summary.articles and given:
         _tell(f"shares: {shares}, for review {summary.review_share:.1%}")

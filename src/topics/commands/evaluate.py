@@ -62,7 +62,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
 
 
 def _show(assessment: Assessment) -> None:
-    from topics.terminal import out, tell_some
+    from topics.terminal import carried, out, tell_some
 
     console = out()
     console.print(f"{assessment.model} on {', '.join(assessment.sources)}", style="bold")
@@ -84,9 +84,9 @@ def _show(assessment: Assessment) -> None:
         console.print(table)
     luck = "its figures are a matter of luck"
     few = [one for one in whole.rubrics if one.too_few]
-    tell_some([f"{one.rubric}: only {one.positives} articles carry it; {luck}" for one in few])
+    tell_some([f"{one.rubric}: only {carried(one.positives)}; {luck}" for one in few])
     unknown = assessment.not_known.items()
-    tell_some([f"{name}: {count} articles carry it, the version does not know it" for name, count in unknown])
+    tell_some([f"{name}: {carried(count)}, the version does not know it" for name, count in unknown])
     if assessment.trained_on:
         names = ", ".join(assessment.trained_on)
         click.echo(

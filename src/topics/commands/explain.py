@@ -12,7 +12,7 @@ from topics.errors import DataError
 
 
 @click.command()
-@click.argument("file", type=click.File("r", encoding="utf-8"), default="-")
+@click.argument("file", type=click.File("rb"), default="-")
 @click.option("--rubric", help="Which rubric. [default: all that are given, else the likeliest]")
 @click.option("--title", default="", help="Title of the article.")
 @click.option("--outlet", default="", help="Outlet of the article.")
@@ -24,7 +24,7 @@ from topics.errors import DataError
 @models_option
 @rubrics_option
 def explain(
-    file: IO[str],
+    file: IO[bytes],
     rubric: str | None,
     title: str,
     outlet: str,
@@ -43,8 +43,10 @@ def explain(
     from topics import terminal
     from topics.tagger import Tagger
 
-    tagger = Tagger.load(options["models"], options["reference"], None)
     text = _text(file)
+    if not f"{title}{text}".strip():
+        raise DataError(f"{file.name}: no text; name a file with an article, or give it on standard input")
+    tagger = Tagger.load(options["models"], options["reference"], None)
     prediction = tagger.tag(text, title, outlet)
     rubrics = (
         [rubric] if rubric else [score.label for score in prediction.rubrics] or list(prediction.scores)[:1]
@@ -62,8 +64,13 @@ def explain(
             terminal.show_explanation(explanation)
 
 
-def _text(file: IO[str]) -> str:
+def _text(file: IO[bytes]) -> str:
+    """Decode an article as the rows of a table are: UTF-8, or CP1251 where more lines are that."""
+    from topics.readers import encoding_of
+
+    content = file.read()
+    encoding = encoding_of(content.splitlines(), file.name)
     try:
-        return file.read()
+        return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise DataError(f"{file.name}: is no UTF-8 text ({error})") from error
+        raise DataError(f"{file.name}: is no text in UTF-8 or CP1251 ({error})") from error

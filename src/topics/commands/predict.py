@@ -49,9 +49,7 @@ if TYPE_CHECKING:
     "--format",
     "form",
     type=click.Choice(["jsonl", "csv", "parquet", "table"]),
-    default="jsonl",
-    show_default=True,
-    help="What stdout or the parts are written in; `table` is for reading.",
+    help="What stdout or the parts are written in; `table` is for reading. [default: jsonl]",
 )
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the source to keep. Repeatable.")
 @workers_option
@@ -89,6 +87,8 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     output = storage.path(options["output"]) if options["output"] else None
     if output:
         _check_apart(inputs, output)
+        _check_name(output, options["form"])
+    options["form"] = options["form"] or "jsonl"
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
@@ -203,6 +203,19 @@ def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -
         with write_to(sys.stdout.buffer, keep, topics=bool(tagger.topics)) as write:
             yield write
         sys.stdout.flush()
+
+
+def _check_name(output: Path, form: str | None) -> None:
+    """Refuse a name that is not what it seems: a file where parts are to lie, a suffix of another format."""
+    if not output.suffix and output.exists() and not output.is_dir():
+        raise UsageError(
+            f"{output}: a name without a suffix means a folder of parts, and this is a file; "
+            "name it with .jsonl, .csv or .parquet, or leave out -o for stdout"
+        )
+    if form and output.suffix and output.suffix != f".{form}":
+        raise UsageError(
+            f"{output}: is not written as --format {form}; leave that out, the suffix says the format"
+        )
 
 
 def _check_apart(inputs: Sequence[str], output: Path) -> None:

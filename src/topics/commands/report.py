@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from topics.commands.options import NEW_FILE, language_option, models_option
+from topics.errors import UsageError
 
 
 @click.command()
@@ -33,7 +34,9 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
     if output is None:
         click.echo(opened.folder / "report.html")
         return
-    is_card = output.suffix == ".md"
+    if output.suffix.lower() not in ("", ".htm", ".html", ".md"):
+        raise UsageError(f"{output}: a report is HTML or Markdown; name it with .html or .md")
+    is_card = output.suffix.lower() == ".md"
     if opened.manifest.topics is None:
         write = pages.model_card if is_card else pages.report_page
         content = write(pages.load(opened.folder), lang, opened.manifest)

@@ -101,9 +101,11 @@ def train(data: tuple[str, ...], **options: Any) -> None:
             versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
         if options["only"] != "rubrics":
             versions.append(train_topics(*parts, name=options["topics_name"], jobs=jobs, watch=watch))
+        dates = corpus.unread_dates()
     for version in versions:
         terminal.show_version(version.manifest)
         terminal.tell_some(mistaken([*version.manifest.rubrics, *version.manifest.left_out]))
+    terminal.show_unread_dates(*dates)
     terminal.show_unmatched(corpus.unmatched_labels)
     for version in versions:
         click.echo(version.folder)

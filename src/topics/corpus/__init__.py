@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from topics.corpus.articles import Columns, Shape, UnfitError
+from topics.corpus.articles import Columns, Shape, UnfitError, iso
 from topics.corpus.shards import Piece, whole
 from topics.corpus.sources import find, rows
 from topics.errors import DataError, UsageError, listed
@@ -117,6 +117,17 @@ class Corpus:
             if len(found) == len(wanted):
                 break
         return found
+
+    def unread_dates(self) -> tuple[int, list[str]]:
+        """Look at some rows of each of the first sources: how many have a date, and those that are none."""
+        there, unread = 0, list[str]()
+        for source in self.sources[:GLANCE]:
+            for row in islice(rows(source, self.shape.limit), GLANCE):
+                value = row.values.get(self.shape.columns.date) if isinstance(row, Row) else None
+                if value is not None and value == value and str(value).strip():
+                    there += 1
+                    unread += [] if iso(value) else [str(value)]
+        return there, unread
 
     def _pieces(self) -> Iterator[Piece]:
         for piece in whole(self.sources):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -124,13 +124,25 @@ def _kind(value: object) -> str:
 
 
 _USUAL = {len("2026-03-04T10:15:00"), len("2026-03-04T10:15:00+03:00")}
-_RUSSIAN = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,?\s+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
+_CLOCK = r"(?:,?\s+(?:в\s+)?(\d{1,2}):(\d\d)(?::(\d\d))?)?"
+_YEAR_LAST = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})" + _CLOCK)
+_YEAR_FIRST = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})" + _CLOCK)
+_IN_WORDS = re.compile(r"(\d{1,2})\s+([а-я]+)\s+(\d{4})(?:\s*г(?:\.|ода?)?)?" + _CLOCK)
+_MONTHS = (
+    *("января", "февраля", "марта", "апреля", "мая", "июня"),
+    *("июля", "августа", "сентября", "октября", "ноября", "декабря"),
+)
+_SECONDS = range(315_532_800, 4_102_444_800)
+"""Unix time that is taken for a date: 1980 to 2099."""
+_DIGITS = 10
+_MAIL = re.compile(r"(?:[A-Z][a-z]{2},\s*)?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d")
 
 
 def iso(value: object) -> str:
     """Return a date as ISO 8601, "" if it is none: `04.03.2026 10:15` -> `2026-03-04T10:15:00`.
 
-    A bad date is no reason to lose an article.
+    Also `4/3/2026` (the day first), `2026/3/4`, `4 марта 2026 г.`, `Wed, 04 Mar 2026 10:15:00 +0300` and
+    Unix time. A bad date is no reason to lose an article.
     """
     if type(value) is not str:
         return _of_date(value)
@@ -141,27 +153,53 @@ def iso(value: object) -> str:
         # «2026-03-04», «20260304»: no longer than ten characters, and no time is to be invented for them.
         found = (date if len(value) <= 10 else datetime).fromisoformat(value)
     except ValueError:
-        return _russian(value)
+        return _otherwise(value)
     # Most come as they should be, and writing a time with its zone anew takes longer than all else here.
     return value if value[10:11] == "T" and len(value) in _USUAL else found.isoformat()
 
 
 def _of_date(value: object) -> str:
+    if type(value) is int:
+        return _of_seconds(value)
     # pandas' NaT is a date that equals nothing.
     return value.isoformat() if isinstance(value, date) and value == value else ""
 
 
-def _russian(value: str) -> str:
-    match = _RUSSIAN.fullmatch(value)
-    if not match:
-        return ""
-    day, month, year, *clock = match.groups()
+def _of_seconds(value: int) -> str:
+    return datetime.fromtimestamp(value, UTC).isoformat() if value in _SECONDS else ""
+
+
+def _otherwise(value: str) -> str:
+    """Read a date that is not ISO 8601."""
+    if match := _YEAR_LAST.fullmatch(value):
+        day, month, year, *clock = match.groups()
+    elif match := _YEAR_FIRST.fullmatch(value):
+        year, month, day, *clock = match.groups()
+    elif (match := _IN_WORDS.fullmatch(value.lower())) and match[2] in _MONTHS:
+        day, word, year, *clock = match.groups()
+        month = str(_MONTHS.index(word) + 1)
+    elif value.isdecimal():
+        return _of_seconds(int(value)) if len(value) <= _DIGITS else ""
+    else:
+        return _of_mail(value)
     try:
         if clock[0] is None:
             return date(int(year), int(month), int(day)).isoformat()
         hour, minute, second = (int(part or 0) for part in clock)
         return datetime(int(year), int(month), int(day), hour, minute, second).isoformat()  # noqa: DTZ001
     except ValueError:
+        return ""
+
+
+def _of_mail(value: str) -> str:
+    """Read a date as RSS has it: `Thu, 05 Mar 2026 10:00:00 +0300`."""
+    from email.utils import parsedate_to_datetime  # only here: rare
+
+    if not _MAIL.match(value):
+        return ""
+    try:
+        return parsedate_to_datetime(value).isoformat()
+    except (ValueError, OverflowError):
         return ""
 
 

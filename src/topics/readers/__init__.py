@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import codecs
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TypeAlias
 
+from topics.errors import DataError
 from topics.types import Part, Reject, Row
 
 Reader: TypeAlias = Callable[..., Iterator[Row | Reject]]
@@ -21,3 +23,22 @@ A format that `topics.plugins.CUTTERS` names takes a `Part` as a fourth argument
 
 Cutter: TypeAlias = Callable[[BinaryIO, int], Iterator[Part]]
 """`cut(stream, size)`: the parts of a file that can seek, in order, each of some `size` bytes."""
+
+
+def encoding_of(lines: Sequence[bytes], name: str, remedy: str = "UTF-8") -> str:
+    """Tell UTF-8 from CP1251 by the majority of lines: one bad byte does not turn a file into mojibake.
+
+    Raises DataError, naming the stream and what to save it as, for UTF-16.
+    """
+    if lines and lines[0].startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{name}: the encoding is UTF-16; save it as «{remedy}»")
+    telling = [line for line in lines if not line.isascii()]
+    return "utf-8" if 2 * sum(map(_is_utf8, telling)) >= len(telling) else "cp1251"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from topics.errors import DataError
+from topics.readers import encoding_of
 from topics.types import Reject, Row
 
 BEGINNING = 1 << 16
@@ -63,7 +64,7 @@ class _Lines:
         self.ahead: deque[str] = deque()
         self.error: OSError | None = None
         beginning = self._beginning()
-        self.encoding = _encoding(beginning, name)
+        self.encoding = encoding_of(beginning, name, "CSV UTF-8")
         self.ahead.extend(map(self._decode, beginning))
 
     def __iter__(self) -> Iterator[str]:
@@ -127,22 +128,6 @@ class _Lines:
         except UnicodeDecodeError:
             self.dirty = True
             return line.decode(self.encoding, "surrogateescape")
-
-
-def _encoding(beginning: list[bytes], name: str) -> str:
-    """Tell UTF-8 from CP1251 by the majority of lines: one bad byte does not turn a file into mojibake."""
-    if beginning and beginning[0].startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DataError(f"{name}: the encoding is UTF-16; save it as «CSV UTF-8»")
-    telling = [line for line in beginning if not line.isascii()]
-    return "utf-8" if 2 * sum(map(_is_utf8, telling)) >= len(telling) else "cp1251"
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _delimiter(header: str) -> str:
