@@ -310,6 +310,13 @@ def test_an_error_is_one_line_and_a_code(topics: Topics, models, inbox, tmp_path
     assert {path.name for path in tmp_path.iterdir()} <= {inbox.name, "m"}, "nothing half done lies about"
 
 
+def test_a_column_to_keep_that_a_table_does_not_have(topics: Topics, models, tmp_path):
+    table = tmp_path / "вход.csv"
+    table.write_text(f"id;text\n1;{STEEL}\n", encoding="utf-8")
+    ran = topics("predict", table, "--keep", "url", "--models", models)
+    failed(ran, 3, "вход.csv: there is no column 'url'; the columns are 'id', 'text'; name one of them")
+
+
 def test_an_output_in_an_object_store_has_no_folder_that_could_be_missing():
     assert (
         NEW_FILE_OR_FOLDER.convert("s3://newsroom/scored.jsonl", None, None) == "s3://newsroom/scored.jsonl"

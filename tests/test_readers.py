@@ -37,6 +37,15 @@ def parquet(columns: dict[str, Any] | pa.Table) -> bytes:
     return sink.getvalue()
 
 
+# CSV that Excel was told the delimiter of
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
+def test_a_first_line_may_tell_the_delimiter(delimiter):
+    data = f"\ufeffsep={delimiter}\r\nid{delimiter}text\r\n1{delimiter}Снег\r\n".encode()
+    assert good(read("csv", data)) == [(3, {"id": "1", "text": "Снег"})]
+
+
 # JSON Lines
 
 

@@ -26,6 +26,8 @@ ROWS, CHARACTERS = 2_000, 4_000_000
 """Most of a batch: two thousand articles of two thousand characters, or one field of two millions."""
 GLANCE = 100
 """Rows of a file looked at for a column before it counts as absent; most files show all in the first."""
+TABLES = {"csv", "tsv", "parquet"}
+"""Formats in which each row has all columns."""
 
 
 class Batch(NamedTuple):
@@ -45,7 +47,8 @@ class Corpus:
     """Articles of files, folders, patterns, or of standard input (`-`).
 
     `columns` says which column holds what. `keep` names columns to carry along untouched as `Article.kept`
-    (`*`: all); one that a row lacks is None. A field of more than `limit` characters makes a row a reject.
+    (`*`: all); one that a JSON object lacks is None, a table must have it. A field of more than `limit`
+    characters makes a row a reject.
     `labels_file` is a table of id and rubrics that replace what the data says, see `load_labels`. `format`
     (a name in `topics.plugins.READERS`) is for standard input and for files whose suffix does not tell.
 
@@ -162,7 +165,8 @@ def read(
 def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
     found: Iterable[Row | Reject] = rows(piece.source, shape.limit, piece.part)
     if piece.part.line == 1:
-        found = _checked(iter(found), shape.columns, piece.source.name)
+        keep = set(shape.keep) - {"*"} if piece.source.format in TABLES else set[str]()
+        found = _checked(iter(found), shape.columns, piece.source.name, keep)
     return _made(found, piece, shape)
 
 
@@ -204,8 +208,13 @@ def _without_repeats(chunk: list[_Found], seen: Seen) -> list[_Found]:
     return chunk
 
 
-def _checked(found: Iterator[Row | Reject], columns: Columns, name: str) -> Iterable[Row | Reject]:
-    """Hand on what was found, having looked whether the columns are there: a typo is told at once."""
+def _checked(
+    found: Iterator[Row | Reject], columns: Columns, name: str, keep: Collection[str] = ()
+) -> Iterable[Row | Reject]:
+    """Hand on what was found, having looked whether the columns are there: a typo is told at once.
+
+    `keep` are columns that must be there besides.
+    """
     ahead: list[Row | Reject] = []
     there: set[str] = set()
     for item in islice(found, GLANCE):
@@ -214,7 +223,7 @@ def _checked(found: Iterator[Row | Reject], columns: Columns, name: str) -> Iter
             there |= item.values.keys()
             if not columns.absent(there):
                 break
-    absent = columns.absent(there)
+    absent = [*columns.absent(there), *sorted(set(keep) - there)]
     if there and absent:
         raise DataError(
             f"{name}: there is no column {absent[0]!r}; the columns are {listed(there)}; name one of them"

@@ -20,6 +20,8 @@ from topics.types import Reject, Row
 
 BEGINNING = 1 << 16
 """Bytes looked at to tell the encoding."""
+_TOLD = re.compile(r"sep=([;,\t])\r?\n", re.IGNORECASE)
+"""A first line by which Excel is told the delimiter."""
 REREAD = 10
 """How often, on average, a character may be read again; beyond it broken rows are skipped whole."""
 
@@ -33,9 +35,12 @@ def read(stream: BinaryIO, name: str, limit: int) -> Iterator[Row | Reject]:
     csv.field_size_limit(max(csv.field_size_limit(), 2 * limit))
     lines = _Lines(stream, name, longest=2 * limit)
     first = lines.next_filled()
+    told = _TOLD.fullmatch(first)
+    if told:
+        first = lines.next_filled()
     if first:
         lines.give_back([first])
-        yield from _Table(lines, name, _delimiter(first)).rows()
+        yield from _Table(lines, name, told[1] if told else _delimiter(first)).rows()
 
 
 class _TooLong(Exception):  # noqa: N818 (not an error but a place in the file)
