@@ -177,6 +177,7 @@ def _finished(order: Order, record: Record) -> Summary | None:
     folder = order.output
     if not folder.exists() or order.home.exists():
         return None  # a job that was begun knows by itself what is done
+    storage.sweep(folder)
     names = {path.name for path in storage.listed(folder)}
     if not names:
         return None
