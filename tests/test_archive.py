@@ -347,10 +347,11 @@ def test_a_part_that_is_gone_is_told_and_not_passed_over(tmp_path, source, store
 def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):
     (tmp_path / "дом").mkdir()
     (tmp_path / "дом" / "роман.txt").write_text("глава первая")
+    (tmp_path / "дом" / ".черновик.part").write_text("глава вторая")
     for restart in (False, True):
         with pytest.raises(UsageError, match="is no folder of predictions"):
             score_archive(Corpus(source), stored, order(tmp_path / "дом", restart=restart))
-    assert [path.name for path in (tmp_path / "дом").iterdir()] == ["роман.txt"]
+    assert {path.name for path in (tmp_path / "дом").iterdir()} == {"роман.txt", ".черновик.part"}
 
 
 # Rejects

@@ -177,12 +177,12 @@ def _finished(order: Order, record: Record) -> Summary | None:
     folder = order.output
     if not folder.exists() or order.home.exists():
         return None  # a job that was begun knows by itself what is done
-    storage.sweep(folder)
     names = {path.name for path in storage.listed(folder)}
     if not names:
         return None
     if not {_SUMMARY, ledger.RECORD} <= names:
         raise UsageError(f"{folder}: is no folder of predictions and is not empty; name another")
+    storage.sweep(folder)
     saved = msgspec.json.decode((folder / ledger.RECORD).read_bytes(), type=Record)
     if order.restart:
         order.home.mkdir()  # from here on the folder is that of a job, whenever this is stopped

@@ -162,7 +162,7 @@ def _named(keep: Sequence[str]) -> list[str]:
 
 def _flat(row: dict[str, Any]) -> list[str]:
     row |= {"rubrics": ";".join(row["rubrics"]), "scores": _text(row["scores"])}
-    cells = ["" if value is None else _text(value) or "" for value in row.values()]
+    cells = [_text(value) or "" for value in row.values()]
     return [cell.replace("\r", " ") for cell in cells]  # a lone one ends a row, and csv does not quote it
 
 
