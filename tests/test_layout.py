@@ -62,6 +62,7 @@ FLOORS = {
         text.cleaning.tails
         text.duplicates
         text.lemmas
+        text.names
         text.lexicon
         text.tokens
         text.words

@@ -8,17 +8,19 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from topics.text import names
+
 PERCENT, MONEY, YEAR, NUMBER = "<percent>", "<money>", "<year>", "<number>"
 CURRENCY = "₽$€"
 
 # Words that the dictionary reads wrongly whatever stands beside them.
-OVERRIDES = {"май": "май", "туров": "тур", "домен": "домна"}
+OVERRIDES = {"май": "май"}
 OVERRIDES |= {name: name for name in ("алроса", "вада", "набу")}  # no cases of places «Вад» and «Наб»
+# The same where capitals matter: «Туров» is a surname; «Газа» is gas in one sentence of a hundred.
+_WRITTEN = {"туров": "тур"} | dict.fromkeys(("Газа", "Газы", "Газе", "Газу", "Газой", "Газою"), "газа")
 
 # «ГОКа», «МИДу»: an acronym with an ending.
 _INFLECTED_ACRONYM = re.compile(r"([А-ЯЁ]{2,6})(?:а|у|е|и|ом|ы|ов|ам|ами|ах)")
-# «Силуанову», «Набиуллиной»: surnames that the dictionary lacks and would guess to be adjectives.
-_SURNAME = re.compile(r"(.{2,}(?:ов|ев|ёв|ин|ын))(?:а|у|ым|ом|е|ой|ы|ых|ыми)?")
 _PROPER = frozenset({"Surn", "Name", "Patr", "Geox", "Orgn"})
 _SMALL_WORDS = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "NUMR", "ADVB", "INTJ", "PRED", "COMP", "Apro"})
 _LIKELY = 0.1
@@ -65,6 +67,9 @@ HOMONYMS = {
     "банки?": Homonym(
         "банк", "банка", _words("стеклянный консервный жестяной алюминиевый литровый трехлитровый")
     ),
+    "домен?": Homonym(
+        "домен", "домна", _words("строительство ремонт реконструкция пуск задувка остановка мощность цех")
+    ),
 }
 
 
@@ -84,8 +89,8 @@ def lemmas(form: str) -> tuple[str, ...]:
     lower = form.lower()
     if form.isascii() and "-" not in form:
         return (lower,)
-    if lower in _EXCEPTIONS:
-        return (_EXCEPTIONS[lower],)
+    if exception := _WRITTEN.get(form) or _EXCEPTIONS.get(lower):
+        return (exception,)
     with _LOCK:
         return tuple([lemma.replace("ё", "е") for lemma in _lexical(form, lower)])
 
@@ -105,8 +110,8 @@ def _numeric(form: str) -> tuple[str, ...]:
 
 def _lexical(form: str, lower: str) -> tuple[str, ...]:
     known = _dictionary_lemmas(lower)
-    looks_like_surname = form[0].isupper() and lower.endswith(("ов", "ев", "ёв"))
-    if len(known) == 1 and not (form.isupper() or looks_like_surname):
+    surname = names.SURNAME.fullmatch(lower) if form[0].isupper() else None
+    if len(known) == 1 and not (form.isupper() or surname):
         return tuple(known)
     if "-" in form and not known:
         parts = [part for part in form.split("-") if len(part) > 1]
@@ -117,9 +122,23 @@ def _lexical(form: str, lower: str) -> tuple[str, ...]:
         return (lower,)
     if match := _INFLECTED_ACRONYM.fullmatch(form):
         return (match[1].lower(),)
-    if not known and (match := _SURNAME.fullmatch(lower)):
-        return (match[1],)
-    return (_proper(lower, _readings(lower)),)
+    if not known:
+        return (surname[1] if surname else _unknown_name(lower),)
+    readings = _readings(lower)
+    if surname and "ADJS" in readings[0].grammemes and surname[1] not in names.SHORT_ADJECTIVES:
+        return (surname[1],)  # «Лисин» of «лисиный»
+    return (_proper(lower, readings),)
+
+
+def _unknown_name(lower: str) -> str:
+    """Find one lemma for all cases of a name that the dictionary lacks; its guesses differ between them."""
+    part = names.FIRST_PART.match(lower)
+    if part and _dictionary_lemmas(lower[part.end() :]):
+        return part[0] + _common(_readings(lower[part.end() :]))
+    for reading in _readings(lower) if names.ADJECTIVE.fullmatch(lower) else []:
+        if reading.lemma.endswith(("ий", "ый")):
+            return reading.lemma
+    return names.without_case(lower)
 
 
 def _is_acronym(form: str, known: set[str], readings: list[Reading]) -> bool:
@@ -144,7 +163,9 @@ def _common(readings: list[Reading]) -> str:
 def _proper(lower: str, readings: list[Reading]) -> str:
     """Prefer the name where a capital letter says so: «Белоусов» is no «белоус», «Песков» no sand."""
     surname = sum(each.score for each in readings if each.lemma == lower and "Surn" in each.grammemes)
-    if surname >= _LIKELY or readings[0].grammemes >= {"Name", "gent", "plur"}:  # «Аваков»: hardly many Аваки
+    if (
+        lower in names.MISREAD or surname >= _LIKELY or readings[0].grammemes >= {"Name", "gent", "plur"}
+    ):  # «Аваков»: hardly many Аваки
         return lower
     for reading in readings:
         if reading.score >= readings[0].score / 2 and not _PROPER.isdisjoint(reading.grammemes):

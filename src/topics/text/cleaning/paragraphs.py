@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
+# Where Lenta's pages glue a headline to the line under it, and that to the article: «даромА», «США«Посейдон»,
+# «СССРВ прошлом», «авиации15 секретов». A line under a headline has no dot at its end.
+MATERIALS_EDGE = (
+    r"(?:(?<=[а-яё0-9»?!…])(?=[А-ЯЁA-Z«])|(?<=[а-яё»?!])(?=\d)|(?<=[А-ЯЁ]{2})(?=«|[А-ЯЁ][а-яё]|В ))"
+)
 MATERIALS = re.compile(
     r"Материалы по теме:?\s?"
     r"(?:\d\d:\d\d\s+—\s+\d{1,2} [а-я]{3,8}(?: \d{4})?"  # Материалы по теме00:04 — 11 марта 2017
-    r"[^\n]{1,150}?(?<=[а-яё0-9»?!.…])(?=[А-ЯЁ«])"  # ЗаголовокПодзаголовок, glued, then the article goes on
-    r"(?:[^\n]{1,250}?(?<=[а-яё0-9»?!.…])(?=[А-ЯЁ«\n]|\d\d:\d\d))?)+"
+    rf"[^\n]{{1,150}}?{MATERIALS_EDGE}"
+    rf"(?:[^\n]{{1,150}}?(?:{MATERIALS_EDGE}|(?=\n|\d\d:\d\d)))?)+"
 )
 GLUE_DOT = re.compile(r"\.(?=[А-ЯЁ«])(?<=([а-яё0-9»\")%])\.)")
 GLUE_MARKS = [  # one by one: a pattern that begins with one certain character is searched at full speed
@@ -61,18 +66,27 @@ def lines(text: str) -> str:
 
 
 MONTH = "(?:янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек)[а-я]{0,6}"
+AGENCY = r"(?:РИА [Нн]овости|РИА НОВОСТИ|ТАСС|ИНТЕРФАКС|Интерфакс|INTERFAX(?:\.RU)?|ИА REGNUM|REGNUM)"
+AGENCY = r"(?:РИА [Нн]овости|РИА НОВОСТИ|ТАСС|И(?:НТЕРФАКС|нтерфакс)|INTERFAX(?:\.RU)?|(?:ИА )?REGNUM)"
 DATELINE = re.compile(
-    r"(?:[А-ЯЁ]{2}|С\.-[А-ЯЁ])[А-ЯЁа-яё.,()\- ]{0,60}?\s?[.,]\s*"  # МОСКВА, ЯЛТА (Крым), С.-ПЕТЕРБУРГ,
-    rf"\d{{1,2}} {MONTH}\.?,?\s*[-–—]?\s*"
+    r"(?:[А-ЯЁ]{2}|С\.-[А-ЯЁ])[А-ЯЁа-яё.,()/\- ]{0,60}?\s?[.,]\s*"  # МОСКВА, ЯЛТА (Крым), С.-ПЕТЕРБУРГ
+    rf"\d{{1,2}} {MONTH}\.?(?: \d{{4}}(?: года?| г\.)?)?(?:, \d\d:\d\d)?,?\s*(?:[-–—]|/(?=\s))?\s*"
     r"(?:/[^/\n]{2,50}/\.?"  # /ТАСС/. /Корр. ТАСС Иван Петров/.
-    r"|(?:РИА [А-ЯЁ][а-яё]+|ТАСС|Интерфакс)(?=\s[А-ЯЁ])"
-    r"|[А-ЯЁA-Z][\w«»\"-]*(?: [А-ЯЁA-Z][\w«»\"-]*){0,3}(?:, [А-ЯЁ][а-яё]+ [А-ЯЁ][\w-]+)?\.)\s*"
+    rf"|{AGENCY}(?:(?=\s[А-ЯЁ])|\s[-–—])"
+    r"|[А-ЯЁA-Z][\w«»\"-]*(?: [А-ЯЁA-Zн][\w«»\"-]*){0,3}(?:, [А-ЯЁ][а-яё]+ [А-ЯЁ][\w-]+){0,4}\.)\s*"
+    rf"|ТАСС, \d{{1,2}} {MONTH}\.\s*"
+)
+PLAIN_SIGN = re.compile("INTERFAX|ИНТЕРФАКС")
+PLAIN_DATELINE = re.compile(  # Москва. 13 ноября. INTERFAX.RU -
+    rf"[А-ЯЁ][а-яё]+(?:[ -][А-ЯЁ][а-яё]+){{0,2}}\. \d{{1,2}} {MONTH}\. {AGENCY}\s[-–—]\s*"
 )
 
 
 def datelines(text: str) -> str:
     """`МОСКВА, 4 дек - РИА Новости.`: it names the outlet, and the outlet predicts the rubric."""
-    return cut_head(DATELINE, text) if text[:2].isupper() or text.startswith("С.-") else text
+    if text[:2].isupper() or text.startswith("С.-"):
+        return cut_head(DATELINE, text)
+    return cut_head(PLAIN_DATELINE, text) if PLAIN_SIGN.search(text, 0, 60) else text
 
 
 def cut_head(pattern: re.Pattern[str], text: str) -> str:

@@ -1,0 +1,56 @@
+"""Names that the dictionary lacks or takes for other words: what their letters tell."""
+
+from __future__ import annotations
+
+import re
+
+SURNAME = re.compile(r"(.{2,}(?:ов|ев|ёв|ин|ын))(?:а|у|ым|ом|е|ой|ы|ых|ыми)?")
+"""«Силуанову», «Набиуллиной»: the dictionary would guess an adjective."""
+
+_MISREAD = """
+    алтынов заев капризов карасев кнутов колобков колосков кряжев кулаков курсков кучеров ларьков ливанов
+    лисов милонов мясников пухов пучков пушков радев рыжиков рябков сивков смолов солодов соломин сотников
+    токаев фальков хромов чалов шнуров шугаев
+"""
+MISREAD = frozenset(_MISREAD.split())
+"""Surnames that it knows as other words only: «Пушков» as many a «пушок», «Заев» as a form of «заесть»."""
+
+_SHORT_ADJECTIVES = "бестолков готов достоин един здоров каков нездоров нов суров таков толков"
+SHORT_ADJECTIVES = frozenset(_SHORT_ADJECTIVES.split())
+"""Adjectives that do stand alone with a capital; «Лисин» is none of «лисиный»."""
+
+_CONSONANT = "[бвгджзклмнпрстфхцчшщ]"
+ADJECTIVE = re.compile(  # «Рынской», «Каховская»; but «Маском», «Флинном»
+    r".{2,}[сц]к(?:ий|им|ой|ое|ие|их|ими)|.{4,}(?:ый|ая|ую|ые|ыми|ого|ому)"
+    rf"|.{{4,}}(?:[сц]к|(?:{_CONSONANT}|ь)н|[ое]в)(?:ий|им|ом|ой|ое|ие|их|ими|ым|ых)"
+)
+"""What ends as an adjective does."""
+
+FIRST_PART = re.compile(
+    "(?:авиа|авто|агро|био|веб|газо|гипер|глав|гор|гос|евро|кибер|крипто|медиа|мега|микро|мин|мос|мото|мульти"
+    "|нано|нац|нейро|обл|онлайн|пара|пост|пром|псевдо|радио|рай|рос|сель|спец|супер|теле|тех|транс|укр|фин|фото"
+    "|экзо|эко|электро|энерго)(?=.{4})"
+)
+"""«Минцифры», «Криптовалюта»: where what comes after is a word, it has a lemma of its own."""
+
+_CASES = tuple(
+    (re.compile(rf"(?<={stem})(?:{endings})\Z"), nominative)
+    for stem, endings, nominative in (
+        (f"..{_CONSONANT}", "а|у|ы|(?<!пр)ом|(?<!стр)ой|ою|(?<!дз)е|(?<=[кгхжшчщ])и", ""),  # Росстата
+        ("[жшчщц]", "ем", ""),  # Вучичем
+        (f"..{_CONSONANT}", "ь|я|ю|ем", "ь"),  # Скрипалю
+        ("и", "я|и|ю|ей", "я"),  # Гагаузии
+        ("[аеоуыэ]", "й|я|ю|ем", "й"),  # Маррея
+    )
+)
+
+
+def without_case(name: str) -> str:
+    """Take the ending of a case from a name in lower case: «росстату», «росстатом» -> «росстат».
+
+    «Хургада» becomes «хургад»: no letter tells that it is no genitive, as «Росстата» is.
+    """
+    for ending, nominative in _CASES:
+        if match := ending.search(name):
+            return name[: match.start()] + nominative
+    return name
