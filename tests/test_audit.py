@@ -152,6 +152,12 @@ def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):
     assert "too few articles" not in ran.err
 
 
+def test_the_command_takes_a_stream(topics, spoiled):
+    named = topics("audit", spoiled, "-n", 3, "--json", "--workers", 1)
+    piped = topics("audit", "-", "-n", 3, "--json", "--workers", 1, stdin=spoiled.read_bytes())
+    assert (piped.code, piped.out) == (0, named.out)
+
+
 def test_an_audit_of_one_outlet_alone_says_that_it_knows_little(topics):
     """Its hundred articles are labelled well; a model of so few doubts a third of them."""
     ran = topics("audit", embedded()[0], "-n", 1, "--workers", 1)

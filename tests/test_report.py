@@ -24,6 +24,7 @@ from topics.corpus import Corpus, embedded
 from topics.errors import ModelError
 from topics.quality.curves import confusions, precision_recall, reliability, risk_coverage
 from topics.quality.evaluation import Answers
+from topics.quality.measuring import measure
 from topics.reports import pages
 from topics.reports.charts import chart
 from topics.rubrics.rules import Rule
@@ -294,6 +295,21 @@ def test_risk_falls_as_the_doubtful_go_to_an_editor():
     found = risk_coverage(Answers(truth, probabilities, probabilities >= 0.5, np.zeros(50, bool)), errors)
     assert found[0][1] == 1.0
     assert found[-1] == (1.0, 0.8)
+
+
+def test_reprints_make_intervals_wider_not_narrower():
+    truth = np.array([[1], [0], [1], [0], [1]] * 4, np.int8)
+    said = np.array([[1], [0], [0], [1], [1]] * 4, bool)
+    once = Answers(truth, said.astype(float), said, np.zeros(20, bool))
+    copied = once.take(np.repeat(np.arange(20), 5))
+    alike = np.repeat(np.arange(20), 5) * 5
+    exact, flattered, honest = (
+        measure(answers, ("a",), 500, groups).exact_match
+        for answers, groups in ((once, None), (copied, None), (copied, alike))
+    )
+    assert exact.value == flattered.value == honest.value
+    assert (honest.low, honest.high) == (exact.low, exact.high)
+    assert flattered.high - flattered.low < 0.6 * (honest.high - honest.low)
 
 
 def test_what_is_confused_with_what():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from newsroom import BANK, CAT, HOTEL, STEEL, write
 from topics.config import Config, load_config
@@ -107,6 +108,14 @@ def test_what_a_rule_does(rules, probabilities, given_):
     found = judged(rules, "Спрос на отели. Отели полны, отели!")
     assert found.probabilities[0] == pytest.approx(probabilities, abs=1e-4)
     assert tuple(found.given[0].tolist()) == given_
+
+
+def test_two_rubrics_that_are_forced_are_given_though_one_is_the_most():
+    rules = Rules({"economy": Rule(force=("отель",)), "tourism": Rule(force=("отель",))})
+    decisions = replace(DECISIONS, max_rubrics=1)
+    probabilities, rubrics = np.array([[0.3, 0.45], [0.9, 0.8]]), ("economy", "tourism")
+    found = rules.judge(probabilities, decisions, rubrics, rules.hits(tokenize(["", ""], ["Отель", "Снег"])))
+    assert found.given.tolist() == [[True, True], [True, False]]
 
 
 def test_what_a_rule_settles_needs_no_review():

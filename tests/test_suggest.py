@@ -183,6 +183,10 @@ def test_the_loop_of_an_editor(topics, pool, labels, tmp_path):
     with first.open("w", encoding="cp1251", errors="replace", newline="") as stream:
         csv.writer(stream, delimiter=";").writerows(rows)
     ran = topics("suggest", pool, "--labels", first, "-n", 10, "--json", "--workers", 1)
+    stream = topics(
+        "suggest", "-", "--labels", first, "-n", 10, "--json", "--workers", 1, stdin=pool.read_bytes()
+    )
+    assert stream.out == ran.out
     again = [json.loads(line)["id"] for line in ran.out.splitlines()]
     assert len(again) == 10
     assert not set(again) & {row[0] for row in rows}

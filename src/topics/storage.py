@@ -9,6 +9,7 @@ import glob
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,21 +52,20 @@ def publishing(place: Path) -> Iterator[BinaryIO]:
     Several processes may publish one name: the last one stays, whole. An object store gets it in one upload.
     """
     if is_remote(place):
-        with tempfile.NamedTemporaryFile() as draft:
-            yield cast(BinaryIO, draft)
-            draft.flush()
-            place.fs.put_file(draft.name, place.path)  # type: ignore[attr-defined]
+        with tempfile.NamedTemporaryFile() as upload:
+            yield cast(BinaryIO, upload)
+            upload.flush()
+            place.fs.put_file(upload.name, place.path)  # type: ignore[attr-defined]
         return
-    descriptor, name = tempfile.mkstemp(_DRAFT, f".{place.name}.", place.parent)
+    draft = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}{_DRAFT}")
     try:
-        with open(descriptor, "wb") as stream:  # noqa: PTH123 (a descriptor)
+        with draft.open("xb") as stream:
             yield stream
             stream.flush()
-            os.fchmod(descriptor, 0o666 & ~_umask())
-            os.fsync(descriptor)
-        Path(name).replace(place)
+            os.fsync(stream.fileno())
+        draft.replace(place)
     finally:
-        Path(name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
 def publish(place: Path, content: bytes) -> None:
@@ -137,9 +137,3 @@ def on_disk(place: Path) -> Iterator[Path]:
 def opened(place: Path) -> IO[bytes]:
     """Open a file to read its bytes, unbuffered on a disk."""
     return place.open("rb") if is_remote(place) else place.open("rb", buffering=0)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -16,6 +16,7 @@ from topics.commands.options import (
     format_option,
     language_option,
     settings,
+    standard_input_kept,
     workers_option,
 )
 
@@ -53,7 +54,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
 
     config, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    with terminal.progress() as watch:
+    with standard_input_kept(corpus), terminal.progress() as watch:
         found = room.audit(
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )

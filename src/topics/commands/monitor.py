@@ -58,7 +58,7 @@ def monitor(
 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, format=options["input_format"])
-    base = Corpus(reference, columns=columns) if reference else None
+    base = Corpus(reference, columns=columns, format=options["input_format"]) if reference else None
     opened = Registry(options["models"]).open(version)
     with terminal.progress() as watch:
         report = job(corpus, opened, base, watch)

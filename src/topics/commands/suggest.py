@@ -16,6 +16,7 @@ from topics.commands.options import (
     format_option,
     language_option,
     settings,
+    standard_input_kept,
     workers_option,
 )
 
@@ -49,7 +50,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
 
     config, columns = settings(options)
     corpus = Corpus(pool, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    with terminal.progress() as watch:
+    with standard_input_kept(corpus), terminal.progress() as watch:
         found = suggestions.suggest(
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )

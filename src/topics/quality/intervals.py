@@ -103,15 +103,15 @@ def holm(p: Floats) -> Floats:
 
 
 def counted_figures(truth: Truth, given: Bools) -> Statistic:
-    """Make the statistic of what is given: 3 figures a rubric, then micro-F1, macro-F1 and exact match.
+    """Make the statistic of what is given: 3 figures a rubric, then micro-F1 and exact match.
 
     Args:
         truth: (articles, rubrics); 1 holds, 0 does not, -1 is not known and does not count.
         given: the same shape.
 
     Returns:
-        A statistic of 3 * rubrics + 3 figures: precision of every rubric, recall of every rubric, F1 of every
-        rubric, micro-F1, macro-F1, exact match. Exact match counts articles of which all is known.
+        A statistic of 3 * rubrics + 2 figures: precision of every rubric, recall of every rubric, F1 of every
+        rubric, micro-F1, exact match. Exact match counts articles of which all is known.
     """
     known, rubrics = truth >= 0, truth.shape[1]
     whole = known.all(axis=1, keepdims=True)
@@ -125,15 +125,14 @@ def counted_figures(truth: Truth, given: Bools) -> Statistic:
         total = said + holds
         f1 = _ratio(2 * hits, total)
         micro = _ratio(2 * hits.sum(axis=0), total.sum(axis=0))
-        macro = np.nan_to_num(f1).mean(axis=0)
         match = _ratio(sums[-2], sums[-1])
-        return np.concatenate([_ratio(hits, said), _ratio(hits, holds), f1, [micro, macro, match]])
+        return np.concatenate([_ratio(hits, said), _ratio(hits, holds), f1, [micro, match]])
 
     return statistic
 
 
 def average_precisions(truth: Truth, scores: Floats) -> Statistic:
-    """Make the statistic of average precision, one figure a rubric, then their mean.
+    """Make the statistic of average precision, one figure a rubric.
 
     Ties are one step of the curve, as in scikit-learn's average_precision_score.
 
@@ -143,16 +142,7 @@ def average_precisions(truth: Truth, scores: Floats) -> Statistic:
     """
     curves = [_curve(truth[:, r], scores[:, r]) for r in range(truth.shape[1])]
 
-    def statistic(weights: Weights) -> Floats:
-        each = np.stack([curve(weights) for curve in curves])
-        return np.concatenate([each, np.nan_to_num(each).mean(axis=0, keepdims=True)])
-
-    return statistic
-
-
-def side_by_side(statistics: list[Statistic]) -> Statistic:
-    """Compute several statistics on the same draws, their figures in a row."""
-    return lambda weights: np.concatenate([statistic(weights) for statistic in statistics])
+    return lambda weights: np.stack([curve(weights) for curve in curves])
 
 
 def _curve(truth: npt.NDArray[np.int8], scores: Floats) -> Callable[[Weights], Floats]:

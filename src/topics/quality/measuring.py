@@ -23,6 +23,7 @@ from topics.quality.intervals import (
     intervals,
 )
 from topics.rubrics.calibration import Floats
+from topics.text.duplicates import Groups
 
 ENOUGH = 10
 """Positives below which a rubric's figures are a matter of luck, and said to be so."""
@@ -69,15 +70,19 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review_share: float
 
 
-def measure(answers: Answers, rubrics: tuple[str, ...], draws: int = DRAWS) -> Measure:
+def measure(
+    answers: Answers, rubrics: tuple[str, ...], draws: int = DRAWS, alike: Groups | None = None
+) -> Measure:
     """Compute figures and intervals.
 
     Args:
         answers: of n articles; unknown labels do not count.
         rubrics: names of the columns.
         draws: of the bootstrap.
+        alike: (n,); articles of one number are reprints and are drawn together. None: there are none.
     """
-    value, drawn = bootstrap(figures_of(answers), np.arange(len(answers.truth)), draws)
+    groups = np.arange(len(answers.truth)) if alike is None else alike
+    value, drawn = bootstrap(figures_of(answers), groups, draws)
     estimates = [estimate(found) for found in intervals(value, drawn)]
     each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
     known = answers.truth >= 0
@@ -135,10 +140,10 @@ def figures_of(answers: Answers) -> Statistic:
     unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given)
 
     def statistic(weights: Weights) -> Floats:
-        figures, average = counted(weights), ranked(weights)[:-1]
+        figures, average = counted(weights), ranked(weights)
         precision, recall, f1 = (figures[k * width : (k + 1) * width] for k in range(3))
         f1 = np.where(np.isnan(recall), np.nan, f1)
-        micro, exact, rest = figures[-3], figures[-1], unreviewed(weights)[-1]
+        micro, exact, rest = figures[-2], figures[-1], unreviewed(weights)[-1]
         return np.concatenate(
             [precision, recall, f1, average, [exact, micro, _mean(f1), _mean(average), rest]]
         )

@@ -27,6 +27,8 @@ from topics.quality.curves import (
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import Measure, measure
 from topics.quality.slices import Origin, Slice, origin, slices
+from topics.rubrics.decisions import chance_of_error
+from topics.text.duplicates import groups
 from topics.text.tokens import take
 from topics.types import Article
 from topics.versions.manifest import Manifest
@@ -122,6 +124,8 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
     rubrics, thresholds = learned.pipeline.rubrics, learned.pipeline.thresholds
     rows = np.flatnonzero((learned.answers.truth >= 0).any(axis=1))
     answers = learned.answers.take(rows)
+    modelled = slice(len(learned.pipeline.classifier.rubrics))  # rubrics with rules only are certain
+    errors = chance_of_error(answers.probabilities[:, modelled], answers.given[:, modelled])
     strongest = _strongest(learned)
     mistakes = _mistakes(learned, answers, rows, corpus, excerpt)
     return Report(
@@ -131,7 +135,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
         labelled=manifest.corpus.labelled,
         clean=manifest.corpus.clean,
         left_out=manifest.left_out,
-        whole=measure(answers, rubrics, _DRAWS),
+        whole=measure(answers, rubrics, _DRAWS, groups(take(learned.material.tokens, rows))),
         rubrics=tuple(
             RubricReport(
                 rubric=rubric,
@@ -146,7 +150,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
             for r, rubric in enumerate(rubrics)
         ),
         reliability=reliability(answers),
-        risk_coverage=risk_coverage(answers, _errors(learned, answers)),
+        risk_coverage=risk_coverage(answers, errors),
         confusions=confusions(answers, rubrics),
         slices=_slices(learned, answers, rows),
         rules={
@@ -163,12 +167,6 @@ def _later(learned: Learned) -> Later | None:
     since, answers = learned.later
     counted = answers.take(np.flatnonzero((answers.truth >= 0).any(axis=1)))
     return Later(since, measure(counted, learned.pipeline.rubrics, _DRAWS))
-
-
-def _errors(learned: Learned, answers: Answers) -> npt.NDArray[np.float64]:
-    """Tell how likely each article is to be wrong; rubrics with rules only are certain."""
-    model = learned.pipeline.classifier
-    return model.decisions.error_probability(answers.probabilities[:, : len(model.rubrics)])
 
 
 def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> dict[str, tuple[Slice, ...]]:

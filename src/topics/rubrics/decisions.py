@@ -98,14 +98,19 @@ class Decisions(msgspec.Struct, frozen=True):
         return holds
 
     def error_probability(self, probabilities: Floats) -> Floats:
-        """Tell how likely some rubric of an article is wrong, as if they were independent; (articles,)."""
-        right: Floats = np.where(self.given(probabilities), probabilities, 1 - probabilities)
-        wrong: Floats = 1 - right.prod(axis=1)
-        return wrong
+        """Tell how likely some rubric of an article is wrong, see `chance_of_error`; (articles,)."""
+        return chance_of_error(probabilities, self.given(probabilities))
 
     def doubtful(self, probabilities: Floats) -> npt.NDArray[np.bool_]:
         """Tell which articles need review; shape (articles,)."""
         return self.error_probability(probabilities) > self.doubt
+
+
+def chance_of_error(probabilities: Floats, given: npt.NDArray[np.bool_]) -> Floats:
+    """Tell how likely some rubric of an article is wrong, as if they were independent; (articles,)."""
+    right: Floats = np.where(given, probabilities, 1 - probabilities)
+    wrong: Floats = 1 - right.prod(axis=1)
+    return wrong
 
 
 def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], policy: Policy) -> Decisions:

@@ -132,6 +132,7 @@ class Rules:
         ruled = np.where(certain == 0, sigmoid(odds), certain > 0)
         known = len(rubrics)
         given = np.hstack([decisions.given(ruled[:, :known]), ruled[:, known:] >= THRESHOLD])
+        given |= certain > 0  # two that are forced are two, whatever `max_rubrics` says
         return Judgement(ruled, given, decisions.doubtful(ruled[:, :known]))
 
 
