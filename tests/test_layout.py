@@ -167,6 +167,9 @@ FLOORS = {
         drift.page
         serving
         terminal
+        terminal.answers
+        terminal.data
+        terminal.versions
     """,
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}

@@ -17,7 +17,7 @@ from topics.config import Config
 from topics.corpus import Corpus, embedded, load_labels
 from topics.errors import DataError
 from topics.labelling.suggestions import choose, doubt, latent, suggest
-from topics.terminal import show_labelled
+from topics.terminal.data import show_labelled
 from topics.text.tokens import tokenize
 
 ROWS = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]

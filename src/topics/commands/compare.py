@@ -48,6 +48,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics import terminal
     from topics.commands.topics.compare import show
     from topics.corpus import Corpus
+    from topics.terminal.versions import show_comparison
     from topics.versions import continuity
     from topics.versions.promotion import either
     from topics.versions.registry import Registry
@@ -65,4 +66,4 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:
-        terminal.show_comparison(comparison)
+        show_comparison(comparison)

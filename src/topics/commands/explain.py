@@ -40,8 +40,8 @@ def explain(
     """
     import msgspec
 
-    from topics import terminal
     from topics.tagger import Tagger
+    from topics.terminal.answers import show_explanation
 
     text = _text(file)
     if not f"{title}{text}".strip():
@@ -61,7 +61,7 @@ def explain(
         if as_json:
             click.echo(msgspec.json.encode(explanation))
         else:
-            terminal.show_explanation(explanation)
+            show_explanation(explanation)
 
 
 def _text(file: IO[bytes]) -> str:

@@ -20,7 +20,7 @@ def models(models: Path, as_json: bool) -> None:
     """
     import msgspec
 
-    from topics import terminal
+    from topics.terminal.versions import show_versions
     from topics.versions.registry import Registry
 
     registry = Registry(models)
@@ -31,4 +31,4 @@ def models(models: Path, as_json: bool) -> None:
         for manifest in found:
             click.echo(msgspec.json.encode(manifest))
     else:
-        terminal.show_versions(found, {name: registry.aliases(name) for name in registry.names()}, models)
+        show_versions(found, {name: registry.aliases(name) for name in registry.names()}, models)

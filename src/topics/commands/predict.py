@@ -81,8 +81,10 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     python -m topics predict archive/ -o scored/ --workers 8 --summary summary.json
     zcat archive.jsonl.gz | python -m topics predict - | jq .rubrics
     """
-    from topics import persistence, storage, terminal
+    from topics import persistence, storage
     from topics.corpus import Corpus
+    from topics.terminal.answers import show_summary
+    from topics.terminal.data import show_others
 
     output = storage.path(options["output"]) if options["output"] else None
     if output:
@@ -92,12 +94,12 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
-    terminal.show_others(corpus.others)
+    show_others(corpus.others)
     if output and "-" not in inputs:
         summary, bad = _archive(corpus, output, options)
     else:
         summary, bad = _here(corpus, output, options, is_stream=set(inputs) == {"-"} and not output)
-    terminal.show_summary(summary)
+    show_summary(summary)
     if options["summary_file"]:
         persistence.write_struct(options["summary_file"], summary)
     if summary.rejects and not summary.articles:
@@ -188,14 +190,14 @@ def _error(row: Reject) -> None:
 
 @contextmanager
 def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -> Iterator[Write]:
-    from topics import terminal
     from topics.archive import writers
+    from topics.terminal.answers import table_writer
 
     if path:
         with writers.writing(path, keep, topics=bool(tagger.topics)) as write:
             yield write
     elif form == "table":
-        yield terminal.table_writer(tagger)
+        yield table_writer(tagger)
     elif form == "parquet":
         raise UsageError("Parquet is not written to stdout; name a file with -o")
     else:

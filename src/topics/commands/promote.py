@@ -45,6 +45,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
 
     from topics import terminal
     from topics.corpus import Corpus
+    from topics.terminal.versions import show_comparison
     from topics.versions.promotion import LossError
     from topics.versions.promotion import promote as job
     from topics.versions.registry import Registry
@@ -53,7 +54,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
         if as_json:
             click.echo(msgspec.json.encode(comparison))
         else:
-            terminal.show_comparison(comparison)  # type: ignore[arg-type]
+            show_comparison(comparison)  # type: ignore[arg-type]
 
     _, columns = settings(options)
     corpus = None

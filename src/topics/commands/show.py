@@ -40,7 +40,8 @@ def show(version: str, as_json: bool, models: Path) -> None:
 
 
 def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
-    from topics.terminal import out, show_knowledge
+    from topics.terminal import out
+    from topics.terminal.versions import show_knowledge
     from topics.versions.manifest import libraries
 
     console, corpus = out(), manifest.corpus

@@ -47,6 +47,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
     from topics.corpus import Corpus
     from topics.labelling import suggestions
     from topics.labelling.worksheets import worksheet
+    from topics.terminal.data import show_labelled
 
     config, columns = settings(options)
     corpus = Corpus(pool, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -63,4 +64,4 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
     else:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
-    terminal.show_labelled(found.labelled, found.positives)
+    show_labelled(found.labelled, found.positives)

@@ -66,6 +66,8 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     from topics import terminal
     from topics.corpus import Corpus, embedded
     from topics.corpus.articles import mistaken
+    from topics.terminal.data import show_others, show_unmatched, show_unread_dates
+    from topics.terminal.versions import show_version
     from topics.training import latest_folder, prepare, train_rubrics, train_topics
     from topics.versions.registry import Registry
 
@@ -82,7 +84,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     )
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
-    terminal.show_others(corpus.others)
+    show_others(corpus.others)
     registry, jobs = Registry(options["models"]), options["workers"]
     with (
         standard_input_kept(corpus),
@@ -103,9 +105,9 @@ def train(data: tuple[str, ...], **options: Any) -> None:
             versions.append(train_topics(*parts, name=options["topics_name"], jobs=jobs, watch=watch))
         dates = corpus.unread_dates()
     for version in versions:
-        terminal.show_version(version.manifest)
+        show_version(version.manifest)
         terminal.tell_some(mistaken([*version.manifest.rubrics, *version.manifest.left_out]))
-    terminal.show_unread_dates(*dates)
-    terminal.show_unmatched(corpus.unmatched_labels)
+    show_unread_dates(*dates)
+    show_unmatched(corpus.unmatched_labels)
     for version in versions:
         click.echo(version.folder)

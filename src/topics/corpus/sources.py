@@ -116,12 +116,13 @@ def _is_aside(path: Path) -> bool:
 
 def _filled(given: str | Path, found: Found, complaint: str) -> Found:
     if not found.sources:
-        named = "; a .json that is JSON Lines is read where it is named" if _has_json(found.others) else ""
+        named = "; a .json that is JSON Lines is read where it is named" if has_json(found.others) else ""
         raise DataError(f"{given}: {complaint}; known suffixes: {_suffixes()}{named}")
     return found
 
 
-def _has_json(paths: list[Path]) -> bool:
+def has_json(paths: Iterable[Path]) -> bool:
+    """Tell whether one of them is a `.json`, packed or not."""
     return any(_suffix(path) == "json" for path in paths)
 
 

@@ -1,0 +1,130 @@
+"""What a person sees: progress on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from topics.errors import counted
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from topics.archive.scoring import Watch
+
+SOME = 10
+"""Rubrics, or lines of one kind, up to which all are told."""
+_BARS = " ▁▂▃▄▅▆▇█"
+_EVERY = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+def err() -> Console:
+    """Write to stderr."""
+    return Console(stderr=True, highlight=False)
+
+
+def tell(text: str) -> None:
+    """Tell on stderr."""
+    line(err(), text)
+
+
+def tell_some(lines: Sequence[str]) -> None:
+    """Tell on stderr the first of some lines of one kind, and how many there are besides."""
+    for text in lines[:SOME]:
+        tell(f"topics: {text}")
+    if len(lines) > SOME:
+        tell(f"topics: … and {len(lines) - SOME} more of these")
+
+
+def line(console: Console, text: str) -> None:
+    """Print a line as it is, however long: a log is searched by lines."""
+    console.print(text, soft_wrap=True, markup=False)
+
+
+def out() -> Console:
+    """Write to stdout, wide enough for a table where it is no terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+
+@contextmanager
+def progress() -> Iterator[Watch]:
+    """Show a bar on a terminal, a line now and then elsewhere; yields what is to be told.
+
+    Where the share of the work is told, the time left is shown.
+    """
+    if not sys.stderr.isatty():
+        yield _Lines().tell
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=err(), transient=True) as bar:
+        tasks: dict[str, tuple[TaskID, float]] = {}
+
+        def tell(stage: str, done: int, share: float | None = None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=None), time.monotonic()
+            task, start = tasks[stage]
+            text = _progress(stage, done, share, time.monotonic() - start)
+            bar.update(task, description=text, completed=share or 0, total=None if share is None else 1)
+
+        yield tell
+
+
+def _progress(stage: str, done: int, share: float | None, seconds: float) -> str:
+    """`tagging: 120,000 articles, 13,500/s, 25 %, 0:26 left`."""
+    if not done:
+        return stage
+    text = f"{stage}: {counted(done, 'article')}, {done / max(seconds, 1e-3):,.0f}/s"
+    if not share:
+        return text
+    left = timedelta(seconds=round(seconds * (1 - share) / share))
+    return f"{text}, {share:.0%}, {left} left"
+
+
+class _Lines:
+    """Progress for a log: each stage when it begins, then a line twice a minute."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._start = self._next = 0.0
+
+    def tell(self, stage: str, done: int, share: float | None = None) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._start, self._next = stage, now, now + _EVERY
+            first = f"{stage}, {counted(done, 'article')}" if done else stage
+            print(f"topics: {first}", file=sys.stderr, flush=True)
+        elif now >= self._next:
+            self._next = now + _EVERY
+            print(f"topics: {_progress(stage, done, share, now - self._start)}", file=sys.stderr, flush=True)
+
+
+def apart(before: float, after: float) -> tuple[str, str]:
+    """Write two shares with as many digits as it takes to see that they differ, up to four.
+
+    >>> apart(0.0516, 0.0731), apart(0.00171, 0.00214)
+    (('5.2%', '7.3%'), ('0.17%', '0.21%'))
+    """
+    written = [(f"{before:.{digits}%}", f"{after:.{digits}%}") for digits in range(1, 5)]
+    return next((pair for pair in written if pair[0] != pair[1]), written[-1])
+
+
+def carried(count: int) -> str:
+    """`1 article carries it`, `2 articles carry it`."""
+    return f"{counted(count, 'article')} {'carries' if count == 1 else 'carry'} it"
+
+
+def spark(values: Sequence[float], width: int = 24) -> str:
+    """Draw a line of bars, `▁▂▅█`: the highest value has the highest one; neighbours share one if need be."""
+    each = -(-len(values) // width) if values else 1
+    bars = [max(values[i : i + each]) for i in range(0, len(values), each)]
+    top = max(bars, default=0.0) or 1.0
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in bars)

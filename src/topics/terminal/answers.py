@@ -1,0 +1,119 @@
+"""What a person sees of tagged articles: a table, an explanation, the sums of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from topics.errors import counted
+from topics.terminal import SOME, out, tell
+
+if TYPE_CHECKING:
+    from topics.archive.scoring import Share, Summary
+    from topics.tagger import Tagger
+    from topics.types import Article, Explanation, Prediction
+
+_WORDS = 4
+"""Words shown as the reason for a rubric in a table."""
+
+
+def show_summary(summary: Summary) -> None:
+    """Tell on stderr what a scoring job did."""
+    resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
+    rubrics, others = _foremost(summary.rubrics)
+    given = [f"{rubric} {found.articles:,}" for rubric, found in rubrics.items()] + others
+    said = f"{', '.join([*given, f'none {summary.without:,}'])}; for review {summary.needs_review:,}; "
+    parts = [
+        f"{rubric} {found.share:.1%} (in training {found.training:.1%})" for rubric, found in rubrics.items()
+    ]
+    shares = ", ".join(parts + others)
+    tell(
+        f"{counted(summary.articles, 'article')}{resumed} in {summary.seconds:.1f} s "
+        f"({summary.rate:,.0f}/s), {summary.rejects:,} rejected; {said if given else ''}by "
+        f"{', '.join(summary.versions)}"
+    )
+    if summary.articles and given:
+        tell(f"shares: {shares}, for review {summary.review_share:.1%}")
+    _show_drift(summary)
+
+
+def _foremost(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
+    """Choose what is told of hundreds of rubrics: the most given, and how many others there are."""
+    if len(rubrics) <= SOME:
+        return rubrics, []
+    most = sorted(rubrics, key=lambda rubric: -rubrics[rubric].articles)[:SOME]
+    return {rubric: rubrics[rubric] for rubric in most}, [f"{len(rubrics) - SOME} other rubrics"]
+
+
+def _show_drift(summary: Summary) -> None:
+    from topics.drift.wording import briefly
+
+    for label, drift in summary.drift.items():
+        see = f" `topics monitor {label}` tells more." if drift.alarms else ""
+        tell(f"against the training of {label}: {briefly(drift)}{see}")
+    if summary.trained_on:
+        name, *others = summary.trained_on
+        more = f" and {len(others)} more" if others else ""
+        tell(f"not compared with the training: the versions were trained on {name}{more}")
+
+
+def show_explanation(explanation: Explanation) -> None:
+    """Print an article with the words that count, and a table of them."""
+    console, verdict = out(), "given" if explanation.given else "not given"
+    console.print(
+        f"[bold]{explanation.rubric}[/]: {verdict}, probability {explanation.probability:.2f}, "
+        f"threshold {explanation.threshold:.2f}  ({explanation.model})"
+    )
+    where = "above" if explanation.distance >= 0 else "below"
+    console.print(f"{abs(explanation.distance):.1f} in log odds {where} the threshold")
+    for rule in explanation.rules:
+        weight = f" {rule.weight:+.2f}" if rule.effect == "lift" else ""
+        console.print(f"rule: [yellow]{rule.phrase}[/] {rule.effect}s it{weight}")
+    console.print(_painted(explanation, "title", explanation.title), style="bold")
+    console.print(_painted(explanation, "text", explanation.text))
+    table = Table("words", "weight", "times")
+    for reason in explanation.reasons[:15]:
+        table.add_row(reason.words, f"{reason.weight:+.2f}", str(len(reason.places)))
+    console.print(table)
+
+
+def _painted(explanation: Explanation, part: str, text: str) -> Text:
+    painted = Text(text)
+    for reason in explanation.reasons[:40]:
+        for place in reason.places:
+            if place.part == part:
+                painted.stylize("green" if reason.weight > 0 else "red", place.start, place.stop)
+    return painted
+
+
+def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Prediction]], None]:
+    """Print what was tagged and why, and the topics, a table a batch."""
+    rubrics = ("rubrics", "because of") if tagger.manifest.rubrics else ()
+    topics = ("topics",) if tagger.topics else ()
+    versions = ", ".join(version.label for version in tagger.versions)
+
+    def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
+        table = Table("id", "title", *rubrics, *topics, title=versions, show_lines=True)
+        for article, prediction in zip(articles, predictions, strict=True):
+            title = Text(article.title or article.text[:80])
+            said = _rubrics(tagger, article, prediction) if rubrics else ()
+            shares = [f"{topic.label} {topic.value:.0%}" for topic in prediction.topics] if topics else ()
+            told = [Text("\n".join(shares) or "—")] if topics else []
+            table.add_row(Text(prediction.id), title, *said, *told)
+        out().print(table)
+
+    return write
+
+
+def _rubrics(tagger: Tagger, article: Article, prediction: Prediction) -> tuple[Text, Text]:
+    given = [f"{score.label} {score.value:.2f}" for score in prediction.rubrics] or ["—"]
+    reasons = [_because(tagger, article, score.label) for score in prediction.rubrics]
+    return Text("\n".join(given + ["(review)"] * prediction.needs_review)), Text("\n".join(reasons))
+
+
+def _because(tagger: Tagger, article: Article, rubric: str) -> str:
+    explanation = tagger.explain(article.text, rubric, article.title, article.outlet)
+    return ", ".join([reason.words for reason in explanation.reasons if reason.weight > 0][:_WORDS])

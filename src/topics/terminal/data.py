@@ -1,0 +1,46 @@
+"""What a person is told of the data: labels, dates, files that were left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from topics.errors import counted
+from topics.terminal import SOME, tell
+
+
+def show_labelled(labelled: int, positives: dict[str, int]) -> None:
+    """Tell on stderr how many examples each rubric has; of hundreds of rubrics those with the fewest."""
+    examples, others = list(positives.items()), len(positives) - SOME
+    if others > 0:
+        examples.sort(key=lambda example: example[1])
+    parts = [f"{name} {count:,}" for name, count in examples[:SOME]]
+    if others > 0:
+        parts.append(f"{others} other rubrics with no fewer")
+    tell(f"{counted(labelled, 'article')} labelled so far: {', '.join(parts) or 'no rubric yet'}")
+
+
+def show_unmatched(ids: Sequence[str]) -> None:
+    """Tell on stderr of labels that no article had."""
+    if ids:
+        tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
+
+
+def show_unread_dates(there: int, unread: Sequence[str]) -> None:
+    """Tell on stderr that dates are none, if some of those looked at are."""
+    if unread:
+        example = " ".join(unread[0][:40].split())
+        tell(
+            f"topics: dates: {len(unread)} of the first {there} could not be read, as «{example}»; "
+            "write them as 2026-03-05"
+        )
+
+
+def show_others(paths: Sequence[Path]) -> None:
+    """Tell on stderr of files in the folders that no reader knows."""
+    from topics.corpus.sources import has_json, kinds
+
+    if not paths:
+        return
+    remedy = "; if .json is JSON Lines, name it: 'FOLDER/*.json'" if has_json(paths) else ""
+    tell(f"topics: left out: {counted(len(paths), 'file')} of other kinds ({kinds(paths)}){remedy}")

@@ -1,0 +1,148 @@
+"""Versions as a person sees them: what they know, how good they are, two of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from topics.errors import counted
+from topics.terminal import SOME, carried, err, line, out, tell, tell_some
+
+if TYPE_CHECKING:
+    from topics.quality.comparison import Change, Comparison
+    from topics.quality.topic_comparison import TopicComparison
+    from topics.versions.manifest import Manifest
+
+
+def show_version(manifest: Manifest) -> None:
+    """Tell on stderr what was trained and how good it is."""
+    facts = manifest.corpus
+    tell(
+        f"{manifest.name}: {counted(facts.articles, 'article')} ({facts.labelled:,} labelled, "
+        f"{facts.clean:,} of them clean), {facts.rejects:,} rejected"
+    )
+    show_knowledge(err(), manifest)
+
+
+def show_knowledge(console: Console, manifest: Manifest) -> None:
+    """Tell what a version knows and how well."""
+    if figures := manifest.figures:
+        heads = ("rubric", "positives", "precision", "recall", "F1", "average precision")
+        table = Table(*heads, title=figures.method)
+        for rubric in figures.rubrics:
+            numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
+            table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
+        console.print(table)
+        line(
+            console,
+            f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
+            f"exact match {figures.exact_match:.3f} on {counted(figures.articles, 'article')}",
+        )
+    for name, positives in manifest.left_out.items():
+        line(console, f"left out: {name}, {_too_few(positives, manifest)}")
+    if topics := manifest.topics:
+        line(
+            console,
+            f"{counted(topics.topics, 'topic')} of {topics.terms:,} words and phrases, "
+            f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}",
+        )
+
+
+def _too_few(positives: int, manifest: Manifest) -> str:
+    """Say why a rubric was not learned: too few articles have it, or no article is known not to."""
+    from topics.config import Rubrics
+
+    least = manifest.configuration.get("rubrics", {}).get("min_positives", Rubrics().min_positives)
+    if positives < least:
+        return f"only {carried(positives)}"
+    return f"{carried(positives)}, and no article is known that does not"
+
+
+def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:
+    """List versions, the newest last."""
+    if not manifests:
+        tell(f"{folder}: no versions yet; train one with `python -m topics train`")
+        return
+    version = Column("version", no_wrap=True)  # to be copied
+    table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "knows")
+    for manifest in manifests:
+        named = [alias for alias, version in aliases[manifest.name].items() if version == manifest.version]
+        figures, topics = manifest.figures, manifest.topics
+        numbers = (figures.macro_f1, figures.mean_average_precision, figures.exact_match) if figures else ()
+        table.add_row(
+            f"{manifest.name}/{manifest.version}",
+            ", ".join(named),
+            str(manifest.corpus.articles),
+            str(manifest.corpus.clean),
+            *([f"{number:.3f}" for number in numbers] or [""] * 3),
+            counted(topics.topics, "topic") if topics else _known(manifest.rubrics),
+        )
+    out().print(table)
+
+
+def _known(rubrics: Sequence[str]) -> str:
+    return ", ".join(rubrics) if len(rubrics) <= SOME else f"{len(rubrics)} rubrics"
+
+
+def show_comparison(comparison: Comparison | TopicComparison) -> None:
+    """Print two versions side by side; on stderr, what makes the figures doubtful."""
+    from topics.quality.topic_comparison import TopicComparison
+
+    if isinstance(comparison, TopicComparison):
+        _show_topics_compared(comparison)
+    else:
+        _show_rubrics_compared(comparison)
+    for label, sources in comparison.trained_on.items():
+        tell(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
+
+
+def _show_topics_compared(comparison: TopicComparison) -> None:
+    console = out()
+    console.print(f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} articles")
+    table = Table("", "A", "B", "difference", "95 % interval", "B is")
+    for name, change in comparison.overall.items():
+        table.add_row(name, *_change(change))
+    console.print(table)
+    kept, gone = len(comparison.kept), len(comparison.gone)
+    how = (
+        "" if comparison.is_related else "; neither was trained going on from the other, so none can be kept"
+    )
+    console.print(f"B keeps {kept} of {kept + gone} topics, {len(comparison.new)} are new{how}", markup=False)
+    for verb, names in (("gone", comparison.gone), ("new", comparison.new)):
+        for name in names if comparison.is_related else ():
+            console.print(f"  {verb}: {name}", markup=False)
+
+
+def _show_rubrics_compared(comparison: Comparison) -> None:
+    console, errors = out(), err()
+    console.print(
+        f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} labelled articles, "
+        f"{comparison.reprints:,} near-duplicates beside them that do not count"
+    )
+    table = Table("", "positives", "A", "B", "difference", "95 % interval", "B is")
+    for rubric in comparison.rubrics:
+        table.add_row(f"{rubric.rubric}: F1", str(rubric.positives), *_change(rubric.f1))
+        table.add_row("  average precision", "", *_change(rubric.average_precision))
+    table.add_section()
+    for name, change in comparison.overall.items():
+        table.add_row(name, "", *_change(change))
+    console.print(table)
+    for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
+        if names:
+            errors.print(f"topics: only {label} knows {_known(names)}")
+    tell_some([f"{name}: too few articles carry it to show a loss" for name in comparison.unsure])
+
+
+def _change(change: Change) -> tuple[str, ...]:
+    difference = change.difference
+    numbers = (change.before, change.after)
+    return (
+        *("—" if number is None else f"{number:.3f}" for number in numbers),
+        "—" if difference.value is None else f"{difference.value:+.3f}",
+        "" if difference.low is None else f"{difference.low:+.3f} … {difference.high:+.3f}",
+        change.verdict,
+    )
