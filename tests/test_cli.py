@@ -464,6 +464,17 @@ def test_ctrl_c_stops_with_a_line_and_leaves_no_output(models, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_who_stops_a_training_is_told_what_is_published_all_the_same(topics: Topics, tmp_path, monkeypatch):
+    def stopped(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("topics.training.train_topics", stopped)
+    ran = topics("train", embedded()[0], "--models", tmp_path / "models", "--workers", 1)
+    assert ran.code == 130
+    [version] = Registry(tmp_path / "models").versions("rubrics")
+    assert f"topics: rubrics/{version} is published all the same; --only topics" in ran.err
+
+
 def test_a_terminal_sees_a_bar_and_a_log_sees_lines(topics: Topics, models, inbox):
     ours, theirs = pty.openpty()
     with start("predict", inbox, "--models", models, stdout=subprocess.DEVNULL, stderr=theirs) as process:

@@ -102,7 +102,14 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         if options["only"] != "topics":
             versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
         if options["only"] != "rubrics":
-            versions.append(train_topics(*parts, name=options["topics_name"], jobs=jobs, watch=watch))
+            try:
+                versions.append(train_topics(*parts, name=options["topics_name"], jobs=jobs, watch=watch))
+            except BaseException:  # an interruption too
+                for version in versions:
+                    terminal.tell(
+                        f"topics: {version.label} is published all the same; --only topics makes up for the rest"
+                    )
+                raise
         dates = corpus.unread_dates()
     for version in versions:
         show_version(version.manifest)
