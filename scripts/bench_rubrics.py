@@ -10,7 +10,9 @@ others can make no use. The others get the clean rows and the demonstration corp
 (`--joined` gives them the archive too). `--no-demo` leaves the demonstration corpus out for all: a newsroom
 has its own articles and no others. Our thresholds come from our own training rows. Theirs are found on the
 folds of the *test* scores that are not being judged, a help that ours gets in the row that says so; «at 0» is
-scikit-learn's own rule. Articles that repeat one another stand on the same side of a split.
+scikit-learn's own rule. Average precision ranks all folds in one list: by what is given out, probabilities,
+of which each fold has a calibration of its own, and «by margins», as the others' scores are ranked. Articles
+that repeat one another stand on the same side of a split.
 Prints Markdown tables. Needs: pip install fasttext-wheel; an environment with annif[fasttext,omikuji];
 the news folder, see scripts/news.py.
 """
@@ -32,13 +34,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import average_precision_score
 
 import news
 from rubric_peers import peers
 from topics.classifiers.linear import LinearClassifier, LinearSettings
 from topics.corpus import Corpus, embedded
 from topics.quality.evaluation import calibration_error, figures
-from topics.rubrics.calibration import Truth
+from topics.rubrics.calibration import Truth, log_odds
 from topics.rubrics.decisions import best_threshold
 from topics.text.boilerplate import BoilerplateLearner
 from topics.text.cleaning import Cleaner
@@ -75,6 +78,8 @@ class Result(NamedTuple):
     given: Bools
     wrong: npt.NDArray[np.float64] | None
     """How likely an error is; None: the system does not say."""
+    margins: npt.NDArray[np.float64] | None = None
+    """Scores before calibration; None: there are no others."""
 
 
 System = Callable[[Material, Rows, Rows], Result]
@@ -169,7 +174,10 @@ def ours(settings: LinearSettings | None = None, *, hidden: bool = False) -> Sys
         probabilities = model.predict_proba(take(m.tokens, test))
         decisions = model.decisions
         return Result(
-            probabilities, decisions.given(probabilities), decisions.error_probability(probabilities)
+            probabilities,
+            decisions.given(probabilities),
+            decisions.error_probability(probabilities),
+            (log_odds(probabilities) - decisions.offsets) / decisions.slopes,
         )
 
     return system
@@ -210,15 +218,22 @@ def _tuned(m: Material, splits: list[Split], results: list[Result]) -> list[Resu
         truth = m.truth[np.concatenate([splits[f][1] for f in rest])]
         scale = [1 / (1 + np.exp(-x)) if others.min() < 0 else x for x in (others, scores)]
         cuts = [best_threshold(scale[0][:, r], truth[:, r]) for r in range(truth.shape[1])]
-        tuned.append(Result(scores, scale[1] >= np.array(cuts), None))
+        tuned.append(Result(scores, scale[1] >= np.array(cuts), None, results[fold].margins))
     return tuned
 
 
-HEADS = ("mean AP", "macro-F1", "micro-F1", "exact match", "ECE", "exact, 15 % reviewed")
+HEADS = ("mean AP", "by margins", "macro-F1", "micro-F1", "exact match", "ECE", "exact, 15 % reviewed")
 
 
 def _figures(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> list[float]:
+    """Compute what the table has.
+
+    «By margins» is mean average precision by the scores before calibration, which each fold has of its own.
+    """
     scores, given = (np.concatenate([result[i] for result in results]) for i in (0, 1))
+    margins = np.concatenate([r.scores if r.margins is None else r.margins for r in results])
+    known = [truth[:, r] >= 0 for r in range(len(rubrics))]
+    by_margins = [average_precision_score(truth[k, r], margins[k, r]) for r, k in enumerate(known)]
     found = figures(truth, scores, given, np.zeros(len(truth), bool), rubrics, "")
     calibration = reviewed = np.nan
     if all(result.wrong is not None for result in results):
@@ -226,7 +241,8 @@ def _figures(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> l
         sure = np.argsort(np.concatenate([r.wrong for r in results if r.wrong is not None]), kind="stable")
         kept = sure[: round(0.85 * len(sure))]
         reviewed = float(((truth == 1) == given)[kept].all(axis=1).mean())
-    summary = found.mean_average_precision, found.macro_f1, found.micro_f1, found.exact_match
+    average = found.mean_average_precision, float(np.mean(by_margins))
+    summary = *average, found.macro_f1, found.micro_f1, found.exact_match
     each = [x for rubric in found.rubrics for x in (rubric.average_precision, rubric.f1)]
     return [*summary, calibration, reviewed, *(each if len(rubrics) == 3 else [])]
 
