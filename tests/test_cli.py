@@ -315,6 +315,9 @@ def test_a_column_to_keep_that_a_table_does_not_have(topics: Topics, models, tmp
     table.write_text(f"id;text\n1;{STEEL}\n", encoding="utf-8")
     ran = topics("predict", table, "--keep", "url", "--models", models)
     failed(ran, 3, "вход.csv: there is no column 'url'; the columns are 'id', 'text'; name one of them")
+    ran = topics("predict", table, "--keep", "url", "-o", tmp_path / "выход.jsonl", "--models", models)
+    assert ran.code == 3
+    assert [path.name for path in tmp_path.iterdir()] == [table.name], "a job that did nothing leaves nothing"
 
 
 def test_an_output_in_an_object_store_has_no_folder_that_could_be_missing():

@@ -133,6 +133,8 @@ def _resumable(job: Job, order: Order) -> Iterator[None]:
         yield
     except DataError:
         _write_rejects(job, order.rejects, {})
+        if not job.desk.done():  # nothing to go on from
+            storage.remove(job.home)
         raise
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {_remaining(job)}") from None
