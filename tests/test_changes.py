@@ -91,6 +91,8 @@ def test_a_folder_of_parts_is_read_without_its_rejects(tmp_path):
 
 
 def test_what_is_no_output_of_predict_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"holds no parts; is this an output of `predict`"):
+        list(read(tmp_path))
     data = write(tmp_path / "a.jsonl", {"id": "1", "text": "слово"})
     with pytest.raises(DataError, match=r"a\.jsonl:1: is no row that `predict` wrote"):
         list(read(data))

@@ -101,8 +101,10 @@ def read(path: Path) -> Iterator[Scored]:
     Raises:
         DataError: it is no such output.
     """
-    given = str(path / "part-*") if path.is_dir() else path
-    for source in sources.find(given).sources:
+    parts = sorted(path.glob("part-*")) if path.is_dir() else [path]
+    if not parts:
+        raise DataError(f"{path}: holds no parts; is this an output of `predict`?")
+    for source in sources.find(parts).sources:
         for row in sources.rows(source, _LIMIT):
             if isinstance(row, Reject):
                 raise DataError(f"{row.source}:{row.line}: {row.reason}; is this an output of `predict`?")

@@ -107,7 +107,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
             except BaseException:  # an interruption too
                 for version in versions:
                     terminal.tell(
-                        f"topics: {version.label} is published all the same; --only topics makes up for the rest"
+                        f"topics: {version.label} is published all the same; --only topics does the rest"
                     )
                 raise
         dates = corpus.unread_dates()
