@@ -62,6 +62,7 @@ FLOORS = {
         text.cleaning.tails
         text.duplicates
         text.lemmas
+        text.misread
         text.names
         text.lexicon
         text.tokens

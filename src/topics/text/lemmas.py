@@ -9,15 +9,10 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from topics.text import names
+from topics.text.misread import FORMS, LEMMAS, WRITTEN
 
 PERCENT, MONEY, YEAR, NUMBER = "<percent>", "<money>", "<year>", "<number>"
 CURRENCY = "₽$€"
-
-# Words that the dictionary reads wrongly whatever stands beside them.
-OVERRIDES = {"май": "май"}
-OVERRIDES |= {name: name for name in ("алроса", "вада", "набу")}  # no cases of places «Вад» and «Наб»
-# The same where capitals matter: «Туров» is a surname; «Газа» is gas in one sentence of a hundred.
-_WRITTEN = {"туров": "тур"} | dict.fromkeys(("Газа", "Газы", "Газе", "Газу", "Газой", "Газою"), "газа")
 
 # «ГОКа», «МИДу»: an acronym with an ending.
 _INFLECTED_ACRONYM = re.compile(r"([А-ЯЁ]{2,6})(?:а|у|е|и|ом|ы|ов|ам|ами|ах)")
@@ -42,6 +37,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+SHIPS = _words(
+    "рыболовный грузовой круизный морской речной пассажирский торговый научный прогулочный маломерный "
+    "рыбопромысловый нефтеналивной танкерный строительство ремонт постройка экипаж капитан борт палуба "
+    "владелец спуск заход верфь причал"
+)
 # `lemmas` answers with the mark on the left; whoever sees the neighbours settles it.
 HOMONYMS = {
     "стали?": Homonym(
@@ -55,15 +55,7 @@ HOMONYMS = {
         ),
         _words("марка нержавеющий чугун алюминий прокат"),
     ),
-    "суда?": Homonym(
-        "суд",
-        "судно",
-        _words(
-            "рыболовный грузовой круизный морской речной пассажирский торговый научный прогулочный "
-            "маломерный рыбопромысловый нефтеналивной строительство ремонт постройка экипаж капитан борт "
-            "палуба владелец"
-        ),
-    ),
+    **{f"{form}?": Homonym("суд", "судно", SHIPS) for form in ("суда", "судов", "судам", "судах", "судами")},
     "банки?": Homonym(
         "банк", "банка", _words("стеклянный консервный жестяной алюминиевый литровый трехлитровый")
     ),
@@ -89,10 +81,11 @@ def lemmas(form: str) -> tuple[str, ...]:
     lower = form.lower()
     if form.isascii() and "-" not in form:
         return (lower,)
-    if exception := _WRITTEN.get(form) or _EXCEPTIONS.get(lower):
+    if exception := WRITTEN.get(form) or _EXCEPTIONS.get(lower):
         return (exception,)
     with _LOCK:
-        return tuple([lemma.replace("ё", "е") for lemma in _lexical(form, lower)])
+        found = [lemma.replace("ё", "е") for lemma in _lexical(form, lower)]
+    return tuple([LEMMAS.get(lemma, lemma) for lemma in found])
 
 
 def _numeric(form: str) -> tuple[str, ...]:
@@ -104,8 +97,20 @@ def _numeric(form: str) -> tuple[str, ...]:
     if form.isdecimal():
         return (YEAR if len(form) == 4 and form[:2] in ("19", "20") else NUMBER,)
     if "-" in form:
-        return tuple(lemma for part in form.split("-") for lemma in lemmas(part))
+        return _parts(form)
     return (form.lower().replace("ё", "е"),) if any(map(str.isalpha, form)) else ()
+
+
+def _parts(form: str) -> tuple[str, ...]:
+    """Read a compound part by part; a short one with a capital («Ту-154», «Эр-Рияд») is no word."""
+    parts = form.split("-")
+    found: list[str] = []
+    for place, part in enumerate(parts, 1):
+        if 1 < len(part) <= 3 and part.istitle() and not any(rest.islower() for rest in parts[place:]):
+            found.append(part.lower().replace("ё", "е"))
+        else:
+            found.extend(lemmas(part))
+    return tuple(found)
 
 
 def _lexical(form: str, lower: str) -> tuple[str, ...]:
@@ -114,8 +119,7 @@ def _lexical(form: str, lower: str) -> tuple[str, ...]:
     if len(known) == 1 and not (form.isupper() or surname):
         return tuple(known)
     if "-" in form and not known:
-        parts = [part for part in form.split("-") if len(part) > 1]
-        return tuple(lemma for part in parts for lemma in _lexical(part, part.lower()))
+        return _parts(form)
     if form[0].islower():
         return (_common(_readings(lower)) if known else _readings(lower)[0].lemma,)
     if form.isupper() and _is_acronym(form, known, _readings(lower)):
@@ -163,14 +167,14 @@ def _common(readings: list[Reading]) -> str:
 def _proper(lower: str, readings: list[Reading]) -> str:
     """Prefer the name where a capital letter says so: «Белоусов» is no «белоус», «Песков» no sand."""
     surname = sum(each.score for each in readings if each.lemma == lower and "Surn" in each.grammemes)
-    if (
-        lower in names.MISREAD or surname >= _LIKELY or readings[0].grammemes >= {"Name", "gent", "plur"}
-    ):  # «Аваков»: hardly many Аваки
+    if lower in names.MISREAD or surname >= _LIKELY:
         return lower
-    for reading in readings:
-        if reading.score >= readings[0].score / 2 and not _PROPER.isdisjoint(reading.grammemes):
-            return reading.lemma
-    return readings[0].lemma
+    if readings[0].grammemes >= {"Name", "gent", "plur"}:  # «Аваков»: hardly many Аваки
+        return lower
+    likely = [each for each in readings if each.score >= readings[0].score / 2]
+    proper = [each for each in likely if not _PROPER.isdisjoint(each.grammemes)]
+    places = [each for each in proper if each.grammemes >= {"Geox", "Pltm"}]  # «Филиппины» are no women
+    return (places or proper or readings)[0].lemma
 
 
 def readings(form: str) -> list[Reading]:
@@ -227,7 +231,7 @@ def _change(paradigm: int, index: int) -> Callable[[str], str]:
 
 
 # What is settled before the dictionary is asked.
-_EXCEPTIONS = OVERRIDES | {mark.removesuffix("?"): mark for mark in HOMONYMS}
+_EXCEPTIONS = FORMS | {mark.removesuffix("?"): mark for mark in HOMONYMS}
 
 _LOCK = threading.RLock()  # pymorphy3 does not promise to be safe for threads
 
