@@ -61,6 +61,19 @@ def test_a_margin_that_means_more_on_a_short_text_is_raised():
     assert learned.correct(np.array([[-1.0]]), np.array([100]))[0, 0] == -1
 
 
+def test_a_higher_margin_is_the_better_sign_of_a_text_shorter_than_any_that_was_seen():
+    """Of 16 terms margins say next to nothing, so the slope falls; of 5 they must not turn round."""
+    generator = np.random.default_rng(0)
+    lengths = np.repeat([40, 16], 2000)
+    margins = generator.normal(size=4000)
+    sharpness = np.where(lengths == 40, 4.0, 0.1)
+    truth = (generator.random(4000) < 1 / (1 + np.exp(-sharpness * margins))).astype(np.int8)[:, None]
+    learned = learn_brevity(Excerpts(margins[:, None], lengths, truth, np.zeros(4000, int)), 40.0)
+    low, high = learned.correct(np.array([[-1.0], [1.0]]), np.array([5, 5]))[:, 0]
+    assert learned.slopes[0] < 0
+    assert low < high
+
+
 @pytest.mark.parametrize("truth", [[0, 0, 0], [1, 1, 1], [-1, -1, -1]])
 def test_of_one_answer_nothing_is_learned(truth):
     texts = Excerpts(

@@ -306,6 +306,24 @@ def test_parquet_gives_lists_dates_and_row_numbers_across_batches():
     assert [values["rubrics"] for _, values in found[1:3]] == [None, []]
 
 
+def test_parquet_of_pandas_gives_times_as_datetime_has_them():
+    column = pa.array([1_772_600_400_000_000_001, None], pa.timestamp("ns", "UTC"))
+    found = good(read("parquet", parquet(pa.table({"text": ["Паром", "Снег"], "date": column}))))
+    assert [values["date"] for _, values in found] == [datetime(2026, 3, 4, 5, 0, tzinfo=UTC), None]
+    assert type(found[0][1]["date"]) is datetime
+
+
+def test_a_parquet_column_of_long_repeated_texts_is_not_held_whole():
+    """Three thousand times a text of 20,000 letters are 50 kB in a file and 120 MB in memory."""
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), pa.array(["я" * 20_000]))
+    data = parquet(pa.table({"text": repeated.cast(pa.string())}))
+    assert len(data) < 1_000_000
+    before = pa.total_allocated_bytes()
+    rows = READERS.load("parquet")(io.BytesIO(data), "лента", 100_000)
+    next(rows)
+    assert pa.total_allocated_bytes() - before < 20_000_000
+
+
 def test_a_parquet_stream_that_cannot_seek_is_copied():
     class Pipe(io.BytesIO):
         def seekable(self):

@@ -21,6 +21,8 @@ Write = Callable[[Sequence[Article], Sequence[Prediction]], None]
 
 _GROUP_ROWS, _GROUP_BYTES = 100_000, 1 << 26
 """Of a Parquet row group, about."""
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
+"""A kept column may hold what Parquet knows and JSON does not."""
 COLUMNS = ("id", "rubrics", "scores", "needs_review", "model")
 TOPIC_COLUMNS = ("topics", "topic_model")
 """Only where there is a version of topics."""
@@ -50,7 +52,7 @@ def format_of(path: Path) -> Callable[..., Any]:
 @contextmanager
 def json_lines(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
     """One object a line, Cyrillic as it is."""
-    encode, row = msgspec.json.Encoder().encode, _rows(topics)
+    encode, row = _ENCODER.encode, _rows(topics)
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
         stream.write(b"".join([encode(found) + b"\n" for found in map(row, articles, predictions)]))
@@ -170,4 +172,4 @@ def _text(value: object) -> str | None:
     """Write a value into a cell: text as it is, anything else as JSON."""
     if value is None or isinstance(value, str):
         return value
-    return msgspec.json.encode(value).decode()
+    return _ENCODER.encode(value).decode()

@@ -8,6 +8,7 @@ training articles, makes up for that. Ranks among texts of one length stay as th
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -81,7 +82,8 @@ def learn_brevity(texts: Excerpts, usual: float) -> Brevity:
     shortness = _shortness(texts.lengths, usual)
     known = (texts.truth >= 0).T & (texts.lengths > 0)
     found = [
-        _learn(texts.margins[rows, r], shortness[rows], texts.truth[rows, r]) for r, rows in enumerate(known)
+        _learn(texts.margins[rows, r], shortness[rows], texts.truth[rows, r], usual)
+        for r, rows in enumerate(known)
     ]
     slopes, offsets = zip(*found, strict=True)
     return Brevity(usual, slopes, offsets)
@@ -121,7 +123,9 @@ def _shortness(lengths: Lengths, usual: float) -> Floats:
     return np.where(lengths > 0, np.maximum(short, 0), 0)
 
 
-def _learn(margins: Floats, shortness: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
+def _learn(
+    margins: Floats, shortness: Floats, truth: npt.NDArray[np.int8], usual: float
+) -> tuple[float, float]:
     if len(np.unique(truth)) < 2 or not shortness.any():
         return 0.0, 0.0
     from sklearn.linear_model import LogisticRegression
@@ -132,5 +136,5 @@ def _learn(margins: Floats, shortness: Floats, truth: npt.NDArray[np.int8]) -> t
         return 0.0, 0.0
     positives = (truth == 1).sum() / (1 + len(BEGINNINGS))
     weight = positives / (positives + _PRIOR)
-    flattest = -0.5 / shortness.max()  # however short the text, a higher margin is a better sign
+    flattest = -0.5 / math.log(max(usual, _SHORTEST + 1) / _SHORTEST)  # a higher margin is ever a better sign
     return float(max(product / margin, flattest) * weight), float(short / margin * weight)
