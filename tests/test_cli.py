@@ -95,6 +95,30 @@ def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
     ]
 
 
+def test_brackets_in_names_and_titles_are_shown_as_they_are(topics: Topics, tmp_path):
+    """`[/архив]` would be taken for a colour, and `[old]` would vanish."""
+    rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        row["rubrics"] = ["Туризм [/архив] [old]"] if "tourism" in row["rubrics"] else []
+        row["title"] = f"[/b] {row['title']}"
+    data, at = write(tmp_path / "a.jsonl", *rows), ("--models", tmp_path / "models")
+    for asked in (
+        ("train", data, "--only", "rubrics"),
+        ("models",),
+        ("show", "rubrics"),
+        ("evaluate", "rubrics", data),
+        ("compare", "rubrics", "rubrics", data),
+        ("monitor", "rubrics", data),
+        ("explain", embedded_inbox(), "--rubric", "Туризм [/архив] [old]"),
+        ("diff", "rubrics", "rubrics", "--on", data),
+        ("predict", data, "--format", "table"),
+    ):
+        ran = topics(*asked, *at)
+        assert ran.code in (0, 5), ran.err
+        assert "[/архив]" in ran.out + ran.err, asked
+        assert "[old]" in ran.out + ran.err, asked
+
+
 def test_train_tells_of_dates_that_are_none(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     for n, row in enumerate(rows):

@@ -159,7 +159,8 @@ def _scored(values: Mapping[str, Any], place: str) -> Scored:
             str(values.get("title") or ""),
         )
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise DataError(f"{place}: is no row that `predict` wrote ({error!r}); name its output") from error
+        why = f"it has no column {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{place}: is no row that `predict` wrote ({why}); name its output") from error
 
 
 class _Rubric:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -93,10 +92,14 @@ def _changed(path: Any) -> Iterator[Tell]:
 
 
 def _show(found: Changes) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    from topics.terminal import out, tell
+
+    if not found.articles and (found.only_old or found.only_new):
+        tell("topics: no article is in both; compare outputs of one archive, by its ids")
+        return
+    console = out()
     share = found.changed / max(found.articles, 1)
     console.print(f"{found.old_model} -> {found.new_model}")
     console.print(f"{found.articles:,} articles, {found.changed:,} of them change ({share:.1%})")

@@ -104,7 +104,9 @@ def _table(measure: Measure) -> Any:
     table.add_section()
     table.add_row("macro", "", "", "", "", _short(measure.macro_f1), _short(measure.mean_average_precision))
     table.add_row("micro", "", "", "", "", _short(measure.micro_f1), "")
-    table.add_row("exact match", "", "", "", "", _short(measure.exact_match), "")
+    partly = measure.wholly_known < measure.articles
+    of = f" (of {measure.wholly_known:,} with every rubric known)" if partly else ""
+    table.add_row(f"exact match{of}", "", "", "", "", _short(measure.exact_match), "")
     return table
 
 

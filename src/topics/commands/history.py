@@ -82,6 +82,8 @@ def _show_events(events: list[Event]) -> None:
 
 def _show_spans(name: str, events: list[Event], start: datetime, end: datetime) -> None:
     """Print what was live, what tagged first: production, or until there was one the latest version."""
+    from rich.text import Text
+
     from topics.terminal import out
     from topics.versions.history import during, spans
     from topics.versions.registry import LATEST, PRODUCTION
@@ -98,13 +100,13 @@ def _show_spans(name: str, events: list[Event], start: datetime, end: datetime) 
         used = ", what `topics predict` took" if tagged(span) else ""
         if used and span.alias == LATEST and promoted < min(span.end or end, end):
             used += f" until {_local(promoted)}"
-        console.print(f"[bold]{name}/{span.version}[/] was @{span.alias}{used}")
-        console.print(f"  from {_local(span.start)} {until}", markup=False)
+        console.print(Text.assemble((f"{name}/{span.version}", "bold"), f" was @{span.alias}{used}"))
+        console.print(f"  from {_local(span.start)} {until}")
         forced = ", forced" if span.event.forced else ""
         reason = f": {span.event.why}" if span.event.why else ""
-        console.print(f"  {span.event.what} by {span.event.who}{forced}{reason}", markup=False)
+        console.print(f"  {span.event.what} by {span.event.who}{forced}{reason}")
         for line in _figures(span.event.figures or trained.get(span.version, {})):
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}")
 
 
 def _telling(lines: list[str]) -> list[str]:

@@ -84,7 +84,7 @@ def _show(report: Report, language: Any) -> None:
 
     console, said = out(), words("drift", language)
     for sentence in sentences(report.drift, language):
-        console.print(sentence, markup=False)
+        console.print(sentence)
     table = Table("", *map(said, ("distance_alone", "limit", "before", "now", "usual")))
     for finding in report.drift.findings[:_SHOWN]:
         numbers = ("" if value is None else said.number(value, 3) for value in (finding.before, finding.now))
@@ -99,4 +99,4 @@ def _show(report: Report, language: Any) -> None:
         )
     console.print(table)
     if (more := len(report.drift.findings) - _SHOWN) > 0:
-        console.print(said("more", n=more), markup=False)
+        console.print(said("more", n=more))

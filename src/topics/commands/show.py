@@ -40,29 +40,30 @@ def show(version: str, as_json: bool, models: Path) -> None:
 
 
 def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
+    from rich.text import Text
+
     from topics.terminal import out
     from topics.terminal.versions import show_knowledge
     from topics.versions.manifest import libraries
 
     console, corpus = out(), manifest.corpus
     named = "".join(f" @{alias}" for alias in aliases)
-    console.print(f"[bold]{manifest.name}/{manifest.version}[/]{named}")
+    console.print(Text.assemble((f"{manifest.name}/{manifest.version}", "bold"), named))
     size = sum(file.size for file in manifest.files.values())
     console.print(f"made {manifest.created}, {len(manifest.files)} files, {size / 1e6:.1f} MB")
     console.print(
         f"trained on {corpus.articles:,} articles ({corpus.labelled:,} labelled, {corpus.clean:,} of them "
         f"clean) of {', '.join(corpus.sources)}; fingerprint {corpus.fingerprint[:16]}…",
-        markup=False,
     )
     show_knowledge(console, manifest)
     here = libraries()
     for library, trained in sorted(manifest.libraries.items()):
         differs = "" if here.get(library) == trained else f", here {here.get(library, 'not installed')}"
-        console.print(f"  {library} {trained}{differs}", markup=False)
+        console.print(f"  {library} {trained}{differs}")
     for event in events:
         moved = f" to @{event.alias}" if event.alias else ""
         gone = f", in place of {event.before}" if event.alias and event.before else ""
         which = "" if event.topic else f" {'it' if event.version == manifest.version else event.version}"
         why = f": {event.why}" if event.why else ""
         text = f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {event.deed}{which}{moved}{gone}{why}"
-        console.print(text, markup=False)
+        console.print(text)

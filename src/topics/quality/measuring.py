@@ -68,6 +68,8 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brier_score: float
     """Mean squared distance of probabilities from what holds."""
     review_share: float
+    wholly_known: int = 0
+    """Articles with every rubric known: exact match is of these."""
 
 
 def measure(
@@ -98,6 +100,7 @@ def measure(
         calibration_error=calibration_error(holds, answers.probabilities[known]),
         brier_score=float(np.mean((answers.probabilities[known] - holds) ** 2)) if holds.size else 0.0,
         review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
+        wholly_known=int(known.all(axis=1).sum()),
     )
 
 

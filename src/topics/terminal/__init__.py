@@ -26,8 +26,8 @@ _EVERY = 30.0
 
 
 def err() -> Console:
-    """Write to stderr."""
-    return Console(stderr=True, highlight=False)
+    """Write to stderr, as it is: what is shown may hold brackets."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def tell(text: str) -> None:
@@ -45,12 +45,13 @@ def tell_some(lines: Sequence[str]) -> None:
 
 def line(console: Console, text: str) -> None:
     """Print a line as it is, however long: a log is searched by lines."""
-    console.print(text, soft_wrap=True, markup=False)
+    console.print(text, soft_wrap=True)
 
 
 def out() -> Console:
-    """Write to stdout, wide enough for a table where it is no terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    """Write to stdout as it is, wide enough for a table where it is no terminal."""
+    width = None if sys.stdout.isatty() else 120
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 @contextmanager

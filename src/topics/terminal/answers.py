@@ -64,14 +64,17 @@ def show_explanation(explanation: Explanation) -> None:
     """Print an article with the words that count, and a table of them."""
     console, verdict = out(), "given" if explanation.given else "not given"
     console.print(
-        f"[bold]{explanation.rubric}[/]: {verdict}, probability {explanation.probability:.2f}, "
-        f"threshold {explanation.threshold:.2f}  ({explanation.model})"
+        Text.assemble(
+            (explanation.rubric, "bold"),
+            f": {verdict}, probability {explanation.probability:.2f}, "
+            f"threshold {explanation.threshold:.2f}  ({explanation.model})",
+        )
     )
     where = "above" if explanation.distance >= 0 else "below"
     console.print(f"{abs(explanation.distance):.1f} in log odds {where} the threshold")
     for rule in explanation.rules:
         weight = f" {rule.weight:+.2f}" if rule.effect == "lift" else ""
-        console.print(f"rule: [yellow]{rule.phrase}[/] {rule.effect}s it{weight}")
+        console.print(Text.assemble("rule: ", (rule.phrase, "yellow"), f" {rule.effect}s it{weight}"))
     console.print(_painted(explanation, "title", explanation.title), style="bold")
     console.print(_painted(explanation, "text", explanation.text))
     table = Table("words", "weight", "times")

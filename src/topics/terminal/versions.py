@@ -111,10 +111,10 @@ def _show_topics_compared(comparison: TopicComparison) -> None:
     how = (
         "" if comparison.is_related else "; neither was trained going on from the other, so none can be kept"
     )
-    console.print(f"B keeps {kept} of {kept + gone} topics, {len(comparison.new)} are new{how}", markup=False)
+    console.print(f"B keeps {kept} of {kept + gone} topics, {len(comparison.new)} are new{how}")
     for verb, names in (("gone", comparison.gone), ("new", comparison.new)):
         for name in names if comparison.is_related else ():
-            console.print(f"  {verb}: {name}", markup=False)
+            console.print(f"  {verb}: {name}")
 
 
 def _show_rubrics_compared(comparison: Comparison) -> None:

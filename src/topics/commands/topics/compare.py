@@ -45,8 +45,8 @@ def show(comparison: Comparison, as_json: bool) -> None:
         click.echo(msgspec.json.encode(comparison))
         return
     console = out()
-    console.print(f"A {comparison.before}\nB {comparison.after}", markup=False)
-    console.print(", ".join(f"{kind} {count}" for kind, count in comparison.counts.items()), markup=False)
+    console.print(f"A {comparison.before}\nB {comparison.after}")
+    console.print(", ".join(f"{kind} {count}" for kind, count in comparison.counts.items()))
     table = Table("", "A", "B", "similarity", "common words", show_lines=True)
     for change in comparison.changes:
         alike = ", ".join(f"{value:.2f}" for value in change.similarity)

@@ -62,12 +62,12 @@ def _show(topic: Topic, name: str, label: str) -> None:
     from topics.terminal import out
 
     console = out()
-    console.print(f"{topic.id}. {name}", style="bold", markup=False)
+    console.print(f"{topic.id}. {name}", style="bold")
     if topic.name:
-        console.print(f"found as: {topic.label}", markup=False)
-    console.print(f"{topic.share:.1%} of the words of the archive; {label}", markup=False)
+        console.print(f"found as: {topic.label}")
+    console.print(f"{topic.share:.1%} of the words of the archive; {label}")
     words = ", ".join(f"{word.words} {word.weight:.1%}" for word in topic.words[:_WORDS])
-    console.print(f"words: {words}", markup=False)
+    console.print(f"words: {words}")
 
 
 def _show_course(activity: Activity, topic: TopicActivity, direction: str) -> None:
@@ -79,16 +79,15 @@ def _show_course(activity: Activity, topic: TopicActivity, direction: str) -> No
         console.print(
             f"by {activity.unit}: {spark(topic.shares, 60)} {direction}; most {topic.shares[peak]:.1%}, from "
             f"{activity.periods[peak]}",
-            markup=False,
         )
     rubrics = sorted(topic.rubrics.items(), key=lambda found: -found[1])[:_RUBRICS]
     if rubrics:
         told = ", ".join(f"{name} {share:.0%}" for name, share in rubrics if share >= 0.01)
-        console.print(f"rubrics: {told or 'none'}", markup=False)
+        console.print(f"rubrics: {told or 'none'}")
     for heading, articles in (("typical", topic.articles), ("carrying the change", topic.carriers)):
         if articles:
             console.print(f"{heading}:", style="bold")
         for article in articles:
             where = ", ".join(filter(None, (article.outlet, article.id)))
             date = f"{article.date} " if article.date else ""
-            console.print(f"  {date}{article.share:.0%} {article.title} ({where})", markup=False)
+            console.print(f"  {date}{article.share:.0%} {article.title} ({where})")

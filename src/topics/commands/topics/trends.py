@@ -122,7 +122,6 @@ def _show(pipeline: TopicPipeline, version: Version, activity: Activity, found: 
     console.print(
         f"{version.label}: {sum(activity.counts):,} articles by {activity.unit}, the first from "
         f"{activity.periods[0]}, the last from {activity.periods[-1]}",
-        markup=False,
     )
     rows = sorted(
         zip(pipeline.names, found, activity.topics, strict=True),
@@ -146,4 +145,4 @@ def _show(pipeline: TopicPipeline, version: Version, activity: Activity, found: 
                 )
     if table.row_count:
         console.print(table)
-    console.print(f"{steady} of {len(found)} topics: no more change than chance makes", markup=False)
+    console.print(f"{steady} of {len(found)} topics: no more change than chance makes")
