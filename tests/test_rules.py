@@ -41,6 +41,13 @@ def hits(phrase: str, text: str, title: str = "") -> bool:
         ("ЕС", "Я ем суп", False),
         ("производство стали", "Производство стали выросло", True),
         ("паводок", "паводок", True),
+        ("туристический полк", "о туристическом полке и туристического полка", True),
+        ("Красная Поляна", "отели в Красной Поляне", True),
+        ("Красная Поляна", "Красную Поляну закрыли", True),
+        ("самозанятый гид", "самозанятых гидов", True),
+        ("самозанятый гид", "Самозанятые гиды", True),
+        ("экс-министр", "экс-министру", True),
+        ("Газпром", "«Газпрому»", True),
         ("паводок", "", False),
     ],
 )
@@ -116,6 +123,7 @@ def test_two_rubrics_that_are_forced_are_given_though_one_is_the_most():
     probabilities, rubrics = np.array([[0.3, 0.45], [0.9, 0.8]]), ("economy", "tourism")
     found = rules.judge(probabilities, decisions, rubrics, rules.hits(tokenize(["", ""], ["Отель", "Снег"])))
     assert found.given.tolist() == [[True, True], [True, False]]
+    assert found.review.tolist()[0] is False, "what is forced is certain"
 
 
 def test_what_a_rule_settles_needs_no_review():

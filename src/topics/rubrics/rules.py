@@ -5,8 +5,8 @@ force = ["туристический поток"]
 forbid = ["туристический полк"]
 lift = { "гостиница" = 1.5, "туристическая палатка" = -2 }
 
-A phrase is read as an article is, so «туристический поток» also finds «туристического потока» and
-«туристические потоки». Its words stand side by side, in the title or in the text.
+A phrase is found in all its forms: «туристический поток» finds «туристического потока» and «туристические
+потоки» too. Its words stand side by side, in the title or in the text.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from topics.errors import UsageError
 from topics.rubrics.calibration import Floats, log_odds, sigmoid
-from topics.rubrics.decisions import Decisions
-from topics.text.tokens import Numbering, tokenize
+from topics.rubrics.decisions import Decisions, chance_of_error
+from topics.text.lemmas import HOMONYMS, inflected, lemmas
+from topics.text.tokens import Numbering, spans, tokenize
 from topics.types import TokenBatch
 
 Effect = Literal["force", "forbid", "lift"]
@@ -50,7 +51,8 @@ class Phrase(NamedTuple):
     words: str
     effect: Effect
     weight: float
-    lemmas: tuple[str, ...]
+    lemmas: tuple[frozenset[str], ...]
+    """Of each word; «полка» may be read as a shelf, and so «полк» has the lemma of that, too."""
 
 
 class Judgement(NamedTuple):
@@ -79,7 +81,7 @@ class Rules:
         """
         self.rules = dict(rules or {})
         self.phrases = [phrase for rubric, rule in self.rules.items() for phrase in _phrases(rubric, rule)]
-        self._lemmas = list(dict.fromkeys(lemma for phrase in self.phrases for lemma in phrase.lemmas))
+        self._lemmas = sorted({lemma for phrase in self.phrases for word in phrase.lemmas for lemma in word})
         self._number = Numbering(self._lemmas)
 
     def beside(self, rubrics: Sequence[str]) -> tuple[str, ...]:
@@ -102,7 +104,9 @@ class Rules:
         ends = np.sort(np.concatenate([tokens.bodies, tokens.offsets[1:]]))  # of titles and of bodies
         room = ends[np.searchsorted(ends, starts, "right")] - starts
         return [
-            _starts(words, starts, room, [self._lemmas.index(lemma) for lemma in phrase.lemmas])
+            _starts(
+                words, starts, room, [[self._lemmas.index(lemma) for lemma in word] for word in phrase.lemmas]
+            )
             for phrase in self.phrases
         ]
 
@@ -133,7 +137,8 @@ class Rules:
         known = len(rubrics)
         given = np.hstack([decisions.given(ruled[:, :known]), ruled[:, known:] >= THRESHOLD])
         given |= certain > 0  # two that are forced are two, whatever `max_rubrics` says
-        return Judgement(ruled, given, decisions.doubtful(ruled[:, :known]))
+        doubtful = chance_of_error(ruled[:, :known], given[:, :known]) > decisions.doubt
+        return Judgement(ruled, given, doubtful)
 
 
 def _phrases(rubric: str, rule: Rule) -> list[Phrase]:
@@ -147,21 +152,29 @@ def _phrases(rubric: str, rule: Rule) -> list[Phrase]:
     ]
 
 
-def _lemmas(rubric: str, words: str) -> tuple[str, ...]:
+def _lemmas(rubric: str, words: str) -> tuple[frozenset[str], ...]:
     tokens = tokenize([""], [words])
     if not len(tokens.ids):
         raise UsageError(f"[rules.{rubric}]: the phrase {words!r} holds no word; name at least one")
-    return tuple(tokens.lemmas[i] for i in tokens.ids.tolist())
+    places = list(map(tuple, spans(words).tolist()))
+    found = []
+    for number, place in zip(tokens.ids.tolist(), places, strict=True):
+        lemma = {tokens.lemmas[number]}
+        if places.count(place) == 1:  # a compound of two has no forms
+            read = map(lemmas, inflected(words[slice(*place)]))
+            lemma |= {each[0] for each in read if len(each) == 1 and each[0] not in HOMONYMS}
+        found.append(frozenset(lemma))
+    return tuple(found)
 
 
 def _starts(
     words: npt.NDArray[np.int32],
     starts: npt.NDArray[np.intp],
     room: npt.NDArray[np.int64],
-    phrase: list[int],
+    phrase: list[list[int]],
 ) -> npt.NDArray[np.intp]:
     """Find where a phrase stands; `room` is how many words are left in the title or in the body."""
     found = starts[room >= len(phrase)]
     for step, word in enumerate(phrase):
-        found = found[words[found + step] == word]
+        found = found[np.isin(words[found + step], word)]
     return found

@@ -18,6 +18,7 @@ CURRENCY = "₽$€"
 _INFLECTED_ACRONYM = re.compile(r"([А-ЯЁ]{2,6})(?:а|у|е|и|ом|ы|ов|ам|ами|ах)")
 _PROPER = frozenset({"Surn", "Name", "Patr", "Geox", "Orgn"})
 _SMALL_WORDS = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "NUMR", "ADVB", "INTJ", "PRED", "COMP", "Apro"})
+_DEGREES = frozenset({"COMP", "Supr"})
 _LIKELY = 0.1
 """Probability from which on a capital letter makes a surname: of «Песков» it is .17, of «Школьников» .04."""
 
@@ -185,6 +186,21 @@ def readings(form: str) -> list[Reading]:
     """
     with _LOCK:
         return _readings(form.lower())
+
+
+def inflected(form: str) -> frozenset[str]:
+    """Spell a word in all its cases, numbers and genders, with a capital if it has one.
+
+    >>> sorted(inflected("Поляна"))[:4]
+    ['Полян', 'Поляна', 'Полянам', 'Полянами']
+    """
+    known = lemmas(form)
+    with _LOCK:
+        parses = _analyzer().parse(form.lower())
+        same = [parse for parse in parses if (parse[2].replace("ё", "е"),) == known]
+        cases = _analyzer().get_lexeme((same or parses)[0]) if parses else []
+    forms = {word for word, tag, *_ in cases if tag.grammemes.isdisjoint(_DEGREES)} | {form.lower()}
+    return frozenset(word.capitalize() if form.istitle() else word for word in forms)
 
 
 class Reading(NamedTuple):
