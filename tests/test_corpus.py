@@ -98,6 +98,28 @@ def test_labels_that_cannot_be_laid_over(tmp_path):
     assert all_of(corpus) == ([Article(**SNOW, labels=labels["1"])], rejects)
 
 
+def test_labels_with_the_headers_of_the_archive(tmp_path):
+    table = tmp_path / "метки.csv"
+    table.write_text("ИД;Рубрики\n1;спорт+туризм\n", encoding="cp1251")
+    labels, rejects = load_labels(table, Columns(id="ИД", rubrics="Рубрики"))
+    assert (set(labels["1"].rubrics), rejects) == ({"спорт", "туризм"}, [])
+    with pytest.raises(DataError, match="there is no column 'ИД'"):
+        load_labels(write(tmp_path / "м.jsonl", {"номер": "1"}), Columns(id="ИД", rubrics="Рубрики"))
+
+
+def test_numbers_as_pandas_writes_them_are_ids_and_outlets(tmp_path):
+    path = write(tmp_path / "а.jsonl", {"id": 7.0, "text": "Снег", "outlet": 3})
+    [article], rejects = all_of(Corpus(path))
+    assert (article.id, article.outlet, rejects) == ("7", "3", [])
+
+
+def test_who_only_tags_reads_no_labels(tmp_path):
+    path = write(tmp_path / "а.jsonl", {"id": "1", "text": "Снег", "rubrics": 5}, {"id": "2", "text": "Лёд"})
+    columns = Columns(rubrics="Рубрики")
+    articles, rejects = all_of(Corpus(path, columns, labelled=False))
+    assert ([article.labels for article in articles], rejects) == ([None, None], [])
+
+
 def test_a_labels_file_without_rubrics(tmp_path):
     path = write(tmp_path / "метки.jsonl", {"id": "1", "tags": "спорт"})
     with pytest.raises(

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from newsroom import BANK, CAT, HOTEL, STEEL, Ran, all_of, known, varied, write
+from topics import storage
 from topics.classifiers import linear
 from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus, embedded, embedded_inbox
@@ -516,3 +517,16 @@ def test_no_article_is_no_error(topics: Topics, models, tmp_path):
         output = tmp_path / f"выход{suffix}"
         assert topics("predict", tmp_path / "пусто.jsonl", "-o", output, "--models", models).code == 0
         assert list(read(output)) == []
+
+
+def test_a_sweep_leaves_alone_what_has_another_name(tmp_path):
+    """A job `scored` begins while `scored-2024` and `scored.csv` are being written beside it."""
+    (tmp_path / ".scored.0f0f0f0f.part").write_bytes(b"")
+    with (
+        storage.publishing(tmp_path / "scored-2024.jsonl") as one,
+        storage.publishing(tmp_path / "scored.csv") as other,
+    ):
+        one.write(b"1")
+        other.write(b"2")
+        storage.sweep(tmp_path, "scored")
+    assert {path.name for path in tmp_path.iterdir()} == {"scored-2024.jsonl", "scored.csv"}

@@ -123,6 +123,13 @@ def test_a_bundle_carries_the_names_in_force(registry, tmp_path, suffix):
     assert len(elsewhere.events("topics")) == 3, "twice says nothing new"
 
 
+def test_topics_are_learned_beside_an_imported_version_that_no_alias_names(registry, source, tmp_path):
+    bundles.pack(registry.open("topics"), tmp_path / "b.tar")
+    elsewhere = Registry(tmp_path / "там")
+    imported = bundles.unpack(tmp_path / "b.tar", elsewhere)
+    assert train(elsewhere, source).manifest.topics.previous == imported.manifest.version
+
+
 def test_what_editors_here_said_outweighs_a_bundle(registry, tmp_path):
     elsewhere, path = Registry(tmp_path / "там"), tmp_path / "b.tar"
     carried(registry, path, elsewhere)

@@ -38,6 +38,8 @@ def test_a_folder_tells_what_it_leaves_out_but_for_what_is_hidden_or_our_own(tmp
         write(tmp_path / name)
     for name in (".скрыто", ".job/5.ids", "б.jsonl.job/KEY/0.done", "scored/summary.json", "scored/job.json"):
         write(tmp_path / name)
+    for name in (".ipynb_checkpoints/а-checkpoint.jsonl", "б.jsonl.job/KEY/00000.jsonl"):
+        write(tmp_path / name, SNOW)
     found = find(tmp_path)
     assert [source.path.name for source in found.sources] == ["а.jsonl"]
     assert len(found.others) == 6

@@ -116,7 +116,10 @@ def remove(folder: Path) -> None:
 def sweep(folder: Path, name: str = "") -> None:
     """Delete what processes that were killed have left half written, of one file or of all in a folder."""
     if not is_remote(folder):
-        for draft in folder.glob(f".{glob.escape(name)}*{_DRAFT}"):
+        of = f"{glob.escape(name)}." if name else ""  # not of `scored-2024`, where `scored` is swept
+        for draft in folder.glob(f".{of}*{_DRAFT}"):
+            if name and "." in draft.name.removeprefix(f".{name}.").removesuffix(_DRAFT):
+                continue  # of `scored.csv`
             if draft.is_dir():
                 shutil.rmtree(draft, ignore_errors=True)
             else:

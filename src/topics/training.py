@@ -36,7 +36,7 @@ from topics.trends import activity
 from topics.trends.recording import record
 from topics.types import Reject
 from topics.versions.manifest import Manifest, libraries
-from topics.versions.registry import Registry, Version
+from topics.versions.registry import LATEST, Registry, Version
 
 
 def train(
@@ -74,11 +74,17 @@ def train(
 def latest_folder(registry: Registry, *names: str) -> Path | None:
     """Find the folder of a latest version of one of these models: it brings words that `prepare` can use."""
     for name in names:
-        if registry.versions(name):
-            with warnings.catch_warnings(), suppress(ModelError):  # whatever is wrong with it
-                warnings.simplefilter("ignore", ModelWarning)
-                return registry.open(f"{name}@latest").folder
+        with warnings.catch_warnings(), suppress(ModelError):  # whatever is wrong with it
+            warnings.simplefilter("ignore", ModelWarning)
+            if found := _latest(registry, name):
+                return found.folder
     return None
+
+
+def _latest(registry: Registry, name: str) -> Version | None:
+    """Open what `latest` names, else the newest version: one that was imported has no alias."""
+    versions = registry.versions(name)
+    return registry.open(f"{name}/{registry.aliases(name).get(LATEST, versions[-1])}") if versions else None
 
 
 def prepare(
@@ -191,7 +197,7 @@ def train_topics(
     """
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
     watch("finding topics", 0)
-    before = registry.open(f"{name}@latest") if registry.versions(name) else None
+    before = _latest(registry, name)
     previous = TopicPipeline.load(before.folder, before.names).model if before else None
     taught = sample(material, config.topics.max_articles, clean_first=False)
     model.fit(taught.tokens, partial(_texts, corpus, taught), previous, jobs)

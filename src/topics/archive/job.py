@@ -106,7 +106,7 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
             return plan([source.absolute() for source in corpus.sources], size)
 
     with ledger.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:
-        for place in (order.output, order.rejects):
+        for place in (order.output, order.rejects, order.home):
             storage.sweep(place.parent, place.name)
         if order.is_folder:
             storage.sweep(order.output)
@@ -148,7 +148,7 @@ def _remaining(job: Job) -> str:
 
 
 def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
-    columns, keep, limit = corpus.shape
+    columns, keep, limit, _ = corpus.shape
     options = {
         "columns": columns,
         "--keep": keep,

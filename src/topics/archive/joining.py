@@ -109,12 +109,14 @@ def _sift(records: Iterator[bytes] | BinaryIO, dropped: Collection[int], out: Bi
 
 def _records(stream: BinaryIO) -> Iterator[bytes]:
     """Go over the rows of a table of `topics.archive.writers`: in a whole row quotes come in pairs."""
-    held = b""
+    held: list[bytes] = []
+    is_open = False
     while line := stream.readline():
-        held += line
-        if held.count(b'"') % 2 == 0:
-            yield held
-            held = b""
+        held.append(line)
+        is_open ^= line.count(b'"') % 2 == 1
+        if not is_open:
+            yield b"".join(held)
+            held.clear()
 
 
 def _parsed(header: bytes, record: bytes) -> Row:

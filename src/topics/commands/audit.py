@@ -51,6 +51,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     from topics.corpus import Corpus
     from topics.labelling import audit as room
     from topics.labelling.worksheets import worksheet
+    from topics.terminal.data import show_unmatched
 
     config, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -58,6 +59,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
         found = room.audit(
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )
+    show_unmatched(corpus.unmatched_labels)
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)
     else:

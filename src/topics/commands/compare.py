@@ -48,6 +48,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics import terminal
     from topics.commands.topics.compare import show
     from topics.corpus import Corpus
+    from topics.terminal.data import show_unmatched
     from topics.terminal.versions import show_comparison
     from topics.versions import continuity
     from topics.versions.promotion import either
@@ -63,6 +64,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     with terminal.progress() as watch:
         comparison = either(registry, registry.open(before), registry.open(after), corpus, watch)
+    show_unmatched(corpus.unmatched_labels)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:

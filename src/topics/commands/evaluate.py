@@ -48,6 +48,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     from topics import terminal
     from topics.corpus import Corpus
     from topics.quality.assessment import evaluate as job
+    from topics.terminal.data import show_unmatched
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
@@ -55,6 +56,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     opened = Registry(options["models"]).open(version)
     with terminal.progress() as watch:
         assessment = job(corpus, opened, by, since=options["since"], watch=watch)
+    show_unmatched(corpus.unmatched_labels)
     if as_json:
         click.echo(msgspec.json.encode(assessment))
     else:

@@ -93,7 +93,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     options["form"] = options["form"] or "jsonl"
     _, columns = settings(options)
     keep = tuple(name for given in options["keep"] for name in given.split(","))
-    corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"])
+    corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"], labelled=False)
     show_others(corpus.others)
     if output and "-" not in inputs:
         summary, bad = _archive(corpus, output, options)

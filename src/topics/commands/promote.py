@@ -45,6 +45,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
 
     from topics import terminal
     from topics.corpus import Corpus
+    from topics.terminal.data import show_unmatched
     from topics.terminal.versions import show_comparison
     from topics.versions.promotion import LossError
     from topics.versions.promotion import promote as job
@@ -75,6 +76,8 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
     except LossError as refused:
         show(refused.comparison)
         raise
+    if corpus:
+        show_unmatched(corpus.unmatched_labels)
     if comparison:
         show(comparison)
     if event is None:

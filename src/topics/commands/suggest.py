@@ -47,7 +47,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
     from topics.corpus import Corpus
     from topics.labelling import suggestions
     from topics.labelling.worksheets import worksheet
-    from topics.terminal.data import show_labelled
+    from topics.terminal.data import show_labelled, show_unmatched
 
     config, columns = settings(options)
     corpus = Corpus(pool, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -55,6 +55,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
         found = suggestions.suggest(
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )
+    show_unmatched(corpus.unmatched_labels)
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.chosen)
     else:

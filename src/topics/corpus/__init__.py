@@ -24,7 +24,7 @@ __all__ = ["Batch", "Columns", "Corpus", "embedded", "embedded_inbox", "hashes",
 LIMIT = 2_000_000
 ROWS, CHARACTERS = 2_000, 4_000_000
 """Most of a batch: two thousand articles of two thousand characters, or one field of two millions."""
-GLANCE = 100
+GLANCE = 1000
 """Rows of a file looked at for a column before it counts as absent; most files show all in the first."""
 TABLES = {"csv", "tsv", "parquet"}
 """Formats in which each row has all columns."""
@@ -51,6 +51,7 @@ class Corpus:
     characters makes a row a reject.
     `labels_file` is a table of id and rubrics that replace what the data says, see `load_labels`. `format`
     (a name in `topics.plugins.READERS`) is for standard input and for files whose suffix does not tell.
+    Not `labelled`: rubrics are not read, and cannot make a row a reject.
 
     Files can be gone over again and again, standard input once. Raises DataError if there is nothing to
     read, and UsageError for a suffix that no reader knows.
@@ -64,11 +65,15 @@ class Corpus:
         limit: int = LIMIT,
         labels_file: str | Path | None = None,
         format: str | None = None,  # noqa: A002 (the word of the command line)
+        *,
+        labelled: bool = True,
     ) -> None:
         self.sources, self.others = find(sources, format)
         """What is read, and the files of folders and patterns that no reader knows."""
-        self.shape = Shape(columns, tuple(keep), limit)
-        self.labels, self.label_rejects = load_labels(labels_file) if labels_file else ({}, [])
+        if not labelled:
+            columns = replace(columns, rubrics="rubrics", unknown="unknown", labels=())
+        self.shape = Shape(columns, tuple(keep), limit, labelled)
+        self.labels, self.label_rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
         self.unmatched_labels: tuple[str, ...] = ()
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self._stdin_is_read = False
@@ -268,13 +273,28 @@ def hashes(ids: Iterable[str]) -> npt.NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def load_labels(path: str | Path) -> tuple[dict[str, Labels], list[Reject]]:
+def load_labels(
+    path: str | Path,
+    columns: Columns = Columns(),  # noqa: B008 (frozen)
+) -> tuple[dict[str, Labels], list[Reject]]:
     """Read a table of `id`, `rubrics` and, if it likes, `unknown`, in any format that a reader knows.
+
+    Where it has no such columns, it may have those of the archive, which `columns` names.
 
     Its labels count as given by careful reading (`clean`). A row without id or rubrics is rejected; of an id
     that comes twice with different rubrics the first answer counts. Raises DataError if a column is absent.
     """
-    shape = Shape(Columns(title="id", text="rubrics"), (), LIMIT)
+    try:
+        return _load_labels(path, Columns(title="id", text="rubrics"))
+    except DataError:
+        if (columns.id, columns.rubrics) == ("id", "rubrics"):
+            raise
+        chosen = replace(Columns(), id=columns.id, rubrics=columns.rubrics)
+        return _load_labels(path, replace(chosen, title=columns.id, text=columns.rubrics))
+
+
+def _load_labels(path: str | Path, columns: Columns) -> tuple[dict[str, Labels], list[Reject]]:
+    shape = Shape(columns, (), LIMIT)
     labels: dict[str, Labels] = {}
     rejects: list[Reject] = []
     for source in find(path).sources:

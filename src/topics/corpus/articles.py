@@ -57,6 +57,8 @@ class Shape(NamedTuple):
     keep: tuple[str, ...]
     limit: int
     """Most characters of a field."""
+    labelled: bool = True
+    """Whether rubrics are read; who only tags articles needs none, right or wrong."""
 
     def article(self, values: Mapping[str, object]) -> Article:
         """Return the article of a row; its id is "" if the row has none.
@@ -77,13 +79,15 @@ class Shape(NamedTuple):
     def id(self, values: Mapping[str, object]) -> str:
         """Return the row's id as text, "" if it has none."""
         value = values.get(self.columns.id)
-        if type(value) is int:
-            return str(value)
+        if type(value) is int or (type(value) is float and value.is_integer()):
+            return str(int(value))  # pandas makes 7.0 of a 7, if another row has none
         found = self._text(value, self.columns.id)
         return "" if found.isspace() else found
 
     def labels(self, values: Mapping[str, object]) -> Labels | None:
         """Return what the row tells of rubrics; None: nothing."""
+        if not self.labelled:
+            return None
         if self.columns.labels:
             return _from_columns(values, self.columns.labels)
         cell = values.get(self.columns.rubrics)
@@ -97,7 +101,8 @@ class Shape(NamedTuple):
         column = self.columns.outlet
         if column == "outlet" and not values.get(column):
             column = "source"
-        return self._text(values.get(column), column)
+        value = values.get(column)
+        return str(value) if type(value) is int else self._text(value, column)
 
     def _kept(self, values: Mapping[str, object]) -> Mapping[str, object]:
         return values if "*" in self.keep else {name: values.get(name) for name in self.keep}
@@ -124,31 +129,33 @@ def _kind(value: object) -> str:
 
 
 _USUAL = {len("2026-03-04T10:15:00"), len("2026-03-04T10:15:00+03:00")}
-_CLOCK = r"(?:,?\s+(?:в\s+)?(\d{1,2}):(\d\d)(?::(\d\d))?)?"
-_YEAR_LAST = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})" + _CLOCK)
+_CLOCK = r"(?:,?\s+(?:в\s+)?(\d{1,2})[:.](\d\d)(?::(\d\d))?)?"
+_YEAR_LAST = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4}|\d\d)(?:\s*г\.?)?" + _CLOCK)
 _YEAR_FIRST = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})" + _CLOCK)
-_IN_WORDS = re.compile(r"(\d{1,2})\s+([а-я]+)\s+(\d{4})(?:\s*г(?:\.|ода?)?)?" + _CLOCK)
+_IN_WORDS = re.compile(r"(\d{1,2})\s+([а-я]+)\.?\s+(\d{4})(?:\s*г(?:\.|ода?)?)?" + _CLOCK)
 _MONTHS = (
     *("января", "февраля", "марта", "апреля", "мая", "июня"),
     *("июля", "августа", "сентября", "октября", "ноября", "декабря"),
 )
 _SECONDS = range(315_532_800, 4_102_444_800)
 """Unix time that is taken for a date: 1980 to 2099."""
-_DIGITS = 10
+_DIGITS = 13
 _MAIL = re.compile(r"(?:[A-Z][a-z]{2},\s*)?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d")
 
 
 def iso(value: object) -> str:
     """Return a date as ISO 8601, "" if it is none: `04.03.2026 10:15` -> `2026-03-04T10:15:00`.
 
-    Also `4/3/2026` (the day first), `2026/3/4`, `4 марта 2026 г.`, `Wed, 04 Mar 2026 10:15:00 +0300` and
-    Unix time. A bad date is no reason to lose an article.
+    Also `4/3/26` (the day first), `2026/3/4`, `4 марта 2026 г.`, `4 мар 2026`, `Wed, 04 Mar 2026 10:15:00
+    +0300` and Unix time in seconds or milliseconds. A bad date is no reason to lose an article.
     """
     if type(value) is not str:
         return _of_date(value)
     value = value.strip()
     if not value:
         return ""
+    if value.isdecimal() and len(value) != len("20260304"):
+        return _otherwise(value)  # `fromisoformat` sees the year 1710 in 1710122512345
     try:
         # «2026-03-04», «20260304»: no longer than ten characters, and no time is to be invented for them.
         found = (date if len(value) <= 10 else datetime).fromisoformat(value)
@@ -166,6 +173,8 @@ def _of_date(value: object) -> str:
 
 
 def _of_seconds(value: int) -> str:
+    if value // 1000 in _SECONDS:  # milliseconds, as JavaScript has them
+        value //= 1000
     return datetime.fromtimestamp(value, UTC).isoformat() if value in _SECONDS else ""
 
 
@@ -173,11 +182,12 @@ def _otherwise(value: str) -> str:
     """Read a date that is not ISO 8601."""
     if match := _YEAR_LAST.fullmatch(value):
         day, month, year, *clock = match.groups()
+        year = f"20{year}" if len(year) == 2 else year
     elif match := _YEAR_FIRST.fullmatch(value):
         year, month, day, *clock = match.groups()
-    elif (match := _IN_WORDS.fullmatch(value.lower())) and match[2] in _MONTHS:
-        day, word, year, *clock = match.groups()
-        month = str(_MONTHS.index(word) + 1)
+    elif (match := _IN_WORDS.fullmatch(value.lower())) and (number := _month(match[2])):
+        day, _, year, *clock = match.groups()
+        month = str(number)
     elif value.isdecimal():
         return _of_seconds(int(value)) if len(value) <= _DIGITS else ""
     else:
@@ -189,6 +199,12 @@ def _otherwise(value: str) -> str:
         return datetime(int(year), int(month), int(day), hour, minute, second).isoformat()  # noqa: DTZ001
     except ValueError:
         return ""
+
+
+def _month(word: str) -> int:
+    """Number a month; three letters will do: `марта`, `мар`. 0: it is none."""
+    found = [n for n, month in enumerate(_MONTHS, 1) if word == month or word == month[:3]]
+    return found[0] if found else 0
 
 
 def _of_mail(value: str) -> str:

@@ -66,10 +66,10 @@ def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> F
     """Return the sources that `given` stands for, in the order given, each once.
 
     A folder stands for the files with known suffixes below it, a pattern (`2024/**/*.jsonl`) for those that
-    it matches, both sorted by path; hidden files do not count. `form` is the format of standard input and of
-    files whatever their suffix, but not of a folder's. A `.json` is read as JSON Lines where it is named or
-    matched, and left out of a folder. Raises DataError if there is nothing to read, and
-    UsageError for a suffix that no reader knows.
+    it matches, both sorted by path; what is hidden or an unfinished job's does not count. `form` is the
+    format of standard input and of files whatever their suffix, but not of a folder's. A `.json` is read as
+    JSON Lines where it is named or matched, and left out of a folder. Raises DataError if there is nothing to
+    read, and UsageError for a suffix that no reader knows.
     """
     names = [given] if isinstance(given, str | Path) else given
     found = [_expand(name, form) for name in names]
@@ -86,9 +86,8 @@ def _expand(given: str | Path, form: str | None) -> Found:
     if str(given) == "-":
         return Found([Source(None, form)], [])
     if path.is_dir():
-        found = _known(sorted(path.rglob("*")), SYNONYMS)
-        others = [other for other in found.others if not _is_aside(other.relative_to(path))]
-        return _filled(given, found._replace(others=others), "no file in this folder can be read")
+        inside = [file for file in sorted(path.rglob("*")) if not _is_aside(file.relative_to(path))]
+        return _filled(given, _known(inside, SYNONYMS), "no file in this folder can be read")
     if path.exists():
         return Found([Source(path, form or format_of(path))], [])
     if not glob.has_magic(str(given)):

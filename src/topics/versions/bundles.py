@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def pack(version: Version, path: Path) -> None:
     names = _names_given(version)
     extra = {_NAMES: msgspec.json.encode(names)} if names else {}
     extra[_SEAL] = seal((version.folder / MANIFEST).read_bytes(), extra.get(_NAMES, b""))
-    partial = path.with_name(f".{path.name}.part")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with writing(partial, path.suffix) as add:
             for name in (MANIFEST, *sorted(version.manifest.files)):
