@@ -147,6 +147,20 @@ def test_a_table_without_text_in_it(tagger, texts):
     assert found["rubrics"].tolist() == [[] for _ in texts]
 
 
+@pytest.mark.parametrize("value", [b"\xd1\x84", 5, ["Абзац", "Абзац"]])
+def test_a_table_of_what_is_no_text(tagger, value):
+    with pytest.raises(TypeError, match=f"row 1: text is no str but {type(value).__name__}"):
+        tagger.tag_many(pd.DataFrame({"text": pd.Series([STEEL, value], dtype=object)}))
+
+
+def test_a_percentage_is_shown_whole(tagger):
+    text = "Инфляция выросла до 6,2% и 10.5 %, ВВП на 1,234.5%, ставка 21%."
+    places = [place for reason in tagger.explain(text, "economy").reasons for place in reason.places]
+    shown = {text[place.start : place.stop] for place in places}
+    assert {"6,2%", "1,234.5%", "21%"} <= {one for one in shown if "%" in one}
+    assert not {"2%", "5%"} & shown
+
+
 def test_a_table_without_the_column(tagger):
     with pytest.raises(UsageError, match="the table has no column 'text'; it has 'body', 'id'"):
         tagger.tag_many(pd.DataFrame({"id": [1], "body": [STEEL]}))

@@ -96,6 +96,8 @@ def truth_table(
     Raises:
         DataError: no rubric has enough articles.
     """
+    if not labels and not rejects:
+        raise DataError("there is no article to learn from; look into the files")
     names = wanted.names or sorted({rubric for label in labels if label for rubric in label.rubrics})
     truth = np.array([[_answer(label, name) for name in names] for label in labels], np.int8)
     truth = truth.reshape(len(labels), len(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -218,7 +219,18 @@ def _reasons(
 
 
 def _places(part: Literal["title", "text"], text: str) -> list[Place]:
-    return [Place(part, start, stop) for start, stop in spans(text).tolist()]
+    return [Place(part, _whole(text, start, stop), stop) for start, stop in spans(text).tolist()]
+
+
+_FRACTION = re.compile(r"(?:\d+[,.])+\Z")
+
+
+def _whole(text: str, start: int, stop: int) -> int:
+    """Find where a number begins: of «6,2%» the word is «2%», for a comma parts words."""
+    if "%" not in text[start:stop] or text[start - 1 : start] not in (",", "."):
+        return start
+    before = _FRACTION.search(text, max(0, start - 15), start)
+    return before.start() if before else start
 
 
 def _join(first: Place, last: Place) -> Place:

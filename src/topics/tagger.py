@@ -220,10 +220,21 @@ def _strings(column: pd.Series[Any]) -> list[str]:
     return [str(int(one)) if isinstance(one, float) and one.is_integer() else str(one) for one in values]
 
 
+def _check_texts(frame: pd.DataFrame, name: str) -> None:
+    """Raise TypeError for what is neither a text nor missing: bytes, a number, a list of paragraphs."""
+    if name in frame:
+        column = frame[name]
+        for row, (value, there) in enumerate(zip(column.tolist(), column.notna().tolist(), strict=True)):
+            if there and not isinstance(value, str):
+                raise TypeError(f"row {row}: {name} is no str but {type(value).__name__}")
+
+
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:
     """Turn a table into batches of articles; a missing value is an empty string."""
     blank = [""] * len(frame)
     names = ("id", "text", "title", "outlet")
+    for name in ("text", "title"):
+        _check_texts(frame, name)
     columns = [_strings(frame[name]) if name in frame else blank for name in names]
     rows = [
         Article(name, text, title, outlet=outlet) for name, text, title, outlet in zip(*columns, strict=True)

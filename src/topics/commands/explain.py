@@ -56,7 +56,8 @@ def explain(
         from topics.reports.pages import explanation_page
 
         page.write_text(explanation_page(explanations, options["lang"]), encoding="utf-8")
-        return
+        if not as_json:
+            return
     for explanation in explanations:
         if as_json:
             click.echo(msgspec.json.encode(explanation))

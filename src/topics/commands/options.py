@@ -86,7 +86,7 @@ language_option = click.option(
     type=click.Choice(["ru", "en"]),
     default="ru",
     show_default=True,
-    help="Language of what is written.",
+    help="Language of pages and of tables for editors.",
 )
 workers_option = click.option(
     "--workers",
