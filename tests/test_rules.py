@@ -202,6 +202,15 @@ def test_a_version_without_rules_shows_none(tagger):
     assert (found.distance > 0) is found.given
 
 
+def test_a_rubric_with_rules_alone_is_told(topics, tmp_path):
+    (tmp_path / "c.toml").write_text('[rules."турзм"]\nforce = ["паводок"]\n', encoding="utf-8")
+    ran = topics(
+        *("train", embedded()[0], "--only", "rubrics", "--workers", 1),
+        *("--config", tmp_path / "c.toml", "--models", tmp_path / "models"),
+    )
+    assert "topics: турзм: has rules only, no article carries it; is it spelled as in the data?" in ran.err
+
+
 def test_a_rubric_with_rules_alone_is_measured_where_articles_carry_it(tmp_path):
     rows = [*Path(embedded()[0]).read_text(encoding="utf-8").splitlines()]
     flood = [

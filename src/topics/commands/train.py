@@ -113,16 +113,6 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         dates = corpus.unread_dates()
     for version in versions:
         show_version(version.manifest)
-        known = (
-            {one.rubric for one in version.manifest.figures.rubrics} if version.manifest.figures else set()
-        )
-        terminal.tell_some(
-            [
-                f"{name}: has rules only, no article carries it; is it spelled as in the data?"
-                for name in version.manifest.rubrics
-                if name not in known and name in config.rules
-            ]
-        )
         terminal.tell_some(mistaken([*version.manifest.rubrics, *version.manifest.left_out]))
     show_unread_dates(*dates)
     show_unmatched(corpus.unmatched_labels)

@@ -26,6 +26,11 @@ def show_version(manifest: Manifest) -> None:
         f"{facts.clean:,} of them clean), {facts.rejects:,} rejected"
     )
     show_knowledge(err(), manifest)
+    if figures := manifest.figures:
+        learned = {rubric.rubric for rubric in figures.rubrics}
+        alone = [name for name in manifest.configuration.get("rules", {}) if name not in learned]
+        spelled = "has rules only, no article carries it; is it spelled as in the data?"
+        tell_some([f"{name}: {spelled}" for name in alone])
 
 
 def show_knowledge(console: Console, manifest: Manifest) -> None:
