@@ -288,13 +288,18 @@ def test_only_the_rubrics_asked_for_in_that_order():
 
 @pytest.mark.parametrize(
     ("labels", "found"),
-    [([], "none"), ([None, None], "none"), ([known("снег"), known()], "снег 1"), ([known("а")] * 9, "а 9")],
+    [([None, None], "none"), ([known("снег"), known()], "снег 1"), ([known("а")] * 9, "а 9")],
 )
 def test_nothing_to_learn_from(labels, found):
     with pytest.raises(DataError) as error:
         truth_table(labels, Rubrics(min_positives=2))
     remedy = "name the column with --rubrics-column, or lay labels over with --labels"
     assert f"(found: {found}); {remedy}" in str(error.value)
+
+
+def test_no_article_to_learn_from():
+    with pytest.raises(DataError, match="there is no article to learn from"):
+        truth_table([], Rubrics())
 
 
 def test_hundreds_of_rubrics_too_few_are_told_by_the_foremost():
