@@ -213,29 +213,25 @@ def _article(text: str, title: str | None, outlet: str | None, id: str = "") -> 
     return Article(id, given["text"], given["title"], outlet=given["outlet"])
 
 
-def _strings(column: pd.Series[Any]) -> list[str]:
-    """Turn a column of any type into text: what is missing into none, 7.0 of a column with gaps into 7."""
-    present = column.notna().tolist()
-    values = [value if there else "" for value, there in zip(column.tolist(), present, strict=True)]
-    return [str(int(one)) if isinstance(one, float) and one.is_integer() else str(one) for one in values]
+def _strings(frame: pd.DataFrame, name: str) -> list[str]:
+    """Turn a column into text: what is missing into none, 7.0 of a column with gaps into 7.
 
-
-def _check_texts(frame: pd.DataFrame, name: str) -> None:
-    """Raise TypeError for what is neither a text nor missing: bytes, a number, a list of paragraphs."""
-    if name in frame:
-        column = frame[name]
-        for row, (value, there) in enumerate(zip(column.tolist(), column.notna().tolist(), strict=True)):
-            if there and not isinstance(value, str):
+    Raises TypeError for a text or a title that is bytes, a number, a list of paragraphs.
+    """
+    if name not in frame:
+        return [""] * len(frame)
+    present = frame[name].notna().tolist()
+    values = [value if there else "" for value, there in zip(frame[name].tolist(), present, strict=True)]
+    if name in ("text", "title"):
+        for row, value in enumerate(values):
+            if not isinstance(value, str):
                 raise TypeError(f"row {row}: {name} is no str but {type(value).__name__}")
+    return [str(int(one)) if isinstance(one, float) and one.is_integer() else str(one) for one in values]
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:
     """Turn a table into batches of articles; a missing value is an empty string."""
-    blank = [""] * len(frame)
-    names = ("id", "text", "title", "outlet")
-    for name in ("text", "title"):
-        _check_texts(frame, name)
-    columns = [_strings(frame[name]) if name in frame else blank for name in names]
+    columns = [_strings(frame, name) for name in ("id", "text", "title", "outlet")]
     rows = [
         Article(name, text, title, outlet=outlet) for name, text, title, outlet in zip(*columns, strict=True)
     ]
