@@ -45,6 +45,11 @@ def is_remote(place: Path) -> bool:
     return not isinstance(place, Path)
 
 
+def draft_of(place: Path) -> Path:
+    """Name a file beside another that nobody else writes to; what a kill leaves of it `sweep` deletes."""
+    return place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}{_DRAFT}")
+
+
 @contextmanager
 def publishing(place: Path) -> Iterator[BinaryIO]:
     """Yield a stream; what is written to it gets its name at the end, when all of it is on disk.
@@ -57,7 +62,7 @@ def publishing(place: Path) -> Iterator[BinaryIO]:
             upload.flush()
             place.fs.put_file(upload.name, place.path)  # type: ignore[attr-defined]
         return
-    draft = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}{_DRAFT}")
+    draft = draft_of(place)
     try:
         with draft.open("xb") as stream:
             yield stream

@@ -26,6 +26,8 @@ ROWS, CHARACTERS = 2_000, 4_000_000
 """Most of a batch: two thousand articles of two thousand characters, or one field of two millions."""
 GLANCE = 1000
 """Rows of a file looked at for a column before it counts as absent; most files show all in the first."""
+_DATES = 100
+"""Rows of a file, and files, looked at for dates that cannot be read."""
 TABLES = {"csv", "tsv", "parquet"}
 """Formats in which each row has all columns."""
 
@@ -129,8 +131,8 @@ class Corpus:
     def unread_dates(self) -> tuple[int, list[str]]:
         """Look at some rows of each of the first sources: how many have a date, and those that are none."""
         there, unread = 0, list[str]()
-        for source in self.sources[:GLANCE]:
-            for row in islice(rows(source, self.shape.limit), GLANCE):
+        for source in self.sources[:_DATES]:
+            for row in islice(rows(source, self.shape.limit), _DATES):
                 value = row.values.get(self.shape.columns.date) if isinstance(row, Row) else None
                 if value is not None and value == value and str(value).strip():
                     there += 1

@@ -15,13 +15,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from topics.errors import ModelError, UsageError
+from topics.storage import draft_of
 from topics.topic_pipeline import TopicPipeline
 from topics.versions.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
 from topics.versions.history import unfit_name
@@ -49,7 +49,7 @@ def pack(version: Version, path: Path) -> None:
     names = _names_given(version)
     extra = {_NAMES: msgspec.json.encode(names)} if names else {}
     extra[_SEAL] = seal((version.folder / MANIFEST).read_bytes(), extra.get(_NAMES, b""))
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    partial = draft_of(path)
     try:
         with writing(partial, path.suffix) as add:
             for name in (MANIFEST, *sorted(version.manifest.files)):
