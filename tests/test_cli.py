@@ -85,11 +85,13 @@ def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     everywhere = [{**row, "rubrics": [*row["rubrics"], "новость"]} for row in rows]
     everywhere[0]["rubrics"].append("редкость")
+    everywhere[1]["rubrics"].append("Turism")
     data = write(tmp_path / "архив.jsonl", *everywhere)
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
     assert ran.code == 0, ran.err
     told = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
     assert told == [
+        "left out: Turism, only 1 article carries it; is it tourism?",
         "left out: новость, 100 articles carry it, and no article is known that does not",
         "left out: редкость, only 1 article carries it",
     ]
@@ -209,13 +211,15 @@ def test_files_of_other_kinds_are_told(topics: Topics, models, tmp_path):
     assert (ran.code, ran.err.splitlines().count(line)) == (0, 1)
 
 
-def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox):
+def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox, tmp_path):
     as_csv = topics("predict", inbox, "--models", models, "--format", "csv").out.removeprefix("\ufeff")
     assert as_csv.splitlines()[0] == "id,rubrics,scores,needs_review,model"
     assert [line.split(",")[1] for line in as_csv.splitlines()[1:]] == ["industry", "economy", "tourism"]
     table = topics("predict", inbox, "--models", models, "--format", "table").out
     assert re.search(r"industry [01]\.\d\d", table)
     assert "завод" in table, "because of"
+    marked = write(tmp_path / "с разметкой.jsonl", {"id": 1, "title": "**Пуск** <b>линии</b>", "text": STEEL})
+    assert "Пуск линии" in topics("predict", marked, "--models", models, "--format", "table").out
 
 
 def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models, tmp_path):
@@ -261,8 +265,12 @@ def test_models_lists_versions_with_their_figures(topics: Topics, models, tmp_pa
 def test_explain_shows_the_words(topics: Topics, models, tmp_path):
     ran = topics("explain", "--models", models, stdin=STEEL.encode())
     assert ran.code == 0
-    assert ran.out.startswith("industry: given, probability ")
+    assert ran.out.startswith("industry: рубрика поставлена")
+    assert "Вероятность не ниже порога." in ran.out
     assert "завод" in ran.out
+    ran = topics("explain", "--models", models, "--lang", "en", stdin=STEEL.encode())
+    assert ran.out.startswith("industry: given")
+    assert "The probability reaches the threshold." in ran.out
     file = tmp_path / "заметка.txt"
     file.write_text(STEEL, encoding="utf-8")
     ran = topics("explain", file, "--models", models, "--rubric", "tourism", "--json")

@@ -148,19 +148,21 @@ def test_columns_of_other_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "missing"),
+    ("columns", "told"),
     [
-        (Columns(text="body"), "body"),
-        (Columns(rubrics="tags"), "tags"),
-        (Columns(labels=("спорт",)), "спорт"),
+        (
+            Columns(text="body"),
+            "'body'; the columns are 'id', 'text', 'title'; name one of them with --text-column",
+        ),
+        (Columns(rubrics="tags"), "'tags'; the columns are 'id', 'text', 'title'; name one of them"),
+        (Columns(labels=("спорт",)), "'спорт'; the columns are 'id', 'text', 'title'; name one of them"),
     ],
 )
-def test_a_column_that_no_row_has_is_told_at_once(tmp_path, columns, missing):
+def test_a_column_that_no_row_has_is_told_at_once(tmp_path, columns, told):
     path = write(tmp_path / "лента.jsonl", "{", SNOW, FERRY)
     with pytest.raises(DataError) as error:
         next(Corpus(path, columns).batches())
-    columns_there = "the columns are 'id', 'text', 'title'; name one of them"
-    assert str(error.value) == f"{path}: there is no column {missing!r}; {columns_there}"
+    assert str(error.value) == f"{path}: there is no column {told}"
 
 
 def test_a_file_without_text_and_title(tmp_path):

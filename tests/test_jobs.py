@@ -297,6 +297,11 @@ def test_nothing_to_learn_from(labels, found):
     assert f"(found: {found}); {remedy}" in str(error.value)
 
 
+def test_names_that_no_label_has_are_told_beside_those_there_are():
+    with pytest.raises(DataError, match=r"found: снгг 0; the labels name снег 2, туры 1\); "):
+        truth_table([known("снег"), known("снег", "туры")], Rubrics(names=("снгг",)))
+
+
 def test_no_article_to_learn_from():
     with pytest.raises(DataError, match="there is no article to learn from"):
         truth_table([], Rubrics())

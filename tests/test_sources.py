@@ -99,6 +99,7 @@ SUFFIXES = ".jsonl, .csv, .tsv, .parquet, .ndjson (also with .gz or .zst after i
             UsageError,
             "{}: no reader knows the suffix '.docx'; known: " + SUFFIXES + "; or name the format",
         ),
+        ("архив.xlsx", UsageError, "{}: is a spreadsheet; save it as CSV"),
         (
             "голый.gz",
             UsageError,
@@ -108,7 +109,7 @@ SUFFIXES = ".jsonl, .csv, .tsv, .parquet, .ndjson (also with .gz or .zst after i
 )
 def test_nothing_to_read(tmp_path, name, error, message):
     (tmp_path / "пусто").mkdir()
-    for bare in ("статья.docx", "голый.gz"):
+    for bare in ("статья.docx", "архив.xlsx", "голый.gz"):
         (tmp_path / bare).write_bytes(b"x")
     with pytest.raises(error) as raised:
         Corpus(tmp_path / name)

@@ -10,10 +10,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from newsroom import BANK, CAT, HOTEL, STEEL, all_of
 from topics import Article, ModelError, Prediction, Score, Tagger, UsageError
 from topics.corpus import Corpus, embedded, embedded_inbox
+from topics.pipeline import telling
+from topics.types import Reason
 
 
 def labels(prediction: Prediction) -> list[str]:
@@ -268,6 +271,21 @@ def test_an_empty_text_has_no_reasons(tagger):
     found = tagger.explain("", "tourism")
     assert (found.reasons, found.given, found.text) == ((), False, "")
     assert found.probability == tagger.tag("").scores["tourism"]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "<p>&nbsp;</p>", "!!! 🎉"])
+def test_an_article_without_a_word_is_one_for_an_editor(tagger, text):
+    assert tagger.tag(text).needs_review
+    assert tagger.tag(text, title="Отели заняты").rubrics == tagger.tag("", title="Отели заняты").rubrics
+
+
+def test_words_that_say_little_are_no_reasons_to_tell(tagger):
+    words = {"на": 3.0, "для": 2.5, "который": 2.2, "завод": 2.0, "на заводе": 1.0, "море": -1.0, "у": -2.0}
+    reasons = tuple(Reason(one, weight, ()) for one, weight in words.items())
+    found = replace(tagger.explain(STEEL, "industry"), reasons=reasons)
+    assert telling(found, 1, 4) == ["завод", "на заводе"]
+    assert telling(found, 1, 1) == ["завод"]
+    assert telling(found, -1, 4) == ["море"]
 
 
 def test_a_rubric_that_nobody_taught(tagger):

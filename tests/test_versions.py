@@ -236,6 +236,7 @@ def test_until_something_is_promoted_the_latest_version_tags(topics, registry):
     assert b.startswith(f"rubrics/b was @latest, {took} until 2026-03-03 ")
     assert live == f"rubrics/a was @production, {took}"
     assert tagging("2026-03-05") == [f"rubrics/a was @production, {took}"]
+    assert tagging("03.03.2026") == tagging("2026-03-03")
 
 
 def test_history_outlives_what_is_pruned(registry):

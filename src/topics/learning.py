@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,15 +105,17 @@ def truth_table(
     enough = (positives >= wanted.min_positives) & (truth == 0).any(axis=0)
     if not enough.any():
         found = _counts(dict(zip(names, positives.tolist(), strict=True)))
+        carried = Counter(rubric for label in labels if label for rubric in label.rubrics - set(names))
+        others = f"; the labels name {_counts(carried)}" if carried else ""
         raise DataError(
             f"no rubric has {wanted.min_positives} articles that carry it and one that does not "
-            f"(found: {found}); {_remedy(labels, rejects)}"
+            f"(found: {found}{others}); {_remedy(labels, rejects)}"
         )
     few = {name: int(n) for name, n, ok in zip(names, positives, enough, strict=True) if not ok}
     return truth[:, enough], tuple(name for name, ok in zip(names, enough, strict=True) if ok), few
 
 
-def _counts(found: dict[str, int]) -> str:
+def _counts(found: Mapping[str, int]) -> str:
     """`economy 9, tourism 3`; of hundreds those with the most articles."""
     most = sorted(found, key=lambda name: -found[name])[:_TOLD]
     more = [f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else []

@@ -62,7 +62,7 @@ def explain(
         if as_json:
             click.echo(msgspec.json.encode(explanation))
         else:
-            show_explanation(explanation)
+            show_explanation(explanation, options["lang"])
 
 
 def _text(file: IO[bytes]) -> str:

@@ -57,12 +57,16 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
 
 
 def _time(at: str) -> tuple[datetime, datetime]:
-    """`2026-03-03` is that whole day in local time, `2026-03-03T10:15` that moment."""
-    try:
-        start = datetime.fromisoformat(at).astimezone()
-    except ValueError as error:
-        raise UsageError(f"{at!r} is no date; write 2026-03-03 or 2026-03-03T10:15") from error
-    return start, start + (timedelta(days=1) if len(at) <= 10 else timedelta(microseconds=1))
+    """`2026-03-03` is that whole day in local time, `2026-03-03T10:15` that moment; also `03.03.2026`."""
+    from topics.corpus.articles import iso
+
+    found = iso(at)
+    if not found:
+        raise UsageError(f"{at!r} is no date; write 2026-03-03 or 2026-03-03T10:15")
+    start = datetime.fromisoformat(found).astimezone()
+    return start, start + (
+        timedelta(days=1) if len(found) == len("2026-03-03") else timedelta(microseconds=1)
+    )
 
 
 def _show_events(events: list[Event]) -> None:

@@ -232,8 +232,9 @@ def _checked(
                 break
     absent = [*columns.absent(there), *sorted(set(keep) - there)]
     if there and absent:
+        remedy = "name one of them" + " with --text-column" * (absent[0] == columns.text)
         raise DataError(
-            f"{name}: there is no column {absent[0]!r}; the columns are {listed(there)}; name one of them"
+            f"{name}: there is no column {absent[0]!r}; the columns are {listed(there)}; {remedy}"
         )
     return chain(ahead, found)
 

@@ -27,6 +27,7 @@ PACKINGS = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 """Suffix of a packed file -> its first bytes."""
 SYNONYMS = {"ndjson": "jsonl"}
 """Suffix -> the reader that other systems call so."""
+_SHEETS = ("xlsx", "xls", "ods")
 NAMED = {**SYNONYMS, "json": "jsonl"}
 """The same for files that are named; in a folder a `.json` may be anything, a list of settings too."""
 OURS = {"job.json", "owner.json", "summary.json"}
@@ -139,6 +140,8 @@ def format_of(path: Path) -> str:
     if form := _format(path, NAMED):
         return form
     suffix = _suffix(path)
+    if suffix in _SHEETS:
+        raise UsageError(f"{path}: is a spreadsheet; save it as CSV")
     found = f"the suffix {'.' + suffix!r}" if suffix else "a file without a suffix"
     raise UsageError(f"{path}: no reader knows {found}; known: {_suffixes()}; or name the format")
 

@@ -17,6 +17,7 @@ from topics.config import Config
 from topics.corpus import Corpus
 from topics.labelling.worksheets import beginning
 from topics.learning import Learned, learn
+from topics.pipeline import telling
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth
 from topics.training import prepare
@@ -149,8 +150,7 @@ def _reason(found: Explanation, is_given: bool, sure: float, phrases: Words) -> 
     """Say in words what is doubted and which words of the article speak for that."""
     said = phrases("wrong" if is_given else "missing", rubric=found.rubric, sure=phrases.share(sure))
     sign = -1 if is_given else 1
-    speaking = [reason.words for reason in found.reasons if reason.weight * sign > 0][:_WORDS]
-    if speaking:
+    if speaking := telling(found, sign, _WORDS):
         said += " " + phrases("against" if is_given else "for", words=", ".join(speaking))
     if found.rules:
         said += " " + phrases("rule", words=", ".join(rule.phrase for rule in found.rules))

@@ -13,6 +13,7 @@ from topics.terminal import SOME, out, tell
 
 if TYPE_CHECKING:
     from topics.archive.scoring import Share, Summary
+    from topics.reports.wording import Words
     from topics.tagger import Tagger
     from topics.types import Article, Explanation, Prediction
 
@@ -60,27 +61,31 @@ def _show_drift(summary: Summary) -> None:
         tell(f"not compared with the training: the versions were trained on {name}{more}")
 
 
-def show_explanation(explanation: Explanation) -> None:
-    """Print an article with the words that count, and a table of them."""
-    console, verdict = out(), "given" if explanation.given else "not given"
+def show_explanation(explanation: Explanation, language: str) -> None:
+    """Print an article with the words that count, and a table of them, in `ru` or `en`."""
+    from topics.reports.wording import words
+
+    console, said = out(), words("explanation", language)
+    verdict = said("given" if explanation.given else "not_given")
+    console.print(Text.assemble((explanation.rubric, "bold"), f": {verdict}  ({explanation.model})"))
+    shares = {name: said.share(getattr(explanation, name)) for name in ("probability", "threshold")}
+    above = said("above" if explanation.distance >= 0 else "below")
     console.print(
-        Text.assemble(
-            (explanation.rubric, "bold"),
-            f": {verdict}, probability {explanation.probability:.2f}, "
-            f"threshold {explanation.threshold:.2f}  ({explanation.model})",
-        )
+        f"{said('distance', **shares)} {above} {said('odds', odds=_signed(said, explanation.distance))}"
     )
-    where = "above" if explanation.distance >= 0 else "below"
-    console.print(f"{abs(explanation.distance):.1f} in log odds {where} the threshold")
     for rule in explanation.rules:
-        weight = f" {rule.weight:+.2f}" if rule.effect == "lift" else ""
-        console.print(Text.assemble("rule: ", (rule.phrase, "yellow"), f" {rule.effect}s it{weight}"))
+        weight = f" ({_signed(said, rule.weight)})" if rule.effect == "lift" else ""
+        console.print(Text.assemble((rule.phrase, "yellow"), f" {said(rule.effect)}{weight}"))
     console.print(_painted(explanation, "title", explanation.title), style="bold")
     console.print(_painted(explanation, "text", explanation.text))
-    table = Table("words", "weight", "times")
+    table = Table(said("words"), said("weight"), said("times"))
     for reason in explanation.reasons[:15]:
-        table.add_row(reason.words, f"{reason.weight:+.2f}", str(len(reason.places)))
+        table.add_row(reason.words, _signed(said, reason.weight), str(len(reason.places)))
     console.print(table)
+
+
+def _signed(said: Words, value: float) -> str:
+    return "+" * (value >= 0) + said.number(value)
 
 
 def _painted(explanation: Explanation, part: str, text: str) -> Text:
@@ -94,18 +99,20 @@ def _painted(explanation: Explanation, part: str, text: str) -> Text:
 
 def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Prediction]], None]:
     """Print what was tagged and why, and the topics, a table a batch."""
+    from topics.text.cleaning import Cleaner
+
     rubrics = ("rubrics", "because of") if tagger.manifest.rubrics else ()
     topics = ("topics",) if tagger.topics else ()
-    versions = ", ".join(version.label for version in tagger.versions)
+    versions, cleaner = ", ".join(version.label for version in tagger.versions), Cleaner()
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
         table = Table("id", "title", *rubrics, *topics, title=versions, show_lines=True)
         for article, prediction in zip(articles, predictions, strict=True):
-            title = Text(article.title or article.text[:80])
+            title, text = cleaner.clean(article.title, article.text, article.outlet)
             said = _rubrics(tagger, article, prediction) if rubrics else ()
             shares = [f"{topic.label} {topic.value:.0%}" for topic in prediction.topics] if topics else ()
             told = [Text("\n".join(shares) or "—")] if topics else []
-            table.add_row(Text(prediction.id), title, *said, *told)
+            table.add_row(Text(prediction.id), Text(title or text[:80]), *said, *told)
         out().print(table)
 
     return write
@@ -118,5 +125,7 @@ def _rubrics(tagger: Tagger, article: Article, prediction: Prediction) -> tuple[
 
 
 def _because(tagger: Tagger, article: Article, rubric: str) -> str:
+    from topics.pipeline import telling
+
     explanation = tagger.explain(article.text, rubric, article.title, article.outlet)
-    return ", ".join([reason.words for reason in explanation.reasons if reason.weight > 0][:_WORDS])
+    return ", ".join(telling(explanation, 1, _WORDS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             f"exact match {figures.exact_match:.3f} on {counted(figures.articles, 'article')}",
         )
     for name, positives in manifest.left_out.items():
-        line(console, f"left out: {name}, {_too_few(positives, manifest)}")
+        line(console, f"left out: {name}, {_too_few(positives, manifest)}{_meant(name, manifest)}")
     if topics := manifest.topics:
         line(
             console,
@@ -65,6 +66,13 @@ def _too_few(positives: int, manifest: Manifest) -> str:
     if positives < least:
         return f"only {carried(positives)}"
     return f"{carried(positives)}, and no article is known that does not"
+
+
+def _meant(name: str, manifest: Manifest) -> str:
+    """Ask about «Турзм» whether it is not «Туризм»."""
+    folded = {rubric.casefold(): rubric for rubric in manifest.rubrics}
+    near = get_close_matches(name.casefold(), folded, 1, 0.8)
+    return f"; is it {folded[near[0]]}?" if near else ""
 
 
 def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:

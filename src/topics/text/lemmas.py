@@ -18,6 +18,7 @@ CURRENCY = "₽$€"
 _INFLECTED_ACRONYM = re.compile(r"([А-ЯЁ]{2,6})(?:а|у|е|и|ом|ы|ов|ам|ами|ах)")
 _PROPER = frozenset({"Surn", "Name", "Patr", "Geox", "Orgn"})
 _SMALL_WORDS = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "NUMR", "ADVB", "INTJ", "PRED", "COMP", "Apro"})
+_LITTLE = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "Apro"})
 _DEGREES = frozenset({"COMP", "Supr"})
 _LIKELY = 0.1
 """Probability from which on a capital letter makes a surname: of «Песков» it is .17, of «Школьников» .04."""
@@ -186,6 +187,15 @@ def readings(form: str) -> list[Reading]:
     """
     with _LOCK:
         return _readings(form.lower())
+
+
+def says_little(words: str) -> bool:
+    """Tell whether there is no word but prepositions, conjunctions, particles and pronouns.
+
+    >>> says_little("на"), says_little("для того"), says_little("на заводе")
+    (True, True, False)
+    """
+    return all(any(_LITTLE & reading.grammemes for reading in readings(word)) for word in words.split())
 
 
 def inflected(form: str) -> frozenset[str]:
