@@ -191,3 +191,16 @@ def test_the_loop_of_an_editor(topics, pool, labels, tmp_path):
     assert len(again) == 10
     assert not set(again) & {row[0] for row in rows}
     assert "40 articles labelled so far: economy" in ran.err
+
+
+def test_a_worksheet_in_which_nothing_is_filled_in_yet_makes_no_label_count(tmp_path):
+    pool = write(tmp_path / "архив.jsonl", *ROWS[:60])
+    empty = write(tmp_path / "лист.jsonl", *({"id": row["id"], "rubrics": ""} for row in ROWS[:60]))
+    found = suggest(Corpus(pool, labels_file=empty), Config(), 5)
+    assert (found.labelled, len(found.chosen)) == (0, 5)
+
+
+def test_an_editor_is_shown_clean_text(tmp_path):
+    page = {"id": "1", "title": "<b>Пуск</b>", "text": "<p>МОСКВА, 4 дек - РИА Новости. Завод встал.</p>"}
+    [row] = suggest(Corpus(write(tmp_path / "архив.jsonl", page)), Config(), 5).chosen
+    assert (row.title, row.beginning) == ("Пуск", "Завод встал.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import msgspec
 import numpy as np
 import pytest
 from scipy import sparse
 
+from newsroom import all_of
 from topic_archive import archive, fetch, tokens
+from topics.corpus import Corpus, embedded
 from topics.errors import DataError
 from topics.text.tokens import concatenate, take, tokenize
 from topics.topic_models.choice import choose_topics
@@ -183,6 +187,24 @@ def test_coherence_is_gensims() -> None:
             topics=named, texts=words, dictionary=Dictionary(words), coherence=kind, topn=6, processes=1
         ).get_coherence_per_topic()
         np.testing.assert_allclose([measure(company, topic) for topic in topics], theirs, atol=1e-9)
+
+
+def test_fewer_terms_make_no_topic_more_coherent() -> None:
+    """Ten of fewer terms reach further, so that more of them meet."""
+    texts = [(article.title, article.text) for article in all_of(Corpus(embedded()[0]))[0]]
+    articles = tokenize(*map(list, zip(*texts, strict=True)))
+    many = LdaModel(LdaSettings(num_topics=4)).fit(articles, lambda rows: [texts[row] for row in rows])
+    top = np.unique(np.argsort(-many.counts, axis=1, kind="stable")[:, :10])
+    few = copy(many)
+    few.vocabulary, few.counts = copy(many.vocabulary), many.counts[:, top]
+    few.vocabulary._column_of = np.full_like(many.vocabulary._column_of, -1)
+    for column, old in enumerate(top.tolist()):
+        few.vocabulary._column_of[many.vocabulary._column_of == old] = column
+    terms, few_terms = (model.figures(articles).coherence for model in (many, few))
+    words, few_words = (model.figures(articles, by_words=True).coherence for model in (many, few))
+    assert few_terms > terms + 0.05
+    assert few_words == words
+    assert words == pytest.approx(terms, abs=0.03)
 
 
 def test_words_of_one_subject_keep_better_company() -> None:

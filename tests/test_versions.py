@@ -20,6 +20,7 @@ from newsroom import python, write
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
+from topics.quality.topic_comparison import compare_topics
 from topics.tagger import Tagger
 from topics.training import prepare, train, train_topics
 from topics.versions import bundles, history, integrity
@@ -575,6 +576,15 @@ def test_topics_are_made_again_from_those_they_went_on_from(registry):
         reproduce(registry, second.manifest, corpus)
 
 
+def test_topics_are_kin_though_those_between_them_are_pruned(registry, tmp_path):
+    first, *_, last = (topics_of(registry, tmp_path, 0, 200) for _ in range(4))
+    registry.promote("topics", first.partition("/")[2], "", expected=None)
+    registry.prune("topics", keep=1, days=0, remove=True)
+    assert len(registry.versions("topics")) == 3, "the live one, the last and what that went on from"
+    found = compare_topics(registry, registry.open(first), registry.open(last), Corpus(embedded()[4]))
+    assert (len(found.kept), found.is_related) == (4, True)
+
+
 def topics_of(registry: Registry, folder: Path, *rows: int, num_topics: int = 4) -> str:
     """Train topics on some of the demonstration articles; return the version's label."""
     lines = [line for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
@@ -664,16 +674,18 @@ def test_another_dictionary_is_told_on_load(own_models):
     assert len(ran.err.splitlines()) == 1
 
 
-def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, monkeypatch):
+@pytest.mark.parametrize("step", ["check", "read_manifest", "expect_plain", "describe"])
+def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, monkeypatch, step):
     first, second = made(registry, day(1)), made(registry, day(2))
     put(registry, first)
-    check = integrity.check
+    real = getattr(integrity, step)
 
-    def pruned_meanwhile(folder: Path) -> Manifest:
-        monkeypatch.setattr(integrity, "check", check)
+    def pruned_meanwhile(path: Path) -> object:
+        monkeypatch.setattr(integrity, step, real)
+        found = real(path) if step == "read_manifest" else None
         put(registry, second)
         shutil.rmtree(registry.folder / "rubrics" / first)
-        return check(folder)
+        return found or real(path)
 
-    monkeypatch.setattr(integrity, "check", pruned_meanwhile)
+    monkeypatch.setattr(integrity, step, pruned_meanwhile)
     assert registry.open("rubrics").folder.name == second

@@ -148,8 +148,11 @@ class TopicModel(Protocol):
         """
         ...
 
-    def figures(self, tokens: TokenBatch) -> TopicFigures:
-        """Tell how good the topics are, measured on these articles."""
+    def figures(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicFigures:
+        """Tell how good the topics are, measured on these articles.
+
+        `by_words`: in the same stretches of text for any model, whatever words it knows.
+        """
         ...
 
     def save(self, folder: Path) -> None:

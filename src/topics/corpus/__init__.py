@@ -75,6 +75,8 @@ class Corpus:
         if not labelled:
             columns = replace(columns, rubrics="rubrics", unknown="unknown", labels=())
         self.shape = Shape(columns, tuple(keep), limit, labelled)
+        self.is_laid_over = labels_file is not None
+        """Whether a table of labels lies over the data, be it empty yet."""
         self.labels, self.label_rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
         self.unmatched_labels: tuple[str, ...] = ()
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""

@@ -28,6 +28,10 @@ WORDS = "words"
 LEVEL = 0.01
 LEAST = 25
 """Articles that make a stream; of fewer nothing is told."""
+LEAST_BEFORE = 200
+"""Articles of the profile, and its runs, from which on it shows what is usual: with three runs one quiet
+stream in ten would be an alarm."""
+_LEAST_RUNS = 8
 _DRAWS = 50
 """Samples drawn from each run, for a stream that is shorter than a run."""
 _FAR = 1.5
@@ -71,10 +75,8 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def ratio(self) -> float:
-        """How many times the limit the distance is: infinite where nothing ever varied, 0 without a limit."""
-        if self.limit is None or not self.distance:
-            return 0.0
-        return self.distance / self.limit if self.limit else np.inf
+        """How many times the limit the distance is; 0 without a limit, and where there is but one bin."""
+        return self.distance / self.limit if self.limit else 0.0
 
 
 class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,7 +125,10 @@ def drift(
     for (measure, counts, means), found, total in zip(
         profile.tables(), tally.counts, tally.sums.tolist(), strict=True
     ):
-        finding = _finding(measure.name, found, counts, _limit(counts, runs, n, level, generator))
+        limit = _limit(counts, runs, n, level, generator)
+        if limit is not None:  # where nothing varied, the first that is otherwise is no alarm yet
+            limit = max(limit, _chance(_shares(counts.sum(axis=0)), profile.articles, n, level))
+        finding = _finding(measure.name, found, counts, limit)
         if measure.labels:
             called = topics if measure.name == TOPICS else {}
             findings.append(msgspec.structs.replace(finding, moved=_moved(measure, counts, found, called)))
@@ -196,12 +201,12 @@ def _limit(
 ) -> float | None:
     """Find the distance that n neighbouring articles of the profile hardly ever have to the others.
 
-    None: so few articles tell nothing.
+    None: so few articles, or so few runs, tell nothing.
 
     Shorter windows than n lie farther from the rest, so that a limit found on them is on the safe side; but
     there are more of them, which makes it surer. The lowest of the limits is taken.
     """
-    if n < LEAST:
+    if n < LEAST or len(runs) < _LEAST_RUNS:
         return None
     size = float(np.mean(runs))
     if n < size and generator is not None:
@@ -226,6 +231,19 @@ def _limit_of_windows(
         return min(mean, highest)
     freedom = max(1.0, 2 * mean**2 / variance)
     return min(float(mean * fdtri(freedom, len(counts) / length * freedom, 1 - level)), highest)
+
+
+def _chance(whole: Floats, articles: int, n: int, level: float) -> float:
+    """Find how far a stream may lie for what the profile was too short to show.
+
+    What none of so many articles was may still be the share -ln(level) / articles of all, and of n articles
+    one more. These leave the commonest bin for the rarest.
+    """
+    share = min(-float(np.log(level)) / max(articles, 1) + 1 / n, float(whole.max()))
+    moved = whole.copy()
+    moved[whole.argmax()] -= share
+    moved[whole.argmin()] += share
+    return float(divergence(moved, whole))
 
 
 def _highest(windows: Floats, whole: Floats) -> float:

@@ -40,6 +40,8 @@ class Stream:
 
     def add(self, summed: Floats) -> None:
         """Take in another part of the stream."""
+        if not self._sums:
+            return
         ends = np.cumsum([len(sums) for sums in self._sums.values()])
         for sums, more in zip(self._sums.values(), np.split(summed, ends[:-1]), strict=True):
             sums += more

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Literal
 
 from topics.drift import readings
-from topics.drift.comparing import LEAST, WORDS, Drift, Finding, Word
+from topics.drift.comparing import LEAST, LEAST_BEFORE, WORDS, Drift, Finding, Word
 from topics.drift.profile import OTHER
+from topics.errors import counted
 from topics.text.lemmas import MONEY, NUMBER, PERCENT, YEAR
 
 Language = Literal["en", "ru"]
@@ -64,8 +64,8 @@ _PHRASES = {
     "en": {
         "quiet": "Nothing is out of its usual range: {n} articles against {m}.",
         "few": "Too few articles to tell: {n}; {least} are wanted.",
+        "young": "What is usual is not known from {m} articles; {least} are wanted.",
         "over": "the change is {ratio} times the usual limit",
-        "never": "before, nothing varied",
         "beyond": "before, it was {least} to {most}",
         "alarm": "{name}: {how}",
         "more": "Out of their usual range are {n} more measures.",
@@ -81,8 +81,8 @@ _PHRASES = {
     "ru": {
         "quiet": "Всё в обычных пределах; статей: {n} против {m}.",
         "few": "Слишком мало статей, чтобы судить: {n}; нужно {least}.",
+        "young": "По стольким статьям не узнать, что обычно: {m}; нужно {least}.",
         "over": "изменение в {ratio} раза больше обычного предела",
-        "never": "раньше отклонений не было",
         "beyond": "раньше бывало от {least} до {most}",
         "alarm": "{name}: {how}",
         "more": "Вне обычных пределов и другие показатели: {n}.",
@@ -116,6 +116,8 @@ def sentences(found: Drift, language: Language = "en") -> list[str]:
     phrases = _PHRASES[language]
     if found.articles < LEAST:
         return [phrases["few"].format(n=found.articles, least=LEAST)]
+    if not found.alarms and found.reference_articles < LEAST_BEFORE:
+        return [phrases["young"].format(m=found.reference_articles, least=LEAST_BEFORE)]
     if not found.alarms:
         return [_comma(phrases["quiet"].format(n=found.articles, m=found.reference_articles), language)]
     said = [_sentence(finding, language) for finding in found.alarms[:_TOLD]]
@@ -146,6 +148,8 @@ def _promise(rubric: str, now: float, before: float, language: Language) -> str:
 
 def briefly(found: Drift) -> str:
     """Say in a line what changed, or what was judged."""
+    if not found.alarms and found.reference_articles < LEAST_BEFORE:
+        return f"{counted(found.reference_articles, 'article')} are too few to know what is usual"
     if not found.alarms:
         mix_alone = [finding.measure for finding in found.findings] == [readings.TOPICS]
         return f"{'the mix of topics is in' if mix_alone else 'nothing is out of'} its usual range"
@@ -174,7 +178,7 @@ def _how(finding: Finding, language: Language) -> str:
     if finding.is_beyond and finding.least is not None and finding.most is not None:
         least, most = (_figure(finding.measure, value) for value in (finding.least, finding.most))
         return phrases["beyond"].format(least=least, most=most)
-    return phrases["over" if math.isfinite(finding.ratio) else "never"].format(ratio=f"{finding.ratio:.1f}")
+    return phrases["over"].format(ratio=f"{finding.ratio:.1f}")
 
 
 def _figure(measure: str, value: float) -> str:

@@ -84,7 +84,7 @@ def suggest(
     """
     phrases = words("suggest", language)
     material = prepare(pool, config, jobs, watch)
-    labels = [found if _counts(found, bool(pool.labels)) else None for found in material.labels]
+    labels = [found if _counts(found, pool.is_laid_over) else None for found in material.labels]
     known = np.array([found is not None for found in labels])
     firsts = np.zeros(len(labels), bool)
     firsts[_unseen(material.tokens, known)] = True
@@ -105,9 +105,14 @@ def suggest(
     chosen, asked = choose(doubts, examples, vectors, labelled, candidates, n)
     places = material.places
     articles = pool.pick(places[chosen].tolist())
+
+    def clean(article: Article) -> Article:
+        title, text = material.cleaner.clean(article.title, article.text, article.outlet)
+        return msgspec.structs.replace(article, title=title, text=text)
+
     return Suggestions(
         [
-            _suggestion(articles[int(places[row])], rubrics, rubric, probabilities[row], phrases)
+            _suggestion(clean(articles[int(places[row])]), rubrics, rubric, probabilities[row], phrases)
             for row, rubric in zip(chosen.tolist(), asked.tolist(), strict=True)
         ],
         int(known.sum()),
@@ -133,11 +138,17 @@ def doubt(probabilities: Floats, truth: Truth) -> Floats:
 
 
 def latent(tokens: TokenBatch) -> npt.NDArray[np.float32]:
-    """Place articles by what they are about: latent semantic analysis, rows of length 1."""
+    """Place articles by what they are about: latent semantic analysis, rows of length 1.
+
+    Where no word stands in two articles, all are in one place.
+    """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.preprocessing import normalize
 
-    matrix = Tfidf(Fields(min_df=2)).fit(tokens).transform(tokens)
+    try:
+        matrix = Tfidf(Fields(min_df=2)).fit(tokens).transform(tokens)
+    except DataError:
+        return np.zeros((len(tokens), 1), np.float32)
     dimensions = min(_DIMENSIONS, min(matrix.shape) - 1)
     if dimensions < 1:
         return np.zeros((len(tokens), 1), np.float32)

@@ -22,6 +22,7 @@ from topics.rubrics.calibration import Floats
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline
 from topics.types import TokenBatch
+from topics.versions.history import line, parents_of
 from topics.versions.registry import Registry, Version
 
 Watch = Callable[[str, int], None]
@@ -40,7 +41,8 @@ class TopicComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     articles: int
     rejects: int
     overall: dict[str, Change]
-    """`coherence`, `reached`: the share of articles with a word that the topics know."""
+    """`coherence`, in windows of the same words for both; `reached`, the share of articles with a word that
+    the topics know."""
     kept: tuple[str, ...]
     """Topics of `before` that `after` knows under the same ids."""
     gone: tuple[str, ...]
@@ -119,14 +121,10 @@ def _is_related(registry: Registry, before: Version, after: Version) -> bool:
 
 
 def _ancestors(registry: Registry, version: Version) -> set[str]:
-    """Name a version and those that it went on from, as far as they are still there."""
-    name, at = version.manifest.name, version.manifest.version
-    known, found = set(registry.versions(name)), set[str]()
-    while at in known and at not in found:
-        found.add(at)
-        topics = registry.manifest(name, at).topics
-        at = topics.previous if topics else ""
-    return found
+    """Name a version and those that it went on from, whether they are still there or not."""
+    manifest = version.manifest
+    parent = {manifest.version: manifest.topics.previous} if manifest.topics else {}
+    return line(manifest.version, parent | parents_of(registry.events(manifest.name)))
 
 
 def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[str, Change]:
@@ -157,7 +155,7 @@ def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[s
 
 
 def _figures(pipeline: TopicPipeline, tokens: TokenBatch) -> tuple[float, float]:
-    figures = pipeline.model.figures(tokens)
+    figures = pipeline.model.figures(tokens, by_words=True)
     return figures.coherence, 1 - figures.unreached
 
 

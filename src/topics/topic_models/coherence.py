@@ -18,6 +18,8 @@ Int64s = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 NPMI_WINDOW, CV_WINDOW = 10, 110
+WORD_WINDOW = 20
+"""Words, telling or not, among which ten terms stand."""
 _EPSILON = 1e-12
 
 

@@ -102,7 +102,7 @@ class Vocabulary:
         """Choose the terms from n articles."""
         n, settings = len(tokens), self.settings
         least = settings.min_df or least_articles(n)
-        frequencies = _document_frequencies(tokens.ids, _rows(tokens), len(tokens.lemmas), n)
+        frequencies = _document_frequencies(tokens.ids, rows_of(tokens), len(tokens.lemmas), n)
         lemmas = sorted(tokens.lemmas[i] for i in np.flatnonzero(frequencies >= least).tolist())
         kinds = [part_of_speech(lemma) for lemma in lemmas]
         self._set(
@@ -114,7 +114,7 @@ class Vocabulary:
             self._learn_phrases(tokens, nouns, starters, least)
         words, starts = self._stream(tokens)
         counts = np.bincount(words[words >= 0], minlength=self._size)
-        frequencies = _document_frequencies(words, _rows(tokens)[starts], self._size, n)
+        frequencies = _document_frequencies(words, rows_of(tokens)[starts], self._size, n)
         telling = (frequencies >= least) & (frequencies <= (settings.max_df or largest_share(n)) * n)
         telling &= ~_is_even(counts, frequencies, n, settings.even_share)
         kind_of = dict(zip(lemmas, kinds, strict=True))
@@ -149,7 +149,7 @@ class Vocabulary:
         columns = self._column_of[words]
         known = columns >= 0
         lengths = np.diff(starts, append=len(tokens.ids))
-        return Occurrences(columns[known], _rows(tokens)[starts[known]], starts[known], lengths[known])
+        return Occurrences(columns[known], rows_of(tokens)[starts[known]], starts[known], lengths[known])
 
     def save(self, folder: Path) -> None:
         """Write the words, the phrases made of them, and which of both are terms."""
@@ -233,7 +233,7 @@ class Vocabulary:
 
     def _learn_phrases(self, tokens: TokenBatch, nouns: Bools, starters: Bools, least: int) -> None:
         """Find neighbours that belong together: a noun, and before it a noun or an adjective."""
-        n, rows, borders = len(tokens), _rows(tokens), _borders(tokens)
+        n, rows, borders = len(tokens), rows_of(tokens), _borders(tokens)
         for _ in range(_PASSES):
             words, starts = self._stream(tokens)
             counts = np.bincount(words[words >= 0], minlength=self._size)
@@ -310,6 +310,6 @@ def _borders(tokens: TokenBatch) -> Bools:
     return borders[:-1]
 
 
-def _rows(tokens: TokenBatch) -> Int64s:
+def rows_of(tokens: TokenBatch) -> Int64s:
     """Tell for each token which article it stands in."""
     return np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))

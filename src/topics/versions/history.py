@@ -186,11 +186,11 @@ def names(events: Sequence[Event], version: str, parent: str = "") -> dict[int, 
         parent: the version that it went on from, should the events not tell.
     """
     parents = {version: parent} | parents_of(events)
-    line = _line(version, parents)
+    there = line(version, parents)
     return {
         event.topic: event.name
         for event in events
-        if event.what == NAMED and (event.version in line or version in _line(event.version, parents))
+        if event.what == NAMED and (event.version in there or version in line(event.version, parents))
     }
 
 
@@ -199,8 +199,8 @@ def parents_of(events: Sequence[Event]) -> dict[str, str]:
     return {event.version: str(event.figures["previous"]) for event in events if "previous" in event.figures}
 
 
-def _line(version: str, parents: Mapping[str, str]) -> set[str]:
-    """Gather a version and all that it goes back to."""
+def line(version: str, parents: Mapping[str, str]) -> set[str]:
+    """Gather a version and all that it goes back to, pruned ones too."""
     found: set[str] = set()
     while version and version not in found:
         found.add(version)

@@ -66,6 +66,14 @@ def check(folder: Path) -> Manifest:
         ModelError: a file is missing, is one too many, is no regular file, or was altered.
     """
     manifest = read_manifest(folder)
+    try:
+        _check_files(folder, manifest)
+    except FileNotFoundError as error:  # pruned while we look
+        raise ModelError(f"{error.filename}: is gone; {_REMEDY}") from error
+    return manifest
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
     there = {path.name for path in folder.iterdir()} - {MANIFEST}
     if there != manifest.files.keys():
         differing = listed(there ^ manifest.files.keys())
@@ -78,7 +86,6 @@ def check(folder: Path) -> Manifest:
             raise ModelError(f"{path}: is no file of {wanted.size} bytes; {_REMEDY}")
         if describe(path) != wanted:
             raise ModelError(f"{path}: was altered since it was published; {_REMEDY}")
-    return manifest
 
 
 def expect_plain(path: Path) -> None:
