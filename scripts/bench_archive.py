@@ -202,7 +202,7 @@ def annif_rate(python: str, archive: Path, sample: int, folder: Path) -> float:
 
 
 def write_short(path: Path, articles: int, *, labelled: bool = False, words: int = 25) -> None:
-    """Write made-up articles; one word in fifty is new, so that the vocabulary grows as in real archives."""
+    """Write made-up articles; one word of each is new, so that the vocabulary grows as in real archives."""
     draw = random.Random(7)
     rows = [json.loads(line) for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
     texts = [(one["text"].split(), one["rubrics"]) for one in rows]

@@ -197,11 +197,15 @@ def matrix(rows: list[np.ndarray], width: int) -> sparse.csr_array:
 
 
 def run(name: str, data: Data | TokenBatch, topics: int, seed: int) -> Answer | None:
-    """Train in a fresh process, so that memory is its own; None: it did not end in time."""
+    """Train in a fresh process, so that memory is its own; None: it did not end in time.
+
+    Raises EOFError if it ended without an answer.
+    """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=work, args=(name, data, topics, seed, there))
     process.start()
+    there.close()  # else nobody would hear that the other end is closed
     answer: Answer | None = here.recv() if here.poll(TIMEOUT) else None
     process.join(5)
     if process.is_alive():

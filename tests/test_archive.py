@@ -369,6 +369,18 @@ def test_too_many_rejects_stop_the_job_and_are_shown(tmp_path, source, stored, t
     assert asked.output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ids_that_repeat_in_other_shards_are_rejects_too(tmp_path, stored, workers):
+    rows = [{"id": str(n % 200), "text": BANK} for n in range(400)]
+    source = write(tmp_path / "дважды.jsonl", *rows)
+    asked = order(tmp_path / "выход.jsonl", workers=workers, limit_rejects=199)
+    with pytest.raises(DataError, match=r"200 rows cannot be read, more than 199"):
+        score_archive(Corpus(source), stored, asked)
+    assert not asked.output.exists()
+    summary = score_archive(Corpus(source), stored, asked._replace(limit_rejects=200))
+    assert (summary.articles, summary.rejects) == (200, 200)
+
+
 def test_without_rejects_there_is_no_file_of_rejects(tmp_path, stored):
     good = write(tmp_path / "вход.jsonl", {"id": "1", "text": BANK})
     asked = order(tmp_path / "выход.jsonl")

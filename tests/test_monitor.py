@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from topics.drift.monitoring import Report, monitor
 from topics.drift.page import page
 from topics.drift.profile import Facts, Profile
 from topics.drift.readings import LENGTH, OUTLETS, UNKNOWN_WORDS, Expected, Measure, of_rubrics
+from topics.drift.stream import Stream
 from topics.drift.wording import briefly, name_of, sentences
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
@@ -286,6 +288,15 @@ def test_a_profile_holds_no_article_and_comes_back_as_saved(half, tmp_path):
 def test_a_version_without_a_profile(half, tmp_path):
     with pytest.raises(ModelError, match=r"profile\.json: cannot be read"):
         profile.load(tmp_path)
+
+
+def test_a_stream_of_a_version_without_a_profile_says_nothing(half, tmp_path):
+    shutil.copytree(half.folder, tmp_path / "без")
+    for file in (tmp_path / "без").glob("profile.*"):
+        file.unlink()
+    stream = Stream([half._replace(folder=tmp_path / "без")], ())
+    stream.add(stream.summed)
+    assert stream.drift() == {}
 
 
 def describe(order: list[int]) -> Profile:

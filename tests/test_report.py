@@ -231,11 +231,13 @@ def test_rules_and_dangerous_titles_are_shown_as_text(tmp_path):
     rows = [json.loads(line) for path in embedded()[:2] for line in path.read_text("utf-8").splitlines()]
     for row in rows:
         row["title"] = "<script>alert(1)</script> & «Снег»"
+        row["rubrics"] = ["a|b" if name == "economy" else name for name in row["rubrics"]]
     config = Config(rules={"flood": Rule(force=("<b>паводок</b>",))})
     version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows)), config, Registry(tmp_path / "m"))
     page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
     assert "script" not in {tag for tag, _, _ in page.attributes} | set(page.open)
     assert "«<b>паводок</b>»" in page.text
+    assert "\n| a\\|b | " in (version.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
 def test_the_command_writes_the_page_and_the_card(topics, models, tmp_path):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from heapq import merge
 from itertools import chain
@@ -217,17 +217,18 @@ def _score_missing(
     def note(more: int) -> None:
         watch("tagging", articles + more, worked / max(size, 1))
 
-    for found in _run(missing, order, note):
-        task = missing.pop(found.shard)
-        done[found.shard] = found
-        articles, rejects = articles + found.counts.articles, rejects + found.counts.rejects
-        worked += task.shard.size
-        note(0)
-        check_limit(rejects, order.limit_rejects)
+    with closing(_run(missing, order, note)) as results:
+        for found in results:
+            task = missing.pop(found.shard)
+            done[found.shard] = found
+            articles, rejects = articles + found.counts.articles, rejects + found.counts.rejects
+            worked += task.shard.size
+            note(0)
+            check_limit(rejects, order.limit_rejects)
     return done
 
 
-def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None]) -> Iterator[Done]:
+def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None]) -> Generator[Done]:
     """Work on what is missing until nothing is; a worker that dies takes no other shard with it."""
     is_here = not order.dask and (order.workers == 1 or len(missing) == 1)
     score = partial(score_shard, watch=note) if is_here else score_shard
@@ -271,6 +272,7 @@ def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
             raise OutputError(f"{part}: was done, and is gone; begin anew with --restart")
     counts = sum((done[number].counts for number in numbers), Counts())
     found = repeats.find([job.desk.ids(number) for number in numbers], counts.articles)
+    check_limit(counts.rejects + sum(map(len, found.values())), order.limit_rejects)
     rows = _join_folder(job, order, found) if order.is_folder else _join_file(job, order, found)
     rejects = {number: _rejects(job.shards[number], found[number], rows[number]) for number in found}
     _write_rejects(job, order.rejects, rejects)

@@ -60,13 +60,14 @@ def _bounds(total: int) -> list[int]:
 def _among(files: Sequence[Path], low: int, high: int) -> Iterator[tuple[int, Repeat]]:
     """Find the repeats whose hash is at least `low` and below `high`."""
     slices = [_slice(file, low, high) for file in files]
-    shards = np.repeat(np.arange(len(files)), [len(hashes) for _, hashes in slices])
     joined = np.concatenate([hashes for _, hashes in slices])
     order = np.argsort(joined, kind="stable")  # of equal ids the first stays first
-    repeated = order[1:][joined[order[1:]] == joined[order[:-1]]]
+    repeated = np.sort(order[1:][joined[order[1:]] == joined[order[:-1]]])
     starts = np.cumsum([0, *(len(hashes) for _, hashes in slices)])
-    for at, shard in zip(repeated.tolist(), shards[repeated].tolist(), strict=True):
-        yield shard, Repeat(*_opened(files[shard])[1:, slices[shard][0] + at - starts[shard]].tolist())
+    for shard, (first, last) in enumerate(pairwise(np.searchsorted(repeated, starts).tolist())):
+        if first < last:
+            at = repeated[first:last] - starts[shard] + slices[shard][0]
+            yield from ((shard, Repeat(*row)) for row in _opened(files[shard])[1:, at].T.tolist())
 
 
 def _slice(file: Path, low: int, high: int) -> tuple[int, Uint64s]:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -62,14 +63,17 @@ def run(
             delayed(_call)(function, task, None if dask else os.getpid()) for task in tasks
         )
         try:
-            yield from results
+            for result in results:  # noqa: UP028 - `yield from` would close them itself
+                yield result
         except Exception as error:
             # Dask's KilledWorker is not imported, being of an extra.
             if not isinstance(error, TerminatedWorkerError) and type(error).__name__ != "KilledWorker":
                 raise
             raise WorkerDiedError("a worker was killed, most likely for want of memory") from error
         finally:
-            results.close()
+            with warnings.catch_warnings():  # of tasks that nobody waits for any more
+                warnings.simplefilter("ignore", UserWarning)
+                results.close()
 
 
 def do(tasks: Iterable[Callable[[], R]], workers: int = 1) -> list[R]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from topics import persistence
 from topics.quality.slices import LENGTHS, OTHER, UNKNOWN
 from topics.reports import charts
@@ -94,13 +96,14 @@ def _charts(report: Report, said: Words) -> dict[str, Any]:
     right = [share for _, share in report.risk_coverage]
     least = max(0.0, min([*right, 1.0]) - 0.05)
     reviewed = [(1 - coverage, share) for coverage, share in reversed(report.risk_coverage)]
-    now = report.whole.exact_match_unreviewed.value
+    share = report.whole.review_share  # of all articles; the curve is of those with every rubric known
+    places = np.array(reviewed).reshape(-1, 2)
     drawn: dict[str, Any] = {
         "review": charts.chart(
             said("reviewed"),
             said("right_rest"),
             reviewed,
-            marked=(report.whole.review_share, now) if now is not None else None,
+            marked=(share, float(np.interp(share, places[:, 0], places[:, 1]))) if reviewed else None,
             ticks=_TICKS,
             y_from=round(least, 1),
         ),

@@ -20,7 +20,7 @@ from topics.versions.registry import LATEST, Registry, Version
 Watch = Callable[[str, int], None]
 
 DOCUMENTS = frozenset({"report.json", "report.html", "MODEL_CARD.md"})
-"""Files for people: they name the version and the day, so they differ by nature."""
+"""Files for people: a newer `topics` may word or draw them otherwise, of the same model."""
 
 
 class Reproduction(msgspec.Struct, frozen=True):
