@@ -77,16 +77,12 @@ def fuzz(version: Path, seconds: float, seed: int = 0, most: int = sys.maxsize) 
     with tempfile.TemporaryDirectory() as scratch:
         game = _Game(Path(scratch), version, manifest.name)
         while time.monotonic() < end and sum(outcomes.values()) < most:
-            state = rng.getstate()
             play = rng.choice([game.altered, game.altered, game.resigned, game.resigned, game.bundled])
             try:
                 outcomes[play(rng)] += 1
             except Exception as error:
-                name = play.__name__
-                random.Random().setstate(state)
-                raise HarmError(
-                    f"{name}, after {sum(outcomes.values())} changes of seed {seed}: {game.last}"
-                ) from error
+                after = f"{play.__name__}, after {sum(outcomes.values())} changes of seed {seed}"
+                raise HarmError(f"{after}: {game.last}") from error
     return outcomes
 
 

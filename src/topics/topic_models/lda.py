@@ -26,8 +26,6 @@ from topics.versions.manifest import TopicFigures
 
 Floats = npt.NDArray[np.float32]
 
-_REMEDY = "restore the version from a backup or train again"
-
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -240,10 +238,12 @@ class LdaModel:
         if counts.shape != shape or alpha.shape != shape[:1] or not shape[0]:
             raise ModelError(
                 f"{folder}: topics.json, topic_counts.npy, topic_alpha.npy and topic_terms.npy do not fit "
-                f"together; {_REMEDY}"
+                f"together; {persistence.REMEDY}"
             )
         if not all(np.isfinite(array).all() and (array > 0).all() for array in (counts, alpha)):
-            raise ModelError(f"{folder}: topic_counts.npy or topic_alpha.npy holds no counts; {_REMEDY}")
+            raise ModelError(
+                f"{folder}: topic_counts.npy or topic_alpha.npy holds no counts; {persistence.REMEDY}"
+            )
         self._set(counts, alpha)
         return self
 

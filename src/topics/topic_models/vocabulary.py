@@ -176,7 +176,7 @@ class Vocabulary:
         if not made or not rising or len(set(words)) < len(words):
             raise ModelError(
                 f"{folder}: topic_words.txt, topic_phrases.npy and topic_terms.npy do not fit together; "
-                "restore the version from a backup or train again"
+                f"{persistence.REMEDY}"
             )
         self._set(words, np.array(phrases))
         self._columns = columns
