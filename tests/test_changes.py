@@ -64,6 +64,14 @@ def test_the_order_of_the_outputs_does_not_matter():
     assert of(OLD, shuffled) == of(OLD, NEW)
 
 
+def test_of_an_id_that_comes_again_the_first_meets_the_first():
+    again = [said("1", "economy", economy=0.9), said("1", "tourism", tourism=0.9), *OLD[1:]]
+    assert of(again, [*again[1:], again[0]]).changed == 2, "in another order they are others"
+    assert of(again, [*again[2:], *again[:2]]).changed == 0
+    found = of([*again, *again], [OLD[1], again[0]])
+    assert (found.articles, found.only_old, found.only_new) == (2, 8, 0)
+
+
 def test_articles_of_one_side_are_counted_apart():
     found = of(OLD[:3], NEW[1:])
     assert (found.articles, found.only_old, found.only_new) == (2, 1, 1)

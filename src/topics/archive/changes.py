@@ -123,8 +123,9 @@ def paired(old: Iterator[Scored], new: Iterator[Scored]) -> Iterator[Pair]:
     """Bring together what was said of the same article.
 
     Outputs of one archive come in one order, and nothing is held; otherwise what waits for its partner is.
+    Of an id that comes again, as it may in a stream, the first meets the first.
     """
-    waiting: tuple[dict[str, Scored], dict[str, Scored]] = {}, {}
+    waiting: tuple[dict[str, list[Scored]], dict[str, list[Scored]]] = {}, {}
     for both in zip_longest(old, new):
         if both[0] and both[1] and both[0].id == both[1].id:
             yield both
@@ -132,12 +133,13 @@ def paired(old: Iterator[Scored], new: Iterator[Scored]) -> Iterator[Pair]:
         for side, scored in enumerate(both):
             if scored is None:
                 continue
-            if partner := waiting[1 - side].pop(scored.id, None):
+            if there := waiting[1 - side].get(scored.id):
+                partner = there.pop(0)
                 yield (scored, partner) if side == 0 else (partner, scored)
             else:
-                waiting[side][scored.id] = scored
-    yield from ((scored, None) for scored in waiting[0].values())
-    yield from ((None, scored) for scored in waiting[1].values())
+                waiting[side].setdefault(scored.id, []).append(scored)
+    yield from ((scored, None) for some in waiting[0].values() for scored in some)
+    yield from ((None, scored) for some in waiting[1].values() for scored in some)
 
 
 def _of(article: Article, prediction: Prediction) -> Scored:
