@@ -77,6 +77,15 @@ def test_articles_of_one_side_are_counted_apart():
     assert (found.articles, found.only_old, found.only_new) == (2, 1, 1)
 
 
+def test_topics_alone_are_not_what_is_compared(tmp_path):
+    with writing(tmp_path / "a.jsonl", topics=True) as write_rows:
+        write_rows([Article("1", "")], [Prediction("1", (), {}, False, "")])
+    with pytest.raises(
+        DataError, match=r"a\.jsonl:1: has topics and no rubrics; rubrics are what is compared"
+    ):
+        list(read(tmp_path / "a.jsonl"))
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
 def test_every_format_of_predict_is_read(tmp_path, name):
     prediction = Prediction(

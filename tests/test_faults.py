@@ -19,7 +19,7 @@ from newsroom import BANK, PROJECT, SOURCE, STEEL, Ran
 from topics.archive import workers
 from topics.archive.job import score_archive
 from topics.archive.scoring import score_shard
-from topics.corpus import Corpus
+from topics.corpus import Corpus, embedded
 from topics.errors import WorkerDiedError
 from topics.tagger import Stored
 from topics.types import Reject
@@ -156,8 +156,12 @@ def disk(tmp_path) -> Iterator[Path]:
 
 
 def predict(*arguments: object, cwd: Path) -> Ran:
+    return apart("predict", *arguments, cwd=cwd)
+
+
+def apart(*arguments: object, cwd: Path) -> Ran:
     done = subprocess.run(
-        [sys.executable, "-m", "topics", "predict", *map(str, arguments)],
+        [sys.executable, "-m", "topics", *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
         cwd=cwd,
         capture_output=True,
@@ -189,7 +193,33 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_there_is_room(source, mod
 def test_a_disk_that_cannot_be_written_is_told(source, models, disk, tmp_path):
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     ran = predict(source, "-o", disk / "выход.jsonl", "--models", models, cwd=tmp_path)
-    assert (ran.code, "Read-only file system" in last_line(ran)) == (1, True), ran.err
+    assert (ran.code, f"nothing can be written into '{disk}'" in last_line(ran)) == (2, True), ran.err
+    ran = apart("train", embedded()[0], "--models", disk / "models", cwd=tmp_path)
+    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models: nothing can be written there")
+    assert "learning" not in ran.err, "told before the work"
+
+
+@pytest.mark.parametrize("free", [3_000, 30_000])
+def test_a_disk_too_small_for_a_version_is_told_by_name(disk, tmp_path, free):
+    ballast = disk / "занято"
+    ballast.write_bytes(b"x" * (190_000 - free))
+    ran = apart("train", embedded()[0], "--only", "rubrics", "--models", disk / "models", cwd=tmp_path)
+    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: No space left on device"), (
+        ran.err
+    )
+    assert not list((disk / "models" / "rubrics").glob("2*"))
+
+
+def test_an_editors_sheet_is_not_written_over(topics, source, tmp_path):
+    sheet = tmp_path / "лист.csv"
+    sheet.write_text("id,rubrics\n1,economy\n", encoding="utf-8")
+    for command in ("suggest", "audit"):
+        ran = topics(command, source, "-o", sheet)
+        assert (ran.code, "лист.csv' is there already; an editor may have filled it in" in ran.err) == (
+            2,
+            True,
+        )
+    assert sheet.read_text(encoding="utf-8").endswith("economy\n")
 
 
 # A stream

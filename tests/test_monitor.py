@@ -18,11 +18,11 @@ from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import profile
-from topics.drift.comparing import Drift, Finding, divergence, drift, likeness
+from topics.drift.comparing import Drift, Finding, Word, divergence, drift, likeness
 from topics.drift.monitoring import Report, monitor
 from topics.drift.page import page
 from topics.drift.profile import Facts, Profile
-from topics.drift.readings import LENGTH, OUTLETS, UNKNOWN_WORDS, Expected, Measure, of_rubrics
+from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, Expected, Measure, of_rubrics
 from topics.drift.stream import Stream
 from topics.drift.wording import briefly, name_of, sentences
 from topics.errors import DataError, ModelError
@@ -219,7 +219,32 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
                     said not in (usual, usual_mix)
                 )
             assert ("not compared with the training" in ran.err) == (source == taught)
-            assert summary["trained_on"] == ([taught] if source == taught else [])
+            both = {version.label: [taught] for version in (half, mix)}
+            assert summary["trained_on"] == (both if source == taught else {})
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_version_that_never_saw_the_articles_is_compared_though_another_was_trained_on_them(
+    topics, half, tmp_path, workers
+):
+    models = tmp_path / "models"
+    shutil.copytree(half.folder.parent, models / "rubrics")
+    loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
+    assert topics("train", loud, "--only", "topics", "--models", models).code == 0
+    output = () if workers == 1 else ("-o", tmp_path / "выход.jsonl", "--workers", workers)
+    ran = topics("predict", loud, *output, "--models", models)
+    topic_model = Registry(models).open("topics").label
+    assert f"against the training of {half.label}: Outlets: " in ran.err
+    assert f"not compared with the training of {topic_model}: it was trained on" in ran.err
+
+
+def test_the_last_bin_is_named_for_what_it_holds():
+    word = Word("other", 0.0, 0.8)
+    for measure, said in ((OUTLETS, "other outlets"), (TOPICS, "another topic or none")):
+        alarm = Finding(measure, 0.2, 0.1, True, moved=(word,))
+        assert (
+            f": {said} (0.0% before, 80.0% now)." in sentences(Drift(500, 500, (alarm,), (), (), (), ()))[0]
+        )
 
 
 def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_articles(topics, tmp_path):

@@ -278,6 +278,8 @@ def test_an_archive_is_not_finished_under_other_names(topics: Topics, registry, 
     rename(registry, "topics", rail(registry), "Железные дороги")
     ran = topics(*command)
     assert (ran.code, "topics were given other names" in ran.err) == (2, True), ran.err
+    rename(registry, "topics", rail(registry), "")
+    assert topics(*command).code == 0, "as it was"
 
 
 def test_a_line_of_the_history_that_is_damaged_is_told(registry):

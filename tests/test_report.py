@@ -159,7 +159,31 @@ def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path
     for name in ("report.html", "MODEL_CARD.md"):
         said = (version.folder / name).read_text(encoding="utf-8")
         assert "модель, обученная на статьях до 2026-05-01, размечает полностью верно" in said
-        assert "статей с этого дня (всего их 100)" in said
+        assert "статей с этого дня, у которых известны все рубрики (их 100)" in said
+
+
+def test_of_how_many_articles_something_is_said_is_told_where_labels_are_partly_unknown(topics, tmp_path):
+    rows = [json.loads(line) for path in embedded() for line in path.read_text("utf-8").splitlines()]
+    for n, row in enumerate(rows):
+        row["date"] = f"2026-0{1 + n % 5}-01"
+        row["unknown"] = ["tourism"] if n % 4 and "tourism" not in row["rubrics"] else []
+    whole = sum(not row["unknown"] for row in rows)
+    data = write(tmp_path / "a.jsonl", *rows)
+    ran = topics("train", data, "--only", "rubrics", "--models", tmp_path / "models")
+    assert f"(of {whole} with every rubric known) on 500 articles" in " ".join(ran.err.split())
+    folder = Path(ran.out.strip())
+    later = pages.load(folder).later.measure
+    assert 0 < later.wholly_known < later.articles
+    for name in ("report.html", "MODEL_CARD.md"):
+        said = (folder / name).read_text(encoding="utf-8")
+        assert f"Все рубрики известны у {whole} из них" in said
+        assert f"у которых известны все рубрики (их {later.wholly_known})" in said
+    [part] = [one for one in pages.load(folder).slices["outlet"] if one.name == rows[0]["outlet"]]
+    assert 0 < part.measure.wholly_known < part.measure.articles
+    page = check_page((folder / "report.html").read_text(encoding="utf-8"))
+    assert f"из {part.measure.wholly_known}" in page.text
+    ran = topics("evaluate", "rubrics", data, "--by", "outlet", "--models", tmp_path / "models")
+    assert ran.out.count("(of ") == 1 + len(pages.load(folder).slices["outlet"])
 
 
 def test_an_archive_whose_words_all_stand_once_has_a_report_without_words(tmp_path):

@@ -273,6 +273,23 @@ def test_an_empty_text_has_no_reasons(tagger):
     assert found.probability == tagger.tag("").scores["tourism"]
 
 
+def test_source_stands_in_for_the_outlet_of_a_table(tagger, monkeypatch):
+    heard: list[str] = []
+    tag = tagger.tag_articles
+    monkeypatch.setattr(
+        tagger, "tag_articles", lambda some: heard.extend(one.outlet for one in some) or tag(some)
+    )
+    tagger.tag_many(pd.DataFrame({"text": [STEEL] * 2, "outlet": ["Обь", None], "source": ["РБК"] * 2}))
+    tagger.tag_many(pd.DataFrame({"text": [STEEL], "source": ["РБК"]}))
+    assert heard == ["Обь", "РБК", "РБК"]
+
+
+def test_two_columns_of_one_name_are_told(tagger):
+    frame = pd.DataFrame([[STEEL, CAT]], columns=["text", "text"])
+    with pytest.raises(UsageError, match="two columns of the table are called 'text'; rename one of them"):
+        tagger.tag_many(frame)
+
+
 @pytest.mark.parametrize("text", ["", " \n", "<p>&nbsp;</p>", "!!! 🎉"])
 def test_an_article_without_a_word_is_one_for_an_editor(tagger, text):
     assert tagger.tag(text).needs_review

@@ -5,6 +5,7 @@ What is published is there whole or not at all.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import shutil
@@ -51,6 +52,27 @@ def draft_of(place: Path) -> Path:
 
 
 @contextmanager
+def naming(place: Path) -> Iterator[None]:
+    """Say where it was written to when a disk is full: neither the system nor numpy does."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename or not (error.errno or "written" in str(error)):
+            raise
+        code = error.errno or errno.ENOSPC  # numpy: «6997 requested and 4592 written»
+        raise OSError(code, os.strerror(code), str(place)) from error
+
+
+def expect_writable(folder: Path) -> None:
+    """Raise an OSError now, not after the work, where nothing can be written into a folder or make it."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "nothing can be written there", str(folder))
+
+
+@contextmanager
 def publishing(place: Path) -> Iterator[BinaryIO]:
     """Yield a stream; what is written to it gets its name at the end, when all of it is on disk.
 
@@ -64,7 +86,7 @@ def publishing(place: Path) -> Iterator[BinaryIO]:
         return
     draft = draft_of(place)
     try:
-        with draft.open("xb") as stream:
+        with naming(place), draft.open("xb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

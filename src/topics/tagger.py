@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BATCH = 2_000
+_COLUMNS = ("id", "text", "title", "outlet", "source")
 Hear = Callable[[Version, Sequence[Article], TokenBatch, Readings], None]
 
 
@@ -136,6 +137,8 @@ class Tagger:
     def tag_many(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Tag a table with columns `text`, `title` or both and, as far as there are, `outlet` and `id`.
 
+        Where a row has no outlet, `source` stands in, as where files are read.
+
         Returns:
             A DataFrame on the same index with columns `rubrics` (list of names, best first), `scores` (rubric
             -> probability), `needs_review` and `model`; with a version of topics also `topics` (name ->
@@ -143,7 +146,7 @@ class Tagger:
 
         Raises:
             TypeError: it is no DataFrame.
-            UsageError: there is no column `text` or `title`.
+            UsageError: there is no column `text` or `title`, or two of one name.
         """
         import pandas as pd
 
@@ -153,6 +156,8 @@ class Tagger:
             )
         if "text" not in frame and "title" not in frame:
             raise UsageError(f"the table has no column 'text'; it has {listed(frame.columns)}")
+        if twice := frame.columns[frame.columns.duplicated()].intersection(list(_COLUMNS)).tolist():
+            raise UsageError(f"two columns of the table are called {twice[0]!r}; rename one of them")
         predictions = [prediction for batch in _articles(frame) for prediction in self.tag_articles(batch)]
         columns: dict[str, list[Any]] = {
             "rubrics": [[score.label for score in prediction.rubrics] for prediction in predictions],
@@ -231,9 +236,10 @@ def _strings(frame: pd.DataFrame, name: str) -> list[str]:
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:
     """Turn a table into batches of articles; a missing value is an empty string."""
-    columns = [_strings(frame, name) for name in ("id", "text", "title", "outlet")]
+    columns = [_strings(frame, name) for name in _COLUMNS]
     rows = [
-        Article(name, text, title, outlet=outlet) for name, text, title, outlet in zip(*columns, strict=True)
+        Article(name, text, title, outlet=outlet or source)
+        for name, text, title, outlet, source in zip(*columns, strict=True)
     ]
     for start in range(0, len(rows), _BATCH):
         yield rows[start : start + _BATCH]

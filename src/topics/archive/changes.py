@@ -152,6 +152,8 @@ def _scored(values: Mapping[str, Any], place: str) -> Scored:
     """Read a row as each of the formats gives it: lists and maps, or texts."""
     try:
         rubrics, scores, review = values["rubrics"], values["scores"], values["needs_review"]
+        if not values["model"]:
+            raise DataError(f"{place}: has topics and no rubrics; rubrics are what is compared")
         return Scored(
             str(values["id"]),
             frozenset(filter(None, rubrics.split(";")) if isinstance(rubrics, str) else rubrics),

@@ -5,6 +5,7 @@ Killed at any moment and called again it does what is missing, and the bytes are
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ from topics.corpus.shards import Shard, fitting, plan
 from topics.drift.stream import Stream
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
-from topics.types import Reject
+from topics.types import Reject, Topic
 from topics.versions.registry import Version
 
 _SUMMARY = "summary.json"
@@ -139,7 +140,8 @@ def _resumable(job: Job, order: Order) -> Iterator[None]:
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {_remaining(job)}") from None
     except OSError as error:
-        what = f"{error.filename or order.output}: {error.strerror or error}"
+        place = order.output if error.errno == errno.ENOSPC else error.filename or order.output
+        what = f"{place}: {error.strerror or error}"
         raise OutputError(f"{what}; mend that; {_remaining(job)}") from error
 
 
@@ -158,15 +160,16 @@ def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
     }
     return Record(
         inputs=ledger.describe(corpus.sources),
-        versions={version.label: _fingerprint(version) for version in tagger.versions},
+        versions={version.label: _fingerprint(version, tagger.topics) for version in tagger.versions},
         options=msgspec.json.decode(msgspec.json.encode(options)),  # as it will be read back
         program=__version__,
     )
 
 
-def _fingerprint(version: Version) -> str:
-    """Tell a version from others, and from itself with its topics called otherwise."""
-    content = msgspec.json.encode((version.manifest, sorted(version.names.items())), order="sorted")
+def _fingerprint(version: Version, topics: Sequence[Topic]) -> str:
+    """Tell a version from others, and one of topics from itself with these called otherwise."""
+    names = [(topic.id, topic.name) for topic in topics if version.manifest.topics]
+    content = msgspec.json.encode((version.manifest, names), order="sorted")
     return hashlib.sha256(content).hexdigest()
 
 

@@ -75,8 +75,8 @@ class Summary(msgspec.Struct, frozen=True):
     """Articles a second, of this run."""
     drift: dict[str, Drift] = {}
     """Version -> how the articles differ from those it was trained on; none of a handful of articles."""
-    trained_on: tuple[str, ...] = ()
-    """Sources that a version was trained on: it knows them too well to be compared."""
+    trained_on: dict[str, tuple[str, ...]] = {}
+    """Version -> sources that it was trained on: it knows them too well to be compared."""
 
 
 def score(
@@ -191,11 +191,14 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
 
 
 def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
-    """Add how the articles differ from those that the versions were trained on."""
-    known = {name for version in tagger.versions for name in version.manifest.trained_on(corpus.sources)}
-    if known:
-        return replace(summary, trained_on=tuple(sorted(known)))
-    return replace(summary, drift=stream.drift())
+    """Add how the articles differ from those that each version was trained on, if it was not on these."""
+    known = {
+        version.label: names
+        for version in tagger.versions
+        if (names := version.manifest.trained_on(corpus.sources))
+    }
+    drift = {label: found for label, found in stream.drift().items() if label not in known}
+    return replace(summary, drift=drift, trained_on=known)
 
 
 def _training_shares(version: Version) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import click
 
 from topics.commands.options import (
     FILE,
-    NEW_FILE,
+    NEW_SHEET,
     columns_options,
     config_option,
+    deliver,
     format_option,
     language_option,
     settings,
@@ -27,7 +27,7 @@ _FEW = 500
 @click.command()
 @click.argument("data", nargs=-1, required=True)
 @click.option("--labels", type=FILE, help="Table of id and rubrics that were checked: they teach.")
-@click.option("-o", "--output", type=NEW_FILE, help="CSV to write. [default: stdout]")
+@click.option("-o", "--output", type=NEW_SHEET, help="CSV to write. [default: stdout]")
 @click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Rows to list.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
 @language_option
@@ -64,11 +64,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)
     else:
         content = worksheet(room.COLUMNS, room.table(found.suspects))
-    if output:
-        output.write_bytes(content)
-    else:
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+    deliver(output, content)
     click.echo(
         f"{found.examined:,} labelled articles examined, {found.doubted:,} seem to be mislabelled, "
         f"{len(found.suspects):,} listed{f' in {output}' if output else ''}",

@@ -106,8 +106,7 @@ def _table(measure: Measure) -> Any:
     table.add_section()
     table.add_row("macro", "", "", "", "", _short(measure.macro_f1), _short(measure.mean_average_precision))
     table.add_row("micro", "", "", "", "", _short(measure.micro_f1), "")
-    partly = measure.wholly_known < measure.articles
-    of = f" (of {measure.wholly_known:,} with every rubric known)" if partly else ""
+    of = f" (of {measure.wholly_known:,} with every rubric known)" if measure.partly_known else ""
     table.add_row(f"exact match{of}", "", "", "", "", _short(measure.exact_match), "")
     return table
 
@@ -119,8 +118,9 @@ def _overall(name: str) -> Any:
 
 
 def _row(measure: Measure) -> list[str]:
-    figures = (measure.micro_f1, measure.macro_f1, measure.mean_average_precision, measure.exact_match)
-    return [*map(_short, figures), f"{measure.review_share:.0%}"]
+    figures = (measure.micro_f1, measure.macro_f1, measure.mean_average_precision)
+    of = f" (of {measure.wholly_known:,})" if measure.partly_known else ""
+    return [*map(_short, figures), _short(measure.exact_match) + of, f"{measure.review_share:.0%}"]
 
 
 def _short(estimate: Estimate) -> str:

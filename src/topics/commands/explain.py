@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from topics.commands.options import NEW_FILE, language_option, models_option, rubrics_option
+from topics.commands.options import NEW_FILE, deliver, language_option, models_option, rubrics_option
 from topics.errors import DataError
 
 
@@ -55,7 +55,7 @@ def explain(
     if page:
         from topics.reports.pages import explanation_page
 
-        page.write_text(explanation_page(explanations, options["lang"]), encoding="utf-8")
+        deliver(page, explanation_page(explanations, options["lang"]).encode())
         if not as_json:
             return
     for explanation in explanations:

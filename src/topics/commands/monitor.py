@@ -10,6 +10,7 @@ from topics.commands.options import (
     NEW_FILE,
     columns_options,
     config_option,
+    deliver,
     format_option,
     models_option,
     settings,
@@ -63,7 +64,7 @@ def monitor(
     with terminal.progress() as watch:
         report = job(corpus, opened, base, watch)
     if options["html"]:
-        options["html"].write_text(page(report, options["lang"]), encoding="utf-8")
+        deliver(options["html"], page(report, options["lang"]).encode())
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:

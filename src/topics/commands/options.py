@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -27,17 +28,43 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class _New(click.Path):
-    """What is written after the work. That its folder is missing is said before; object stores have none."""
+    """What is written after the work. What will not do is said before; object stores have no folders."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(value).absolute()
-        if "://" not in str(value) and not path.parent.is_dir():
-            self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
+        if "://" not in str(value):
+            if not path.parent.is_dir():
+                self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
+            if not os.access(path if path.exists() else path.parent, os.W_OK):
+                self.fail(f"nothing can be written into {str(path.parent)!r}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _NewSheet(_New):
+    """A table that an editor fills in: none that is there already is written over."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if Path(value).is_file():
+            self.fail(f"{str(value)!r} is there already; an editor may have filled it in: name another file")
         return super().convert(value, param, ctx)
 
 
 NEW_FILE = _New(dir_okay=False, path_type=Path)
+NEW_SHEET = _NewSheet(dir_okay=False, path_type=Path)
 NEW_FILE_OR_FOLDER = _New(path_type=str)
+
+
+def deliver(output: Path | None, content: bytes) -> None:
+    """Write what a command made: a file, there whole or as it was, or standard output."""
+    from topics import storage
+
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    elif output.exists() and not output.is_file():  # a pipe, /dev/stdout
+        output.write_bytes(content)
+    else:
+        storage.publish(output, content)
 
 
 def columns_options(command: F) -> F:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from topics.commands.options import NEW_FILE, language_option, models_option
+from topics.commands.options import NEW_FILE, deliver, language_option, models_option
 from topics.errors import UsageError
 
 
@@ -44,4 +44,4 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
         show = topic_pages.topic_card if is_card else topic_pages.topic_page
         found = topic_pages.renamed(topic_pages.load(opened.folder), opened.names)
         content = show(found, lang, opened.manifest)
-    output.write_text(content, encoding="utf-8")
+    deliver(output, content.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import click
 
 from topics.commands.options import (
     FILE,
-    NEW_FILE,
+    NEW_SHEET,
     columns_options,
     config_option,
+    deliver,
     format_option,
     language_option,
     settings,
@@ -23,8 +23,12 @@ from topics.commands.options import (
 
 @click.command()
 @click.argument("pool", nargs=-1, required=True)
-@click.option("--labels", type=FILE, help="Table of id and rubrics: what is labelled so far.")
-@click.option("-o", "--output", type=NEW_FILE, help="CSV to write. [default: stdout]")
+@click.option(
+    "--labels",
+    type=FILE,
+    help="Table of id and rubrics: all that is labelled so far; what POOL says itself does not count then.",
+)
+@click.option("-o", "--output", type=NEW_SHEET, help="CSV to write. [default: stdout]")
 @click.option("-n", "number", default=50, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
 @language_option
@@ -60,9 +64,5 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.chosen)
     else:
         content = worksheet(suggestions.COLUMNS, suggestions.table(found.chosen))
-    if output:
-        output.write_bytes(content)
-    else:
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+    deliver(output, content)
     show_labelled(found.labelled, found.positives)

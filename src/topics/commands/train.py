@@ -91,6 +91,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         terminal.progress() as watch,
         rejects_to(options["rejects_file"]) as reject,
     ):
+        registry.expect_writable()
         versions = []
         names = options["name"], options["topics_name"]
         for name in names:

@@ -294,7 +294,9 @@ def _changed(
     lemmas = sorted(known.keys() | words.keys())
     old = np.array([known.get(lemma, 0) for lemma in lemmas], np.float64)
     new = np.array([words.get(lemma, 0) for lemma in lemmas], np.float64)
-    prior = _PRIOR * (old + new) / (before + now)
+    prior = (
+        _PRIOR * (old + new + 0.5) / (before + now + 1)
+    )  # short of all of it, be the word in every article
     odds = [
         np.log((held + prior) / (all_ - held + _PRIOR - prior)) for held, all_ in ((new, now), (old, before))
     ]

@@ -43,22 +43,25 @@ _NAMES = {
         readings.SCORES: "вероятности рубрики «{}»",
     },
 }
-# What stands in a profile for a kind of word, and for the outlets too small to be named.
+# What stands in a profile for a kind of word.
 _KINDS = {
     "en": {
         NUMBER: "numbers",
         PERCENT: "percentages",
         MONEY: "sums of money",
         YEAR: "years",
-        OTHER: "other outlets",
     },
     "ru": {
         NUMBER: "числа",
         PERCENT: "проценты",
         MONEY: "суммы денег",
         YEAR: "годы",
-        OTHER: "другие издания",
     },
+}
+# What stands in the last bin: of outlets those too small to be named.
+_OTHERS = {
+    "en": {readings.OUTLETS: "other outlets", readings.TOPICS: "another topic or none"},
+    "ru": {readings.OUTLETS: "другие издания", readings.TOPICS: "другая тема или никакой"},
 }
 _PHRASES = {
     "en": {
@@ -106,8 +109,10 @@ def name_of(measure: str, language: Language) -> str:
     return _NAMES[language].get(measure, measure)
 
 
-def word_of(word: str, language: Language) -> str:
+def word_of(word: str, language: Language, measure: str = WORDS) -> str:
     """Name what became more or less frequent: `<percent>` -> `проценты`; a word is its own name."""
+    if word == OTHER:
+        return _OTHERS[language].get(measure, word)
     return _KINDS[language].get(word, word)
 
 
@@ -167,7 +172,8 @@ def _sentence(finding: Finding, language: Language) -> str:
         values |= {"before": before, "now": now}
         phrase = "spread" if before == now else "mean"
     elif finding.moved:
-        values["moved"] = ", ".join(_word(word, language, "share") for word in finding.moved)
+        moved = [_word(word, language, "share", finding.measure) for word in finding.moved]
+        values["moved"] = ", ".join(moved)
         phrase = "moved"
     return _comma(f"{_PHRASES[language][phrase].format_map(values)}.", language)
 
@@ -185,9 +191,9 @@ def _figure(measure: str, value: float) -> str:
     return format(value, ".0f" if measure == readings.LENGTH else ".1%")
 
 
-def _word(word: Word, language: Language, phrase: str = "word") -> str:
+def _word(word: Word, language: Language, phrase: str = "word", measure: str = WORDS) -> str:
     text = _PHRASES[language][phrase]
-    name = word_of(word.word, language)
+    name = word_of(word.word, language, measure)
     return _comma(text.format(word=name, before=f"{word.before:.1%}", now=f"{word.now:.1%}"), language)
 
 

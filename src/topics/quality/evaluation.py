@@ -126,6 +126,7 @@ def figures(
         exact_match=float(((truth == 1) == given)[whole].all(axis=1).mean()) if whole.any() else 0.0,
         calibration_error=calibration_error(truth[known] == 1, probabilities[known]),
         review_share=float(review.mean()),
+        wholly_known=int(whole.sum()),
     )
 
 

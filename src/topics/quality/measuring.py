@@ -69,7 +69,12 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mean squared distance of probabilities from what holds."""
     review_share: float
     wholly_known: int = 0
-    """Articles with every rubric known: exact match is of these."""
+    """Articles with every rubric known: exact match is of these. 0 of a report before they were counted."""
+
+    @property
+    def partly_known(self) -> bool:
+        """Whether exact match is of fewer articles than the other figures."""
+        return self.wholly_known < self.articles
 
 
 def measure(

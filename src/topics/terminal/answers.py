@@ -55,10 +55,9 @@ def _show_drift(summary: Summary) -> None:
     for label, drift in summary.drift.items():
         see = f" `topics monitor {label}` tells more." if drift.alarms else ""
         tell(f"against the training of {label}: {briefly(drift)}{see}")
-    if summary.trained_on:
-        name, *others = summary.trained_on
+    for label, (name, *others) in summary.trained_on.items():
         more = f" and {len(others)} more" if others else ""
-        tell(f"not compared with the training: the versions were trained on {name}{more}")
+        tell(f"not compared with the training of {label}: it was trained on {name}{more}")
 
 
 def show_explanation(explanation: Explanation, language: str) -> None:

@@ -43,10 +43,12 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
             table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
         console.print(table)
+        partly = 0 < figures.wholly_known < figures.articles
+        of = f" (of {figures.wholly_known:,} with every rubric known)" if partly else ""
         line(
             console,
             f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
-            f"exact match {figures.exact_match:.3f} on {counted(figures.articles, 'article')}",
+            f"exact match {figures.exact_match:.3f}{of} on {counted(figures.articles, 'article')}",
         )
     for name, positives in manifest.left_out.items():
         line(console, f"left out: {name}, {_too_few(positives, manifest)}{_meant(name, manifest)}")

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from topics.errors import ModelError, UsageError
-from topics.storage import draft_of
+from topics.storage import draft_of, naming
 from topics.topic_pipeline import TopicPipeline
 from topics.versions.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
 from topics.versions.history import unfit_name
@@ -51,7 +51,7 @@ def pack(version: Version, path: Path) -> None:
     extra[_SEAL] = seal((version.folder / MANIFEST).read_bytes(), extra.get(_NAMES, b""))
     partial = draft_of(path)
     try:
-        with writing(partial, path.suffix) as add:
+        with naming(path), writing(partial, path.suffix) as add:
             for name in (MANIFEST, *sorted(version.manifest.files)):
                 with (version.folder / name).open("rb") as stream:
                     add(f"{version.label}/{name}", os.fstat(stream.fileno()).st_size, stream)

@@ -71,6 +71,8 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration_error: float
     """Expected calibration error over all rubrics, ten bins of equal size."""
     review_share: float
+    wholly_known: int = 0
+    """Articles with every rubric known: exact match is of these. 0 of a version before they were counted."""
 
 
 class TopicFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

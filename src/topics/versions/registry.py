@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from topics import persistence
+from topics import persistence, storage
 from topics.errors import ModelError, ModelWarning, UsageError, listed
 from topics.versions import drafts, history, integrity
 from topics.versions.history import Event, History
@@ -69,6 +69,10 @@ class Registry:
 
     def __init__(self, folder: Path | str = "models") -> None:
         self.folder = Path(folder)
+
+    def expect_writable(self) -> None:
+        """Raise an OSError if no version can be published here: told before the work, not after it."""
+        storage.expect_writable(self.folder)
 
     def publish(self, manifest: Manifest, write: Callable[[Path], None]) -> Version:
         """Make a version: `write` fills a hidden folder, which becomes visible by one rename.
@@ -329,7 +333,7 @@ class Registry:
     def _draft(self, name: str) -> Iterator[Path]:
         home = self._home(name)
         home.mkdir(parents=True, exist_ok=True)
-        with drafts.making(home) as draft:
+        with storage.naming(home), drafts.making(home) as draft:
             yield draft
 
     @contextmanager
