@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,23 @@ def test_show_tells_words_course_rubrics_and_articles(run):
     found = json.loads(run("topics", "show", metals, "--json").out)
     assert found["change"]["direction"] == "rises"
     assert len(found["activity"]["shares"]) == len(found["periods"]) == 12
+
+
+def test_a_week_of_three_articles_is_no_peak(topics: Topics, tmp_path):
+    early = [
+        {"id": f"рано {n}", "date": "2025-12-30", "title": "Шайба", "text": "Матч, шайба, вратарь"}
+        for n in range(3)
+    ]
+    data = write(tmp_path / "a.jsonl", *early, *dated())
+    models = "--models", tmp_path / "models"
+    assert topics("train", data, "--only", "topics", "--num-topics", 5, *models).code == 0
+    rows = [json.loads(line) for line in topics("topics", "list", "--json", *models).out.splitlines()]
+    [hockey] = [row["id"] for row in rows if "шайб" in row["label"] or "вратарь" in row["label"]]
+    out = " ".join(topics("topics", "show", hockey, *models).out.split())
+    found = json.loads(topics("topics", "show", hockey, "--json", *models).out)
+    shares = found["activity"]["shares"]
+    assert shares[0] == max(shares), "the three are of nothing else"
+    assert re.search(r"most \d\d\.\d% in 20 articles from 2026-", out)
 
 
 def test_trends_tell_what_rises_of_the_archive_and_of_other_data(run, tmp_path):

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from topics.commands.options import models_option, version_of_topics_option
-from topics.errors import UsageError
+from topics.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from topics.trends.activity import Activity, TopicActivity
     from topics.types import Topic
 
 _WORDS, _RUBRICS = 20, 8
+_ENOUGH = 10
+"""Articles of a period that may hold the peak: what fewer are about is chance."""
 
 
 @click.command()
@@ -75,10 +77,11 @@ def _show_course(activity: Activity, topic: TopicActivity, direction: str) -> No
 
     console = out()
     if activity.periods:
-        peak = max(range(len(topic.shares)), key=topic.shares.__getitem__)
+        full = [n for n, articles in enumerate(activity.counts) if articles >= _ENOUGH]
+        peak = max(full or range(len(topic.shares)), key=topic.shares.__getitem__)
         console.print(
-            f"by {activity.unit}: {spark(topic.shares, 60)} {direction}; most {topic.shares[peak]:.1%}, from "
-            f"{activity.periods[peak]}",
+            f"by {activity.unit}: {spark(topic.shares, 60)} {direction}; most {topic.shares[peak]:.1%} in "
+            f"{counted(activity.counts[peak], 'article')} from {activity.periods[peak]}",
         )
     rubrics = sorted(topic.rubrics.items(), key=lambda found: -found[1])[:_RUBRICS]
     if rubrics:

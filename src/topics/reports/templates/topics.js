@@ -67,6 +67,8 @@
 
   /* Its timeline */
 
+  const LABEL = 76; /* pixels of «нояб. 1999» */
+  const ENOUGH = 10; /* articles: what fewer are about is chance */
   const mean = (topic) => {
     const all = report.counts.reduce((sum, n) => sum + n, 0);
     return topic.shares.reduce((sum, share, i) => sum + share * report.counts[i], 0) / Math.max(all, 1);
@@ -75,11 +77,12 @@
     const found = [];
     let next = -Infinity;
     report.periods.forEach((iso, i) => {
-      const x = (i + 0.5) / report.periods.length * width;
+      const middle = (i + 0.5) / report.periods.length * width;
+      const x = Math.min(Math.max(middle, LABEL / 2), width - LABEL / 2);
       const opens = report.unit === "month" || !i || iso.slice(0, 7) !== report.periods[i - 1].slice(0, 7);
       if (opens && x >= next) {
         found.push([x, `${date(iso, { month: "short" })} ${iso.slice(0, 4)}`]);
-        next = Math.max(x, 28) + 64;
+        next = x + LABEL;
       }
     });
     return found;
@@ -88,8 +91,10 @@
     const topic = topics[chosen], svg = byId("timeline"), n = report.periods.length;
     if (!n) return;
     const width = svg.parentElement.clientWidth, height = 150, top = 16, bottom = 22;
-    const most = Math.max(...topic.shares, 1e-6), room = height - top - bottom;
-    const y = (share) => height - bottom - share / most * room;
+    const full = topic.shares.map((share, i) => (report.counts[i] >= ENOUGH ? share : 0));
+    const told = full.some((share) => share) ? full : topic.shares;
+    const most = Math.max(...told, 1e-6), room = height - top - bottom;
+    const y = (share) => height - bottom - Math.min(share / most, 1) * room;
     const slot = width / n;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.style.height = `${height}px`;
@@ -107,11 +112,11 @@
       draw("line", { class: "usual", x1: 0, x2: width, y1: y(usual), y2: y(usual) }),
       draw("line", { class: "axis", x1: 0, x2: width, y1: height - bottom, y2: height - bottom }),
       draw("text", { x: 0, y: 11 }, fine(most)),
-      ...ticks(width).map(([x, text]) => draw("text", { x: Math.min(Math.max(x, 28), width - 28),
+      ...ticks(width).map(([x, text]) => draw("text", { x,
         y: height - 6, "text-anchor": "middle" }, text)));
-    const peak = topic.shares.indexOf(Math.max(...topic.shares));
-    const summary = fill(said.timeline_is,
-      { period: period(report.periods[peak]), share: fine(topic.shares[peak]), usual: fine(usual) });
+    const peak = told.indexOf(Math.max(...told));
+    const summary = fill(said.timeline_is, { period: period(report.periods[peak]),
+      share: fine(topic.shares[peak]), articles: count(report.counts[peak]), usual: fine(usual) });
     svg.setAttribute("aria-label", summary);
     byId("moment").textContent = summary;
     svg.onpointermove = (event) => {
