@@ -294,9 +294,8 @@ def _changed(
     lemmas = sorted(known.keys() | words.keys())
     old = np.array([known.get(lemma, 0) for lemma in lemmas], np.float64)
     new = np.array([words.get(lemma, 0) for lemma in lemmas], np.float64)
-    prior = (
-        _PRIOR * (old + new + 0.5) / (before + now + 1)
-    )  # short of all of it, be the word in every article
+    # Half an article more and half a one less, for a word of every article leaves none without it.
+    prior = _PRIOR * (old + new + 0.5) / (before + now + 1)
     odds = [
         np.log((held + prior) / (all_ - held + _PRIOR - prior)) for held, all_ in ((new, now), (old, before))
     ]
