@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -70,6 +71,30 @@ def test_of_an_id_that_comes_again_the_first_meets_the_first():
     assert of(again, [*again[2:], *again[:2]]).changed == 0
     found = of([*again, *again], [OLD[1], again[0]])
     assert (found.articles, found.only_old, found.only_new) == (2, 8, 0)
+
+
+def test_outputs_that_are_shifted_hold_no_more_than_what_waits():
+    many = [said(str(n), "economy", economy=0.9) for n in range(20_000)]
+    paired_up = paired(iter(many), iter([said("новая", ""), *many]))
+    tracemalloc.start()
+    for _ in range(19_990):
+        next(paired_up)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000
+    again = [said("1", "economy"), said("1", "tourism")]
+    found = list(paired(iter(again), iter([said("0", ""), *again])))
+    assert [(old.rubrics, new.rubrics) for old, new in found if old and new] == [
+        (one.rubrics, one.rubrics) for one in again
+    ]
+
+
+def test_a_bad_row_of_a_stream_is_passed_over(tmp_path):
+    with writing(tmp_path / "a.jsonl") as write_rows:
+        write_rows([Article("1", "")], [Prediction("1", (), {"economy": 0.1}, False, "m/v")])
+    with (tmp_path / "a.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write('{"error":"no text","line":2}\n')
+    assert [row.id for row in read(tmp_path / "a.jsonl")] == ["1"]
 
 
 def test_articles_of_one_side_are_counted_apart():

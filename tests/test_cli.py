@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -582,3 +583,96 @@ def test_the_demonstration_from_any_folder(tmp_path):
     assert tagged.code == 0, tagged.err
     assert "inbox-032" in tagged.out
     assert str(PROJECT) not in trained.out
+
+
+# Files apart
+
+
+@pytest.fixture
+def work(tmp_path, inbox) -> Path:
+    """A folder of articles and of what was said of them."""
+    (tmp_path / "вход").mkdir()
+    for name in ("вход/а.jsonl", "старое.jsonl", "новое.jsonl"):
+        (tmp_path / name).write_bytes(Path(inbox).read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "predict {work}/вход/а.jsonl -o {work}/в.jsonl --rejects {work}/вход/а.jsonl",
+        "predict {work}/вход -o {work}/в.jsonl --rejects {work}/вход/r.jsonl",
+        "predict {work}/вход/*.jsonl -o {work}/в.jsonl --summary {work}/вход/s.jsonl",
+        "predict {work}/вход/а.jsonl --summary {work}/вход/а.jsonl",
+        "train {work}/вход/а.jsonl --rejects {work}/вход/а.jsonl",
+        "train {work}/вход/а.jsonl --labels {work}/старое.jsonl --rejects {work}/старое.jsonl",
+        "diff {work}/старое.jsonl {work}/новое.jsonl -o {work}/старое.jsonl",
+    ],
+)
+def test_nothing_is_written_over_what_is_read(topics: Topics, models, work, line):
+    before = {path: path.read_bytes() for path in work.rglob("*.jsonl")}
+    ran = topics(*(part.format(work=work) for part in line.split()), "--models", models)
+    assert (ran.code, ", which is to be read; write somewhere else" in ran.err) == (2, True), ran.err
+    assert {path: path.read_bytes() for path in work.rglob("*.jsonl")} == before
+
+
+def test_two_outputs_of_one_name_are_refused(topics: Topics, models, work):
+    asked = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
+    ran = topics(*asked, "--rejects", work / "в.jsonl")
+    assert (ran.code, "в.jsonl: is named by -o and by --rejects; write to two files" in ran.err) == (2, True)
+    ran = topics(*asked, "--summary", "s3://ведро/итог.json")
+    assert (ran.code, "is of an object store; name a file of this machine" in ran.err) == (2, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can replace a device")
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_device_stays_one(topics: Topics, models, work, bad):
+    null = work / "null"
+    os.mknod(null, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    if bad:
+        with (work / "вход/а.jsonl").open("a") as stream:
+            stream.write("{\n")
+    ran = topics("predict", work / "вход", "-o", work / "в.jsonl", "--rejects", null, "--models", models)
+    assert (ran.code, null.is_char_device()) == (0, True), ran.err
+
+
+def test_a_page_is_written_where_a_link_points(topics: Topics, models, tmp_path):
+    (tmp_path / "страница.html").write_text("старая", encoding="utf-8")
+    (tmp_path / "ссылка.html").symlink_to(tmp_path / "страница.html")
+    assert topics("report", "-o", tmp_path / "ссылка.html", "--models", models).code == 0
+    assert (tmp_path / "ссылка.html").is_symlink()
+    assert "<!doctype html>" in (tmp_path / "страница.html").read_text(encoding="utf-8")
+
+
+def test_rejects_of_before_go_when_there_are_none(topics: Topics, models, inbox, tmp_path):
+    (tmp_path / "r.jsonl").write_text("of before")
+    stream = Path(inbox).read_bytes()
+    asked = "predict", "-", "-o", tmp_path / "в.jsonl", "--rejects", tmp_path / "r.jsonl", "--models", models
+    assert topics(*asked, stdin=stream).code == 0
+    assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_too_many_rejects_stop_a_stream(topics: Topics, models):
+    bad = b'{"text": "\xd0\x97\xd0\xb0\xd0\xb2\xd0\xbe\xd0\xb4"}\n{\n{\n'
+    assert topics("predict", "-", "--models", models, "--limit-rejects", 2, stdin=bad).code == 0
+    ran = topics("predict", "-", "--models", models, "--limit-rejects", 1, stdin=bad)
+    assert (ran.code, "2 rows cannot be read, more than 1" in ran.err) == (3, True)
+
+
+def test_a_column_is_kept_once(topics: Topics, models, inbox):
+    ran = topics("predict", inbox, "--keep", "id,text,id", "--format", "csv", "--models", models)
+    assert (
+        ran.out.removeprefix("\ufeff").splitlines()[0]
+        == "id,rubrics,scores,needs_review,model,source_id,text"
+    )
+    ran = topics("predict", inbox, "--keep", "id,source_id", "--format", "csv", "--models", models)
+    assert (ran.code, "two columns would be called 'source_id'" in ran.err) in ((2, True), (3, False)), (
+        ran.err
+    )
+
+
+def test_labels_without_their_columns_are_told_what_those_are_called(topics: Topics, inbox, tmp_path):
+    labels = tmp_path / "лист.csv"
+    labels.write_text("id,метка\n1,economy\n", encoding="utf-8")
+    ran = topics("train", inbox, "--labels", labels)
+    assert (ran.code, "a table of labels has columns called id and rubrics" in ran.err) == (3, True), ran.err

@@ -195,7 +195,7 @@ def test_a_disk_that_cannot_be_written_is_told(source, models, disk, tmp_path):
     ran = predict(source, "-o", disk / "выход.jsonl", "--models", models, cwd=tmp_path)
     assert (ran.code, f"nothing can be written into '{disk}'" in last_line(ran)) == (2, True), ran.err
     ran = apart("train", embedded()[0], "--models", disk / "models", cwd=tmp_path)
-    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models: nothing can be written there")
+    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: nothing can be written there")
     assert "learning" not in ran.err, "told before the work"
 
 

@@ -283,6 +283,7 @@ def test_only_the_rubrics_asked_for_in_that_order():
     labels = [known("б", "а"), known("в"), known("а"), known("б")]
     truth, rubrics, _ = truth_table(labels, Rubrics(names=("б", "а"), min_positives=1))
     assert rubrics == ("б", "а")
+    assert truth_table(labels, Rubrics(names=("б", "б"), min_positives=1))[1] == ("б",), "named twice"
     assert truth.tolist() == [[1, 1], [0, 0], [0, 1], [1, 0]]
 
 

@@ -162,7 +162,9 @@ def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path
         assert "статей с этого дня, у которых известны все рубрики (их 100)" in said
 
 
-def test_of_how_many_articles_something_is_said_is_told_where_labels_are_partly_unknown(topics, tmp_path):
+def test_of_how_many_articles_something_is_said_is_told_where_labels_are_partly_unknown(
+    topics, tmp_path, monkeypatch
+):
     rows = [json.loads(line) for path in embedded() for line in path.read_text("utf-8").splitlines()]
     for n, row in enumerate(rows):
         row["date"] = f"2026-0{1 + n % 5}-01"
@@ -182,6 +184,17 @@ def test_of_how_many_articles_something_is_said_is_told_where_labels_are_partly_
     assert 0 < part.measure.wholly_known < part.measure.articles
     page = check_page((folder / "report.html").read_text(encoding="utf-8"))
     assert f"из {part.measure.wholly_known}" in page.text
+    marked: list[tuple[float, float]] = []
+    real = pages.charts.chart
+    monkeypatch.setattr(
+        pages.charts,
+        "chart",
+        lambda *said, **more: marked.append((said[-1], more.get("marked"))) or real(*said, **more),
+    )
+    pages.report_page(pages.load(folder), "ru")
+    [(curve, (share, right))] = [(drawn, mark) for drawn, mark in marked if mark][:1]
+    assert right == pytest.approx(np.interp(share, *zip(*curve, strict=True)))
+    assert right > 0.5
     ran = topics("evaluate", "rubrics", data, "--by", "outlet", "--models", tmp_path / "models")
     assert ran.out.count("(of ") == 1 + len(pages.load(folder).slices["outlet"])
 

@@ -238,6 +238,9 @@ def test_until_something_is_promoted_the_latest_version_tags(topics, registry):
     assert live == f"rubrics/a was @production, {took}"
     assert tagging("2026-03-05") == [f"rubrics/a was @production, {took}"]
     assert tagging("03.03.2026") == tagging("2026-03-03")
+    for end in ("9999-12-31", "0001-01-01"):
+        ran = topics("history", "rubrics", "--at", end, "--models", registry.folder)
+        assert (ran.code, len(ran.err.splitlines())) in ((2, 1), (0, 0)), ran.err
 
 
 def test_history_outlives_what_is_pruned(registry):

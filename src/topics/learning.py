@@ -66,8 +66,12 @@ def learn(
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
     told = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
     answers, tomorrow = cross_validated(classifier.held_out, *told), None
+    wordless = np.diff(material.tokens.offsets) == 0  # the pipeline sends these to an editor
+    answers.review[wordless] = True
     if later is not None:
-        tomorrow = since, time_ordered(classifier.held_out, later, *told).take(days[later] != "")
+        ahead = time_ordered(classifier.held_out, later, *told)
+        ahead.review[wordless[later]] = True
+        tomorrow = since, ahead.take(days[later] != "")
     pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
     return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out, tomorrow)
 
@@ -98,7 +102,9 @@ def truth_table(
     """
     if not labels and not rejects:
         raise DataError("there is no article to learn from; look into the files")
-    names = wanted.names or sorted({rubric for label in labels if label for rubric in label.rubrics})
+    names = list(dict.fromkeys(wanted.names)) or sorted(
+        {rubric for label in labels if label for rubric in label.rubrics}
+    )
     truth = np.array([[_answer(label, name) for name in names] for label in labels], np.int8)
     truth = truth.reshape(len(labels), len(names))
     positives = (truth == 1).sum(axis=0)

@@ -84,6 +84,10 @@ def publishing(place: Path) -> Iterator[BinaryIO]:
             upload.flush()
             place.fs.put_file(upload.name, place.path)  # type: ignore[attr-defined]
         return
+    if place.exists() and not place.is_file():  # a device, a pipe
+        with naming(place), place.open("wb") as stream:
+            yield stream
+        return
     draft = draft_of(place)
     try:
         with naming(place), draft.open("xb") as stream:
@@ -93,6 +97,12 @@ def publishing(place: Path) -> Iterator[BinaryIO]:
         draft.replace(place)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def unlink(place: Path) -> None:
+    """Remove a file that may be there; a device stays."""
+    if is_remote(place) or place.is_file():
+        place.unlink(missing_ok=True)
 
 
 def publish(place: Path, content: bytes) -> None:

@@ -108,7 +108,8 @@ def read(path: Path) -> Iterator[Scored]:
         for row in sources.rows(source, _LIMIT):
             if isinstance(row, Reject):
                 raise DataError(f"{row.source}:{row.line}: {row.reason}; is this an output of `predict`?")
-            yield _scored(row.values, f"{source.name}:{row.line}")
+            if row.values.keys() != {"error", "line"}:  # of a bad row of a stream
+                yield _scored(row.values, f"{source.name}:{row.line}")
 
 
 def tagged(corpus: Corpus, old: Tagger, new: Tagger) -> Iterator[Pair]:
@@ -127,7 +128,12 @@ def paired(old: Iterator[Scored], new: Iterator[Scored]) -> Iterator[Pair]:
     """
     waiting: tuple[dict[str, list[Scored]], dict[str, list[Scored]]] = {}, {}
     for both in zip_longest(old, new):
-        if both[0] and both[1] and both[0].id == both[1].id:
+        if (
+            both[0]
+            and both[1]
+            and both[0].id == both[1].id
+            and not any(both[0].id in side for side in waiting)
+        ):
             yield both
             continue
         for side, scored in enumerate(both):
@@ -135,6 +141,8 @@ def paired(old: Iterator[Scored], new: Iterator[Scored]) -> Iterator[Pair]:
                 continue
             if there := waiting[1 - side].get(scored.id):
                 partner = there.pop(0)
+                if not there:
+                    del waiting[1 - side][scored.id]
                 yield (scored, partner) if side == 0 else (partner, scored)
             else:
                 waiting[side].setdefault(scored.id, []).append(scored)

@@ -38,7 +38,7 @@ def delivered(stored: Stored, versions: Sequence[Version], address: str) -> Stor
     """
     with client(address) as scheduler:
         there = scheduler.run(_are_there, [str(version.folder) for version in versions])
-        return stored if all(there.values()) else send(stored, versions, scheduler)
+        return stored if there and all(there.values()) else send(stored, versions, scheduler)
 
 
 def send(stored: Stored, versions: Sequence[Version], scheduler: object) -> Sent:

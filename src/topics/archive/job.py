@@ -5,7 +5,6 @@ Killed at any moment and called again it does what is missing, and the bytes are
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -140,8 +139,8 @@ def _resumable(job: Job, order: Order) -> Iterator[None]:
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {_remaining(job)}") from None
     except OSError as error:
-        place = order.output if error.errno == errno.ENOSPC else error.filename or order.output
-        what = f"{place}: {error.strerror or error}"
+        within = str(error.filename or order.home).startswith(str(order.home))  # of which nobody has heard
+        what = f"{order.output if within else error.filename}: {error.strerror or error}"
         raise OutputError(f"{what}; mend that; {_remaining(job)}") from error
 
 
@@ -349,7 +348,7 @@ def _write_rejects(job: Job, place: Path, repeated: Mapping[int, list[Reject]]) 
     lines = (reject_line(row) for shard in job.shards for row in _in_order(job, shard, repeated))
     first = next(lines, None)
     if first is None:
-        place.unlink(missing_ok=True)
+        storage.unlink(place)
         return
     with storage.publishing(place) as stream:
         stream.writelines(chain([first], lines))

@@ -110,8 +110,11 @@ def answer(
     write: Write,
     reject: Callable[[Reject], None],
     flush: Callable[[], object],
+    limit: int | None = None,
 ) -> Summary:
     """Answer a stream: a row in, a row out, in order; whatever has come is answered when no more comes.
+
+    Raises DataError when there are more rejects than the limit; what came before is answered.
 
     An id may come again: an article that was edited gets a new answer, and memory does not grow.
     """
@@ -132,6 +135,7 @@ def answer(
                 write([article], [prediction])
         pending.clear()
         flush()
+        check_limit(counts.rejects, limit)
 
     held = 0
     for row in corpus.stream(answer_pending):

@@ -159,7 +159,10 @@ def kept_name(name: str) -> str:
 def _named(keep: Sequence[str]) -> list[str]:
     if "*" in keep:
         raise UsageError("--keep '*' works for JSON Lines only; name the columns to keep")
-    return [kept_name(name) for name in keep]
+    named = [kept_name(name) for name in keep]
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise UsageError(f"--keep: two columns would be called {twice[0]!r} in the output; keep one of them")
+    return named
 
 
 def _flat(row: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from topics.commands.options import (
     NEW_FILE,
     columns_options,
     config_option,
+    expect_apart,
     format_option,
     models_option,
     settings,
@@ -53,6 +54,7 @@ def diff(old: str, new: str, **options: Any) -> None:
 
     from topics.archive.changes import compare
 
+    expect_apart(options["archive"] or (old, new), {"-o": options["output"]})
     with _changed(options["output"]) as tell:
         found = compare(_pairs(old, new, options), options["examples"], tell)
     if options["as_json"]:

@@ -61,12 +61,12 @@ def _time(at: str) -> tuple[datetime, datetime]:
     from topics.corpus.articles import iso
 
     found = iso(at)
-    if not found:
-        raise UsageError(f"{at!r} is no date; write 2026-03-03 or 2026-03-03T10:15")
-    start = datetime.fromisoformat(found).astimezone()
-    return start, start + (
-        timedelta(days=1) if len(found) == len("2026-03-03") else timedelta(microseconds=1)
-    )
+    try:
+        start = datetime.fromisoformat(found).astimezone()
+        length = timedelta(days=1) if len(found) == len("2026-03-03") else timedelta(microseconds=1)
+        return start, start + length
+    except (ValueError, OverflowError) as error:  # none, or one at the end of all days
+        raise UsageError(f"{at!r} is no date; write 2026-03-03 or 2026-03-03T10:15") from error
 
 
 def _show_events(events: list[Event]) -> None:

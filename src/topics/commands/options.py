@@ -6,14 +6,15 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from topics.errors import counted
+from topics.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from topics.config import Config
@@ -32,11 +33,13 @@ class _New(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(value).absolute()
-        if "://" not in str(value):
-            if not path.parent.is_dir():
-                self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
-            if not os.access(path if path.exists() else path.parent, os.W_OK):
-                self.fail(f"nothing can be written into {str(path.parent)!r}", param, ctx)
+        if "://" in str(value):
+            if self.type is Path:
+                self.fail(f"{value!r} is of an object store; name a file of this machine", param, ctx)
+        elif not path.parent.is_dir():
+            self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
+        elif not os.access(path.parent if path.is_file() or not path.exists() else path, os.W_OK):
+            self.fail(f"nothing can be written into {str(path.parent)!r}", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -44,7 +47,7 @@ class _NewSheet(_New):
     """A table that an editor fills in: none that is there already is written over."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if Path(value).is_file():
+        if Path(value).is_file() and not Path(value).is_symlink():
             self.fail(f"{str(value)!r} is there already; an editor may have filled it in: name another file")
         return super().convert(value, param, ctx)
 
@@ -54,6 +57,31 @@ NEW_SHEET = _NewSheet(dir_okay=False, path_type=Path)
 NEW_FILE_OR_FOLDER = _New(path_type=str)
 
 
+def expect_apart(inputs: Iterable[str], outputs: Mapping[str, str | Path | None]) -> None:
+    """Refuse an output among the inputs, which would be read next time or lost, and two of one name.
+
+    Args:
+        inputs: files, folders and patterns.
+        outputs: how each is called -> where it goes; what is no file, as /dev/null, loses nothing.
+    """
+    named: dict[Path, str] = {}
+    for option, place in outputs.items():
+        if not place or "://" in str(place) or (Path(place).exists() and not _holds_data(Path(place))):
+            continue
+        whole = Path(place).resolve()
+        if whole in named:
+            raise UsageError(f"{place}: is named by {named[whole]} and by {option}; write to two files")
+        named[whole] = option
+        for name in inputs:
+            below = "://" not in name and whole.is_relative_to(Path(name).resolve())
+            if below or fnmatch(str(Path(place).absolute()), str(Path(name).absolute())):
+                raise UsageError(f"{place}: lies in {name}, which is to be read; write somewhere else")
+
+
+def _holds_data(place: Path) -> bool:
+    return place.is_file() or place.is_dir()
+
+
 def deliver(output: Path | None, content: bytes) -> None:
     """Write what a command made: a file, there whole or as it was, or standard output."""
     from topics import storage
@@ -61,7 +89,7 @@ def deliver(output: Path | None, content: bytes) -> None:
     if output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
-    elif output.exists() and not output.is_file():  # a pipe, /dev/stdout
+    elif output.is_symlink():
         output.write_bytes(content)
     else:
         storage.publish(output, content)
@@ -171,11 +199,18 @@ def standard_input_kept(corpus: Corpus) -> Iterator[None]:
 
 @contextmanager
 def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
-    """Write rejects to a file that is made for the first of them, or the first few to stderr."""
+    """Write rejects to a file that is made for the first of them, or the first few to stderr.
+
+    Without any, a file that an earlier run left is removed.
+    """
     import msgspec
+
+    from topics import storage
 
     with ExitStack() as stack:
         count = 0
+        if path:
+            stack.enter_context(storage.naming(path))
 
         def reject(row: Reject) -> None:
             nonlocal count
@@ -189,6 +224,8 @@ def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
 
         opened: list[BinaryIO] = []
         yield reject
+    if path and not count:
+        storage.unlink(path)
     if count:
         where = f"; see {path}" if path else ""
         click.echo(f"topics: {counted(count, 'row')} could not be read{where}", err=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatch
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -18,6 +17,7 @@ from topics.commands.options import (
     NEW_FILE_OR_FOLDER,
     columns_options,
     config_option,
+    expect_apart,
     format_option,
     models_option,
     rejects_to,
@@ -87,12 +87,13 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     from topics.terminal.data import show_others
 
     output = storage.path(options["output"]) if options["output"] else None
+    outputs = {"-o": output, "--rejects": options["rejects_file"], "--summary": options["summary_file"]}
+    expect_apart(inputs, outputs)
     if output:
-        _check_apart(inputs, output)
         _check_name(output, options["form"])
     options["form"] = options["form"] or "jsonl"
     _, columns = settings(options)
-    keep = tuple(name for given in options["keep"] for name in given.split(","))
+    keep = tuple(dict.fromkeys(name for given in options["keep"] for name in given.split(",")))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"], labelled=False)
     show_others(corpus.others)
     if output and "-" not in inputs:
@@ -177,7 +178,8 @@ def _here(
             (_error if to_stdout else note)(row)
 
         if is_stream and options["form"] != "table":
-            return answer(corpus, tagger, write, reject, sys.stdout.buffer.flush), bad
+            flush, limit = sys.stdout.buffer.flush, options["limit_rejects"]
+            return answer(corpus, tagger, write, reject, flush, limit), bad
         with terminal.progress() as watch:
             return score(corpus, tagger, write, reject, watch, options["limit_rejects"]), bad
 
@@ -218,13 +220,3 @@ def _check_name(output: Path, form: str | None) -> None:
         raise UsageError(
             f"{output}: is not written as --format {form}; leave that out, the suffix says the format"
         )
-
-
-def _check_apart(inputs: Sequence[str], output: Path) -> None:
-    """Refuse an output among the inputs: started again, the job would read what it wrote."""
-    for name in inputs:
-        if "://" in f"{name}{output}":
-            continue
-        below = output.resolve().is_relative_to(Path(name).resolve())
-        if below or fnmatch(str(output.absolute()), str(Path(name).absolute())):
-            raise UsageError(f"{output}: lies in {name}, which is to be read; write somewhere else")

@@ -11,6 +11,7 @@ from topics.commands.options import (
     NEW_FILE,
     columns_options,
     config_option,
+    expect_apart,
     format_option,
     models_option,
     rejects_to,
@@ -79,6 +80,8 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         changed = {**config.topics.settings, "num_topics": options["num_topics"]}
         topics = msgspec.structs.replace(config.topics, settings=changed)
         config = msgspec.structs.replace(config, topics=topics)
+    labels = (str(options["labels"]),) if options["labels"] else ()
+    expect_apart((*data, *labels), {"--rejects": options["rejects_file"]})
     corpus = Corpus(
         data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
     )
@@ -91,11 +94,11 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         terminal.progress() as watch,
         rejects_to(options["rejects_file"]) as reject,
     ):
-        registry.expect_writable()
         versions = []
         names = options["name"], options["topics_name"]
-        for name in names:
-            registry.versions(name)  # one that will not do is told before the work begins
+        for name in names:  # what will not do is told before the work begins
+            registry.versions(name)
+            registry.expect_writable(name)
         material = prepare(corpus, config, jobs, watch, latest_folder(registry, *names))
         for row in material.rejects:
             reject(row)

@@ -218,7 +218,11 @@ def _without_repeats(chunk: list[_Found], seen: Seen) -> list[_Found]:
 
 
 def _checked(
-    found: Iterator[Row | Reject], columns: Columns, name: str, keep: Collection[str] = ()
+    found: Iterator[Row | Reject],
+    columns: Columns,
+    name: str,
+    keep: Collection[str] = (),
+    remedy: str = "",
 ) -> Iterable[Row | Reject]:
     """Hand on what was found, having looked whether the columns are there: a typo is told at once.
 
@@ -234,10 +238,9 @@ def _checked(
                 break
     absent = [*columns.absent(there), *sorted(set(keep) - there)]
     if there and absent:
-        remedy = "name one of them" + " with --text-column" * (absent[0] == columns.text)
-        raise DataError(
-            f"{name}: there is no column {absent[0]!r}; the columns are {listed(there)}; {remedy}"
-        )
+        usual = "name one of them" + " with --text-column" * (absent[0] == columns.text)
+        found_there = f"there is no column {absent[0]!r}; the columns are {listed(there)}"
+        raise DataError(f"{name}: {found_there}; {remedy or usual}")
     return chain(ahead, found)
 
 
@@ -298,12 +301,15 @@ def load_labels(
         return _load_labels(path, replace(chosen, title=columns.id, text=columns.rubrics))
 
 
+_OF_LABELS = "a table of labels has columns called id and rubrics"
+
+
 def _load_labels(path: str | Path, columns: Columns) -> tuple[dict[str, Labels], list[Reject]]:
     shape = Shape(columns, (), LIMIT)
     labels: dict[str, Labels] = {}
     rejects: list[Reject] = []
     for source in find(path).sources:
-        for found in _checked(rows(source, LIMIT), shape.columns, source.name):
+        for found in _checked(rows(source, LIMIT), columns, source.name, remedy=_OF_LABELS):
             reason = found.reason if isinstance(found, Reject) else _enter(found, shape, labels)
             if reason:
                 rejects.append(Reject(source.name, found.line, reason))

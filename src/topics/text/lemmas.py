@@ -192,10 +192,14 @@ def readings(form: str) -> list[Reading]:
 def says_little(words: str) -> bool:
     """Tell whether there is no word but prepositions, conjunctions, particles and pronouns.
 
+    What may be a noun, as «тем», «минус» and «фон» may, is none of these.
+
     >>> says_little("на"), says_little("для того"), says_little("на заводе")
     (True, True, False)
     """
-    return all(any(_LITTLE & reading.grammemes for reading in readings(word)) for word in words.split())
+    read = [readings(word) for word in words.split()]
+    nouns = any("NOUN" in reading.grammemes for some in read for reading in some)
+    return not nouns and all(_LITTLE & some[0].grammemes for some in read)
 
 
 def inflected(form: str) -> frozenset[str]:

@@ -70,9 +70,9 @@ class Registry:
     def __init__(self, folder: Path | str = "models") -> None:
         self.folder = Path(folder)
 
-    def expect_writable(self) -> None:
-        """Raise an OSError if no version can be published here: told before the work, not after it."""
-        storage.expect_writable(self.folder)
+    def expect_writable(self, name: str) -> None:
+        """Raise an OSError if no version of a model can be published: told before the work, not after it."""
+        storage.expect_writable(self._home(name))
 
     def publish(self, manifest: Manifest, write: Callable[[Path], None]) -> Version:
         """Make a version: `write` fills a hidden folder, which becomes visible by one rename.
