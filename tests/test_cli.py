@@ -676,3 +676,22 @@ def test_labels_without_their_columns_are_told_what_those_are_called(topics: Top
     labels.write_text("id,метка\n1,economy\n", encoding="utf-8")
     ran = topics("train", inbox, "--labels", labels)
     assert (ran.code, "a table of labels has columns called id and rubrics" in ran.err) == (3, True), ran.err
+
+
+def test_what_labels_do_not_tell_is_told(topics: Topics, tmp_path):
+    data, sheet = embedded()[0], tmp_path / "лист.csv"
+    ids = [json.loads(line)["id"] for line in data.read_text(encoding="utf-8").splitlines()]
+    sheet.write_text(
+        "id,rubrics\n" + f"{ids[0]},economy\n{ids[1]},\n{ids[2]},?\n{ids[3]},\n", encoding="utf-8"
+    )
+    ran = topics("train", data, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
+    assert (ran.code, "labels: 3 rows without rubrics: nothing is known of them" in ran.err) == (0, True), (
+        ran.err
+    )
+    assert "could not be read" not in ran.err
+    sheet.write_text("id,rubrics\n12,economy\n", encoding="utf-8")
+    bare = write(tmp_path / "архив.jsonl", {"id": "000012", "text": STEEL})
+    ran = topics("train", bare, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
+    assert (ran.code, "labels without an article: 1, e.g. 12" in ran.err) == (3, True), ran.err
+    ran = topics("train", bare, "--labels", sheet, "--labels", sheet)
+    assert (ran.code, "give one table: join those you have" in ran.err) == (2, True), ran.err

@@ -95,7 +95,9 @@ def test_labels_that_cannot_be_laid_over(tmp_path):
     ]
     assert rejects[4].reason.startswith("not valid JSON")
     corpus = Corpus(write(tmp_path / "лента.jsonl", SNOW), labels_file=path)
-    assert all_of(corpus) == ([Article(**SNOW, labels=labels["1"])], rejects)
+    filled = [reject for reject in rejects if not reject.reason.startswith("no rubrics")]
+    assert all_of(corpus) == ([Article(**SNOW, labels=labels["1"])], filled)
+    assert corpus.unfilled_labels == 1
 
 
 def test_labels_with_the_headers_of_the_archive(tmp_path):
@@ -123,7 +125,7 @@ def test_who_only_tags_reads_no_labels(tmp_path):
 def test_a_labels_file_without_rubrics(tmp_path):
     path = write(tmp_path / "метки.jsonl", {"id": "1", "tags": "спорт"})
     with pytest.raises(
-        DataError, match=r"there is no column 'rubrics'; the columns are 'id', 'tags'; name one of them"
+        DataError, match=r"the columns are 'id', 'tags'; a table of labels has columns called id and rubrics"
     ):
         load_labels(path)
 
@@ -163,6 +165,26 @@ def test_a_column_that_no_row_has_is_told_at_once(tmp_path, columns, told):
     with pytest.raises(DataError) as error:
         next(Corpus(path, columns).batches())
     assert str(error.value) == f"{path}: there is no column {told}"
+
+
+LONG = "Завод запустил линию. " * 20
+
+
+def test_a_table_whose_text_has_another_name_is_not_read_as_headlines(tmp_path):
+    path = tmp_path / "лента.csv"
+    path.write_text(f"id;title;body\n1;Пуск;{LONG}\n", encoding="utf-8")
+    told = (
+        "there is no column 'text', and 'body' holds long texts; name it with --text-column body, or title if"
+    )
+    with pytest.raises(DataError, match=told):
+        next(Corpus(path).batches())
+    assert next(Corpus(path, Columns(text="body")).batches()).articles[0].text == LONG
+    path.write_text("id;title;url\n1;Пуск;https://example.org/1\n", encoding="utf-8")
+    assert next(Corpus(path).batches()).articles[0].title == "Пуск", "headlines alone are an archive, too"
+    rows = write(
+        tmp_path / "лента.jsonl", {"id": "1", "title": "Пуск", "raw": LONG}, {"id": "2", "text": LONG}
+    )
+    assert len(next(Corpus(rows).batches()).articles) == 2, "a row of JSON may leave its text out"
 
 
 def test_a_file_without_text_and_title(tmp_path):

@@ -242,3 +242,21 @@ def test_saved_and_loaded_rules_act_alike(ruled):
     with_rules, without = pipeline.judge(pipeline.read(articles)), bare.judge(bare.read(articles))
     assert with_rules.given[:3, :3].tolist() == without.given[:3].tolist()
     assert with_rules.given[:, 3].tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "words", ["9 мая", "18+", "Ту-214", "Boeing 737", "на 5 %", "30 млн туристов", "COVID-19"]
+)
+def test_a_phrase_with_figures_is_refused_where_it_is_written(tmp_path, words):
+    config = Config(rules={"tourism": Rule(force=(words,))})
+    with pytest.raises(
+        UsageError, match=r"\[rules.tourism\]: the phrase .* has figures, and one is read as any"
+    ):
+        train(Corpus(embedded()[0]), config, Registry(tmp_path))
+    Rules(config.rules)  # of a version that has one
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1e9])
+def test_a_lift_is_a_number(weight):
+    with pytest.raises(ValueError, match="the lift of 'отель' is"):
+        Rule(lift={"отель": weight})

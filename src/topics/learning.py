@@ -56,6 +56,7 @@ def learn(
     settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
     material = sample(material, config.rubrics.max_articles)
     rules = Rules(config.rules)
+    rules.check()
     truth, rubrics, left_out = truth_table(material.labels, config.rubrics, material.rejects)
     clean = np.array([labels is not None and labels.clean for labels in material.labels])
     days = np.array([day for _, day in material.origins])

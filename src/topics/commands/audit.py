@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from topics.commands.options import (
-    FILE,
     NEW_SHEET,
     columns_options,
     config_option,
     deliver,
     format_option,
+    labels_option,
     language_option,
     settings,
     standard_input_kept,
@@ -26,7 +26,7 @@ _FEW = 500
 
 @click.command()
 @click.argument("data", nargs=-1, required=True)
-@click.option("--labels", type=FILE, help="Table of id and rubrics that were checked: they teach.")
+@labels_option("Table of id and rubrics that were checked: they teach.")
 @click.option("-o", "--output", type=NEW_SHEET, help="CSV to write. [default: stdout]")
 @click.option("-n", "number", default=200, show_default=True, type=click.IntRange(1), help="Rows to list.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV.")
@@ -51,7 +51,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     from topics.corpus import Corpus
     from topics.labelling import audit as room
     from topics.labelling.worksheets import worksheet
-    from topics.terminal.data import show_unmatched
+    from topics.terminal.data import show_labels
 
     config, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -59,7 +59,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
         found = room.audit(
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )
-    show_unmatched(corpus.unmatched_labels)
+    show_labels(corpus)
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)
     else:

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from topics.commands.options import (
-    FILE,
     columns_options,
     config_option,
     format_option,
+    labels_option,
     models_option,
     settings,
 )
@@ -21,7 +21,7 @@ from topics.errors import UsageError
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.argument("data", nargs=-1)
-@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
+@labels_option("Table of id and rubrics, laid over the data.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
 @config_option
 @models_option
@@ -48,7 +48,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics import terminal
     from topics.commands.topics.compare import show
     from topics.corpus import Corpus
-    from topics.terminal.data import show_unmatched
+    from topics.terminal.data import show_labels
     from topics.terminal.versions import show_comparison
     from topics.versions import continuity
     from topics.versions.promotion import either
@@ -64,7 +64,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     with terminal.progress() as watch:
         comparison = either(registry, registry.open(before), registry.open(after), corpus, watch)
-    show_unmatched(corpus.unmatched_labels)
+    show_labels(corpus)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
-    FILE,
     columns_options,
     config_option,
     format_option,
+    labels_option,
     models_option,
     settings,
 )
@@ -25,7 +25,7 @@ SLICES = ("outlet", "month", "length")
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
-@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
+@labels_option("Table of id and rubrics, laid over the data.")
 @click.option("--by", multiple=True, type=click.Choice(SLICES), help="Slice by this as well. Repeatable.")
 @click.option("--since", default="", metavar="DATE", help="Count only articles of this day or later.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
@@ -48,7 +48,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     from topics import terminal
     from topics.corpus import Corpus
     from topics.quality.assessment import evaluate as job
-    from topics.terminal.data import show_unmatched
+    from topics.terminal.data import show_labels
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
@@ -56,7 +56,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     opened = Registry(options["models"]).open(version)
     with terminal.progress() as watch:
         assessment = job(corpus, opened, by, since=options["since"], watch=watch)
-    show_unmatched(corpus.unmatched_labels)
+    show_labels(corpus)
     if as_json:
         click.echo(msgspec.json.encode(assessment))
     else:

@@ -103,6 +103,19 @@ def columns_options(command: F) -> F:
     return command
 
 
+def labels_option(help_text: str) -> Callable[[F], F]:
+    """Make the option that lays a table of labels over the data."""
+    return click.option(
+        "--labels", type=FILE, multiple=True, callback=_one_table, metavar="FILE", help=help_text
+    )
+
+
+def _one_table(context: click.Context, option: click.Parameter, tables: tuple[Path, ...]) -> Path | None:
+    if len(tables) > 1:
+        raise click.BadParameter("give one table: join those you have", context, option)
+    return tables[0] if tables else None
+
+
 models_option = click.option(
     "--models", type=FOLDER, default=Path("models"), show_default=True, help="Folder of the versions."
 )

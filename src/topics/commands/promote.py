@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from topics.commands.options import (
-    FILE,
     columns_options,
     config_option,
     format_option,
+    labels_option,
     models_option,
     settings,
 )
@@ -19,7 +19,7 @@ from topics.commands.options import (
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1)
-@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data.")
+@labels_option("Table of id and rubrics, laid over the data.")
 @click.option("--alias", default="production", show_default=True, help="Which alias to move.")
 @click.option("--reason", default="", help="For the history.")
 @click.option("--force", is_flag=True, help="Promote whatever the comparison says; wants a --reason.")
@@ -45,7 +45,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
 
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.terminal.data import show_unmatched
+    from topics.terminal.data import show_labels
     from topics.terminal.versions import show_comparison
     from topics.versions.promotion import LossError
     from topics.versions.promotion import promote as job
@@ -77,7 +77,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
         show(refused.comparison)
         raise
     if corpus:
-        show_unmatched(corpus.unmatched_labels)
+        show_labels(corpus)
     if comparison:
         show(comparison)
     if event is None:

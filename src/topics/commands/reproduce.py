@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from topics.commands.options import FILE, format_option, models_option, workers_option
+from topics.commands.options import format_option, labels_option, models_option, workers_option
 
 
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1)
-@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data, as in training.")
+@labels_option("Table of id and rubrics, laid over the data, as in training.")
 @workers_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @models_option

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from topics.commands.options import (
-    FILE,
     NEW_SHEET,
     columns_options,
     config_option,
     deliver,
     format_option,
+    labels_option,
     language_option,
     settings,
     standard_input_kept,
@@ -23,10 +23,8 @@ from topics.commands.options import (
 
 @click.command()
 @click.argument("pool", nargs=-1, required=True)
-@click.option(
-    "--labels",
-    type=FILE,
-    help="Table of id and rubrics: all that is labelled so far; what POOL says itself does not count then.",
+@labels_option(
+    "Table of id and rubrics: all that is labelled so far; what POOL says itself does not count then."
 )
 @click.option("-o", "--output", type=NEW_SHEET, help="CSV to write. [default: stdout]")
 @click.option("-n", "number", default=50, show_default=True, type=click.IntRange(1), help="How many.")
@@ -51,7 +49,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
     from topics.corpus import Corpus
     from topics.labelling import suggestions
     from topics.labelling.worksheets import worksheet
-    from topics.terminal.data import show_labelled, show_unmatched
+    from topics.terminal.data import show_labelled, show_labels
 
     config, columns = settings(options)
     corpus = Corpus(pool, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -59,7 +57,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
         found = suggestions.suggest(
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )
-    show_unmatched(corpus.unmatched_labels)
+    show_labels(corpus)
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.chosen)
     else:

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from topics.commands.options import (
-    FILE,
     NEW_FILE,
     columns_options,
     config_option,
     expect_apart,
     format_option,
+    labels_option,
     models_option,
     rejects_to,
     settings,
@@ -33,7 +33,7 @@ def _number(context: click.Context, option: click.Parameter, value: str | None) 
 
 @click.command()
 @click.argument("data", nargs=-1)
-@click.option("--labels", type=FILE, help="Table of id and rubrics, laid over the data; counts as clean.")
+@labels_option("Table of id and rubrics, laid over the data; counts as clean.")
 @config_option
 @models_option
 @click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
@@ -67,7 +67,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     from topics import terminal
     from topics.corpus import Corpus, embedded
     from topics.corpus.articles import mistaken
-    from topics.terminal.data import show_others, show_unmatched, show_unread_dates
+    from topics.terminal.data import show_labels, show_others, show_unread_dates
     from topics.terminal.versions import show_version
     from topics.training import latest_folder, prepare, train_rubrics, train_topics
     from topics.versions.registry import Registry
@@ -102,6 +102,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         material = prepare(corpus, config, jobs, watch, latest_folder(registry, *names))
         for row in material.rejects:
             reject(row)
+        show_labels(corpus)
         parts = material, corpus, config, registry
         if options["only"] != "topics":
             versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
@@ -119,6 +120,5 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         show_version(version.manifest)
         terminal.tell_some(mistaken([*version.manifest.rubrics, *version.manifest.left_out]))
     show_unread_dates(*dates)
-    show_unmatched(corpus.unmatched_labels)
     for version in versions:
         click.echo(version.folder)

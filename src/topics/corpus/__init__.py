@@ -77,7 +77,10 @@ class Corpus:
         self.shape = Shape(columns, tuple(keep), limit, labelled)
         self.is_laid_over = labels_file is not None
         """Whether a table of labels lies over the data, be it empty yet."""
-        self.labels, self.label_rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
+        self.labels, rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
+        self.label_rejects = [row for row in rejects if row.reason != _UNFILLED]
+        self.unfilled_labels = len(rejects) - len(self.label_rejects)
+        """Rows of `labels_file` that name no rubrics yet."""
         self.unmatched_labels: tuple[str, ...] = ()
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self._stdin_is_read = False
@@ -174,8 +177,9 @@ def read(
 def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
     found: Iterable[Row | Reject] = rows(piece.source, shape.limit, piece.part)
     if piece.part.line == 1:
-        keep = set(shape.keep) - {"*"} if piece.source.format in TABLES else set[str]()
-        found = _checked(iter(found), shape.columns, piece.source.name, keep)
+        is_table = piece.source.format in TABLES
+        keep = set(shape.keep) - {"*"} if is_table else set[str]()
+        found = _checked(iter(found), shape.columns, piece.source.name, keep, is_table=is_table)
     return _made(found, piece, shape)
 
 
@@ -223,10 +227,13 @@ def _checked(
     name: str,
     keep: Collection[str] = (),
     remedy: str = "",
+    *,
+    is_table: bool = False,
 ) -> Iterable[Row | Reject]:
     """Hand on what was found, having looked whether the columns are there: a typo is told at once.
 
-    `keep` are columns that must be there besides.
+    `keep` are columns that must be there besides. The rows of a table all have the same columns, so that one
+    tells that there is no text.
     """
     ahead: list[Row | Reject] = []
     there: set[str] = set()
@@ -241,7 +248,21 @@ def _checked(
         usual = "name one of them" + " with --text-column" * (absent[0] == columns.text)
         found_there = f"there is no column {absent[0]!r}; the columns are {listed(there)}"
         raise DataError(f"{name}: {found_there}; {remedy or usual}")
+    if is_table and columns.text not in there and (long := _long_column(ahead, columns)):
+        raise DataError(
+            f"{name}: there is no column {columns.text!r}, and {long!r} holds long texts; name it with "
+            f"--text-column {long}, or {columns.title} if the titles are all that is to be read"
+        )
     return chain(ahead, found)
+
+
+def _long_column(rows: Iterable[Row | Reject], columns: Columns) -> str:
+    """Name a column that holds what titles do not; "" if none does."""
+    for row in rows:
+        for name, value in row.values.items() if isinstance(row, Row) else ():
+            if name != columns.title and isinstance(value, str) and len(value) >= _LONG:
+                return name
+    return ""
 
 
 class Seen:
@@ -301,6 +322,9 @@ def load_labels(
         return _load_labels(path, replace(chosen, title=columns.id, text=columns.rubrics))
 
 
+_UNFILLED = "no rubrics; write none if none holds"
+_LONG = 300
+"""Characters of a text that is no headline."""
 _OF_LABELS = "a table of labels has columns called id and rubrics"
 
 
@@ -325,7 +349,7 @@ def _enter(row: Row, shape: Shape, labels: dict[str, Labels]) -> str:
     if not key:
         return "no id"
     if found is None:
-        return "no rubrics; write none if none holds"
+        return _UNFILLED
     entered = replace(found, clean=True)
     if labels.setdefault(key, entered) != entered:
         return f"id {key!r} came before with other rubrics; that answer stays"

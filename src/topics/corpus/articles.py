@@ -219,6 +219,10 @@ def _of_mail(value: str) -> str:
         return ""
 
 
+_UNSURE = {"?", "??", "???", "не знаю", "неясно", "unknown"}
+"""What an editor writes who cannot tell: the cell says nothing."""
+_AROUND = ' \t\xa0«»“”„"'
+"""Stands around the name of a rubric and is no part of it."""
 _NONE = {"none", "нет", "-", "–", "—", "[]"}
 
 
@@ -250,11 +254,13 @@ def _split(value: str, column: str) -> frozenset[str] | None:
     value = value.strip()
     if value.lower() in _NONE:
         return frozenset()
+    if value.lower() in _UNSURE:
+        return None
     if value.startswith("[") and value.endswith("]"):
         raise UnfitError(
             f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
         )
-    return frozenset(name for part in re.split(r"[;+|]", value) if (name := part.strip())) or None
+    return frozenset(name for part in re.split(r"[;+|]", value) if (name := part.strip(_AROUND))) or None
 
 
 def mistaken(rubrics: Iterable[str]) -> list[str]:

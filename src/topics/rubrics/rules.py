@@ -6,7 +6,8 @@ forbid = ["туристический полк"]
 lift = { "гостиница" = 1.5, "туристическая палатка" = -2 }
 
 A phrase is found in all its forms: «туристический поток» finds «туристического потока» and «туристические
-потоки» too. Its words stand side by side, in the title or in the text.
+потоки» too. Its words stand side by side, in the title or in the text; those of one letter, «в», «и», do not
+count.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from topics.errors import UsageError
 from topics.rubrics.calibration import Floats, log_odds, sigmoid
 from topics.rubrics.decisions import Decisions, chance_of_error
-from topics.text.lemmas import HOMONYMS, inflected, lemmas
+from topics.text.lemmas import HOMONYMS, MONEY, NUMBER, PERCENT, YEAR, inflected, lemmas
 from topics.text.tokens import Numbering, spans, tokenize
 from topics.types import TokenBatch
 
@@ -29,8 +30,13 @@ Effect = Literal["force", "forbid", "lift"]
 Hits = npt.NDArray[np.bool_]
 """(articles, phrases): which phrase stands in which article."""
 
+FIGURES = (PERCENT, MONEY, YEAR, NUMBER)
 PRIOR, THRESHOLD = -3.0, 0.5
 """Log odds that a rubric without a model starts from (a probability of 5 %), and where it is given."""
+
+
+LARGEST = 100.0
+"""Log odds that a phrase may add; who wants more forces or forbids."""
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +48,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Do not give it, even where another phrase forces it."""
     lift: dict[str, float] = {}
     """Add to its log odds, once an article: 0.7 doubles the odds, 2.3 makes them ten times as good."""
+
+    def __post_init__(self) -> None:
+        """Hold the numbers to be numbers."""
+        for words, weight in self.lift.items():
+            if not -LARGEST <= weight <= LARGEST:
+                raise ValueError(f"the lift of {words!r} is {weight}, no number up to {LARGEST:.0f}")
 
 
 class Phrase(NamedTuple):
@@ -83,6 +95,18 @@ class Rules:
         self.phrases = [phrase for rubric, rule in self.rules.items() for phrase in _phrases(rubric, rule)]
         self._lemmas = sorted({lemma for phrase in self.phrases for word in phrase.lemmas for lemma in word})
         self._number = Numbering(self._lemmas)
+
+    def check(self) -> None:
+        """Raise UsageError for a phrase that would be found where nobody means it: figures are read as any.
+
+        A version that has one answers as it did; it is told where one is written.
+        """
+        for phrase in self.phrases:
+            if any(figure in lemma for word in phrase.lemmas for lemma in word for figure in FIGURES):
+                raise UsageError(
+                    f"[rules.{phrase.rubric}]: the phrase {phrase.words!r} has figures, and one is read as "
+                    "any other («9 мая» is found in «1 мая»); leave them out"
+                )
 
     def beside(self, rubrics: Sequence[str]) -> tuple[str, ...]:
         """Name the rubrics that have rules only, given those that have a model."""

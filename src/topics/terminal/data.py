@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from topics.errors import counted
 from topics.terminal import SOME, tell
+
+if TYPE_CHECKING:
+    from topics.corpus import Corpus
 
 
 def show_labelled(labelled: int, positives: dict[str, int]) -> None:
@@ -20,10 +24,13 @@ def show_labelled(labelled: int, positives: dict[str, int]) -> None:
     tell(f"{counted(labelled, 'article')} labelled so far: {', '.join(parts) or 'no rubric yet'}")
 
 
-def show_unmatched(ids: Sequence[str]) -> None:
-    """Tell on stderr of labels that no article had."""
-    if ids:
+def show_labels(corpus: Corpus) -> None:
+    """Tell on stderr of labels that no article had, and of rows that name no rubrics yet."""
+    if ids := corpus.unmatched_labels:
         tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
+    if corpus.unfilled_labels:
+        rows = counted(corpus.unfilled_labels, "row")
+        tell(f"labels: {rows} without rubrics: nothing is known of them; write none where none holds")
 
 
 def show_unread_dates(there: int, unread: Sequence[str]) -> None:

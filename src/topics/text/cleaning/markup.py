@@ -57,13 +57,16 @@ def _compose(m: re.Match[str]) -> str:
 
 BLOCK = (
     "br|p|div|li|ul|ol|h[1-6]|tr|table|blockquote|section|article|header|footer|aside|figure|figcaption|hr"
+    "|dl|dt|dd|nav|main|pre|address|caption|summary|details|w:p"
 )
+# Cells of a row, links and buttons in a row: each its own, though no line breaks between them.
+CELL_TAG = re.compile(r"</(?:td|th|option|button|label)\s{0,9}>|</a>(?=<a\b)", re.IGNORECASE)
 BREAK_TAG = re.compile(rf"</?(?:{BLOCK})(?:[\s/][^<>]{{0,2000}})?>", re.IGNORECASE)
 TAG = re.compile(r"</?[a-zA-Z](?:[^<>]{0,2000})>|<![^<>]{0,2000}>")
-HIDDEN_OPEN = re.compile(r"<(?:(script|style|noscript|iframe|svg)\b[^<>]{0,2000}>|!--)", re.IGNORECASE)
+HIDDEN_OPEN = re.compile(r"<(?:(script|style|noscript|iframe|svg|xml)\b[^<>]{0,2000}>|!--)", re.IGNORECASE)
 HIDDEN_CLOSE = {
     name: re.compile(rf"</{name}\s{{0,9}}>", re.IGNORECASE)
-    for name in ("script", "style", "noscript", "iframe", "svg")
+    for name in ("script", "style", "noscript", "iframe", "svg", "xml")
 }
 HIDDEN_CLOSE["!--"] = re.compile("-->")
 URL = re.compile(  # `и/или` has the slash, `sport.me/` is a part of something
@@ -92,7 +95,9 @@ def _without_hidden(text: str) -> str:
 
 def tags(text: str) -> str:
     """`<p>`, `<br>`, `<li>` break the line; `<b>` and its like vanish from within a word."""
-    return TAG.sub("", BREAK_TAG.sub("\n", _without_hidden(text)))
+    if "<![CDATA[" in text:  # as RSS wraps the article
+        text = text.replace("<![CDATA[", " ").replace("]]>", " ")
+    return TAG.sub("", CELL_TAG.sub(" ", BREAK_TAG.sub("\n", _without_hidden(text))))
 
 
 def markdown(text: str) -> str:
@@ -119,9 +124,14 @@ def base64(text: str) -> str:
     return text
 
 
+WORD_PASTE = re.compile(  # Normal 0 false false RU X-NONE /* Style Definitions */ table.MsoNormalTable {…}
+    r"(?:Normal\s+\d+\s+(?:(?:false|true|\d+|[A-Z]{2}(?:-[A-Z]{2})?|X-NONE|MicrosoftInternetExplorer4)\s+){0,12})?"
+    r"/\* Style Definitions \*/(?:\s*[\w.@,: -]{1,100}\s*\{[^{}]{0,2000}\})*"
+)
 CODE_STARTS = [  # one by one: a pattern that begins with certain characters is searched at full speed
-    (word, re.compile(rf"{re.escape(word)}(?<=[.!?…»\"]{re.escape(word)}){rest}"))
+    (word, re.compile(rf"{re.escape(word)}(?<=[.!?…»\"\d]{gap}{re.escape(word)}){rest}"))
     for word, rest in (("window.", ""), ("(function", ""), ("jwplayer(", ""), ("var ", "(?=[a-z])"))
+    for gap in ("", " ")
 ]
 CODE_ENDS = [(mark, re.compile(rf"{mark}(?=[А-ЯЁ«])")) for mark in ";}"]
 CODE_HEAD = re.compile(r"//|[\w\"']+:\s\S|\W+\Z")
@@ -131,6 +141,8 @@ CODE_ANYWAY = re.compile(r"//|[a-zA-Z_.]+ = ['\"]")  # whatever language the str
 
 def code(text: str) -> str:
     """JavaScript that a scraper took for prose: lines with signs of code and next to no Cyrillic."""
+    if "/* Style Definitions */" in text:
+        text = WORD_PASTE.sub("\n", text)
     for word, start in CODE_STARTS:
         text = start.sub(f"\n{word}", text)
     for mark, end in CODE_ENDS:
