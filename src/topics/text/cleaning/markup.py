@@ -126,7 +126,7 @@ def base64(text: str) -> str:
 
 WORD_PASTE = re.compile(  # Normal 0 false false RU X-NONE /* Style Definitions */ table.MsoNormalTable {…}
     r"(?:Normal\s+\d+\s+(?:(?:false|true|\d+|[A-Z]{2}(?:-[A-Z]{2})?|X-NONE|MicrosoftInternetExplorer4)\s+){0,12})?"
-    r"/\* Style Definitions \*/(?:\s*[\w.@,: -]{1,100}\s*\{[^{}]{0,2000}\})*"
+    r"/\* Style Definitions \*/(?:\s*[^\s{}][^{}]{0,100}\{[^{}]{0,2000}\})*"
 )
 CODE_STARTS = [  # one by one: a pattern that begins with certain characters is searched at full speed
     (word, re.compile(rf"{re.escape(word)}(?<=[.!?…»\"\d]{gap}{re.escape(word)}){rest}"))
