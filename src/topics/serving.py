@@ -127,7 +127,8 @@ def _signature(manifest: Manifest) -> Any:
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Array, Map
 
-    optional = [ColSpec(DataType.string, name, required=False) for name in ("title", "outlet", "id")]
+    names = "title", "outlet", "source", "id"
+    optional = [ColSpec(DataType.string, name, required=False) for name in names]
     types = {
         "text": DataType.string,
         "texts": Array(DataType.string),
