@@ -382,6 +382,12 @@ def test_a_rule_is_asked_again_about_what_a_later_one_uncovers() -> None:
     assert CLEANERS[0].clean("", "цена&<b></b>nbsp;хлеба &l<i></i>t;p>выросла")[1] == "цена хлеба\nвыросла"
 
 
+@pytest.mark.parametrize("more", ["", "\nГорода ждут газ."])
+def test_a_credit_in_brackets_goes_from_one_line_as_from_two(more: str) -> None:
+    text = f"{'Завод запустил линию. ' * 10}Цех новый (фото: сайт завода). {'Рост составил 5%. ' * 30}"
+    assert "фото" not in CLEANERS[0].clean("", text + more)[1]
+
+
 def test_many_tails_go_in_one_cleaning() -> None:
     assert CLEANERS[1].clean("", PROSE + " Фото: Анна Котова." * 500)[1] == PROSE
 

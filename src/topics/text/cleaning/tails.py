@@ -19,6 +19,8 @@ def may_have_tails(text: str) -> bool:
         "\n" in text
         or text.find("Фото:", 0, HEAD) >= 0
         or text.find("дпи", -TAIL) >= 0
+        or "(Фото" in text
+        or "(фото" in text
         or LAST_SENTENCE.search(text, max(0, len(text) - TAIL + 1)) is not None
     )
 
