@@ -46,10 +46,11 @@ CREDIT_WORDS = (
     r"|из (?:личного |семейного )?архив|из (?:соцсет|социальных сет|открытых источ)))"
     r"|©|\([cсCС]\) (?=[А-ЯЁA-Z\d«@])"
 )
+PAREN_WORDS = CREDIT_WORDS.replace(TELLS, TELLS.replace(".{0,120}", "[^()\\n]{0,120}"))  # a verb within them
 LINE_CREDIT = re.compile(rf"(?=[ФфВвИС©(])(?:{CREDIT_WORDS})(?:.{{0,90}}\Z|.{{0,60}}\.com\b)")
 END_CREDIT = re.compile(rf" (?=[ФфВвИС©(])(?<=[.!?…»\"] )(?:{CREDIT_WORDS})[^\n]{{0,90}}\Z")
 LONGEST_END_CREDIT = 140  # characters: the words of a credit and 90 more
-PAREN_CREDIT = re.compile(rf"\((?=[ФфВвИС©(])(?:{CREDIT_WORDS})[^()\n]{{0,120}}\)")
+PAREN_CREDIT = re.compile(rf"\((?=[ФфВвИС©(])(?:{PAREN_WORDS})[^()\n]{{0,120}}\)")
 
 
 def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site built-in is for consoles
