@@ -64,7 +64,7 @@ class Pipeline:
         """Ask the model, then let the rules act; an article without a word is one for an editor."""
         model, hits = self.classifier, self.rules.hits(tokens)
         said = self.rules.judge(model.predict_proba(tokens), model.decisions, model.rubrics, hits)
-        said.review[np.diff(tokens.offsets) == 0] = True
+        said.review[tokens.wordless] = True
         return said
 
     def predict(

@@ -94,6 +94,12 @@ class TokenBatch:
         """Count the articles."""
         return len(self.offsets) - 1
 
+    @property
+    def wordless(self) -> npt.NDArray[np.bool_]:
+        """Tell which articles have no word to judge them by, (articles,): an editor should look."""
+        empty: npt.NDArray[np.bool_] = np.diff(self.offsets) == 0
+        return empty
+
 
 Texts = Callable[[npt.NDArray[np.intp]], Iterable[tuple[str, str]]]
 """Fetches the cleaned titles and texts of some of the articles of a batch, by their rows, rising."""

@@ -31,7 +31,7 @@ from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
 from topics.types import Article, Prediction, Reject
-from topics.versions.registry import Version
+from topics.versions.registry import Version, trained_on
 
 _WORTH_RECALLING = 500
 """Articles at a time from which on the words of a version are worth the 0.1 s to recall them."""
@@ -196,13 +196,8 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
 
 def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
     """Add how the articles differ from those that each version was trained on, if it was not on these."""
-    known = {
-        version.label: names
-        for version in tagger.versions
-        if (names := version.manifest.trained_on(corpus.sources))
-    }
-    drift = {label: found for label, found in stream.drift().items() if label not in known}
-    return replace(summary, drift=drift, trained_on=known)
+    known = trained_on(tagger.versions, corpus.sources)
+    return replace(summary, drift=stream.drift(but=known), trained_on=known)
 
 
 def _training_shares(version: Version) -> dict[str, float]:

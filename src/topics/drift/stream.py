@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,12 +46,12 @@ class Stream:
         for sums, more in zip(self._sums.values(), np.split(summed, ends[:-1]), strict=True):
             sums += more
 
-    def drift(self) -> dict[str, Drift]:
-        """Compare: version -> what has changed; nothing, of a handful of articles."""
+    def drift(self, but: Container[str] = ()) -> dict[str, Drift]:
+        """Compare, but for some versions: version -> what has changed; nothing, of a handful of articles."""
         return {
             label: drift(gauge.profile, self._sums[label], topics=self._topics)
             for label, gauge in self._gauges.items()
-            if self._sums[label][0] >= LEAST
+            if label not in but and self._sums[label][0] >= LEAST
         }
 
 

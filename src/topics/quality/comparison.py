@@ -23,7 +23,7 @@ from topics.quality.measuring import ENOUGH, Estimate, estimate, figures_of
 from topics.rubrics.calibration import Floats
 from topics.text import duplicates
 from topics.text.tokens import concatenate
-from topics.versions.registry import Version
+from topics.versions.registry import Version, trained_on
 
 Watch = Callable[[str, int], None]
 
@@ -120,11 +120,7 @@ def compare(
         overall=dict(zip(_OVERALL, changes[2 * count :], strict=False)),
         lost=tuple(sorted(set(known[0]) - set(shared))),
         gained=tuple(sorted(set(known[1]) - set(shared))),
-        trained_on={
-            version.label: names
-            for version in (before, after)
-            if (names := version.manifest.trained_on(corpus.sources))
-        },
+        trained_on=trained_on((before, after), corpus.sources),
     )
 
 

@@ -23,7 +23,7 @@ from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline
 from topics.types import TokenBatch
 from topics.versions.history import line, parents_of
-from topics.versions.registry import Registry, Version
+from topics.versions.registry import Registry, Version, trained_on
 
 Watch = Callable[[str, int], None]
 
@@ -105,11 +105,7 @@ def compare_topics(
         gone=tuple(name for number, name in old.items() if number not in kept),
         new=tuple(name for number, name in new.items() if number not in kept),
         is_related=is_related,
-        trained_on={
-            version.label: names
-            for version in (before, after)
-            if (names := version.manifest.trained_on(corpus.sources))
-        },
+        trained_on=trained_on((before, after), corpus.sources),
     )
 
 

@@ -33,8 +33,6 @@ Hits = npt.NDArray[np.bool_]
 FIGURES = (PERCENT, MONEY, YEAR, NUMBER)
 PRIOR, THRESHOLD = -3.0, 0.5
 """Log odds that a rubric without a model starts from (a probability of 5 %), and where it is given."""
-
-
 LARGEST = 100.0
 """Log odds that a phrase may add; who wants more forces or forbids."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,9 @@ from topics.versions import drafts, history, integrity
 from topics.versions.history import Event, History
 from topics.versions.integrity import MANIFEST
 from topics.versions.manifest import Manifest, differing_libraries, version_name
+
+if TYPE_CHECKING:
+    from topics.corpus.sources import Source
 
 _NAME = re.compile(r"[\w-][\w.-]{0,99}")
 _VERSION = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
@@ -62,6 +65,12 @@ class Pruning(NamedTuple):
     """Version -> why it stays."""
     orphans: list[str]
     """Hidden folders that a crash left behind."""
+
+
+def trained_on(versions: Iterable[Version], sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
+    """Name, for each version that was trained on some of the sources, which: figures on them flatter it."""
+    found = {version.label: version.manifest.trained_on(sources) for version in versions}
+    return {label: names for label, names in found.items() if names}
 
 
 class Registry:
