@@ -15,6 +15,7 @@ from topics.config import Cleaning, Config, Rubrics, convert, load_config
 from topics.corpus.articles import Columns
 from topics.errors import UsageError
 from topics.rubrics.rules import Rule
+from topics.topic_models.lda import LdaSettings
 
 
 def test_a_whole_file(tmp_path):
@@ -69,6 +70,7 @@ COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title
         ("[columns]\ntext = 5", "Expected `str`, got `int` - at `$.columns.text`"),
         ('[cleaning]\nskip = "urls"', "Expected `array`, got `str` - at `$.cleaning.skip`"),
         ("cleaning = 1", "Expected `object`, got `int` - at `$.cleaning`"),
+        ('[report]\nlang = "de"', "Invalid enum value 'de' - at `$.report.lang`; words that fit: 'en', 'ru'"),
         (
             "[rubrics]\nmin = 1",
             "nobody knows the key 'rubrics.min'; known are 'classifier', 'max_articles', 'min_positives'",
@@ -103,6 +105,21 @@ def test_a_classifier_knows_its_own_keys(settings, message):
     with pytest.raises(UsageError) as error:
         convert(settings, LinearSettings, "rubrics.settings")
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_topics": "many"}, "Invalid enum value 'many' - at `$.num_topics`; words that fit: 'auto'"),
+        ({"vocabulary": {"max_df": 5.0}}, "Expected `float` <= 1.0 - at `$.vocabulary.max_df`"),
+        ({"vocabulary": {"min_df": -1}}, "Expected `int` >= 0 - at `$.vocabulary.min_df`"),
+        ({"vocabulary": {"phrase_npmi": 2.0}}, "Expected `float` <= 1.0 - at `$.vocabulary.phrase_npmi`"),
+    ],
+)
+def test_a_topic_model_says_what_fits(settings, message):
+    with pytest.raises(UsageError) as error:
+        convert(settings, LdaSettings, "topics.settings")
+    assert str(error.value) == f"topics.settings: {message}"
 
 
 NAMES = st.sampled_from(["columns", "cleaning", "rubrics", "id", "skip", "names", "settings", "иное"])

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from newsroom import python, write
+from topics import storage
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
@@ -477,6 +478,15 @@ def test_a_bundle_brings_the_version_and_no_alias(registry, tmp_path, suffix):
     assert elsewhere.open("rubrics").label == version.label, "the only one there is"
     assert bundles.unpack(tmp_path / f"a{suffix}", elsewhere).label == version.label, "twice is no error"
     assert [event.what for event in elsewhere.events("rubrics")] == ["imported"]
+
+
+def test_an_export_sweeps_what_a_killed_one_has_left_of_the_file(registry, tmp_path):
+    left, others = storage.draft_of(tmp_path / "a.tar"), storage.draft_of(tmp_path / "b.tar")
+    left.write_bytes(b"half")
+    others.write_bytes(b"of somebody at work")
+    bundles.pack(registry.open(f"rubrics/{made(registry)}"), tmp_path / "a.tar")
+    assert not left.exists()
+    assert others.exists()
 
 
 def test_a_version_of_the_same_name_that_differs_stays(registry, tmp_path):

@@ -12,6 +12,7 @@ C = 0.3
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -108,9 +109,23 @@ def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:
     except msgspec.ValidationError as error:
         unknown = _first_unknown(content, kind)
         if unknown is None:
-            raise UsageError(f"{where}: {error}") from error
+            raise UsageError(f"{where}: {error}{_choices(str(error), kind)}") from error
         key, known = unknown
         raise UsageError(f"{where}: nobody knows the key {key!r}; known are {listed(known)}") from error
+
+
+def _choices(error: str, kind: Any) -> str:
+    """Say what could stand where a word is none of those allowed; msgspec names the place alone."""
+    if not error.startswith("Invalid enum value"):
+        return ""
+    for key in re.findall(r"\.(\w+)", error.rpartition(" at `$")[2]):
+        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            return ""
+        kind = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}[key]
+    words = [
+        word for part in (kind, *get_args(kind)) if get_origin(part) is Literal for word in get_args(part)
+    ]
+    return f"; words that fit: {listed(words)}" if words else ""
 
 
 def _first_unknown(content: Mapping[str, Any], kind: Any) -> tuple[str, list[str]] | None:

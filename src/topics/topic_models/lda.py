@@ -47,7 +47,7 @@ class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Articles between two updates of the topics."""
     iterations: _Positive = 100
     """Rounds of inference an article, at most."""
-    threshold: float = 1e-3
+    threshold: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
     """Mean change of an article's topics, in words, below which its inference ends."""
     seed_iterations: _Positive = 40
     """Rounds of the factorization that training begins at."""

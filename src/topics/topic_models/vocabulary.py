@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -46,18 +46,21 @@ _LONGER = 0.75
 """What `phrase_npmi` is for phrases of more than two words."""
 
 
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class VocabularySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What becomes a term."""
 
     verbs: bool = True
-    min_df: int = 0
+    min_df: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Articles that must hold a term; 0: adapts to the size of the archive, see `least_articles`."""
-    max_df: float = 0.0
+    max_df: _Share = 0.0
     """Share of the articles above which a term says nothing; 0: adapts to the size of the archive."""
-    even_share: float = 0.4
+    even_share: _Share = 0.4
     """Share of the frequent words that are left out as newsprint, the most evenly spread ones."""
     phrases: bool = True
-    phrase_npmi: float = 0.5
+    phrase_npmi: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.5
     """Normalized pointwise mutual information above which neighbours are a phrase; -1 to 1."""
 
 

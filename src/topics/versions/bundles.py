@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from topics.errors import ModelError, UsageError
-from topics.storage import draft_of, naming
+from topics.storage import draft_of, naming, sweep
 from topics.topic_pipeline import TopicPipeline
 from topics.versions.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
 from topics.versions.history import unfit_name
@@ -59,6 +59,7 @@ def pack(version: Version, path: Path) -> None:
                 add(f"{version.label}/{name}", len(content), io.BytesIO(content))
         sync(partial)
         partial.rename(path)
+        sweep(path.parent, path.name)  # what exports that were killed have left of this file
     finally:
         partial.unlink(missing_ok=True)
 
