@@ -25,7 +25,8 @@ from topics.archive import workers
 from topics.archive.job import repeats, score_archive
 from topics.archive.scoring import score
 from topics.config import Config
-from topics.corpus import Corpus, embedded, hashes
+from topics.corpus import Corpus, embedded
+from topics.corpus.seen import hashes
 from topics.corpus.shards import plan
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger

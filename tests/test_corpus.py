@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from exports import FORMATS, OLD, PACKED, PLAIN, article, as_csv
 from newsroom import BRIDGE, FERRY, SNOW, all_of, known, write
-from topics import corpus as room
-from topics.corpus import Columns, Corpus, Seen, embedded, embedded_inbox, load_labels
+from topics.corpus import Columns, Corpus, demo, embedded, embedded_inbox, load_labels
+from topics.corpus.seen import Seen
 from topics.errors import DataError, UsageError
 from topics.types import Article, Labels
 
@@ -295,7 +295,7 @@ def test_the_demonstration_corpus_is_five_outlets_all_labelled():
 
 def test_an_installed_package_has_the_demonstration_inside(monkeypatch, tmp_path):
     write(tmp_path / "demo" / "a.jsonl", SNOW)
-    monkeypatch.setattr(room.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(demo.resources, "files", lambda _: tmp_path)
     assert embedded() == [tmp_path / "demo" / "a.jsonl"]
     with pytest.raises(DataError, match=r"the demonstration inbox is not at .+; install the package again"):
         embedded_inbox()
@@ -305,8 +305,8 @@ def test_an_installed_package_has_the_demonstration_inside(monkeypatch, tmp_path
 
 
 def test_a_package_without_the_demonstration(monkeypatch, tmp_path):
-    monkeypatch.setattr(room.resources, "files", lambda _: tmp_path)
-    monkeypatch.setattr(room, "__file__", str(tmp_path / "src" / "topics" / "corpus.py"))
+    monkeypatch.setattr(demo.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(demo, "__file__", str(tmp_path / "src" / "topics" / "corpus.py"))
     with pytest.raises(DataError, match=r"the demonstration corpus is not in .+; install the package again"):
         embedded()
 

@@ -25,6 +25,9 @@ FLOORS = {
         archive.writers
         config
         corpus.articles
+        corpus.checking
+        corpus.demo
+        corpus.seen
         corpus.shards
         corpus.sources
         drift
@@ -90,6 +93,9 @@ FLOORS = {
         classifiers
         classifiers.linear
         corpus
+        corpus.batches
+        corpus.corpus
+        corpus.labels
         drift.comparing
         drift.profile
         drift.readings

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from topics.corpus import CHARACTERS, Corpus, read
+from topics.corpus import Corpus, read
+from topics.corpus.batches import CHARACTERS
 from topics.corpus.shards import SIZE, fitting, plan
 from topics.errors import DataError
 from topics.types import Article, Reject

@@ -22,8 +22,10 @@ from topics import storage
 from topics.archive import repeats
 from topics.archive.ledger import Counts, Desk, Done
 from topics.archive.writers import Write, writing
-from topics.corpus import CHARACTERS, ROWS, Corpus, hashes, read
+from topics.corpus import Corpus, read
 from topics.corpus.articles import Shape
+from topics.corpus.batches import CHARACTERS, ROWS
+from topics.corpus.seen import hashes
 from topics.corpus.shards import Shard
 from topics.drift.comparing import Drift
 from topics.drift.stream import Stream, given_in_training

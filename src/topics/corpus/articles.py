@@ -13,6 +13,9 @@ import msgspec
 from topics.errors import listed
 from topics.types import Article, Labels
 
+LIMIT = 2_000_000
+"""Most characters of a field, unless said otherwise."""
+
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a source keeps what: field of an article -> name of a column."""

@@ -21,8 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.archive import workers
-from topics.corpus import Batch, Corpus, Seen, read
 from topics.corpus.articles import Shape
+from topics.corpus.batches import Batch, read
+from topics.corpus.corpus import Corpus
+from topics.corpus.seen import Seen
 from topics.corpus.shards import Piece, plan, whole
 from topics.errors import ModelError
 from topics.pipeline import read as tokenized

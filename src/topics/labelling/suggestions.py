@@ -31,6 +31,8 @@ Watch = Callable[[str, int], None]
 Rows = npt.NDArray[np.intp]
 
 COLUMNS = ("reason", "title", "beginning", "outlet", "date")
+_BLOCK = 64
+"""Labelled articles that all candidates are compared with at once."""
 LIKENESS = 0.3
 """How much likeness to what is chosen already takes from an article's worth."""
 _DIMENSIONS = 100
@@ -189,8 +191,9 @@ def choose(
     doubts, places = doubts[candidates], vectors[candidates]
     examples = np.maximum(examples, 1)
     likeness = np.zeros(len(candidates), np.float32)
-    for row in known:
-        np.maximum(likeness, places @ vectors[row], out=likeness)
+    for start in range(0, len(known), _BLOCK):
+        alike = places @ vectors[known[start : start + _BLOCK]].T
+        np.maximum(likeness, alike.max(axis=1), out=likeness)
     chosen, asked = list[int](), list[int]()
     for _ in range(n):
         worth = doubts * np.sqrt(examples.min() / examples)

@@ -1,0 +1,130 @@
+"""A corpus: files of articles, read in batches. Every row ends as an article or as a reject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from topics.corpus.articles import LIMIT, Columns, Shape, iso
+from topics.corpus.batches import ROWS, Batch, articles_of, read
+from topics.corpus.labels import UNFILLED, load_labels
+from topics.corpus.shards import Piece, whole
+from topics.corpus.sources import find, rows
+from topics.errors import UsageError
+from topics.types import Article, Reject, Row
+
+_DATES = 100
+"""Rows of a file, and files, looked at for dates that cannot be read."""
+
+
+class Corpus:
+    """Articles of files, folders, patterns, or of standard input (`-`).
+
+    `columns` says which column holds what. `keep` names columns to carry along untouched as `Article.kept`
+    (`*`: all); one that a JSON object lacks is None, a table must have it. A field of more than `limit`
+    characters makes a row a reject.
+    `labels_file` is a table of id and rubrics that replace what the data says, see `load_labels`. `format`
+    (a name in `topics.plugins.READERS`) is for standard input and for files whose suffix does not tell.
+    Not `labelled`: rubrics are not read, and cannot make a row a reject.
+
+    Files can be gone over again and again, standard input once. Raises DataError if there is nothing to
+    read, and UsageError for a suffix that no reader knows.
+    """
+
+    def __init__(
+        self,
+        sources: str | Path | Sequence[str | Path],
+        columns: Columns = Columns(),  # noqa: B008 (frozen)
+        keep: Sequence[str] = (),
+        limit: int = LIMIT,
+        labels_file: str | Path | None = None,
+        format: str | None = None,  # noqa: A002 (the word of the command line)
+        *,
+        labelled: bool = True,
+    ) -> None:
+        self.sources, self.others = find(sources, format)
+        """What is read, and the files of folders and patterns that no reader knows."""
+        if not labelled:
+            columns = replace(columns, rubrics="rubrics", unknown="unknown", labels=())
+        self.shape = Shape(columns, tuple(keep), limit, labelled)
+        self.is_laid_over = labels_file is not None
+        """Whether a table of labels lies over the data, be it empty yet."""
+        self.labels, rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
+        self.label_rejects = [row for row in rejects if row.reason != UNFILLED]
+        self.unfilled_labels = len(rejects) - len(self.label_rejects)
+        """Rows of `labels_file` that name no rubrics yet."""
+        self.unmatched_labels: tuple[str, ...] = ()
+        """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
+        self._stdin_is_read = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What messages call the sources."""
+        return tuple(source.name for source in self.sources)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files."""
+        return sum(source.path.stat().st_size for source in self.sources if source.path)
+
+    def batches(self, size: int = ROWS) -> Iterator[Batch]:
+        """Go over the corpus, at most `size` rows and some millions of characters at a time.
+
+        Rejects of `labels_file` come in the first batch. Raises DataError for a file that cannot be read
+        or lacks a column, with the names of those it has.
+        """
+        unmatched = set(self.labels)
+        for batch in read(self._pieces(), self.shape, size, self.label_rejects):
+            unmatched.difference_update(article.id for article in batch.articles)
+            yield batch._replace(articles=list(map(self.labelled, batch.articles))) if self.labels else batch
+        self.unmatched_labels = tuple(sorted(unmatched))
+
+    def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
+        """Go over the rows one by one, as they come; an id may come again.
+
+        `pause` is called whenever standard input has no more for now.
+        """
+        for piece in self._pieces():
+            for found in articles_of(
+                rows(piece.source, self.shape.limit, piece.part, pause), piece, self.shape
+            ):
+                yield found if isinstance(found, Reject) else found[0]
+
+    def labelled(self, article: Article) -> Article:
+        """Return the article with what the file of labels says of it."""
+        labels = self.labels.get(article.id)
+        return replace(article, labels=labels) if labels else article
+
+    def pick(self, rows: Collection[int]) -> dict[int, Article]:
+        """Read again the articles that came at these places, from 0, of all batches."""
+        wanted, start = set(rows), 0
+        found: dict[int, Article] = {}
+        for batch in self.batches() if wanted else ():
+            here = wanted.intersection(range(start, start + len(batch.articles)))
+            found.update((row, batch.articles[row - start]) for row in here)
+            start += len(batch.articles)
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def unread_dates(self) -> tuple[int, list[str]]:
+        """Look at some rows of each of the first sources: how many have a date, and those that are none."""
+        there, unread = 0, list[str]()
+        for source in self.sources[:_DATES]:
+            for row in islice(rows(source, self.shape.limit), _DATES):
+                value = row.values.get(self.shape.columns.date) if isinstance(row, Row) else None
+                if value is not None and value == value and str(value).strip():
+                    there += 1
+                    unread += [] if iso(value) else [str(value)]
+        return there, unread
+
+    def _pieces(self) -> Iterator[Piece]:
+        for piece in whole(self.sources):
+            if piece.source.path is None:
+                if self._stdin_is_read:
+                    raise UsageError("standard input can be read only once; save it to a file and name that")
+                self._stdin_is_read = True
+            yield piece
