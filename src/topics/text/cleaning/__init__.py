@@ -27,9 +27,9 @@ class Rule(NamedTuple):
     apply: Callable[[str], str]
     triggers: tuple[str, ...]
     """The text has one of these strings; "" is in every text. Looked for one by one, in each pass."""
-    sign: tuple[str, str] = ("", "")
+    signs: tuple[tuple[str, str], ...] = ()
     """The inside of a character class, and a pattern of what follows such a character: every text that the
-    rule changes has it. The signs of all rules are looked for in one scan. ("", "") is no sign."""
+    rule changes has one of these. The signs of all rules are looked for in one scan. No signs: any text."""
     of_lines: bool = False
     """It drops lines or the last sentences, and may not leave a text empty."""
     titles: bool = False
@@ -41,22 +41,22 @@ class Rule(NamedTuple):
 # before `glued`, which would tear its headlines apart. Then rules that ask where a line begins. Tails last,
 # from the outer to the inner: a recap stands before the headlines that were glued behind it.
 RULES: tuple[Rule, ...] = (
-    Rule("entities", markup.entities, ("&",), sign=("&", ""), titles=True),
-    Rule("characters", markup.characters, ("",), sign=(markup.ODD, ""), titles=True),
+    Rule("entities", markup.entities, ("&",), signs=(("&", ""),), titles=True),
+    Rule("characters", markup.characters, ("",), signs=((markup.ODD, ""),), titles=True),
     Rule(
         "accents",
         markup.accents,
         ("\u0301", "\u0306", "\u0308", "\u0300"),
-        sign=(r"\u0300\u0301\u0306\u0308", ""),
+        signs=((r"\u0300\u0301\u0306\u0308", ""),),
         titles=True,
     ),
-    Rule("tags", markup.tags, ("<",), sign=("<", ""), titles=True),
-    Rule("markdown", markup.markdown, ("[", "_", "*"), sign=(r"\[_*", ""), titles=True),
-    Rule("urls", markup.urls, ("/",), sign=("/", ""), titles=True),
-    Rule("base64", markup.base64, ("/", "+"), sign=("/+", "")),
-    Rule("code", markup.code, ("{", "}"), sign=("{}", "")),
-    Rule("materials", paragraphs.materials, ("Материалы по теме",), sign=("М", "атериалы по теме")),
-    Rule("glued", paragraphs.glued, ("",), sign=(".!?…", "(?=[А-ЯЁ«])")),
+    Rule("tags", markup.tags, ("<",), signs=(("<", ""),), titles=True),
+    Rule("markdown", markup.markdown, ("[", "_", "*"), signs=((r"\[_*", ""),), titles=True),
+    Rule("urls", markup.urls, ("/", "www."), signs=(("/", ""), ("w", r"ww\.")), titles=True),
+    Rule("base64", markup.base64, ("/", "+"), signs=(("/+", ""),)),
+    Rule("code", markup.code, ("{", "}"), signs=(("{}", ""),)),
+    Rule("materials", paragraphs.materials, ("Материалы по теме",), signs=(("М", "атериалы по теме"),)),
+    Rule("glued", paragraphs.glued, ("",), signs=((".!?…", "(?=[А-ЯЁ«])"),)),
     Rule("lines", paragraphs.lines, ("\n",), titles=True),
     Rule("datelines", paragraphs.datelines, ("",)),
     Rule("credits", tails.credits, ("",), of_lines=True),
@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
 
 def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
     """Make one pattern of the signs of rules. It begins with one class, which is quick to search for."""
-    signs = [rule.sign for rule in rules if rule.sign[0]]
+    signs = [sign for rule in rules for sign in rule.signs]
     alone = also + "".join(first for first, rest in signs if not rest)
     longer = "".join(rf"|(?<=[{first}]){rest}" for first, rest in signs if rest)
     return re.compile(rf"[{alone}{''.join(first for first, _ in signs)}](?:(?<=[{alone}]){longer})")
@@ -78,7 +78,7 @@ def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
 
 DIRT = _scan(RULES)
 # A sign that is one character is rare; `.` before a capital letter is not, and asks for few rules.
-RARE = re.compile("[" + "".join(rule.sign[0] for rule in RULES if not rule.sign[1]) + "]")
+RARE = re.compile("[" + "".join(first for rule in RULES for first, rest in rule.signs if not rest) + "]")
 DIRT_OF_TITLES = _scan((rule for rule in RULES if rule.titles), also=r"\n")
 PASSES = 8  # a rule may uncover work for an earlier one: `&lt;<b>b&gt;`. Clean text takes one, dirty text two
 END = len(RULES) + 1  # the place after the last rule
@@ -129,9 +129,11 @@ class Cleaner:
         ]
         chosen = {
             "_titles": [place for rule, place in on if rule.titles],
-            "_unsigned": [place for rule, place in on if not rule.sign[0] and not rule.of_lines],
+            "_unsigned": [place for rule, place in on if not rule.signs and not rule.of_lines],
             "_common": [
-                place for rule, place in on if (not rule.sign[0] or rule.sign[1]) and not rule.of_lines
+                place
+                for rule, place in on
+                if (not rule.signs or any(rest for _, rest in rule.signs)) and not rule.of_lines
             ],
             "_anywhere": [place for rule, place in on if not rule.of_lines],
             "_anywhere_again": [

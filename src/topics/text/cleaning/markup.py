@@ -8,7 +8,10 @@ import unicodedata
 
 # --- characters: every later rule may then look for plain spaces, plain letters and "\n" ---
 
-ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
+ENTITY = re.compile(
+    r"&(?:amp;)*(?:(#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"
+    r"|(nbsp|quot|laquo|raquo)(?![a-zA-Z0-9;=]))"  # &nbspЗавод: the semicolon was lost
+)
 MARKS = re.compile(r"([^\W\d_])([\u0300-\u036f]+)")
 BREAKS = r"\r\x0b\x0c\x85\u2028\u2029"
 SPACES = r"\t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
@@ -23,7 +26,7 @@ ODD_BREAK, ODD_SPACES = re.compile(rf"\r\n?|[{BREAKS}]"), re.compile(f"[{SPACES}
 
 def entities(text: str) -> str:
     """`Procter &amp;amp; Gamble` -> `Procter & Gamble`: a CMS escapes once too often."""
-    return ENTITY.sub(lambda m: html.unescape(f"&{m[1]};"), text)
+    return ENTITY.sub(lambda m: html.unescape(f"&{m[1] or m[2]};"), text)
 
 
 def characters(text: str) -> str:
@@ -60,19 +63,31 @@ BLOCK = (
     "|dl|dt|dd|nav|main|pre|address|caption|summary|details|w:p"
 )
 # Cells of a row, links and buttons in a row: each its own, though no line breaks between them.
-CELL_TAG = re.compile(r"</(?:td|th|option|button|label)\s{0,9}>|</a>(?=<a\b)", re.IGNORECASE)
-BREAK_TAG = re.compile(rf"</?(?:{BLOCK})(?:[\s/][^<>]{{0,2000}})?>", re.IGNORECASE)
-TAG = re.compile(r"</?[a-zA-Z](?:[^<>]{0,2000})>|<![^<>]{0,2000}>")
-HIDDEN_OPEN = re.compile(r"<(?:(script|style|noscript|iframe|svg|xml)\b[^<>]{0,2000}>|!--)", re.IGNORECASE)
-HIDDEN_CLOSE = {
-    name: re.compile(rf"</{name}\s{{0,9}}>", re.IGNORECASE)
-    for name in ("script", "style", "noscript", "iframe", "svg", "xml")
-}
-HIDDEN_CLOSE["!--"] = re.compile("-->")
-URL = re.compile(  # `и/или` has the slash, `sport.me/` is a part of something
-    r"(?:https?://|www\.|t\.me/(?<!\wt\.me/)|pic\.twitter\.com/(?<!\wpic\.twitter\.com/))[^\s<>«»\"()\[\]]+"
+CELL_TAG = re.compile(r"</(?:td|th|option|label)\s{0,9}>|</a>(?=<a\b)", re.IGNORECASE)
+INSIDE = r"(?:[\s/](?!\s{0,9}[А-Яа-яЁё])[^<>]{0,2000})?"  # attributes; `a <b и c> d` has none
+BREAK_TAG = re.compile(rf"</?(?:{BLOCK}){INSIDE}>", re.IGNORECASE)
+ITEM_TAG = re.compile(rf"<li{INSIDE}>", re.IGNORECASE)
+TAG = re.compile(rf"</?[a-zA-Z][a-zA-Z0-9:_-]{{0,40}}{INSIDE}>|<![^<>]{{0,2000}}>")
+HIDDEN = (
+    *("script", "style", "noscript", "iframe", "svg", "xml"),
+    *("head", "nav", "select", "textarea", "button", "template", "canvas", "object"),
 )
-MD_LINK = re.compile(r"\[([^\[\]\n]{0,300})\]\([^()\s]{0,2000}\)")
+HIDDEN_OPEN = re.compile(rf"<(?:({'|'.join(HIDDEN)})\b{INSIDE}>|!--)", re.IGNORECASE)
+HIDDEN_CLOSE = {name: re.compile(rf"</{name}\s{{0,9}}>", re.IGNORECASE) for name in HIDDEN}
+HIDDEN_CLOSE["!--"] = re.compile("-->")
+URL = re.compile(  # `и/или` has the slash, `sport.me/` is a part of something; a word glued behind stays
+    r"(?:https?://|www\.|t\.me/(?<!\wt\.me/)|pic\.twitter\.com/(?<!\wpic\.twitter\.com/))"
+    r"(?:(?=[а-яё0-9.-]{1,60}\.рф)[^\s<>«»\"()\[\]]+"
+    r"|[^\s<>«»\"()\[\]А-Яа-яЁё—–]+(?:(?<=/wiki/)[^\s<>«»\"()\[\]]+)?(?<![.,;:!?]))"
+)
+MD_LINK = re.compile(  # with a title, with a line break after the bracket
+    r"\[([^\[\]\n]{0,300}(?:\n[^\[\]\n]{0,300})?)\]\([^()\s]{0,2000}(?:\s{1,3}\"[^\"\n]{0,300}\")?\)"
+)
+MEDIA = re.compile(r"\[\[\{[^\n]{0,4000}?\}\]\]")  # [[{"fid":"12","type":"media",…}]]: Drupal
+SHORTCODE = re.compile(  # [gallery ids="1,2"], [b]слово[/b], [url=…]: WordPress, forums; [R2N-CH=NR2] is none
+    r"\[(/?)([a-z][a-z0-9_-]{0,30}|[A-Z]{1,7})((?:\s[^\[\]\n]{0,500}|=[^\[\]\n]{0,500})?)\]"
+)
+INLINE = frozenset(("b", "i", "u", "s", "em", "strong", "color", "size", "font", "url"))
 MD_MARKS = [re.compile(r"\*\*+"), re.compile("__+")]  # each begins with two certain characters: quick to find
 URL_SIGN = re.compile(r"/(?:(?<=://)|(?<=t\.me/)|(?<=pic\.twitter\.com/))")  # found at full speed
 BASE64 = re.compile(r"[A-Za-z0-9+/=]{120,}")
@@ -94,20 +109,39 @@ def _without_hidden(text: str) -> str:
 
 
 def tags(text: str) -> str:
-    """`<p>`, `<br>`, `<li>` break the line; `<b>` and its like vanish from within a word."""
+    """`<p>`, `<br>` break the line, `<li>` makes an item; `<b>` and its like vanish from within a word."""
     if "<![CDATA[" in text:  # as RSS wraps the article
         text = text.replace("<![CDATA[", " ").replace("]]>", " ")
-    return TAG.sub("", CELL_TAG.sub(" ", BREAK_TAG.sub("\n", _without_hidden(text))))
+    text = ITEM_TAG.sub("\n• ", _without_hidden(text))  # so that nobody takes an item for a headline
+    return TAG.sub("", CELL_TAG.sub(" ", BREAK_TAG.sub("\n", text)))
 
 
 def markdown(text: str) -> str:
     """Telegram's `[слова](ссылка)`, `**жирно**`, `__курсив__` -> the words."""
-    if "[" in text and "](" in text:  # one character is found ten times faster than two
-        text = MD_LINK.sub(r"\1", text)
+    if "[" in text:  # one character is found ten times faster than two
+        if "](" in text:
+            text = MD_LINK.sub(r"\1", text)
+        if "[[{" in text:
+            text = MEDIA.sub(" ", text)
+        if "[/" in text or "=" in text:
+            text = _without_shortcodes(text)
     for mark, doubled in zip("*_", MD_MARKS, strict=True):
         if mark in text:
             text = doubled.sub("", text)
     return text
+
+
+def _without_shortcodes(text: str) -> str:
+    """Drop what has an attribute or is closed somewhere; `звуки [p] и [b]` are phonetics."""
+    found = SHORTCODE.findall(text)
+    paired = {name for closes, name, _ in found if closes}
+
+    def drop(m: re.Match[str]) -> str:
+        if "=" in m[3] or m[2] in paired:
+            return "" if m[2].lower() in INLINE else " "
+        return m[0]
+
+    return SHORTCODE.sub(drop, text) if paired or any("=" in rest for _, _, rest in found) else text
 
 
 def urls(text: str) -> str:
@@ -134,15 +168,23 @@ CODE_STARTS = [  # one by one: a pattern that begins with certain characters is 
     for gap in ("", " ")
 ]
 CODE_ENDS = [(mark, re.compile(rf"{mark}(?=[А-ЯЁ«])")) for mark in ";}"]
-CODE_HEAD = re.compile(r"//|[\w\"']+:\s\S|\W+\Z")
+CODE_HEAD = re.compile(r"//|[a-z_\"'][\w\"']*:\s\S|\W+\Z")  # `USD: 92,5` is a rate
 CODE_INSIDE = [re.compile(r" = (?<=[\w\]] = )"), re.compile(r"\\u0[0-9a-f]{3}")]
 CODE_ANYWAY = re.compile(r"//|[a-zA-Z_.]+ = ['\"]")  # whatever language the string is in
+
+
+PLUGIN = re.compile(  # {loadposition banner}, {gallery}folder{/gallery}: Joomla
+    r"\{(gallery|youtube|vimeo|mp3|audio|video|phocagallery)\b[^{}\n]{0,200}\}[^{}\n]{0,200}\{/\1\}"
+    r"|\{/?(?:loadposition|loadmodule|loadmoduleid|module|slider|sliders|tab|tabs|phocagallery|gallery|youtube"
+    r"|jcomments|mosimage|mospagebreak)\b[^{}\n]{0,200}\}"
+)
 
 
 def code(text: str) -> str:
     """JavaScript that a scraper took for prose: lines with signs of code and next to no Cyrillic."""
     if "/* Style Definitions */" in text:
         text = WORD_PASTE.sub("\n", text)
+    text = PLUGIN.sub(" ", text)
     for word, start in CODE_STARTS:
         text = start.sub(f"\n{word}", text)
     for mark, end in CODE_ENDS:

@@ -8,9 +8,15 @@ from topics.text.cleaning.paragraphs import MONTH, cut_head
 
 HEAD, TAIL = 120, 300  # characters at the edges of a text where its credits and calls are
 
+# What stands before the last sentence: the end of another. A quotation may end within one: «Память» фото из…
+ENDED = r"(?:(?<=[.!?…] )|(?<=[.!?…]  )|(?<=[.!?…][»\"] )|(?<=[»\"] )(?=[ФВИ©Ч])|(?<=[»\"]  )(?=[ФВИ©Ч]))"
 LAST_SENTENCE = re.compile(
-    r" (?=[ФфВвИ©(ЧНР])(?<=[.!?…»\"] )(?:[Фф]ото|[Вв]идео|Источник|©|\(|Читайте|Напомним|Ранее)"
+    rf" (?=[ФфВвИСК©(ЧНР]){ENDED}"
+    r"(?:[Фф]ото|[Вв]идео|И(?:сточник|ллюстрация|нфографика)|Скриншот|Коллаж|©|\(|Читайте|Напомним|Ранее)"
 )
+# A headline up to its end, which no initial and no «г. Каменск» is.
+HEADLINE_CHAR = r"(?:[^\n.!?…]|[.!?…]+(?![\s.!?…]|\Z)|\.(?<=\b[гдсА-ЯЁ]\.)|\.(?<=\bул\.)|\.(?<=\bим\.))"
+ONE_HEADLINE = rf"{HEADLINE_CHAR}{{0,250}}(?:[.!?…]+(?=\s|\Z)|\Z)"
 
 
 def may_have_tails(text: str) -> bool:
@@ -21,6 +27,7 @@ def may_have_tails(text: str) -> bool:
         or text.find("дпи", -TAIL) >= 0
         or "(Фото" in text
         or "(фото" in text
+        or "  Фото:" in text
         or LAST_SENTENCE.search(text, max(0, len(text) - TAIL + 1)) is not None
     )
 
@@ -40,17 +47,19 @@ def _tells(reach: str) -> str:
     """Look for a verb within reach: «Видео с сайта полиции показывает погоню» is a sentence."""
     return (
         rf"(?={reach}{{0,120}}\s(?!портал|журнал|канал|комитет|университет|совет|факультет|институт"
-        r"|комбинат|аппарат|кабинет|интернет|печать|сеть|соцсет)"
-        r"[а-яё]{2,}(?:[иеёая]т|[ую]т|[аиеы]л[аио]?|[аеи]ть|с[ья])\b)"
+        r"|комбинат|аппарат|кабинет|интернет|печать|сеть|соцсет|нейросет)"
+        r"(?:[а-яё]{2,}(?:[иеёая]т|[ую]т|[аиеы]л[аио]?|[аеи]ть|с[ья])|есть|нет|намерен[аы]?|готов[аы]?)\b"
+        rf"|{reach}{{1,120}}\s[-–—]\s(?=[а-яё])|{reach}{{0,90}}[.!?]\s[А-ЯЁ]{reach}{{0,90}}\s[—–]\s)"
     )
 
 
 def _credit(tells: str) -> str:
     """Look for the words that a credit begins with, where no sentence does."""
     return (
-        rf"(?:[Фф]ото(?:графия)?|ФОТО|[Вв]идео|Иллюстрация|Инфографика|Скриншот|Источник)\s?:(?!{tells})"
+        r"(?:[Фф]ото(?:графия)?|ФОТО|[Вв]идео|Иллюстрация|Инфографика|Скриншот|Коллаж"
+        rf"|Источник(?: фото| видео| изображения)?)\s?:(?!{tells})"
         r"|(?:[Фф]ото|[Вв]идео) (?:[-–—] ?(?:[А-ЯЁA-Z«@]|соцсет|сайт|пресс|архив|автор|из )|[©/]"
-        rf"|\([cсCС]\)|(?!{tells})(?:[А-ЯЁ]{{3,}}|предоставлен|опубликован|пресс-служб|с сайта"
+        rf"|\([cсCС]\)|(?!{tells})(?:(?!ДТП|СВО|НАСА|БПЛА)[А-ЯЁ]{{3,}}|предоставлен|опубликован|пресс-служб|с сайта"
         r"|из (?:личного |семейного )?архив|из (?:соцсет|социальных сет|открытых источ)))"
         r"|©|\([cсCС]\) (?=[А-ЯЁA-Z\d«@])"
     )
@@ -58,8 +67,15 @@ def _credit(tells: str) -> str:
 
 TELLS = _tells(".")
 CREDIT_WORDS, PAREN_WORDS = _credit(TELLS), _credit(_tells(r"[^()\n]"))
-LINE_CREDIT = re.compile(rf"(?=[ФфВвИС©(])(?:{CREDIT_WORDS})(?:.{{0,90}}\Z|.{{0,60}}\.com\b)")
-END_CREDIT = re.compile(rf" (?=[ФфВвИС©(])(?<=[.!?…»\"] )(?:{CREDIT_WORDS})[^\n]{{0,90}}\Z")
+LINE_CREDIT = re.compile(
+    rf"(?=[ФфВвИСК©(])(?:(?:{CREDIT_WORDS})(?:.{{0,90}}\Z|.{{0,60}}\.com\b)"
+    r"|Фото (?:автора|[А-ЯЁ][а-яё]+ [А-ЯЁ][а-яё-]+)\.?\Z|Кадр из (?:видео|фильма|ролика)\.?\Z)"
+    r"|(?=[a-z0-9])(?:[a-z0-9-]{1,60}\.){1,4}(?:com|ru|org|net|info|su)\Z"  # globallookpress.com
+)
+END_CREDIT = re.compile(rf" (?=[ФфВвИСК©(]){ENDED}(?:{CREDIT_WORDS})(?:[^\n ]| (?!  ?[А-ЯЁ«])){{0,90}}\Z")
+INNER_CREDIT = re.compile(  # set off by two spaces
+    r"  (?:Фото|Видео|Скриншот|Иллюстрация|Коллаж):\s[^\n!?]{2,100}?  (?=[А-ЯЁ«\d])"
+)
 LONGEST_END_CREDIT = 140  # characters: the words of a credit and 90 more
 PAREN_CREDIT = re.compile(rf"\((?=[ФфВвИС©(])(?:{PAREN_WORDS})[^()\n]{{0,120}}\)")
 
@@ -68,14 +84,25 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
     """`Фото: …`, `Фото ТАСС`, `© Имя / Агентство`, on a line, in brackets, before or after the text."""
     if not _may_credit(text):
         return text
-    text = cut_head(HEAD_CREDIT, PAREN_CREDIT.sub("", text))
-    return "\n".join(
-        [
-            _cut(END_CREDIT, line, LONGEST_END_CREDIT) if " " in line else line
-            for line in text.split("\n")
-            if not LINE_CREDIT.match(line)
-        ]
-    )
+    text = cut_head(HEAD_CREDIT, INNER_CREDIT.sub(" ", PAREN_CREDIT.sub("", text)))
+    kept, done = [], 0
+    for place in _signs(text):
+        if place < done:
+            continue
+        start, end = text.rfind("\n", done, place) + 1 or done, text.find("\n", place) + 1 or len(text)
+        kept.append(text[done:start])
+        line, done = text[start:end].removesuffix("\n"), end
+        if not LINE_CREDIT.match(line) or (line[0] in "фв" and _goes_on(text[max(0, start - 2) : start], line)):
+            kept.append(_cut(END_CREDIT, line, LONGEST_END_CREDIT) + text[start + len(line) : end])
+        elif end == len(text):  # nor the line feed before it
+            kept.append("".join(kept).removesuffix("\n"))
+            del kept[:-1]
+    return "".join([*kept, text[done:]])
+
+
+def _goes_on(before: str, line: str) -> bool:
+    """Tell a credit with a small letter from the middle of a sentence: of text with hard line breaks."""
+    return before[:-1].isalnum() and ":" not in line[:8]
 
 
 CREDIT_SIGNS = [  # begun by one certain character, and so found in half the time of a word
@@ -86,12 +113,25 @@ CREDIT_SIGNS = [  # begun by one certain character, and so found in half the tim
         "И(?=сточник|ллюстрация|нфографика)",
         r"\((?=[cсCС]\))",
         "С(?=криншот)",
+        "К(?=оллаж|адр из)",
+        r"\n(?=[a-z0-9][a-z0-9.-]{1,90}(?:\n|\Z))",
     )
 ]
 
 
 def _may_credit(text: str) -> bool:
     return "©" in text or any(sign.search(text) for sign in CREDIT_SIGNS) or "идео" in text
+
+
+def _signs(text: str) -> list[int]:
+    """Find places in lines that may have a credit, in order."""
+    found = [m.end() for sign in CREDIT_SIGNS for m in sign.finditer(text)]
+    for word in ("©", "идео"):
+        at = text.find(word)
+        while at >= 0:
+            found.append(at)
+            at = text.find(word, at + 1)
+    return sorted(found)
 
 
 def _cut(pattern: re.Pattern[str], line: str, longest: int = TAIL + 1) -> str:
@@ -106,28 +146,32 @@ def _cut(pattern: re.Pattern[str], line: str, longest: int = TAIL + 1) -> str:
 
 
 COUNTER = (
-    r"(?=[вс\dР*ПНО])(?:(?:вчера|сегодня|\d\d\.\d\d\.\d{4})[^\S\n]+в \d\d:\d\d, просмотров: \d+"
+    r"(?=[вс\dР*ПНОТМК])(?:(?:вчера|сегодня|\d\d\.\d\d\.\d{4})[^\S\n]+в \d\d:\d\d, просмотров: \d+"
     r"|\d+ фото|Реклама|\*+"
+    r"|(?:Т[еэ]ги|Метки|Ключевые слова|Рубрик[аи]|Категори[яи]):[^\n.!?—]{0,200}"  # they tell the label
     r"|Прочитать статью|На страницу галереи|Обратная связь с отделом «[^»\n]{1,60}»:?"
     r"|Посмотреть эту публикацию в Instagram.{0,200})(?=\n|\Z)"
 )
 FIRST_COUNTER, NEXT_COUNTER = re.compile(COUNTER), re.compile(rf"\n{COUNTER}")
-STAMP = re.compile(rf"\d{{1,2}} {MONTH}(?: \d{{4}})?\Z|Реклама\Z")
+STAMP = re.compile(rf"\d{{1,2}} {MONTH}(?: \d{{4}})?\Z|Реклама\Z|\d\d:\d\d\Z")
 RELATED = re.compile(
-    r"(?:Материалы? по теме|Также по теме|Ссылки по теме|По теме|Читайте (?:также|далее|ещ[её])|ЧИТАЙТЕ ТАКЖЕ"
-    r"|Смотрите (?:также|фоторепортаж)[^:]{0,20}|Другие новости|Главные новости)\s?(:?)\s*(.{0,250})\Z"
+    r"(?:(Материалы? по теме|По теме|Другие новости|Главные новости)|Также по теме|Ссылки по теме"
+    r"|(?:Ещ[её]|Ранее|Видео) по теме|Читайте (?:также|далее|ещ[её])|ЧИТАЙТЕ ТАКЖЕ|См\. также"
+    r"|Смотрите (?:также|фоторепортаж|видео по теме)[^:]{0,20}"
+    r"|Похожие (?:новости|материалы|статьи)|Новости (?:партн[её]ров|СМИ2))\s?(:?)\s*(.{0,250})\Z"
 )
 RELATED_LINE = re.compile(
-    r"Читайте (?:материал|полный текст|полностью|нас в|продолжение:|другие|интервью).{0,200}\Z"
-    r"|Чита(?:ть|йте) .{1,30} в (?:Telegram|Телеграм|MAX|Яндекс|Дзен).{0,12}\Z"
+    r"Читайте (?:материал|полный текст|полностью|нас в|продолжение:|(?:другие|интервью)[^«:\n]{0,60}[«:]).{0,200}\Z"
+    r"|Читать полностью.{0,60}\Z"
+    r"|\W{0,5}Чита(?:ть|йте) .{1,30} в (?:Telegram|Телеграм|MAX|Яндекс|Дзен).{0,12}\Z"
 )
 RELATED_END = re.compile(
     r" Читайте (?<=[.!?…»\"] Читайте )(?:полный текст|интервью полностью|нас в)[^\n]{0,150}\Z"
 )
 RELATED_INSIDE = re.compile(  # one headline and no more: what follows is the article's own
-    r" Читайте также:(?<=[.!?…»\"] Читайте также:)"
-    r"(?:[^\n.!?…]|[.!?…]+(?![\s.!?…]|\Z)){0,150}(?:[.!?…]+(?=\s|\Z)|\Z)"
+    rf" Читайте также:(?:(?<=[.!?…»\"] Читайте также:)|(?<=[.!?…»\"]  Читайте также:)){ONE_HEADLINE}"
 )
+FIRST_HEADLINE = re.compile(ONE_HEADLINE)
 
 
 def counters(text: str) -> str:
@@ -138,8 +182,8 @@ def counters(text: str) -> str:
     return NEXT_COUNTER.sub("", text[first.end() :])[1:]
 
 
-OPENING = "(?=[МТСПЧДГ])(?:Мат|Так|Ссы|По |Чит|ЧИТ|Смо|Дру|Гла)"
-READ_SIGN = re.compile("Ч(?=итайте)")
+OPENING = "(?=[МТСПЧДГЕРВН])(?:Мат|Так|Ссы|По |Чит|ЧИТ|Смо|См\\.|Дру|Гла|Ещ|Ранее по|Видео по|Пох|Новости [пС])"
+READ_SIGN = re.compile("Ч(?=ита(?:йте|ть))")
 FIRST_RELATED, NEXT_RELATED = re.compile(OPENING), re.compile(rf"\n{OPENING}")
 
 
@@ -151,8 +195,13 @@ def related(text: str) -> str:
     old, kept, i = text.split("\n"), [], 0
     while i < len(old):
         heading = RELATED.match(old[i])
-        if heading and (heading[1] or not heading[2]):
-            i = i + 1 if heading[2] else _past_teasers(old, i + 1)
+        if heading and not heading[3]:
+            i = _past_teasers(old, i + 1)
+        elif heading and heading[2] and (not heading[1] or _is_headline(heading[3].rstrip('»"?!'))):
+            headline = FIRST_HEADLINE.match(heading[3])
+            if headline and (rest := heading[3][headline.end() :].strip()):
+                kept.append(rest)  # more sentences: the article goes on
+            i += 1
         else:
             if not RELATED_LINE.match(old[i]):
                 kept.append(_without_related(old[i]) if "Читайте" in old[i] else old[i])
@@ -172,34 +221,43 @@ def _past_teasers(old: list[str], i: int) -> int:
             return i + 1
         dated = any(STAMP.match(line) for line in old[i : i + 3])
         teaser_next = i == first and i + 1 < len(old) and old[i + 1].endswith(("...", "…"))
-        if not (dated or teaser_next or _is_headline(old[i])):
+        asks = i == first and old[i].endswith("?") and _is_headline(old[i][:-1])
+        if not (dated or teaser_next or asks or _is_headline(old[i]) or BULLETED.match(old[i])):
             break
         i += 1
     return i
 
 
-CALL_WORDS = (
-    r"[Пп]одпи(?:сывайтесь|сывайся|шись|шитесь)|Подписаться на (?:[@«\"A-ZА-ЯЁ]|канал|наш?|новост|рассыл)"
-    r"|Присоединяйтесь к"
+BULLETED = re.compile(r"[-–—•▪●►▶→➡*]\s{0,3}[А-ЯЁA-Z0-9«][^\n]{0,200}[^\W_][?!»]?\Z")
+
+
+CALL_WORDS = (  # but «Подпишитесь под петицией», «Подписывайтесь на наш канал, — сказал директор»
+    r"(?:[Пп]одпи(?:сывайтесь|сывайся|шись|шитесь)(?!\s+под\b)|Присоединяйтесь к"
+    r"|Подписаться на (?:[@«\"A-ZА-ЯЁ]|канал|наш?|новост|рассыл))(?![^\n]{0,150}»?,»?\s?[-–—] [а-яё])"
 )
-CHANNEL = (  # what one is called to; without it «Банк советует: подпишитесь на уведомления» is news
-    r"(?:(?=[!.…]{0,3}\s*\Z)|(?=[^\n]{0,150}(?:канал|[Чч]ат|[Tt]elegram|TELEGRAM|[Тт]елеграм|ТГ|соцсет|социальн"
-    r"|[Вв][Кк]онтакте"
-    r"|Дзен|M[Aa][Xx]|Viber|[Вв]айбер|YouTube|[Ff]acebook|[Ii]nstagram|Инстаграм|[Tt]witter|Одноклассник|WhatsApp|VK\b|ВК\b"
-    r"|R[Uu]Tube|на нас|наш|рассыл|новост|страниц|групп|сообществ|@)))"
+PLACE = (  # what one is called to; without it «Банк советует: подпишитесь на уведомления» is news
+    r"(?:канал|[Чч]ат|[Tt]elegram|TELEGRAM|[Тт]елеграм|ТГ|соцсет|социальн|[Вв][Кк]онтакте|Дзен|M[Aa][Xx]|Viber"
+    r"|[Вв]айбер|YouTube|[Ff]acebook|[Ii]nstagram|Инстаграм|[Tt]witter|Одноклассник|WhatsApp|VK\b|ВК\b|R[Uu]Tube"
+    r"|на нас\b|наш(?:[аеиу]|его|ему|ем|ей|их|им|ими)?\b|рассылк|новост|страниц|групп|сообществ|@)"
+)
+IN_SENTENCE = r"(?:[^\n.!?…]|[.!?…](?![\s»\"]|\Z))"
+CHANNEL = rf"(?:(?=[!.…]{{0,3}}\s*\Z)|(?={IN_SENTENCE}{{0,150}}{PLACE}))"
+AFTER_CALL = (  # its sentence, and one that says what is to be had there
+    rf"{IN_SENTENCE}{{0,200}}[.!?…]*(?:\s(?!.{{0,60}}\d){IN_SENTENCE}{{0,150}}[.!?…]*)?\s*"
 )
 CALL = re.compile(  # Больше новостей в канале «Каменск». Подписывайтесь!
-    r"(?:(?:Больше|Ещ[её]|Что происходит|Все|Самые|Главные|Слушайте|Следите|Читайте)"
-    r"(?=.{0,100}(?:канал|чат|Telegram|Телеграм|соцсет|ВКонтакте|Дзен|MAX)).{0,200}?"
-    rf"|[^.!?…]{{0,150}}?)(?<![а-яё])(?:{CALL_WORDS}){CHANNEL}.{{0,150}}\Z"
-    rf"|\W{{0,5}}(?:{CALL_WORDS}|Подписаться(?=\s*(?:\||\Z)))(?!{TELLS}).{{0,60}}\Z"
+    r"(?:(?:Что происходит[^.!?…\n]{0,100}\?\s+)?"
+    r"(?:Больше|Ещ[её]|Все|Самые|Главные|Слушайте|Следите|Читайте|Объясняем|Рассказываем)"
+    rf"(?={IN_SENTENCE}{{0,100}}{PLACE}){IN_SENTENCE}{{0,200}}[.!?…]+\s+)?"
+    rf"(?:[^.!?…\n]{{0,150}}?(?<![а-яё«\"]){CALL_WORDS}{CHANNEL}{AFTER_CALL}"
+    rf"|\W{{0,5}}(?:{CALL_WORDS}|Подписаться(?=\s*(?:[:|]|\Z)))(?!{TELLS}).{{0,60}})\Z"
 )
 LONG_CALL = re.compile(
     r"Подписывайтесь на наш\s+\w{1,20}\s*,\s+чтобы быть в курсе[^\n]{0,100}(?:\n[^\n]{1,90}){0,3}?Join\.?"
 )
 END_CALL = re.compile(
-    rf" (?<=[.!?…»\"] )(?:[^.!?…\n]{{0,150}}(?:{CALL_WORDS}){CHANNEL}[^\n]{{0,300}}"
-    rf"|(?:{CALL_WORDS})(?!{TELLS})[^\n]{{0,60}})\Z"
+    rf" (?:(?<=[.!?…] )|(?<=[.!?…][»\"] ))(?:[^.!?…\n]{{0,150}}(?<![а-яё«\"]){CALL_WORDS}{CHANNEL}{AFTER_CALL}"
+    rf"|{CALL_WORDS}(?!{TELLS})[^\n]{{0,60}})\Z"
 )
 
 
@@ -236,13 +294,24 @@ def standfirsts(text: str) -> str:
         end -= 1
     if len(old) - end < 2 or not end or not old[end - 1].endswith((".", "!", "?", "…", "»", '"', ")")):
         return text
+    if _is_list(old[end:]):
+        return text
     prose = sum(line.endswith((".", "!", "?", "…", "»", '"', ")")) for line in old[:end])
     return "\n".join(old[:end]) if 2 * prose > end else text  # hard-wrapped text has few such lines
 
 
+FINITE = re.compile(r"[а-яё]{2}(?:[иеёая]т|[ую]т|[аиеы]л[аио]?)(?:с[ья])?\b")
+ITEM = re.compile(r"[А-ЯЁ][а-яё]+[аеиоуыя]ть(?:ся)?\b|\D*\d[\d.,]*\D+\d")
+
+
+def _is_list(lines: list[str]) -> bool:
+    """Tell a list or a table («Построить школу», «Зенит 45 очков 20 матчей») from headlines, which have verbs."""
+    return any(map(ITEM.match, lines)) or 2 * sum(map(bool, map(FINITE.search, lines))) < len(lines)
+
+
 RECAP_WORDS = (
     r"(?:Напомним[,:]|Ранее (?:(?:редакция |мы )?(?:сообщал|писал|рассказывал)|стало известно"
-    r"|[«A-ZА-ЯЁ].{1,30} сообщал))"
+    r"|[«A-ZА-ЯЁ].{1,30} (?:сообщал|писал|рассказывал)))"
 )
 RECAP_LINE = re.compile(RECAP_WORDS)
 END_RECAP = re.compile(rf" (?=[НР])(?<=[.!?…»\"] ){RECAP_WORDS}[^\n]*\Z")
