@@ -15,6 +15,7 @@ PERCENT, MONEY, YEAR, NUMBER = "<percent>", "<money>", "<year>", "<number>"
 CURRENCY = "₽$€"
 
 # «ГОКа», «МИДу»: an acronym with an ending.
+_UNIVERSITY = re.compile(r"[А-ЯЁ][А-ЯЁа-яё]*[а-яё][А-ЯЁ]{2,}")  # «УрФУ», «СПбГУ»
 _INFLECTED_ACRONYM = re.compile(r"([А-ЯЁ]{2,6})(?:а|у|е|и|ом|ы|ов|ам|ами|ах)")
 _PROPER = frozenset({"Surn", "Name", "Patr", "Geox", "Orgn"})
 _SMALL_WORDS = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "NUMR", "ADVB", "INTJ", "PRED", "COMP", "Apro"})
@@ -75,7 +76,7 @@ def lemmas(form: str) -> tuple[str, ...]:
     >>> lemmas("заводов"), lemmas("ЕС"), lemmas("18%"), lemmas("экс-министра"), lemmas("в")
     (('завод',), ('ес',), ('<percent>',), ('экс', 'министр'), ())
     """
-    form = form.strip("-")
+    form = names.of_one_script(form.strip("-"))
     if len(form) == 1 and form.isalpha():
         return ()
     if not form.isalpha() and (any(map(str.isdigit, form)) or not any(map(str.isalpha, form))):
@@ -108,7 +109,12 @@ def _parts(form: str) -> tuple[str, ...]:
     parts = form.split("-")
     found: list[str] = []
     for place, part in enumerate(parts, 1):
-        if 1 < len(part) <= 3 and part.istitle() and not any(rest.islower() for rest in parts[place:]):
+        lower, last = part.lower(), place == len(parts)
+        if last and parts[0].isdecimal() and lower in names.ORDINAL:
+            continue
+        if not last and (lower in names.FIXED or (len(part) > 3 and lower.endswith("о"))):
+            found.append(lower.replace("ё", "е"))
+        elif 1 < len(part) <= 3 and part.istitle() and not any(rest.islower() for rest in parts[place:]):
             found.append(part.lower().replace("ё", "е"))
         else:
             found.extend(lemmas(part))
@@ -116,6 +122,8 @@ def _parts(form: str) -> tuple[str, ...]:
 
 
 def _lexical(form: str, lower: str) -> tuple[str, ...]:
+    if _UNIVERSITY.fullmatch(form):
+        return (lower,)
     known = _dictionary_lemmas(lower)
     surname = names.SURNAME.fullmatch(lower) if form[0].isupper() else None
     if len(known) == 1 and not (form.isupper() or surname):
@@ -173,6 +181,9 @@ def _proper(lower: str, readings: list[Reading]) -> str:
         return lower
     if readings[0].grammemes >= {"Name", "gent", "plur"}:  # «Аваков»: hardly many Аваки
         return lower
+    adjectives = [each.lemma for each in readings if "ADJF" in each.grammemes]
+    if adjectives and lower.endswith(("ском", "цком")) and lower not in names.CITIES:
+        return adjectives[0]  # «в Красноярском крае»
     likely = [each for each in readings if each.score >= readings[0].score / 2]
     proper = [each for each in likely if not _PROPER.isdisjoint(each.grammemes)]
     places = [each for each in proper if each.grammemes >= {"Geox", "Pltm"}]  # «Филиппины» are no women

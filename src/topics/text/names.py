@@ -19,6 +19,53 @@ _SHORT_ADJECTIVES = "бестолков готов достоин един зд�
 SHORT_ADJECTIVES = frozenset(_SHORT_ADJECTIVES.split())
 """Adjectives that do stand alone with a capital; «Лисин» is none of «лисиный»."""
 
+CITIES = frozenset(
+    ["минском", "омском", "томском", "курском", "смоленском", "брянском", "липецком", "донецком", "луганском"]
+)
+"""«Под Курском» is the city; «в Красноярском» nearly always goes on with «крае»."""
+
+FIXED = frozenset(["арт", "вип", "макси", "мини", "спа", "тай", "тревел", "флеш", "эко"])
+"""What stands before a hyphen as it is: «мини-отелей» is not of «минуть»."""
+
+ORDINAL = frozenset(
+    [
+        "го",
+        "му",
+        "ти",
+        "ый",
+        "ий",
+        "ой",
+        "ая",
+        "ое",
+        "ые",
+        "ых",
+        "им",
+        "ым",
+        "ом",
+        "ую",
+        "ми",
+        "ех",
+        "ух",
+        "их",
+    ]
+)
+"""What stands after a number and a hyphen: «2025-го», «5-ти»."""
+
+_LATIN, _CYRILLIC = "aceopxykABCEHKMOPTXáéóýëĸ", "асеорхукАВСЕНКМОРТХаеоуёк"
+_ALIEN = re.compile("[A-Za-zÀ-ÿĸ]")
+_OWN = re.compile("[А-Яа-яЁё]")
+
+
+def of_one_script(form: str) -> str:
+    """Spell «Cегодня» with a Latin C and «зáмок» in Cyrillic, «Metа» with a Cyrillic а in Latin."""
+    alien = set(_ALIEN.findall(form))
+    if not alien or not (own := set(_OWN.findall(form))):
+        return form
+    if alien <= set(_LATIN):
+        return form.translate(str.maketrans(_LATIN, _CYRILLIC))
+    return form.translate(str.maketrans(_CYRILLIC[:19], _LATIN[:19])) if own <= set(_CYRILLIC[:19]) else form
+
+
 _CONSONANT = "[бвгджзклмнпрстфхцчшщ]"
 ADJECTIVE = re.compile(  # «Рынской», «Каховская»; but «Маском», «Флинном»
     r".{2,}[сц]к(?:ий|им|ой|ое|ие|их|ими)|.{4,}(?:ый|ая|ую|ые|ыми|ого|ому|(?<=......)ы[хм])"

@@ -75,12 +75,16 @@ CITY = (  # МОСКВА, ЯЛТА (Крым), С.-ПЕТЕРБУРГ, РОСТ�
 )
 DAY = rf"\d{{1,2}} {MONTH}\.?(?: \d{{4}}(?: года?| г\.)?)?"
 AUTHORS = r"(?:, [А-ЯЁ][а-яё]+ [А-ЯЁ][\w-]+){0,4}\."
+NAMED = (  # РИА Новости Спорт, РИА Новости/Прайм, РИА Новости (Крым): an agency that one sees by its place
+    r"[А-ЯЁA-Z][\w«»\"-]*(?:[ /](?:[А-ЯЁA-Z]|новости\b)[\w«»\"-]*){0,3}(?: \([А-ЯЁа-яё]+\))?"
+)
+KNOWN = rf"(?:{AGENCY}|ФедералПресс|Sputnik|ПРАЙМ|БЕЛТА)"
+DASH = r"(?:[-–—]|/(?=\s))"
 DATELINE = re.compile(
     rf"{CITY}\s?[.,]\s*{DAY}(?:, \d\d:\d\d)?,?\s*(?:"
-    r"(?:[-–—]|/(?=\s))?\s*/[^/\n]{2,50}/\.?"  # /ТАСС/. /Корр. ТАСС Иван Петров/.
-    r"|(?:[-–—]|/(?=\s))\s*[А-ЯЁA-Z][\w«»\"-]*(?:[ /](?:[А-ЯЁA-Z]|новости\b)[\w«»\"-]*){0,3}(?: \([А-ЯЁа-яё]+\))?"
-    rf"{AUTHORS}"
-    rf"|(?:[-–—]|/(?=\s))?\s*(?:{AGENCY}(?:(?=\s[А-ЯЁ])|\s[-–—])|(?:{AGENCY}|ФедералПресс|Sputnik|ПРАЙМ|БЕЛТА){AUTHORS}))\s*"
+    rf"{DASH}?\s*/[^/\n]{{2,50}}/\.?"  # /ТАСС/. /Корр. ТАСС Иван Петров/.
+    rf"|{DASH}\s*{NAMED}{AUTHORS}"
+    rf"|{DASH}?\s*(?:{AGENCY}(?:(?=\s[А-ЯЁ])|\s[-–—])|{KNOWN}{AUTHORS}))\s*"
     rf"|ТАСС, \d{{1,2}} {MONTH}\.\s*"
 )
 PLAIN_DATELINE = re.compile(  # Москва. 13 ноября. INTERFAX.RU -
@@ -93,7 +97,8 @@ def datelines(text: str) -> str:
     if text[:2].isupper() or text.startswith("С.-"):
         return cut_head(DATELINE, text)
     head = text[:60]
-    return cut_head(PLAIN_DATELINE, text) if "INTERFAX" in head or "ИНТЕРФАКС" in head or "Интерфакс" in head else text
+    called = "INTERFAX" in head or "ИНТЕРФАКС" in head or "Интерфакс" in head
+    return cut_head(PLAIN_DATELINE, text) if called else text
 
 
 def cut_head(pattern: re.Pattern[str], text: str) -> str:

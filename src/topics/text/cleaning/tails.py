@@ -59,7 +59,8 @@ def _credit(tells: str) -> str:
         r"(?:[Фф]ото(?:графия)?|ФОТО|[Вв]идео|Иллюстрация|Инфографика|Скриншот|Коллаж"
         rf"|Источник(?: фото| видео| изображения)?)\s?:(?!{tells})"
         r"|(?:[Фф]ото|[Вв]идео) (?:[-–—] ?(?:[А-ЯЁA-Z«@]|соцсет|сайт|пресс|архив|автор|из )|[©/]"
-        rf"|\([cсCС]\)|(?!{tells})(?:(?!ДТП|СВО|НАСА|БПЛА)[А-ЯЁ]{{3,}}|предоставлен|опубликован|пресс-служб|с сайта"
+        rf"|\([cсCС]\)|(?!{tells})(?:(?!ДТП|СВО|НАСА|БПЛА)[А-ЯЁ]{{3,}}|предоставлен|опубликован|пресс-служб"
+        r"|с сайта"
         r"|из (?:личного |семейного )?архив|из (?:соцсет|социальных сет|открытых источ)))"
         r"|©|\([cсCС]\) (?=[А-ЯЁA-Z\d«@])"
     )
@@ -92,7 +93,7 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
         start, end = text.rfind("\n", done, place) + 1 or done, text.find("\n", place) + 1 or len(text)
         kept.append(text[done:start])
         line, done = text[start:end].removesuffix("\n"), end
-        if not LINE_CREDIT.match(line) or (line[0] in "фв" and _goes_on(text[max(0, start - 2) : start], line)):
+        if not LINE_CREDIT.match(line) or _goes_on(text[max(0, start - 2) : max(0, start - 1)], line):
             kept.append(_cut(END_CREDIT, line, LONGEST_END_CREDIT) + text[start + len(line) : end])
         elif end == len(text):  # nor the line feed before it
             kept.append("".join(kept).removesuffix("\n"))
@@ -102,7 +103,7 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
 
 def _goes_on(before: str, line: str) -> bool:
     """Tell a credit with a small letter from the middle of a sentence: of text with hard line breaks."""
-    return before[:-1].isalnum() and ":" not in line[:8]
+    return before.isalnum() and line[0] in "фв" and ":" not in line[:8]
 
 
 CREDIT_SIGNS = [  # begun by one certain character, and so found in half the time of a word
@@ -161,7 +162,8 @@ RELATED = re.compile(
     r"|Похожие (?:новости|материалы|статьи)|Новости (?:партн[её]ров|СМИ2))\s?(:?)\s*(.{0,250})\Z"
 )
 RELATED_LINE = re.compile(
-    r"Читайте (?:материал|полный текст|полностью|нас в|продолжение:|(?:другие|интервью)[^«:\n]{0,60}[«:]).{0,200}\Z"
+    r"Читайте (?:материал|полный текст|полностью|нас в|продолжение:).{0,200}\Z"
+    r"|Читайте (?:другие|интервью)[^«:\n]{0,60}[«:].{0,200}\Z"
     r"|Читать полностью.{0,60}\Z"
     r"|\W{0,5}Чита(?:ть|йте) .{1,30} в (?:Telegram|Телеграм|MAX|Яндекс|Дзен).{0,12}\Z"
 )
@@ -182,7 +184,10 @@ def counters(text: str) -> str:
     return NEXT_COUNTER.sub("", text[first.end() :])[1:]
 
 
-OPENING = "(?=[МТСПЧДГЕРВН])(?:Мат|Так|Ссы|По |Чит|ЧИТ|Смо|См\\.|Дру|Гла|Ещ|Ранее по|Видео по|Пох|Новости [пС])"
+OPENING = (
+    r"(?=[МТСПЧДГЕРВН])"
+    r"(?:Мат|Так|Ссы|По |Чит|ЧИТ|Смо|См\.|Дру|Гла|Ещ|Ранее по|Видео по|Пох|Новости [пС])"
+)
 READ_SIGN = re.compile("Ч(?=ита(?:йте|ть))")
 FIRST_RELATED, NEXT_RELATED = re.compile(OPENING), re.compile(rf"\n{OPENING}")
 
@@ -256,7 +261,8 @@ LONG_CALL = re.compile(
     r"Подписывайтесь на наш\s+\w{1,20}\s*,\s+чтобы быть в курсе[^\n]{0,100}(?:\n[^\n]{1,90}){0,3}?Join\.?"
 )
 END_CALL = re.compile(
-    rf" (?:(?<=[.!?…] )|(?<=[.!?…][»\"] ))(?:[^.!?…\n]{{0,150}}(?<![а-яё«\"]){CALL_WORDS}{CHANNEL}{AFTER_CALL}"
+    r" (?:(?<=[.!?…] )|(?<=[.!?…][»\"] ))"
+    rf"(?:[^.!?…\n]{{0,150}}(?<![а-яё«\"]){CALL_WORDS}{CHANNEL}{AFTER_CALL}"
     rf"|{CALL_WORDS}(?!{TELLS})[^\n]{{0,60}})\Z"
 )
 
@@ -305,7 +311,7 @@ ITEM = re.compile(r"[А-ЯЁ][а-яё]+[аеиоуыя]ть(?:ся)?\b|\D*\d[\d.
 
 
 def _is_list(lines: list[str]) -> bool:
-    """Tell a list or a table («Построить школу», «Зенит 45 очков 20 матчей») from headlines, which have verbs."""
+    """Tell a list or a table («Построить школу», «Зенит 45 очков 20 матчей») from headlines."""
     return any(map(ITEM.match, lines)) or 2 * sum(map(bool, map(FINITE.search, lines))) < len(lines)
 
 
