@@ -126,6 +126,24 @@ def test_two_rubrics_that_are_forced_are_given_though_one_is_the_most():
     assert found.review.tolist()[0] is False, "what is forced is certain"
 
 
+@pytest.mark.parametrize(
+    ("numbers", "text", "given_"),
+    [
+        ({"max_rubrics": 1}, "Отель", (True, False, True)),  # forced: beside the one that the model gives
+        ({"max_rubrics": 1}, "Вода вода", (False, False, True)),  # lifted: the likeliest of all is one
+        ({"min_rubrics": 1}, "Отель", (True, False, True)),
+        ({"min_rubrics": 2}, "Отель", (True, False, True)),
+        ({"min_rubrics": 3}, "Отель", (True, True, True)),
+    ],
+)
+def test_the_numbers_of_rubrics_count_those_with_rules_alone(numbers, text, given_):
+    rules = Rules({"flood": Rule(force=("отель",), lift={"вода": 8.0})})
+    decisions = replace(DECISIONS, **numbers)
+    hits = rules.hits(tokenize([""], [text]))
+    found = rules.judge(np.array([[0.6, 0.1]]), decisions, ("economy", "tourism"), hits)
+    assert tuple(found.given[0].tolist()) == given_
+
+
 def test_what_a_rule_settles_needs_no_review():
     assert judged({}, "Отель", (0.3, 0.41)).review.tolist() == [True]
     assert judged({"tourism": Rule(force=("отель",))}, "Отель", (0.3, 0.41)).review.tolist() == [False]

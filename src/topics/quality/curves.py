@@ -71,10 +71,11 @@ def risk_coverage(answers: Answers, errors: Floats) -> tuple[Point, ...]:
         answers: of n articles.
         errors: (n,), how likely each is not to be wholly right; the likeliest go to an editor first.
     """
-    whole = (answers.truth >= 0).all(axis=1)
-    if not whole.any():
+    truth, given = answers.truth[:, answers.told], answers.given[:, answers.told]
+    whole = (truth >= 0).all(axis=1)
+    if not answers.told.any() or not whole.any():
         return ()
-    right = ((answers.truth == 1) == answers.given)[whole].all(axis=1)
+    right = ((truth == 1) == given)[whole].all(axis=1)
     right = right[np.argsort(errors[whole], kind="stable")]
     counts = np.arange(1, len(right) + 1)
     ends = _thinned(np.arange(len(right) // 5, len(right)))

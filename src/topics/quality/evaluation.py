@@ -26,6 +26,12 @@ class Answers(NamedTuple):
     review: npt.NDArray[np.bool_]
     """(n,): sent to an editor."""
 
+    @property
+    def told(self) -> npt.NDArray[np.bool_]:
+        """(rubrics,): of which something is known. Of a rubric with rules alone nobody may have labels."""
+        known: npt.NDArray[np.bool_] = self.truth >= 0
+        return np.any(known, axis=0, keepdims=False)
+
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
         """Choose articles."""
         truth, probabilities, given, review = self

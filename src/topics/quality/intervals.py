@@ -102,20 +102,22 @@ def holm(p: Floats) -> Floats:
     return corrected
 
 
-def counted_figures(truth: Truth, given: Bools) -> Statistic:
+def counted_figures(truth: Truth, given: Bools, told: Bools | None = None) -> Statistic:
     """Make the statistic of what is given: 3 figures a rubric, then micro-F1 and exact match.
 
     Args:
         truth: (articles, rubrics); 1 holds, 0 does not, -1 is not known and does not count.
         given: the same shape.
+        told: (rubrics,), which of them exact match asks about; None: those of which something is known.
 
     Returns:
         A statistic of 3 * rubrics + 2 figures: precision of every rubric, recall of every rubric, F1 of every
-        rubric, micro-F1, exact match. Exact match counts articles of which all is known.
+        rubric, micro-F1, exact match. Exact match counts articles of which all that it asks about is known.
     """
     known, rubrics = truth >= 0, truth.shape[1]
-    whole = known.all(axis=1, keepdims=True)
-    exact = whole & ((truth == 1) == given).all(axis=1, keepdims=True)
+    asked = known.any(axis=0) if told is None else told
+    whole = known[:, asked].all(axis=1, keepdims=True) & asked.any()
+    exact = whole & ((truth == 1) == given)[:, asked].all(axis=1, keepdims=True)
     blocks = [known & given & (truth == 1), known & given, truth == 1, exact, whole]
     counts = sparse.csr_array(np.concatenate(blocks, axis=1).T.astype(np.float64))
 

@@ -14,6 +14,7 @@ import numpy as np
 from topics.quality.evaluation import Answers, calibration_error
 from topics.quality.intervals import (
     DRAWS,
+    Bools,
     Interval,
     Statistic,
     Weights,
@@ -78,7 +79,11 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def measure(
-    answers: Answers, rubrics: tuple[str, ...], draws: int = DRAWS, alike: Groups | None = None
+    answers: Answers,
+    rubrics: tuple[str, ...],
+    draws: int = DRAWS,
+    alike: Groups | None = None,
+    told: Bools | None = None,
 ) -> Measure:
     """Compute figures and intervals.
 
@@ -87,9 +92,11 @@ def measure(
         rubrics: names of the columns.
         draws: of the bootstrap.
         alike: (n,); articles of one number are reprints and are drawn together. None: there are none.
+        told: (rubrics,), which exact match asks about; None: those of which something is known.
     """
+    told = answers.told if told is None else told
     groups = np.arange(len(answers.truth)) if alike is None else alike
-    value, drawn = bootstrap(figures_of(answers), groups, draws)
+    value, drawn = bootstrap(figures_of(answers, told), groups, draws)
     estimates = [estimate(found) for found in intervals(value, drawn)]
     each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
     known = answers.truth >= 0
@@ -105,7 +112,7 @@ def measure(
         calibration_error=calibration_error(holds, answers.probabilities[known]),
         brier_score=float(np.mean((answers.probabilities[known] - holds) ** 2)) if holds.size else 0.0,
         review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
-        wholly_known=int(known.all(axis=1).sum()),
+        wholly_known=int(known[:, told].all(axis=1).sum()) if told.any() else 0,
     )
 
 
@@ -136,7 +143,7 @@ def estimate(found: Interval) -> Estimate:
 _OVERALL = 5
 
 
-def figures_of(answers: Answers) -> Statistic:
+def figures_of(answers: Answers, told: Bools | None = None) -> Statistic:
     """Make the statistic of all figures, shape (4 * rubrics + 5, draws).
 
     Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
@@ -144,8 +151,9 @@ def figures_of(answers: Answers) -> Statistic:
     """
     truth, probabilities, given, review = answers
     width = truth.shape[1]
-    counted, ranked = counted_figures(truth, given), average_precisions(truth, probabilities)
-    unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given)
+    asked = answers.told if told is None else told
+    counted, ranked = counted_figures(truth, given, asked), average_precisions(truth, probabilities)
+    unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given, asked)
 
     def statistic(weights: Weights) -> Floats:
         figures, average = counted(weights), ranked(weights)

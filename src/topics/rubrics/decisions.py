@@ -82,20 +82,32 @@ class Decisions(msgspec.Struct, frozen=True):
         """Turn margins into probabilities; shape (articles, rubrics) both."""
         return sigmoid(margins * np.array(self.slopes) + np.array(self.offsets))
 
-    def given(self, probabilities: Floats) -> npt.NDArray[np.bool_]:
+    def given(
+        self,
+        probabilities: Floats,
+        beside: Sequence[float] = (),
+        forced: npt.NDArray[np.bool_] | None = None,
+    ) -> npt.NDArray[np.bool_]:
         """Tell which rubrics are given; shape (articles, rubrics).
 
         Where there are too many or too few, those furthest above their thresholds come first. What cannot
         hold (probability 0, as where a rule forbids it) is not given for the number's sake.
+
+        Args:
+            probabilities: (articles, rubrics), those beside the model last.
+            beside: thresholds of rubrics that have no model.
+            forced: (articles, rubrics), given in any case: beside the largest number, within the least.
         """
-        thresholds = np.array(self.thresholds)
+        thresholds = np.array([*self.thresholds, *beside])
         holds: npt.NDArray[np.bool_] = probabilities >= thresholds
+        if forced is None:
+            forced = np.zeros(holds.shape, bool)
         if self.min_rubrics or self.max_rubrics:
             excess = log_odds(probabilities) - log_odds(thresholds)
-            place = np.argsort(np.argsort(-excess, axis=1, kind="stable"), axis=1)
-            holds = (place < (self.max_rubrics or holds.shape[1])) & holds
-            holds |= (place < self.min_rubrics) & (probabilities > 0)
-        return holds
+            holds &= _places(np.where(forced, -np.inf, excess)) < (self.max_rubrics or holds.shape[1])
+            first = _places(np.where(forced, np.inf, excess))
+            holds |= (first < self.min_rubrics) & (probabilities > 0)
+        return holds | forced
 
     def error_probability(self, probabilities: Floats) -> Floats:
         """Tell how likely some rubric of an article is wrong, see `chance_of_error`; (articles,)."""
@@ -104,6 +116,11 @@ class Decisions(msgspec.Struct, frozen=True):
     def doubtful(self, probabilities: Floats) -> npt.NDArray[np.bool_]:
         """Tell which articles need review; shape (articles,)."""
         return self.error_probability(probabilities) > self.doubt
+
+
+def _places(values: Floats) -> npt.NDArray[np.intp]:
+    """Rank each row, the largest first."""
+    return np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1)
 
 
 def chance_of_error(probabilities: Floats, given: npt.NDArray[np.bool_]) -> Floats:

@@ -157,8 +157,8 @@ class Rules:
                 certain[here, columns[phrase.rubric]] = 1 if phrase.effect == "force" else -1
         ruled = np.where(certain == 0, sigmoid(odds), certain > 0)
         known = len(rubrics)
-        given = np.hstack([decisions.given(ruled[:, :known]), ruled[:, known:] >= THRESHOLD])
-        given |= certain > 0  # two that are forced are two, whatever `max_rubrics` says
+        # Two that are forced are two, whatever `max_rubrics` says.
+        given = decisions.given(ruled, [THRESHOLD] * len(alone), certain > 0)
         doubtful = chance_of_error(ruled[:, :known], given[:, :known]) > decisions.doubt
         return Judgement(ruled, given, doubtful)
 
