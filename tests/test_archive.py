@@ -299,6 +299,31 @@ def test_two_jobs_on_one_output_do_not_mix(tmp_path, source, stored, monkeypatch
     assert "works on it" in told[0]
 
 
+@pytest.mark.parametrize("name", ["summary.json", "job.json"])
+@pytest.mark.parametrize("content", [b'{"x', b"{}", b'"\xff"'])
+def test_a_finished_folder_whose_own_record_is_damaged_can_be_begun_anew(
+    tmp_path, source, stored, name, content
+):
+    folder = tmp_path / "части"
+    first = score_archive(Corpus(source), stored, order(folder))
+    (folder / name).write_bytes(content)
+    with pytest.raises(UsageError, match=rf"{name}: is damaged or of another version .*--restart"):
+        score_archive(Corpus(source), stored, order(folder))
+    again = score_archive(Corpus(source), stored, order(folder, restart=True))
+    assert (again.articles, again.rubrics) == (first.articles, first.rubrics)
+
+
+def test_the_speed_of_a_job_that_went_on_is_of_what_it_scored(tmp_path, own_source, stored, monkeypatch):
+    (own_source / "те_же.jsonl").write_bytes((own_source / "а.jsonl").read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "_finish", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full", "x")))
+        with pytest.raises(OutputError):
+            score_archive(Corpus(own_source), stored, order(tmp_path / "выход.jsonl"))
+    summary = score_archive(Corpus(own_source), stored, order(tmp_path / "выход.jsonl"))
+    assert summary.resumed > summary.articles
+    assert summary.rate == 0
+
+
 def test_a_finished_folder_is_left_alone_or_refused(tmp_path, own_source, stored, monkeypatch):
     folder = tmp_path / "части"
     first = score_archive(Corpus(own_source), stored, order(folder))

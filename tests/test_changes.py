@@ -132,6 +132,16 @@ def test_a_folder_of_parts_is_read_without_its_rejects(tmp_path):
     assert [scored.id for scored in read(tmp_path)] == ["0", "1"]
 
 
+def test_parts_of_a_job_that_is_not_finished_are_not_compared(tmp_path):
+    with writing(tmp_path / "part-00000.jsonl") as write_rows:
+        write_rows([Article("1", "")], [Prediction("1", (), {}, False, "m/v")])
+    (tmp_path / ".job").mkdir()
+    with pytest.raises(
+        DataError, match="its job is not finished; let the same `predict` command go on first"
+    ):
+        list(read(tmp_path))
+
+
 def test_what_is_no_output_of_predict_is_told(tmp_path):
     with pytest.raises(DataError, match=r"holds no parts; is this an output of `predict`"):
         list(read(tmp_path))

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -571,6 +572,34 @@ def test_no_command_prints_help_and_fails(topics: Topics):
 def test_python_m_topics_is_the_same_program():
     ran = python("-m", "topics", "--version")
     assert (ran.code, ran.out.split()[-1]) == (0, __version__)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell closes the streams")
+@pytest.mark.parametrize(("closed", "written"), [("2>&-", True), ("<&-", True), (">&-", True)])
+def test_a_daemon_may_have_closed_a_standard_stream(models, inbox, tmp_path, closed, written):
+    output = tmp_path / "выход.jsonl"
+    words = sys.executable, "-m", "topics", "predict", str(inbox), "-o", str(output), "--models", str(models)
+    ran = subprocess.run(f"{shlex.join(words)} {closed}", shell=True, capture_output=True, check=False)
+    assert (ran.returncode, output.exists()) == (0, written), ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_console_that_lacks_letters_shows_question_marks(models, inbox):
+    environment = os.environ | {"PYTHONPATH": str(SOURCE.parent), "PYTHONIOENCODING": "latin-1"}
+    words = [
+        sys.executable,
+        "-m",
+        "topics",
+        "predict",
+        str(inbox),
+        "--format",
+        "table",
+        "--models",
+        str(models),
+    ]
+    ran = subprocess.run(words, capture_output=True, env=environment, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert b"???" in ran.stdout
 
 
 def test_the_demonstration_from_any_folder(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from topics.errors import DataError, UsageError
 from topics.learning import truth_table
 from topics.tagger import Tagger
 from topics.training import prepare, train, train_topics
+from topics.types import Labels
 from topics.versions.manifest import LIBRARIES
 from topics.versions.registry import Registry, Version
 
@@ -273,6 +275,12 @@ def test_a_rubric_of_too_few_articles_is_left_out_and_told():
     assert truth.tolist() == [[1], [1], [0], [0]]
 
 
+def test_a_rubric_that_no_article_carries_is_not_learned_though_none_is_asked_for():
+    labels = [Labels(frozenset({"economy"})), Labels(frozenset())]
+    _, rubrics, left_out = truth_table(labels, Rubrics(names=("sport", "economy"), min_positives=0))
+    assert (rubrics, left_out) == (("economy",), {"sport": 0})
+
+
 def test_a_rubric_that_every_article_carries_cannot_be_learned():
     labels = [known("снег"), known("снег", "туры")] * 2
     _, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
@@ -358,6 +366,12 @@ def test_articles_without_a_word_that_tells_them_apart(tmp_path):
             "nobody knows the key 'fields.lead'; known are",
         ),
         (Rubrics(settings={"folds": "пять"}), "rubrics.settings: Expected `int`, got `str` - at `$.folds`"),
+        (Rubrics(settings={"folds": 1}), "Expected `int` >= 2 - at `$.folds`"),
+        (Rubrics(settings={"C": -1.0}), "Expected `float` > 0.0 - at `$.C`"),
+        (Rubrics(settings={"C": math.nan}), "Expected `float` > 0.0 - at `$.C`"),
+        (Rubrics(settings={"clean_weight": 0}), "Expected `float` > 0.0 - at `$.clean_weight`"),
+        (Rubrics(settings={"seed": -1}), "Expected `int` >= 0 - at `$.seed`"),
+        (Rubrics(settings={"latent": {"weight": math.inf}}), "Expected `float` <= 1000000.0 - at"),
     ],
 )
 def test_a_setting_that_is_none_is_told_before_the_work_begins(tmp_path, rubrics, message):

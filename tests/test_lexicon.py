@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from newsroom import python
 from topics.text import tokens
 from topics.text.lexicon import Lexicon, Table
 
@@ -49,6 +51,36 @@ def test_hashes_that_want_one_slot_and_the_last_slot_each_find_another():
     table.enter(hashes, np.arange(199, dtype=np.int32))
     table.enter(hashes, np.full(199, 7, np.int32))
     assert table.find(hashes).tolist() == list(range(199)), "what is there stays"
+
+
+FORKED = """
+import os, signal, threading
+from topics.text import lemmas, lexicon
+
+inside, leave = threading.Event(), threading.Event()
+
+def hold():
+    with lexicon._LOCK, lemmas._LOCK, lexicon.current()._table._lock:
+        inside.set()
+        leave.wait()
+
+threading.Thread(target=hold).start()
+inside.wait()
+from topics.text.tokens import tokenize
+child = os.fork()
+if not child:
+    signal.alarm(60)  # a child that waits for a thread which it does not have
+    read = tokenize([""], ["Кракозябра поехала"])
+    os._exit(0 if len(read.ids) == 2 else 1)
+leave.set()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_process_forked_while_a_thread_learns_words_can_read():
+    ran = python("-c", FORKED)
+    assert (ran.code, ran.out.split()) == (0, ["0"]), ran.err
 
 
 def test_threads_that_learn_the_same_words_agree():

@@ -25,6 +25,7 @@ from topics.errors import ModelError
 from topics.quality.curves import confusions, precision_recall, reliability, risk_coverage
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import measure
+from topics.quality.slices import slices
 from topics.reports import pages
 from topics.reports.charts import chart
 from topics.rubrics.rules import Rule
@@ -334,6 +335,33 @@ def test_risk_falls_as_the_doubtful_go_to_an_editor():
     found = risk_coverage(Answers(truth, probabilities, probabilities >= 0.5, np.zeros(50, bool)), errors)
     assert found[0][1] == 1.0
     assert found[-1] == (1.0, 0.8)
+
+
+def test_a_rubric_of_which_nobody_knows_anything_takes_no_figure_from_the_others():
+    generator = np.random.default_rng(0)
+    truth = (generator.random((60, 3)) < 0.3).astype(np.int8)
+    truth[:, 2] = -1  # a rubric with rules alone
+    truth[:6, 1] = -1
+    said = generator.random((60, 3))
+    answers = Answers(truth, said, said >= 0.5, np.zeros(60, bool))
+    both = Answers(truth[:, :2], said[:, :2], said[:, :2] >= 0.5, np.zeros(60, bool))
+    found, expected = measure(answers, ("a", "b", "c")), measure(both, ("a", "b"))
+    assert (found.wholly_known, found.exact_match) == (54, expected.exact_match)
+    assert found.exact_match.value is not None
+    assert risk_coverage(answers, said[:, 0]) == risk_coverage(both, said[:, 0])
+    [first, *_] = slices(["до"] * 30 + ["после"] * 30, answers, ("a", "b", "c"))
+    [same, *_] = slices(["до"] * 30 + ["после"] * 30, both, ("a", "b"))
+    assert first.measure.exact_match == same.measure.exact_match
+
+
+def test_in_a_slice_where_a_rubric_is_unknown_nothing_is_wholly_known():
+    truth = np.zeros((80, 2), np.int8)
+    truth[:40, 1] = -1
+    answers = Answers(truth, np.zeros((80, 2)), np.zeros((80, 2), bool), np.zeros(80, bool))
+    found = {
+        part.name: part.measure.wholly_known for part in slices(["а"] * 40 + ["б"] * 40, answers, ("x", "y"))
+    }
+    assert found == {"а": 0, "б": 40}
 
 
 def test_reprints_make_intervals_wider_not_narrower():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from topics.config import Config, load_config
 from topics.corpus import Corpus, embedded
 from topics.errors import UsageError
 from topics.pipeline import Pipeline
+from topics.reports import pages
 from topics.rubrics.decisions import Decisions
 from topics.rubrics.rules import Rule, Rules
 from topics.tagger import Tagger
@@ -212,6 +214,33 @@ def test_an_explanation_shows_the_rule_and_its_place(ruled):
     [forced] = tagger.explain("Паводки отступили", "flood", title="Орск").rules
     assert (forced.effect, forced.places[0].part) == ("force", "text")
     assert tagger.explain(CAT, "tourism").rules == ()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rules", "text", "rubric", "decided_by"),
+    [
+        ({}, {}, STEEL, "industry", "threshold"),
+        ({}, {}, STEEL, "tourism", "threshold"),
+        ({}, {"tourism": Rule(force=("завод",))}, STEEL, "tourism", "rule"),
+        ({}, {"industry": Rule(forbid=("завод",))}, STEEL, "industry", "rule"),
+        ({"min_rubrics": 3}, {}, STEEL, "tourism", "min_rubrics"),
+        ({"max_rubrics": 1}, {}, f"{BANK} {STEEL} {HOTEL}", "economy", "max_rubrics"),
+    ],
+)
+def test_an_explanation_tells_what_settled_it(tagger, numbers, rules, text, rubric, decided_by):
+    pipeline = copy.copy(tagger._pipeline)
+    pipeline.rules = Rules(rules)
+    pipeline.classifier = copy.copy(pipeline.classifier)
+    low = tuple([0.05] * 3) if "max_rubrics" in numbers else pipeline.classifier.decisions.thresholds
+    pipeline.classifier.decisions = replace(pipeline.classifier.decisions, thresholds=low, **numbers)
+    found = [pipeline.explain(Article("1", text), name) for name in pipeline.rubrics]
+    if decided_by == "max_rubrics":  # whichever it is that finds no place
+        assert sorted(one.decided_by for one in found) == ["max_rubrics", "max_rubrics", "threshold"]
+    else:
+        assert next(one.decided_by for one in found if one.rubric == rubric) == decided_by
+    page = pages.explanation_page(found, "en")
+    assert ("as many rubrics as it may" in page) == (decided_by == "max_rubrics")
+    assert ("a least number of rubrics" in page) == (decided_by == "min_rubrics")
 
 
 def test_a_version_without_rules_shows_none(tagger):

@@ -6,9 +6,11 @@ The one place where an error becomes an exit code: 0 done, 1 other, 2 usage or c
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -69,6 +71,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     warnings.showwarning = _warn
+    _open_streams()
     try:
         sys.exit(cli.main(prog_name="topics", standalone_mode=False))
     except click.exceptions.Exit as done:
@@ -84,6 +87,20 @@ def main() -> None:
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped", 130)
+
+
+def _open_streams() -> None:
+    """Give a process without a standard stream one that leads nowhere; write «?» for what a console lacks.
+
+    A daemon may have closed them. Tables hold `▁█` and Russian, a console of Windows or of LANG=C not all of
+    these; articles and predictions are bytes, which no console changes.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (until the end)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _warn(

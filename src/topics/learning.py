@@ -109,7 +109,8 @@ def truth_table(
     truth = np.array([[_answer(label, name) for name in names] for label in labels], np.int8)
     truth = truth.reshape(len(labels), len(names))
     positives = (truth == 1).sum(axis=0)
-    enough = (positives >= wanted.min_positives) & (truth == 0).any(axis=0)
+    least = max(wanted.min_positives, 1)
+    enough = (positives >= least) & (truth == 0).any(axis=0)
     if not enough.any():
         found = _counts(dict(zip(names, positives.tolist(), strict=True)))
         carried = Counter(rubric for label in labels if label for rubric in label.rubrics - set(names))

@@ -71,7 +71,12 @@ def _first_line(error: Exception) -> str:
 
 def write_struct(path: Path, struct: object) -> None:
     """Write a msgspec Struct as JSON that a person can read."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(struct, order="sorted"), indent=2) + b"\n")
+    path.write_bytes(readable(struct))
+
+
+def readable(struct: object) -> bytes:
+    """Encode a msgspec Struct as JSON that a person can read."""
+    return msgspec.json.format(msgspec.json.encode(struct, order="sorted"), indent=2) + b"\n"
 
 
 def read_struct(path: Path, kind: type[T]) -> T:

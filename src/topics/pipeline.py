@@ -22,7 +22,17 @@ from topics.text.cleaning import Cleaner
 from topics.text.lemmas import says_little
 from topics.text.lexicon import Met
 from topics.text.tokens import spans, tokenize
-from topics.types import Article, Explanation, FiredRule, Place, Prediction, Reason, Score, TokenBatch
+from topics.types import (
+    Article,
+    Decider,
+    Explanation,
+    FiredRule,
+    Place,
+    Prediction,
+    Reason,
+    Score,
+    TokenBatch,
+)
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,18 +125,22 @@ class Pipeline:
             prior, threshold = float(priors[at]), self.classifier.decisions.thresholds[at]
             reasons = _reasons(title, text, places, contributions, at)
         odds = log_odds(np.array([judgement.probabilities[0, at], threshold]))
+        given, fired = bool(judgement.given[0, at]), _fired(self.rules, rubric, tokens, places)
+        above = bool(judgement.probabilities[0, at] >= threshold)
+        decided_by = _decided_by(given, above, fired)
         return Explanation(
             rubric=rubric,
             probability=round(float(judgement.probabilities[0, at]), 4),
             threshold=round(threshold, 4),
             distance=round(float(odds[0] - odds[1]), 4),
-            given=bool(judgement.given[0, at]),
+            given=given,
             prior=prior,
             reasons=reasons,
-            rules=_fired(self.rules, rubric, tokens, places),
+            rules=fired,
             title=title,
             text=text,
             model=model,
+            decided_by=decided_by,
         )
 
     def save(self, folder: Path) -> None:
@@ -210,20 +224,28 @@ def _fired(rules: Rules, rubric: str, tokens: TokenBatch, places: list[Place]) -
     )
 
 
+def _decided_by(given: bool, above: bool, fired: tuple[FiredRule, ...]) -> Decider:
+    """Tell what settled whether a rubric is given."""
+    if any(rule.effect != "lift" for rule in fired):
+        return "rule"
+    if given == above:
+        return "threshold"
+    return "min_rubrics" if given else "max_rubrics"
+
+
 def _reasons(
     title: str, text: str, places: list[Place], contributions: list[Contribution], at: int
 ) -> tuple[Reason, ...]:
     """Gather what terms add by the words that a reader sees: «завода» and «заводов» stand apart."""
     weights: dict[str, float] = {}
-    found: dict[str, list[Place]] = {}
+    found: dict[str, dict[Place, None]] = {}  # a word may stand ten thousand times
     for contribution in contributions:
         share = float(contribution.weights[at]) / len(contribution.tokens)
         for token in contribution.tokens:
             place = _join(places[token], places[token + contribution.length - 1])
             words = (title if place.part == "title" else text)[place.start : place.stop].lower()
             weights[words] = weights.get(words, 0.0) + share
-            if place not in found.setdefault(words, []):
-                found[words].append(place)
+            found.setdefault(words, {})[place] = None
     heaviest = sorted(weights, key=lambda words: -abs(weights[words]))
     return tuple(Reason(words, weights[words], tuple(sorted(found[words], key=_order))) for words in heaviest)
 

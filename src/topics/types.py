@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -214,6 +214,9 @@ class FiredRule(msgspec.Struct, frozen=True):
     places: tuple[Place, ...]
 
 
+Decider: TypeAlias = Literal["threshold", "rule", "min_rubrics", "max_rubrics"]
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """Why an article was given a rubric, or was not."""
 
@@ -233,3 +236,6 @@ class Explanation(msgspec.Struct, frozen=True):
     text: str
     """The article as the model read it, after cleaning: what the places count in."""
     model: str
+    decided_by: Decider = "threshold"
+    """What settled it: the probability and its threshold, a rule that forces or forbids, or how many rubrics
+    an article gets."""

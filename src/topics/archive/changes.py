@@ -101,6 +101,8 @@ def read(path: Path) -> Iterator[Scored]:
     Raises:
         DataError: it is no such output.
     """
+    if path.is_dir() and (path / ".job").exists():
+        raise DataError(f"{path}: its job is not finished; let the same `predict` command go on first")
     parts = sorted(path.glob("part-*")) if path.is_dir() else [path]
     if not parts:
         raise DataError(f"{path}: holds no parts; is this an output of `predict`?")

@@ -117,7 +117,8 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
             watch("joining the parts", sum(shard.counts.articles for shard in done.values()))
             counts = nothing(tagger) + _finish(job, order, done)
             resumed = sum(shard.counts.articles for shard in before.values())
-            summary = summarize(tagger, counts, time.monotonic() - start, resumed)
+            scored = sum(shard.counts.articles for shard in done.values()) - resumed
+            summary = summarize(tagger, counts, time.monotonic() - start, resumed, scored)
             summary = compared(summary, tagger, _stream(job, tagger), corpus)
             if order.is_folder:
                 storage.publish(order.output / ledger.RECORD, msgspec.json.encode(record))
@@ -187,17 +188,17 @@ def _finished(order: Order, record: Record) -> Summary | None:
     if not {_SUMMARY, ledger.RECORD} <= names:
         raise UsageError(f"{folder}: is no folder of predictions and is not empty; name another")
     storage.sweep(folder)
-    saved = msgspec.json.decode((folder / ledger.RECORD).read_bytes(), type=Record)
     if order.restart:
         order.home.mkdir()  # from here on the folder is that of a job, whenever this is stopped
         for name in (_SUMMARY, ledger.RECORD, order.rejects.name, *names):
             if name.startswith("part-") or name in (_SUMMARY, ledger.RECORD, order.rejects.name):
                 (folder / name).unlink(missing_ok=True)
         return None
+    saved = ledger.recalled(folder / ledger.RECORD, Record)
     if saved != record:
         changes = "; ".join(ledger.differences(saved, record))
         raise UsageError(f"{folder}: is finished, and since then {changes}; score anew with --restart")
-    return msgspec.json.decode((folder / _SUMMARY).read_bytes(), type=Summary)
+    return ledger.recalled(folder / _SUMMARY, Summary)
 
 
 def _score_missing(

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -32,6 +32,8 @@ from topics import storage
 from topics.corpus.shards import Shard
 from topics.corpus.sources import Source
 from topics.errors import UsageError
+
+T = TypeVar("T")
 
 PROTOCOL = 1
 RECORD = "job.json"
@@ -225,13 +227,20 @@ def _saved(home: Path) -> _Saved | None:
     path = home / RECORD
     if not path.exists():
         return None
+    return recalled(path, _Saved)
+
+
+def recalled(path: Path, kind: type[T]) -> T:
+    """Read what a job wrote down.
+
+    Raises:
+        UsageError: it is damaged, or another version of `topics` wrote it.
+    """
     try:
-        return msgspec.json.decode(
-            path.read_bytes(), type=_Saved, dec_hook=lambda _, name: storage.path(name)
-        )
-    except msgspec.MsgspecError as error:
+        return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=lambda _, name: storage.path(name))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
-            f"{path}: was written by another version of topics ({error}); begin anew with --restart"
+            f"{path}: is damaged or of another version of topics ({error}); begin anew with --restart"
         ) from error
 
 

@@ -176,8 +176,13 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
     )
 
 
-def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) -> Summary:
-    """Put what was counted in relation."""
+def summarize(
+    tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0, scored: int | None = None
+) -> Summary:
+    """Put what was counted in relation.
+
+    `scored` articles took the seconds, `resumed` were there before; of both some may have come twice.
+    """
     articles, training = max(counts.articles, 1), _training_shares(tagger.versions[0])
     return Summary(
         versions=tuple(version.label for version in tagger.versions),
@@ -192,7 +197,7 @@ def summarize(tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0) 
         review_share=round(counts.needs_review / articles, 4),
         resumed=resumed,
         seconds=round(seconds, 3),
-        rate=round((counts.articles - resumed) / max(seconds, 1e-3), 1),
+        rate=round((counts.articles if scored is None else scored) / max(seconds, 1e-3), 1),
     )
 
 

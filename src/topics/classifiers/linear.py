@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -67,15 +67,15 @@ class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: Fields = Fields()
     latent: LatentSettings = LatentSettings()
     stems: StemSettings = StemSettings()
-    C: float = 0.5
+    C: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 0.5
     """Inverse strength of regularization, as in scikit-learn."""
-    clean_weight: float = 5.0
+    clean_weight: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 5.0
     """Weight of an article labelled by careful reading; one labelled by its outlet's section weighs 1."""
     settle: bool = True
     """Believe the archive only as far as a model of the clean articles agrees with it."""
-    folds: int = 5
+    folds: Annotated[int, msgspec.Meta(ge=2, le=100)] = 5
     decisions: Policy = Policy()
-    seed: int = 0
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 0
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -102,7 +102,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
         summary, bad = _here(corpus, output, options, is_stream=set(inputs) == {"-"} and not output)
     show_summary(summary)
     if options["summary_file"]:
-        persistence.write_struct(options["summary_file"], summary)
+        storage.publish(options["summary_file"], persistence.readable(summary))
     if summary.rejects and not summary.articles:
         first = "".join(f"; the first, {row.source}:{row.line}: {row.reason}" for row in bad)
         raise DataError(f"none of {counted(summary.rejects, 'row')} could be scored{first}; mend the input")

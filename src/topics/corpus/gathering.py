@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from topics import storage
 from topics.archive import workers
 from topics.corpus.articles import Shape
 from topics.corpus.batches import Batch, read
@@ -230,7 +231,8 @@ class _Spool:
         number = self._index.setdefault
         table = np.array([number(lemma, len(self._index)) for lemma in batch.lemmas], np.int32)
         self._words.add(met._replace(numbers=np.append(table, np.int32(-1))[met.numbers]))
-        self._file.write(table[batch.ids].tobytes())
+        with storage.naming(Path(tempfile.gettempdir())):
+            self._file.write(table[batch.ids].tobytes())
         self._ends.append(batch.offsets[1:] + self._count)
         self._bodies.append(batch.bodies + self._count)
         self._count += len(batch.ids)

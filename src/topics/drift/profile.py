@@ -123,7 +123,8 @@ def describe(
         outlets: n.
         said: row numbers -> what a version said of these articles; one that had not seen them, at best.
     """
-    order = np.argsort(np.array(dates, dtype=str), kind="stable")[:: len(tokens) // _MOST_ARTICLES + 1]
+    step = max(1, -(-len(tokens) // _MOST_ARTICLES))
+    order = np.argsort(np.array(dates, dtype=str), kind="stable")[::step]
     tokens = take(tokens, order)
     runs = max(2, min(_MOST_RUNS, len(order) // _RUN))
     run = np.arange(len(order)) * runs // max(len(order), 1)

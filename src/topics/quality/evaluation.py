@@ -29,8 +29,7 @@ class Answers(NamedTuple):
     @property
     def told(self) -> npt.NDArray[np.bool_]:
         """(rubrics,): of which something is known. Of a rubric with rules alone nobody may have labels."""
-        known: npt.NDArray[np.bool_] = self.truth >= 0
-        return np.any(known, axis=0, keepdims=False)
+        return np.asarray((self.truth >= 0).any(axis=0))
 
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
         """Choose articles."""

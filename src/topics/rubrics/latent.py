@@ -7,6 +7,8 @@ randomized: Halko, Martinsson, Tropp 2011).
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import numpy as np
 from scipy import sparse
@@ -17,11 +19,11 @@ from topics.rubrics.folding import Floats
 class LatentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many directions to learn, and how much they weigh."""
 
-    dimensions: int = 200
+    dimensions: Annotated[int, msgspec.Meta(ge=0)] = 200
     """At most a fifth of the articles; 0 leaves them out."""
-    weight: float = 3.0
+    weight: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 3.0
     """Factor on the latent features; the more, the more a model generalizes from word to word."""
-    max_df: float = 0.2
+    max_df: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
     """Share of the articles above which a word tells nothing of their subject; its beginning neither."""
 
 

@@ -72,6 +72,8 @@ def show_explanation(explanation: Explanation, language: str) -> None:
     console.print(
         f"{said('distance', **shares)} {above} {said('odds', odds=_signed(said, explanation.distance))}"
     )
+    if explanation.decided_by in ("min_rubrics", "max_rubrics"):
+        console.print(said(explanation.decided_by))
     for rule in explanation.rules:
         weight = f" ({_signed(said, rule.weight)})" if rule.effect == "lift" else ""
         console.print(Text.assemble((rule.phrase, "yellow"), f" {said(rule.effect)}{weight}"))
@@ -93,6 +95,10 @@ def _painted(explanation: Explanation, part: str, text: str) -> Text:
         for place in reason.places:
             if place.part == part:
                 painted.stylize("green" if reason.weight > 0 else "red", place.start, place.stop)
+    for rule in explanation.rules:
+        for place in rule.places:
+            if place.part == part:
+                painted.stylize("yellow", place.start, place.stop)
     return painted
 
 

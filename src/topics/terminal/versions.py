@@ -36,6 +36,8 @@ def show_version(manifest: Manifest) -> None:
 
 def show_knowledge(console: Console, manifest: Manifest) -> None:
     """Tell what a version knows and how well."""
+    from topics.quality.measuring import ENOUGH
+
     if figures := manifest.figures:
         heads = ("rubric", "positives", "precision", "recall", "F1", "average precision")
         table = Table(*heads, title=figures.method)
@@ -43,6 +45,9 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
             table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
         console.print(table)
+        few = [one for one in figures.rubrics if one.positives < ENOUGH]
+        for one in few[:SOME]:
+            line(console, f"{one.rubric}: only {carried(one.positives)}; its figures are a matter of luck")
         partly = 0 < figures.wholly_known < figures.articles
         of = f" (of {figures.wholly_known:,} with every rubric known)" if partly else ""
         line(

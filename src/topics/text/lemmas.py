@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -275,6 +276,15 @@ def _change(paradigm: int, index: int) -> Callable[[str], str]:
 _EXCEPTIONS = FORMS | {mark.removesuffix("?"): mark for mark in HOMONYMS}
 
 _LOCK = threading.RLock()  # pymorphy3 does not promise to be safe for threads
+
+
+def _after_fork() -> None:
+    global _LOCK
+    _LOCK = threading.RLock()  # the thread that may hold the old one did not come along
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 # The ways of pymorphy3 to read a word. Its others are for initials, numbers, signs, Latin and compounds

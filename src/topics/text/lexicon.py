@@ -7,9 +7,10 @@ would be read as the first. `words` keeps hashes, and believes them for as long 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,16 @@ class Table:
     def __len__(self) -> int:
         """Count the hashes."""
         return self._count
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a thread is entering something."""
+        return self._lock.locked()
+
+    def unlocked(self) -> Self:
+        """Take a new lock, and return the table: a forked process has no thread to open the old one."""
+        self._lock = threading.Lock()
+        return self
 
     def find(self, hashes: Hashes) -> Int32s:
         """Look up numbers; `_UNMET` where there is none. No hash is 0."""
@@ -152,6 +163,17 @@ class Lexicon:
     def is_full(self) -> bool:
         """Whether it holds as much as it should."""
         return len(self) > _FORMS or len(self.lemmas) > _LEMMAS
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a thread is entering something."""
+        return self._index.is_changing or self._table.is_changing
+
+    def unlocked(self) -> Self:
+        """Take new locks, and return the lexicon."""
+        self._index.unlocked()
+        self._table.unlocked()
+        return self
 
     def renewed(self) -> Lexicon:
         """Begin a lexicon with those of the words that were met again; half of the others never will be."""
@@ -255,6 +277,21 @@ class Lexicon:
 
 _LOCK = threading.Lock()
 _current = [Lexicon()]
+
+
+def _after_fork() -> None:
+    """Give a forked process locks that no thread holds: those of its parent's threads did not come along.
+
+    A lexicon that one of them was changing just then may be half changed, and is left behind.
+    """
+    global _LOCK
+    held = _LOCK.locked() or _current[0].is_changing
+    _LOCK = threading.Lock()
+    _current[0] = Lexicon() if held else _current[0].unlocked()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def current() -> Lexicon:
