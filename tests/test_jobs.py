@@ -23,6 +23,7 @@ from topics.corpus import Corpus, embedded, embedded_inbox
 from topics.corpus.gathering import sample
 from topics.errors import DataError, UsageError
 from topics.learning import truth_table
+from topics.rubrics.rules import Rule
 from topics.tagger import Tagger
 from topics.training import prepare, train, train_topics
 from topics.types import Labels
@@ -378,6 +379,13 @@ def test_a_setting_that_is_none_is_told_before_the_work_begins(tmp_path, rubrics
     with pytest.raises(UsageError) as error:
         train(Corpus(embedded()[0]), Config(rubrics=rubrics), Registry(tmp_path), watch=pytest.fail)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("phrase", ["!!!", "9 мая"])
+def test_a_rule_that_is_none_is_told_before_the_work_begins(tmp_path, phrase):
+    rules = {"tourism": Rule(force=(phrase,))}
+    with pytest.raises(UsageError, match=rf"\[rules.tourism\]: the phrase {phrase!r}"):
+        train(Corpus(embedded()[0]), Config(rules=rules), Registry(tmp_path), watch=pytest.fail)
 
 
 def test_what_an_outlet_repeats_is_learned_and_cut(tmp_path):

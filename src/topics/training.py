@@ -26,7 +26,7 @@ from topics.learning import learn
 from topics.quality.evaluation import held_out_figures
 from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
-from topics.rubrics.rules import Judgement
+from topics.rubrics.rules import Judgement, Rules
 from topics.text import words
 from topics.text.boilerplate import BoilerplateLearner, witnessed
 from topics.text.cleaning import Cleaner
@@ -242,7 +242,8 @@ def train_topics(
 
 
 def _settings(config: Config) -> tuple[Any, Any]:
-    """Check the settings of the classifier and of the topic model, before any work is done."""
+    """Check the rules and the settings of the classifier and of the topic model, before any work is done."""
+    Rules(config.rules).check()
     classifier = plugins.CLASSIFIERS.load(config.rubrics.classifier)
     topic_model = plugins.TOPIC_MODELS.load(config.topics.model)
     return (
