@@ -73,6 +73,14 @@ def test_the_best_threshold_by_hand(scores, truth, low, high):
     assert low <= best_threshold(np.array(scores), np.array(truth)) <= high
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3])
+def test_a_rubric_that_no_word_tells_is_not_given_to_every_article(share):
+    generator = np.random.default_rng(0)
+    truth = (generator.random(1000) < share).astype(np.int8)
+    scores = 1 / (1 + np.exp(-generator.normal(np.log(share / (1 - share)), 0.6, 1000)))
+    assert (scores >= best_threshold(scores, truth)).mean() < 2.5 * share
+
+
 @given(st.integers(0, 1000), st.floats(0.1, 0.6))
 def test_hardly_any_cut_has_a_higher_f1(seed, share):
     generator = np.random.default_rng(seed)
@@ -295,6 +303,22 @@ def test_as_many_go_to_review_as_the_errors_among_the_rest_demand(allowed):
     review = decisions.doubtful(probabilities)
     assert wrong[~review].mean() == pytest.approx(allowed, abs=0.02)
     assert wrong[review].mean() > wrong[~review].mean()
+
+
+def test_errors_that_come_together_send_no_more_to_review_than_they_are():
+    """Each article has one of three rubrics: where one is wrong another is, too, and not a third time."""
+    generator = np.random.default_rng(0)
+    which = generator.integers(0, 3, 4000)
+    truth = np.eye(3, dtype=np.int8)[which]
+    margins = generator.normal(1.8 * truth - 0.9, 1.0)
+    rubrics = ("economy", "industry", "tourism")
+    policy = Policy(review_error=0.1, min_rubrics=1, max_rubrics=1)
+    decisions = learn_decisions(margins[:2000], truth[:2000], rubrics, policy)
+    probabilities = decisions.probabilities(margins[2000:])
+    wrong = (decisions.given(probabilities) != (truth[2000:] == 1)).any(axis=1)
+    review = decisions.doubtful(probabilities)
+    assert wrong.mean() > 0.15
+    assert wrong[~review].mean() == pytest.approx(0.1, abs=0.02)
 
 
 def test_no_article_is_no_error():

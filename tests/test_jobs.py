@@ -262,11 +262,19 @@ def test_topics_of_a_sample_are_those_of_its_articles_alone(tmp_path):
 
 
 def test_a_truth_table():
-    labels = [known("спорт"), known(), None, known("снег", unknown=("спорт",)), known("снег", "спорт")]
+    partly = known("снег", unknown=("спорт",))
+    labels = [known("спорт"), known(), None, partly, known("снег", "спорт"), known()]
     truth, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
     assert rubrics == ("снег", "спорт")
     assert left_out == {}
-    assert truth.tolist() == [[0, 1], [0, 0], [-1, -1], [1, -1], [1, 1]]
+    assert truth.tolist() == [[0, 1], [0, 0], [-1, -1], [1, -1], [1, 1], [0, 0]]
+
+
+def test_a_rubric_that_nearly_every_article_carries_cannot_be_learned():
+    labels = [known("снег")] * 150 + [known()]
+    with pytest.raises(DataError, match="no rubric has 10 articles that carry it and as many that do not"):
+        truth_table(labels, Rubrics())
+    assert truth_table([*labels, *[known()] * 9], Rubrics())[1] == ("снег",)
 
 
 def test_a_rubric_of_too_few_articles_is_left_out_and_told():

@@ -17,7 +17,7 @@ from scipy.spatial.distance import jensenshannon
 from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded
-from topics.drift import profile
+from topics.drift import comparing, profile
 from topics.drift.comparing import Drift, Finding, Word, divergence, drift, likeness
 from topics.drift.monitoring import Report, monitor
 from topics.drift.page import page
@@ -395,6 +395,14 @@ def test_false_alarms_are_as_rare_as_promised(wobble, n):
     assert loud <= 6, "one in a hundred is promised; six in 150 would be a chance of one in five hundred"
 
 
+@pytest.mark.parametrize(("n", "whole"), [(151, 100), (199, 100), (251, 200), (299, 200)])
+def test_a_stream_is_held_against_windows_that_are_no_longer_than_it(n, whole):
+    """Longer ones lie nearer to the rest: of 151 articles of the same kind nine in ten were an alarm."""
+    counts = np.random.default_rng(0).multinomial(100, np.full(50, 0.02), 60)
+    limits = [comparing._limit(counts, (100,) * 60, size, 0.01, None) for size in (n, whole)]
+    assert limits[0] == limits[1]
+
+
 @pytest.mark.parametrize("length", [1, 2, 5, 9])
 def test_windows_that_share_runs_do_not_make_a_limit_tighter(length):
     """The spread of five weeks is what it is, though sixteen windows out of twenty weeks hide some of it."""
@@ -472,8 +480,8 @@ def test_of_a_handful_of_articles_nothing_is_said(half, tmp_path):
 def test_a_change_is_seen_the_sooner_the_longer_the_stream():
     rng = np.random.default_rng(5)
     base = yardstick(rng, np.full(20, 0.3), 200)
-    loud = {n: sum(bool(drift(base, stream(rng, n, 0.45)).alarms) for _ in range(30)) for n in (20, 300)}
-    assert loud[300] == 30
+    loud = {n: sum(bool(drift(base, stream(rng, n, 0.45)).alarms) for _ in range(30)) for n in (20, 400)}
+    assert loud[400] == 30
     assert loud[20] < 15
 
 

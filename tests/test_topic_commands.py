@@ -24,7 +24,7 @@ from topics.terminal import apart
 from topics.training import prepare, train_topics
 from topics.versions.registry import Registry
 
-RAIL = {"id": "1", "title": "[/b] Поезд", "text": "Поезд у перрона, вагоны и локомотив на станции, машинист."}
+RAIL = {"id": "1", "title": "[red] Поезд", "text": "Поезд у перрона, вагоны и локомотив на станции, машинист"}
 SNOW = {"id": "2", "text": "Щщщ ъъъ."}
 Topics = Callable[..., Ran]
 
@@ -259,7 +259,7 @@ def test_predict_writes_topics_alone_in_every_format(run, inbox, tmp_path):
     assert [json.loads(line) for line in streamed.out.splitlines()] == lines
     table = run("predict", inbox, "--format", "table")
     assert table.code == 0, table.err
-    assert ("rubrics" in table.out, "[/b] Поезд" in table.out) == (False, True)
+    assert ("rubrics" in table.out, "[red] Поезд" in table.out) == (False, True)
     rows = list(csv.DictReader(io.StringIO(run("predict", inbox, "--format", "csv").out.lstrip("\ufeff"))))
     assert [json.loads(row["topics"]) for row in rows] == [line["topics"] for line in lines]
     for suffix in (".jsonl", ".parquet"):

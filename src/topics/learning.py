@@ -110,13 +110,13 @@ def truth_table(
     truth = truth.reshape(len(labels), len(names))
     positives = (truth == 1).sum(axis=0)
     least = max(wanted.min_positives, 1)
-    enough = (positives >= least) & (truth == 0).any(axis=0)
+    enough = (positives >= least) & ((truth == 0).sum(axis=0) >= least)
     if not enough.any():
         found = _counts(dict(zip(names, positives.tolist(), strict=True)))
         carried = Counter(rubric for label in labels if label for rubric in label.rubrics - set(names))
         others = f"; the labels name {_counts(carried)}" if carried else ""
         raise DataError(
-            f"no rubric has {wanted.min_positives} articles that carry it and one that does not "
+            f"no rubric has {least} articles that carry it and as many that do not "
             f"(found: {found}{others}); {_remedy(labels, rejects)}"
         )
     few = {name: int(n) for name, n, ok in zip(names, positives, enough, strict=True) if not ok}

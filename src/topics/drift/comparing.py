@@ -211,7 +211,7 @@ def _limit(
     size = float(np.mean(runs))
     if n < size and generator is not None:
         return _limit_of_windows(counts, 1, level, lambda windows: _drawn(windows, n, generator))
-    longest = int(np.clip(round(n / size), 1, max(1, len(runs) // 3)))
+    longest = int(np.clip(n // size, 1, max(1, len(runs) // 3)))
     lengths = {2**power for power in range(longest.bit_length())}
     return min(_limit_of_windows(counts, length, level, _shares) for length in lengths | {longest})
 

@@ -94,6 +94,10 @@ def evaluate(
             "name the column with --rubrics-column, or lay labels over with --labels"
         )
     found = Answers(*(np.concatenate(column) for column in zip(*answers, strict=True)))
+    alone = len(
+        pipeline.classifier.rubrics
+    )  # with rules only: where nobody names one, nothing is known of it
+    found.truth[:, alone:][:, ~(found.truth[:, alone:] == 1).any(axis=0)] = -1
     firsts = np.unique(duplicates.groups(concatenate(batches)))
     counted = found.take(firsts)
     return Assessment(

@@ -16,11 +16,15 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 _ENOUGH = 20
+_COUNTED = 100
+"""Articles with every rubric known from which on their errors are counted."""
 _OWN, _EVEN = 15, 5
 """Positives at which half of a threshold is the rubric's own best one, and at which half of the rest is the
 one that gives as many articles as have the rubric; see docs/quality.md."""
 _CUTS = np.linspace(-8, 8, 321)
 """Log odds that a threshold may have."""
+_MOST = 2.0
+"""Articles given to one that has the rubric, at most: where words tell nothing, F1 asks to give it to all."""
 _SMOOTHING = 0.25
 """Log odds over which a cut is blurred: an article 0.25 above it counts as given by 73 %."""
 
@@ -158,8 +162,10 @@ def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], polic
             thresholds.append(_steady_threshold(scores, answers, overall))
     numbers = policy.min_rubrics, policy.max_rubrics
     decisions = Decisions(tuple(slopes.tolist()), tuple(offsets.tolist()), tuple(thresholds), 0.0, *numbers)
-    errors = decisions.error_probability(probabilities)
-    return msgspec.structs.replace(decisions, doubt=_doubt(errors, policy))
+    given, whole = decisions.given(probabilities), (truth >= 0).all(axis=1)
+    errors = chance_of_error(probabilities, given)
+    wrong = ((truth == 1) != given)[whole].any(axis=1)
+    return msgspec.structs.replace(decisions, doubt=_doubt(errors, errors[whole], wrong, policy))
 
 
 def judged(truth: Truth, clean: npt.NDArray[np.bool_]) -> Truth:
@@ -179,12 +185,13 @@ def enough_clean(truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], enou
 def best_threshold(scores: Floats, truth: npt.NDArray[np.integer]) -> float:
     """Find the probability at which F1, the cut blurred, is highest; 0.5 without positives.
 
-    The highest F1 of a sharp cut is a matter of which articles happen to stand beside it.
+    The highest F1 of a sharp cut is a matter of which articles happen to stand beside it. No more than twice
+    as many are given as have the rubric.
     """
     if not (truth == 1).any():
         return 0.5
     hits, given = _blurred(scores, truth)
-    f1 = 2 * hits / (given + truth.sum())
+    f1 = np.where(given <= _MOST * truth.sum(), 2 * hits / (given + truth.sum()), 0.0)
     return _middle(f1 >= f1.max() - 1e-9)
 
 
@@ -240,10 +247,18 @@ def _middle(best: npt.NDArray[np.bool_]) -> float:
     return float(sigmoid(_CUTS[first : first + run].mean()))
 
 
-def _doubt(errors: Floats, policy: Policy) -> float:
-    """Find the probability of an error above which an article goes to review."""
+def _doubt(errors: Floats, errors_of_known: Floats, wrong: npt.NDArray[np.bool_], policy: Policy) -> float:
+    """Find the probability of an error above which an article goes to review.
+
+    The errors of the articles are counted where all their rubrics are known and they are enough: rubrics err
+    together, and what `chance_of_error` says then is too much.
+    """
     if policy.review_error is None:
         return float(np.quantile(errors, 1 - policy.review_share))
-    rising = np.sort(errors)
-    kept = np.cumsum(rising) <= policy.review_error * np.arange(1, len(rising) + 1)
-    return float(rising[kept].max(initial=0.0))
+    if len(wrong) < _COUNTED:
+        rising = np.sort(errors)
+        kept = np.cumsum(rising) <= policy.review_error * np.arange(1, len(rising) + 1)
+        return float(rising[kept].max(initial=0.0))
+    order = np.argsort(errors_of_known, kind="stable")
+    kept = np.cumsum(wrong[order]) <= policy.review_error * np.arange(1, len(order) + 1)
+    return float(errors_of_known[order][kept].max(initial=0.0))

@@ -16,7 +16,7 @@ from topics.terminal import SOME, carried, err, line, out, tell, tell_some
 if TYPE_CHECKING:
     from topics.quality.comparison import Change, Comparison
     from topics.quality.topic_comparison import TopicComparison
-    from topics.versions.manifest import Manifest
+    from topics.versions.manifest import Figures, Manifest, RubricFigures
 
 
 def show_version(manifest: Manifest) -> None:
@@ -48,12 +48,20 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         few = [one for one in figures.rubrics if one.positives < ENOUGH]
         for one in few[:SOME]:
             line(console, f"{one.rubric}: only {carried(one.positives)}; its figures are a matter of luck")
+        dull = [one for one in figures.rubrics if one.positives >= ENOUGH and _tells_little(one)]
+        for one in dull[:SOME]:
+            chance = one.positives / (one.positives + one.negatives)
+            line(
+                console,
+                f"{one.rubric}: its words hardly tell it, average precision {one.average_precision:.2f}, "
+                f"by chance {chance:.2f}",
+            )
         partly = 0 < figures.wholly_known < figures.articles
         of = f" (of {figures.wholly_known:,} with every rubric known)" if partly else ""
         line(
             console,
             f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
-            f"exact match {figures.exact_match:.3f}{of} on {counted(figures.articles, 'article')}",
+            f"exact match {_exact(figures)}{of} on {counted(figures.articles, 'article')}",
         )
     for name, positives in manifest.left_out.items():
         line(console, f"left out: {name}, {_too_few(positives, manifest)}{_meant(name, manifest)}")
@@ -65,6 +73,17 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         )
 
 
+def _tells_little(rubric: RubricFigures) -> bool:
+    """Tell whether the articles with a rubric stand hardly before the others."""
+    chance = rubric.positives / max(rubric.positives + rubric.negatives, 1)
+    return rubric.average_precision < min(1.5 * chance, chance + 0.1 * (1 - chance))
+
+
+def _exact(figures: Figures) -> str:
+    """Write the exact match; a dash where no article has every rubric known."""
+    return f"{figures.exact_match:.3f}" if figures.exact_match or figures.wholly_known else "—"
+
+
 def _too_few(positives: int, manifest: Manifest) -> str:
     """Say why a rubric was not learned: too few articles have it, or no article is known not to."""
     from topics.config import Rubrics
@@ -72,7 +91,7 @@ def _too_few(positives: int, manifest: Manifest) -> str:
     least = manifest.configuration.get("rubrics", {}).get("min_positives", Rubrics().min_positives)
     if positives < least:
         return f"only {carried(positives)}"
-    return f"{carried(positives)}, and no article is known that does not"
+    return f"{carried(positives)}, and too few articles are known that do not"
 
 
 def _meant(name: str, manifest: Manifest) -> str:
@@ -92,13 +111,13 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
     for manifest in manifests:
         named = [alias for alias, version in aliases[manifest.name].items() if version == manifest.version]
         figures, topics = manifest.figures, manifest.topics
-        numbers = (figures.macro_f1, figures.mean_average_precision, figures.exact_match) if figures else ()
+        numbers = [figures.macro_f1, figures.mean_average_precision] if figures else []
         table.add_row(
             f"{manifest.name}/{manifest.version}",
             ", ".join(named),
             str(manifest.corpus.articles),
             str(manifest.corpus.clean),
-            *([f"{number:.3f}" for number in numbers] or [""] * 3),
+            *([f"{number:.3f}" for number in numbers] + [_exact(figures)] if figures else [""] * 3),
             counted(topics.topics, "topic") if topics else _known(manifest.rubrics),
         )
     out().print(table)
