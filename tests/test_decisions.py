@@ -318,7 +318,7 @@ def test_errors_that_come_together_send_no_more_to_review_than_they_are():
     wrong = (decisions.given(probabilities) != (truth[2000:] == 1)).any(axis=1)
     review = decisions.doubtful(probabilities)
     assert wrong.mean() > 0.15
-    assert wrong[~review].mean() == pytest.approx(0.1, abs=0.02)
+    assert wrong[~review].mean() == pytest.approx(0.1, abs=0.03)
 
 
 def test_no_article_is_no_error():

@@ -19,9 +19,11 @@ from topics.quality.intervals import (
     Statistic,
     Weights,
     average_precisions,
+    averaged,
     bootstrap,
     counted_figures,
     intervals,
+    widened,
 )
 from topics.rubrics.calibration import Floats
 from topics.text.duplicates import Groups
@@ -97,7 +99,8 @@ def measure(
     told = answers.told if told is None else told
     groups = np.arange(len(answers.truth)) if alike is None else alike
     value, drawn = bootstrap(figures_of(answers, told), groups, draws)
-    estimates = [estimate(found) for found in intervals(value, drawn)]
+    found = _no_narrower(intervals(value, drawn), answers, told, groups)
+    estimates = [estimate(one) for one in found]
     each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
     known = answers.truth >= 0
     holds = answers.truth[known] == 1
@@ -114,6 +117,39 @@ def measure(
         review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
         wholly_known=int(known[:, told].all(axis=1).sum()) if told.any() else 0,
     )
+
+
+def _no_narrower(found: list[Interval], answers: Answers, told: Bools, groups: Groups) -> list[Interval]:
+    """Widen the intervals of `figures_of` where few articles, reprints counted once, stand behind them."""
+    truth, given = answers.truth, answers.given
+    known, holds, width = truth >= 0, truth == 1, truth.shape[1]
+
+    def sizes(chosen: Bools) -> list[int]:
+        return [len(np.unique(groups[column])) for column in chosen.T]
+
+    precision, recall, f1, average = (found[k * width : (k + 1) * width] for k in range(4))
+    exact, micro, macro, mean, unreviewed = found[-_OVERALL:]
+    said, held, either = sizes(known & given), sizes(holds), sizes(known & (given | holds))
+    f1 = list(map(_of_overlap, f1, either))
+    average = list(map(widened, average, held))
+    whole = np.asarray(known[:, told].all(axis=1))
+    return [
+        *map(widened, precision, said),
+        *map(widened, recall, held),
+        *f1,
+        *average,
+        widened(exact, *sizes(whole[:, None])),
+        micro,
+        averaged(macro, f1),
+        averaged(mean, average),
+        widened(unreviewed, *sizes((whole & ~answers.review)[:, None])),
+    ]
+
+
+def _of_overlap(f1: Interval, n: int) -> Interval:
+    """Widen F1 by way of the share of the n articles given or right that are both: F1 is 2 s / (1 + s)."""
+    overlap = widened(Interval(*(edge / (2 - edge) for edge in (f1.value, f1.low, f1.high))), n)
+    return Interval(f1.value, *(2 * edge / (1 + edge) for edge in (overlap.low, overlap.high)))
 
 
 def _rubric(name: str, answers: Answers, r: int, estimates: list[Estimate]) -> RubricMeasure:
