@@ -78,6 +78,20 @@ def test_a_bad_line_is_one_reject_and_its_neighbours_live(line, reason):
     assert good(found) == [(1, {"text": "Мост открыт"}), (3, {"text": "Паром встал"})]
 
 
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"Снег \ud83d…", "Снег \ufffd…"),
+        (r"Снег \uD83D", "Снег \ufffd"),
+        (r"\ude00 Снег \ud83d\ude00", "\ufffd Снег 😀"),
+        (r"\ud83d\ud83d\ude00", "\ufffd😀"),
+        (r"\ud83d\u0041 \\ud83d \n", "\ufffdA \\ud83d \n"),
+    ],
+)
+def test_half_an_emoji_does_not_lose_an_article(written, text):
+    assert good(read("jsonl", f'{{"text": "{written}"}}\n'.encode())) == [(1, {"text": text})]
+
+
 def test_a_line_of_a_gigabyte_is_never_held():
     class Endless(io.RawIOBase):
         """A gigabyte without a line break, then one good row."""
