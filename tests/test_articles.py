@@ -102,6 +102,16 @@ def test_values_of_parquet_that_are_no_text(tmp_path):
     assert reasons == ["column 'text' holds bytes, not text"] * 2
 
 
+def test_a_bad_date_of_parquet_is_no_reason_to_lose_an_article(tmp_path):
+    path = tmp_path / "лента.parquet"
+    far = pa.array([1 << 62], pa.int64()).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"id": ["1"], "text": ["Снег"], "date": far, "crawled": far}), path)
+    assert all_of(Corpus(path)) == ([Article("1", "Снег")], [])
+    assert all_of(Corpus(path, keep=("crawled",)))[0][0].kept == {"crawled": None}
+    [reject] = all_of(Corpus(path, Columns(outlet="crawled")))[1]
+    assert reject.reason.startswith("column 'crawled' cannot be read: ")
+
+
 def test_nan_is_nothing(tmp_path):
     path = tmp_path / "лента.parquet"
     pq.write_table(pa.table({"id": ["1"], "title": [float("nan")], "text": ["Снег"]}), path)

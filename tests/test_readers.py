@@ -424,7 +424,16 @@ def test_one_cell_that_cannot_be_read_costs_one_row_of_parquet():
     assert good(found) == [(1, {"text": "Мост"}), (3, {"text": "Снег"})]
     [(line, reason)] = bad(found)
     assert line == 2
-    assert reason.startswith("a value cannot be read: 'utf-8' codec can't decode byte 0xff")
+    assert reason.startswith("column 'text' cannot be read: 'utf-8' codec can't decode byte 0xff")
+
+
+def test_a_cell_that_cannot_be_read_costs_no_row_where_it_is_not_needed():
+    far = pa.array([0, 1 << 62, None], pa.int64()).cast(pa.timestamp("us"))
+    data = parquet(pa.table({"text": ["Мост", "Снег", "Паром"], "updated": far}))
+    rows = READERS.load("parquet")(io.BytesIO(data), "лента", 1000, needed={"id", "text"})
+    updated = [datetime(1970, 1, 1), None, None]  # noqa: DTZ001
+    assert [row.values["updated"] for row in rows] == updated
+    assert [line for line, _ in bad(read("parquet", data))] == [2]
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"text;title\n" * 9, lambda _: b""])

@@ -33,14 +33,19 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: tuple[str, ...] = ()
     """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, or empty where it is not known."""
 
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The columns whose names are not the usual ones."""
+        usual = Columns()
+        named = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
+        return frozenset([*named, *self.labels])
+
     def absent(self, there: Iterable[str]) -> list[str]:
         """Return the columns that a source must have and that are not in `there`.
 
         These are the ones whose names were chosen, and a text or a title.
         """
-        usual = Columns()
-        chosen = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
-        wanted = {*chosen, *self.labels}
+        wanted = set(self.chosen)
         if not {self.text, self.title} & set(there):
             wanted.add(self.text)
         return sorted(wanted - set(there))
@@ -62,6 +67,13 @@ class Shape(NamedTuple):
     """Most characters of a field."""
     labelled: bool = True
     """Whether rubrics are read; who only tags articles needs none, right or wrong."""
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The columns without which an article is not what its source says; a date may be missing."""
+        columns = self.columns
+        labels = (columns.rubrics, columns.unknown, *columns.labels) if self.labelled else ()
+        return frozenset([columns.id, columns.title, columns.text, columns.outlet, "source", *labels])
 
     def article(self, values: Mapping[str, object]) -> Article:
         """Return the article of a row; its id is "" if the row has none.

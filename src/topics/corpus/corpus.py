@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from topics.corpus.articles import LIMIT, Columns, Shape, iso
 from topics.corpus.batches import ROWS, Batch, articles_of, read
+from topics.corpus.checking import streamed
 from topics.corpus.labels import UNFILLED, load_labels
 from topics.corpus.shards import Piece, whole
-from topics.corpus.sources import find, rows
+from topics.corpus.sources import Rows, find
 from topics.errors import UsageError
 from topics.types import Article, Reject, Row
 
@@ -58,6 +59,8 @@ class Corpus:
         """Rows of `labels_file` that name no rubrics yet."""
         self.unmatched_labels: tuple[str, ...] = ()
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
+        self.missing_columns: tuple[str, ...] = ()
+        """Columns asked for by name that no row of a stream had, sorted; known once all have come."""
         self._stdin_is_read = False
 
     @property
@@ -85,13 +88,16 @@ class Corpus:
     def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
         """Go over the rows one by one, as they come; an id may come again.
 
-        `pause` is called whenever standard input has no more for now.
+        `pause` is called whenever standard input has no more for now. Raises DataError for a table that lacks
+        a column, at its first row.
         """
+        missing: set[str] = set()
         for piece in self._pieces():
-            for found in articles_of(
-                rows(piece.source, self.shape.limit, piece.part, pause), piece, self.shape
-            ):
-                yield found if isinstance(found, Reject) else found[0]
+            found = Rows(piece.source, self.shape.limit, piece.part, pause, self.shape.needed)
+            rows = streamed(found, self.shape.columns, self.shape.keep, missing)
+            for item in articles_of(rows, piece, self.shape):
+                yield item if isinstance(item, Reject) else item[0]
+            self.missing_columns = tuple(sorted(missing))
 
     def labelled(self, article: Article) -> Article:
         """Return the article with what the file of labels says of it."""
@@ -114,7 +120,7 @@ class Corpus:
         """Look at some rows of each of the first sources: how many have a date, and those that are none."""
         there, unread = 0, list[str]()
         for source in self.sources[:_DATES]:
-            for row in islice(rows(source, self.shape.limit), _DATES):
+            for row in islice(Rows(source, self.shape.limit, needed=self.shape.needed), _DATES):
                 value = row.values.get(self.shape.columns.date) if isinstance(row, Row) else None
                 if value is not None and value == value and str(value).strip():
                     there += 1

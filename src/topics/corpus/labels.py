@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from topics.corpus.articles import LIMIT, Columns, Shape, UnfitError
 from topics.corpus.checking import checked
-from topics.corpus.sources import find, rows
+from topics.corpus.sources import Rows, find
 from topics.errors import DataError
 from topics.types import Labels, Reject, Row
 
@@ -42,7 +42,7 @@ def _load_labels(path: str | Path, columns: Columns) -> tuple[dict[str, Labels],
     labels: dict[str, Labels] = {}
     rejects: list[Reject] = []
     for source in find(path).sources:
-        for found in checked(rows(source, LIMIT), columns, source.name, remedy=_OF_LABELS):
+        for found in checked(Rows(source, LIMIT), columns, remedy=_OF_LABELS):
             reason = found.reason if isinstance(found, Reject) else _enter(found, shape, labels)
             if reason:
                 rejects.append(Reject(source.name, found.line, reason))

@@ -18,7 +18,9 @@ BYTES = 6
 """Most bytes a character takes on a line: many exports write the letter «я» as `\\u044f`."""
 
 _BLOCK = 1 << 18
-_ESCAPE = re.compile(rb"\\(?:u[Dd][89ABab]..\\u[Dd][C-Fc-f]..|(u[Dd][89A-Fa-f]..)|.)")
+_ESCAPE = re.compile(
+    rb"\\(?:u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|(u[Dd][89A-Fa-f][0-9A-Fa-f]{2})|.)"
+)
 """Of the backslashes in a line; the group is half a character without the other half."""
 _NEWLINE = ord("\n")
 
