@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import lru_cache
+from math import isfinite
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -93,10 +96,7 @@ class Shape(NamedTuple):
 
     def id(self, values: Mapping[str, object]) -> str:
         """Return the row's id as text, "" if it has none."""
-        value = values.get(self.columns.id)
-        if type(value) is int or (type(value) is float and value.is_integer()):
-            return str(int(value))  # pandas makes 7.0 of a 7, if another row has none
-        found = self._text(value, self.columns.id)
+        found = self._text(_named(values.get(self.columns.id)), self.columns.id)
         return "" if found.isspace() else found
 
     def labels(self, values: Mapping[str, object]) -> Labels | None:
@@ -116,8 +116,7 @@ class Shape(NamedTuple):
         column = self.columns.outlet
         if column == "outlet" and not values.get(column):
             column = "source"
-        value = values.get(column)
-        return str(value) if type(value) is int else self._text(value, column)
+        return self._text(_named(values.get(column)), column)
 
     def _kept(self, values: Mapping[str, object]) -> Mapping[str, object]:
         return values if "*" in self.keep else {name: values.get(name) for name in self.keep}
@@ -134,12 +133,24 @@ class Shape(NamedTuple):
         raise UnfitError(f"column {column!r} holds {_kind(value)}, not text")
 
 
+def _named(value: object) -> object:
+    """Write what names something as text: 7, the 7.0 that pandas makes of it beside a gap, a UUID."""
+    if type(value) is str or value is None:
+        return value
+    if type(value) is int or isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, float | Decimal) and isfinite(value) and value.as_integer_ratio()[1] == 1:
+        return str(int(value))
+    return value
+
+
 def _is_missing(value: object) -> bool:
     return value is None or value != value  # NaN: how pandas writes «nothing» into a column of texts
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    numbers = {int: "a number", float: "a number", Decimal: "a number"}
+    kinds = numbers | {bool: "a truth value", list: "a list", dict: "an object"}
     return kinds.get(type(value), type(value).__name__)
 
 
@@ -181,8 +192,8 @@ def iso(value: object) -> str:
 
 
 def _of_date(value: object) -> str:
-    if type(value) is int:
-        return _of_seconds(value)
+    if type(value) is int or (isinstance(value, float | Decimal) and isfinite(value)):
+        return _of_seconds(int(value))
     # pandas' NaT is a date that equals nothing.
     return value.isoformat() if isinstance(value, date) and value == value else ""
 
@@ -203,8 +214,8 @@ def _otherwise(value: str) -> str:
     elif (match := _IN_WORDS.fullmatch(value.lower())) and (number := _month(match[2])):
         day, _, year, *clock = match.groups()
         month = str(number)
-    elif value.isdecimal():
-        return _of_seconds(int(value)) if len(value) <= _DIGITS else ""
+    elif (whole := value.removesuffix(".0")).isdecimal():  # pandas again
+        return _of_seconds(int(whole)) if len(whole) <= _DIGITS else ""
     else:
         return _of_mail(value)
     try:
@@ -319,7 +330,7 @@ def _from_columns(values: Mapping[str, object], columns: tuple[str, ...]) -> Lab
 def _state(value: object, column: str) -> bool | None:
     if _is_missing(value):
         return None
-    cell = str(value).strip().lower()
+    cell = str(_named(value)).strip().lower()
     if cell in _HOLDS or not cell:
         return True if cell else None
     if cell in _HOLDS_NOT:
