@@ -127,7 +127,7 @@ def test_numbers_and_uuids_of_parquet_name_things(tmp_path):
 
 @pytest.mark.parametrize("number", [7.5, float("inf"), Decimal("7.5"), Decimal("Infinity")])
 def test_a_number_that_is_not_whole_names_nothing(number):
-    with pytest.raises(UnfitError, match="column .id. holds a number, not text"):
+    with pytest.raises(UnfitError, match="column 'id' holds a number, not text"):
         Shape(Columns(), (), 100).article({"id": number, "text": "Снег"})
 
 
