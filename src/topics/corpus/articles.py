@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -30,7 +30,9 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outlet: str = "outlet"
     """Where a row has none and the name is the usual one, `source` stands in."""
     rubrics: str = "rubrics"
-    """A list, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none holds; empty: unknown."""
+    """A list, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none holds; empty: unknown.
+
+    The plus of «18+» parts nothing."""
     unknown: str = "unknown"
     """The rubrics that are not known either way, written like `rubrics`."""
     labels: tuple[str, ...] = ()
@@ -250,6 +252,8 @@ _UNSURE = {"?", "??", "???", "не знаю", "неясно", "unknown"}
 _AROUND = ' \t\xa0«»“”„"'
 """Stands around the name of a rubric and is no part of it."""
 _NONE = {"none", "нет", "-", "–", "—", "[]"}
+_BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
+"""Parts names; a plus that a number ends with, «Кино 18+», is a part of its name."""
 
 
 def names(value: object, column: str) -> frozenset[str] | None:
@@ -271,26 +275,35 @@ def _listed(value: list[object] | tuple[object, ...], column: str) -> frozenset[
     for name in value:
         if not isinstance(name, str):
             raise UnfitError(f"column {column!r} holds a list with {_kind(name)} in it, not names of rubrics")
-    found = frozenset(name for item in value if (name := str(item).strip()))
-    return found if found or not value else None  # [""] is an empty cell that was split, not «none»
+    return meant(map(str, value)) if value else frozenset()  # [""] is an empty cell that was split
 
 
 @lru_cache(4096)
 def _split(value: str, column: str) -> frozenset[str] | None:
     value = value.strip()
-    if value.lower() in _NONE:
-        return frozenset()
-    if value.lower() in _UNSURE:
-        return None
-    if value.startswith("[") and value.endswith("]"):
+    if value.startswith("[") and value.endswith("]") and value not in _NONE:
         raise UnfitError(
             f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
         )
-    return frozenset(name for part in re.split(r"[;+|]", value) if (name := part.strip(_AROUND))) or None
+    return _parted(value)
 
 
-def mistaken(rubrics: Iterable[str]) -> list[str]:
-    """Say which names of rubrics look like several in one, or like one written in two ways.
+def _parted(value: str) -> frozenset[str] | None:
+    return meant(name.strip(_AROUND) for name in _BETWEEN.split(value))
+
+
+def meant(names: Iterable[str]) -> frozenset[str] | None:
+    """Return names as they are learned, white space folded, without those that name nothing.
+
+    `["economy", "-"]` is economy, `["нет"]` that none holds; None: they say nothing, as `["?"]`.
+    """
+    found = frozenset(name for given in names if (name := " ".join(given.split())))
+    said = frozenset(name for name in found if name.lower() not in _NONE | _UNSURE)
+    return said if said or (found and all(name.lower() in _NONE for name in found)) else None
+
+
+def mistaken(rubrics: Sequence[str]) -> list[str]:
+    """Say which names of rubrics look like several in one, or are read so, or are one written in two ways.
 
     >>> mistaken(["economy", "tourism", "economy, tourism"])
     ["the rubric 'economy, tourism' is learned beside 'economy', 'tourism'; part names by ; or give a list"]
@@ -308,6 +321,10 @@ def mistaken(rubrics: Iterable[str]) -> list[str]:
         if len(parts) > 1 and all(part in alike for part in parts):
             others = listed({alike[part][0] for part in parts})
             found.append(f"the rubric {same[0]!r} is learned beside {others}; part names by ; or give a list")
+    for name in rubrics:
+        read = _parted(name)
+        if read and read != frozenset([" ".join(name.split())]):
+            found.append(f"the rubric {name!r} is read as {listed(read)} from a table; call it otherwise")
     return found
 
 
