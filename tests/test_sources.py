@@ -74,6 +74,15 @@ def test_patterns_and_several_sources_read_each_file_once(tmp_path):
         assert [article.id for article in all_of(Corpus(sources))[0]] == ["1", "2"]
 
 
+def test_a_link_to_a_folder_above_makes_no_file_come_again(tmp_path):
+    root, archive = tmp_path / "лента", write(tmp_path / "архив" / "б.jsonl", FERRY)
+    files = [write(root / "2026" / name, SNOW) for name in ("а.jsonl", "я.jsonl")]
+    (root / "2026" / "круг").symlink_to(root / "2026")
+    (root / "2025").symlink_to(archive.parent)
+    found = find(str(root / "**" / "*.jsonl")).sources
+    assert [source.path for source in found] == [root / "2025" / "б.jsonl", *files]
+
+
 def test_the_format_may_be_named(tmp_path):
     path = tmp_path / "выгрузка.txt"
     path.write_text("id;text\n1;Снег\n", encoding="utf-8")

@@ -100,11 +100,19 @@ def _expand(given: str | Path, form: str | None) -> Found:
         return Found([Source(path, form or format_of(path))], [])
     if not glob.has_magic(str(given)):
         raise DataError(f"{given}: there is no such file or folder; check the name")
-    matches = sorted(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
+    matches = _apart(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
     if form:
         sources = [Source(match, form) for match in matches if match.is_file()]
         return _filled(given, Found(sources, []), "nothing matches")
     return _filled(given, _known(matches, NAMED), "no file that can be read matches this pattern")
+
+
+def _apart(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths, each file once: a link to a folder above makes forty of one, and the shortest stays."""
+    found: dict[Path, Path] = {}
+    for path in sorted(paths, key=lambda path: (len(path.parts), path)):
+        found.setdefault(path.resolve(), path)
+    return sorted(found.values())
 
 
 def _known(paths: list[Path], synonyms: Mapping[str, str]) -> Found:
