@@ -19,6 +19,8 @@ from topics.types import Article, Reject, Row
 
 _DATES = 100
 """Rows of a file, and files, looked at for dates that cannot be read."""
+TOLD = 5
+"""Rejects that a person is told, of however many."""
 
 
 class Corpus:
@@ -61,6 +63,10 @@ class Corpus:
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self.missing_columns: tuple[str, ...] = ()
         """Columns asked for by name that no row of a stream had, sorted; known once all have come."""
+        self.rejected = 0
+        """Rows that became no article; known once all batches have come."""
+        self.first_rejects: tuple[Reject, ...] = ()
+        """Some of them, to be told."""
         self._stdin_is_read = False
 
     @property
@@ -79,11 +85,14 @@ class Corpus:
         Rejects of `labels_file` come in the first batch. Raises DataError for a file that cannot be read
         or lacks a column, with the names of those it has.
         """
-        unmatched = set(self.labels)
+        unmatched, rejected, first = set(self.labels), 0, list[Reject]()
         for batch in read(self._pieces(), self.shape, size, self.label_rejects):
+            rejected += len(batch.rejects)
+            first += batch.rejects[: TOLD - len(first)]
             unmatched.difference_update(article.id for article in batch.articles)
             yield batch._replace(articles=list(map(self.labelled, batch.articles))) if self.labels else batch
         self.unmatched_labels = tuple(sorted(unmatched))
+        self.rejected, self.first_rejects = rejected, tuple(first)
 
     def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
         """Go over the rows one by one, as they come; an id may come again.

@@ -33,6 +33,14 @@ def show_labels(corpus: Corpus) -> None:
         tell(f"labels: {rows} without rubrics: nothing is known of them; write none where none holds")
 
 
+def show_rejects(corpus: Corpus) -> None:
+    """Tell on stderr the first rows that became no article, and how many there are."""
+    for row in corpus.first_rejects:
+        tell(f"topics: {row.source}:{row.line}: {row.reason}")
+    if corpus.rejected:
+        tell(f"topics: {counted(corpus.rejected, 'row')} could not be read")
+
+
 def show_missing(corpus: Corpus) -> None:
     """Tell on stderr of columns that no row of a stream had."""
     if names := corpus.missing_columns:
