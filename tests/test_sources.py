@@ -240,6 +240,11 @@ def test_standard_input_of_one_column_is_a_table(monkeypatch, header):
     assert all_of(Corpus("-", columns)) == ([Article("stdin:2", "Снег")], [])
 
 
+def test_standard_input_whose_columns_stand_in_brackets(monkeypatch):
+    stdin(monkeypatch, "[id],[text]\n1,Снег\n".encode())
+    assert all_of(Corpus("-", Columns(id="[id]", text="[text]"))) == ([Article("1", "Снег")], [])
+
+
 def test_standard_input_with_a_named_format(monkeypatch):
     stdin(monkeypatch, "text\nСнег\n".encode())
     assert all_of(Corpus("-", format="csv"))[0] == [Article("stdin:2", "Снег")]

@@ -6,6 +6,7 @@ import codecs
 import glob
 import gzip
 import io
+import re
 import select
 import sys
 import zlib
@@ -40,6 +41,8 @@ BUFFER = 1 << 17
 _USUAL = {"text", "title"}
 _MARKS = codecs.BOM_UTF8 + codecs.BOM_UTF16 + b" \t\r\n\0"
 """May stand before the first line that tells something."""
+_JSON = re.compile(rb'\{|\[[\s{["]')
+"""Begins an object, or a list of some; `[id],[text]` is the header of a table."""
 
 
 class Source(NamedTuple):
@@ -358,7 +361,7 @@ def _tell(stream: io.BufferedReader, names: Collection[str]) -> str:
     if beginning.startswith(b"PAR1"):
         return "parquet"
     first = beginning.splitlines()[0].rstrip() if beginning else b""
-    if first.startswith((b"{", b"[")) or first.endswith(b"}"):
+    if _JSON.match(first + b"\n") or first.endswith(b"}"):
         return "jsonl"
     is_table = any(mark in first for mark in b";\t,") or first.strip(b'"') in map(str.encode, names)
     return "csv" if is_table else "jsonl"
