@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ import pytest
 
 from newsroom import FERRY, SNOW, all_of, known, write
 from topics.corpus import Columns, Corpus
-from topics.corpus.articles import iso, mistaken
+from topics.corpus.articles import Shape, UnfitError, iso, mistaken
 from topics.types import Article, Reject
 
 
@@ -102,6 +104,43 @@ def test_values_of_parquet_that_are_no_text(tmp_path):
     assert reasons == ["column 'text' holds bytes, not text"] * 2
 
 
+def test_numbers_and_uuids_of_parquet_name_things(tmp_path):
+    path, key = tmp_path / "лента.parquet", UUID("12345678-1234-5678-1234-567812345678")
+    columns = {
+        "id": pa.array([key.bytes, None], pa.uuid()),
+        "nid": pa.array([Decimal(10**19), Decimal(2)], pa.decimal128(20, 0)),
+        "text": ["Снег", "Паром"],
+        "outlet": [5.0, None],
+        "date": [1_772_600_400.0, None],
+        "туризм": pa.array([Decimal("1.00"), Decimal("0.00")], pa.decimal128(3, 2)),
+    }
+    pq.write_table(pa.table(columns), path)
+    assert all_of(Corpus(path, Columns(labels=("туризм",)))) == (
+        [
+            Article(str(key), "Снег", "", "2026-03-04T05:00:00+00:00", "5", known("туризм")),
+            Article("лента.parquet:2", "Паром", labels=known()),
+        ],
+        [],
+    )
+    assert [article.id for article in all_of(Corpus(path, Columns(id="nid")))[0]] == [f"1{'0' * 19}", "2"]
+
+
+@pytest.mark.parametrize("number", [7.5, float("inf"), Decimal("7.5"), Decimal("Infinity")])
+def test_a_number_that_is_not_whole_names_nothing(number):
+    with pytest.raises(UnfitError, match="column 'id' holds a number, not text"):
+        Shape(Columns(), (), 100).article({"id": number, "text": "Снег"})
+
+
+def test_a_bad_date_of_parquet_is_no_reason_to_lose_an_article(tmp_path):
+    path = tmp_path / "лента.parquet"
+    far = pa.array([1 << 62], pa.int64()).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"id": ["1"], "text": ["Снег"], "date": far, "crawled": far}), path)
+    assert all_of(Corpus(path)) == ([Article("1", "Снег")], [])
+    assert all_of(Corpus(path, keep=("crawled",)))[0][0].kept == {"crawled": None}
+    [reject] = all_of(Corpus(path, Columns(outlet="crawled")))[1]
+    assert reject.reason.startswith("column 'crawled' cannot be read: ")
+
+
 def test_nan_is_nothing(tmp_path):
     path = tmp_path / "лента.parquet"
     pq.write_table(pa.table({"id": ["1"], "title": [float("nan")], "text": ["Снег"]}), path)
@@ -120,6 +159,10 @@ def test_nan_is_nothing(tmp_path):
         (" 04.03.2026 10:15 ", "2026-03-04T10:15:00"),
         ("4.3.2026", "2026-03-04"),
         ("04.03.2026, 09:05:07", "2026-03-04T09:05:07"),
+        (1_772_600_400.0, "2026-03-04T05:00:00+00:00"),
+        ("1772600400.0", "2026-03-04T05:00:00+00:00"),
+        (float("inf"), ""),
+        (Decimal("1772600400.5"), "2026-03-04T05:00:00+00:00"),
         (date(2026, 3, 4), "2026-03-04"),
         (datetime(2026, 3, 4, 10, 15, tzinfo=UTC), "2026-03-04T10:15:00+00:00"),
         ("31.02.2026", ""),
@@ -193,6 +236,19 @@ def test_a_parquet_date_becomes_iso(tmp_path):
         ("«Экономика; туризм»", None, known("Экономика", "туризм")),
         ('"экономика"; “туризм”', None, known("экономика", "туризм")),
         ([""], None, None),
+        (["нет"], None, known()),
+        (["None", "—"], None, known()),
+        (["?"], None, None),
+        (["экономика", "-"], None, known("экономика")),
+        ("none;экономика", None, known("экономика")),
+        ("нет; -", None, known()),
+        (["Кино 18+", "Наука\nи  техника"], None, known("Кино 18+", "Наука и техника")),
+        ("Кино 18+", None, known("Кино 18+")),
+        ("«Кино 18+»; Наука  и техника", None, known("Кино 18+", "Наука и техника")),
+        ("Кино 18+ + спорт", None, known("Кино 18+", "спорт")),
+        ("спорт+Кино 18+", None, known("Кино 18+", "спорт")),
+        ("спорт+", None, known("спорт")),
+        ("ТОП-10+спорт", None, known("ТОП-10", "спорт")),
         (None, ["туризм"], None),
         ([], ["туризм", "спорт"], known(unknown=("туризм", "спорт"))),
         ("экономика", "туризм;спорт", known("экономика", unknown=("туризм", "спорт"))),
@@ -216,6 +272,11 @@ def test_rubrics_hold_do_not_hold_or_are_unknown(tmp_path, rubrics, unknown, lab
             ["быт", "туризм", "быт / туризм"],
             "'быт / туризм' is learned beside 'быт', 'туризм'; part names by",
         ),
+        (
+            ["быт", "Экономика+Финансы"],
+            "'Экономика+Финансы' is read as 'Финансы', 'Экономика' from a table; call it otherwise",
+        ),
+        (["Кино 18+", "C#"], ""),
         (["БЫТ", "спорт", "быт"], "the rubrics 'БЫТ', 'быт' differ only by case or spaces; write them alike"),
         (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case or spaces; write"),
     ],

@@ -681,6 +681,19 @@ def test_rejects_of_before_go_when_there_are_none(topics: Topics, models, inbox,
     assert not (tmp_path / "r.jsonl").exists()
 
 
+def test_a_stream_is_asked_for_its_columns(topics: Topics, models, inbox, tmp_path):
+    table = f"id,title,body\n1,Пуск,{STEEL * 5}\n".encode()
+    for output in ((), ("-o", tmp_path / "в.jsonl")):
+        ran = topics("predict", "-", *output, "--models", models, stdin=table)
+        failed(ran, 3, "stdin: there is no column 'text', and 'body' holds long texts")
+    asked = "--text-column", "nosuch", "--keep", "title, nokeep"
+    ran = topics("predict", "-", *asked, "--models", models, stdin=inbox.read_bytes())
+    assert (ran.code, len(ran.out.splitlines())) == (0, 3)
+    assert "topics: no row had the column 'nokeep', 'nosuch'; check the name" in ran.err
+    ran = topics("predict", "-", "--keep", "", "--models", models, stdin=inbox.read_bytes())
+    assert '""' not in ran.out
+
+
 def test_too_many_rejects_stop_a_stream(topics: Topics, models):
     bad = b'{"text": "\xd0\x97\xd0\xb0\xd0\xb2\xd0\xbe\xd0\xb4"}\n{\n{\n'
     assert topics("predict", "-", "--models", models, "--limit-rejects", 2, stdin=bad).code == 0

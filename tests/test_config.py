@@ -75,6 +75,12 @@ COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title
             "[rubrics]\nmin = 1",
             "nobody knows the key 'rubrics.min'; known are 'classifier', 'max_articles', 'min_positives'",
         ),
+        (
+            '[rules.""]\nforce = ["снег"]',
+            "'' is no name of a rubric that a label can have; call it otherwise",
+        ),
+        ('[rules."нет"]\nforce = ["снег"]', "'нет' is no name of a rubric"),
+        ('[rubrics]\nnames = ["быт\\nдня"]', "'быт\\nдня' is no name of a rubric"),
         ("text = ", "is no configuration (Invalid value"),
         (b"\xff\xfe", "is no configuration ('utf-8' codec can't decode"),
         (None, "there is no such file; check the name"),

@@ -109,6 +109,35 @@ def test_labels_with_the_headers_of_the_archive(tmp_path):
         load_labels(write(tmp_path / "м.jsonl", {"номер": "1"}), Columns(id="ИД", rubrics="Рубрики"))
 
 
+@pytest.mark.parametrize("header", ["id;rubrics;Неясно", "ИД;Рубрики;Неясно", "ИД;Рубрики;unknown"])
+def test_what_a_table_of_labels_does_not_know_stays_unknown(tmp_path, header):
+    table = tmp_path / "метки.csv"
+    table.write_text(f"{header}\n1;спорт;туризм\n2;none;\n", encoding="utf-8")
+    labels, rejects = load_labels(table, Columns(id="ИД", rubrics="Рубрики", unknown="Неясно"))
+    assert labels == {
+        "1": Labels(frozenset({"спорт"}), frozenset({"туризм"}), clean=True),
+        "2": Labels(frozenset(), clean=True),
+    }
+    assert rejects == []
+
+
+@pytest.mark.parametrize("name", ["id", "ИД"])
+def test_labels_of_one_column_a_rubric_as_the_archive_has_them(tmp_path, name):
+    table, columns = tmp_path / "метки.csv", Columns(id=name, labels=("спорт", "туризм"))
+    table.write_text(f"{name};спорт;туризм\n1;да;\n2;;\n3;?;1\n", encoding="utf-8")
+    labels, rejects = load_labels(table, columns)
+    assert labels == {"1": Labels(frozenset({"спорт"}), frozenset({"туризм"}), clean=True)}
+    assert [(row.line, row.reason[:31]) for row in rejects] == [
+        (3, "no rubrics; write none if none "),
+        (4, "column 'спорт' holds '?'; known"),
+    ]
+    table.write_text(f"{name};rubrics\n1;спорт\n", encoding="utf-8")
+    assert load_labels(table, columns)[0] == {"1": Labels(frozenset({"спорт"}), clean=True)}
+    table.write_text(f"{name};спорт\n1;1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="there is no column 'туризм'"):
+        load_labels(table, columns)
+
+
 def test_numbers_as_pandas_writes_them_are_ids_and_outlets(tmp_path):
     path = write(tmp_path / "а.jsonl", {"id": 7.0, "text": "Снег", "outlet": 3})
     [article], rejects = all_of(Corpus(path))

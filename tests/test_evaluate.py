@@ -195,6 +195,23 @@ def test_the_command_prints_figures_on_stdout_and_doubts_on_stderr(topics, model
     assert found["whole"]["micro_f1"]["low"] <= found["whole"]["micro_f1"]["value"]
 
 
+@pytest.mark.parametrize(
+    "command", ["evaluate rubrics", "compare rubrics rubrics", "audit --workers 1", "suggest --workers 1"]
+)
+def test_rows_that_could_not_be_read_are_told(topics, models, data, tmp_path, command):
+    with data.open("a", encoding="utf-8") as stream:
+        stream.write("{\n" * 7)
+    name, *rest = command.split()
+    to = ("--models", models) if rest[0] == "rubrics" else ()
+    nothing = write(tmp_path / "метки.csv", "id;rubrics")
+    laid_over = ("--labels", nothing) if name == "suggest" else ()
+    ran = topics(name, *rest, data, *to, *laid_over)
+    assert ran.code == 0, ran.err
+    assert ran.err.count("not valid JSON") == 5
+    assert f"topics: {data}:61: not valid JSON" in ran.err
+    assert "topics: 7 rows could not be read\n" in ran.err
+
+
 def test_articles_that_the_version_was_trained_on_are_told(topics, tmp_path, monkeypatch):
     path = shutil.copy(embedded()[0], tmp_path)
     assert topics("train", path, "--models", tmp_path / "m").code == 0

@@ -78,6 +78,20 @@ def test_a_bad_line_is_one_reject_and_its_neighbours_live(line, reason):
     assert good(found) == [(1, {"text": "Мост открыт"}), (3, {"text": "Паром встал"})]
 
 
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (r"Снег \ud83d…", "Снег \ufffd…"),
+        (r"Снег \uD83D", "Снег \ufffd"),
+        (r"\ude00 Снег \ud83d\ude00", "\ufffd Снег 😀"),
+        (r"\ud83d\ud83d\ude00", "\ufffd😀"),
+        (r"\ud83d\u0041 \\ud83d \n", "\ufffdA \\ud83d \n"),
+    ],
+)
+def test_half_an_emoji_does_not_lose_an_article(written, text):
+    assert good(read("jsonl", f'{{"text": "{written}"}}\n'.encode())) == [(1, {"text": text})]
+
+
 def test_a_line_of_a_gigabyte_is_never_held():
     class Endless(io.RawIOBase):
         """A gigabyte without a line break, then one good row."""
@@ -222,6 +236,67 @@ def test_the_encoding_is_told_without_cutting_a_letter_in_two():
         assert len(good(read("csv", text.encode(), limit=module.BEGINNING))) == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1251"])
+def test_the_encoding_is_told_where_the_letters_begin(encoding):
+    plain = "".join(f"{n};Sneg;idet den {n}\n" for n in range(5000))
+    found = read("csv", (HEAD + plain + LAST).encode(encoding))
+    assert [values for _, values in good(found)[5000:]] == LAST_ROWS
+    assert bad(found) == []
+
+
+class Piped(io.BytesIO):
+    """A stream whose writer waits for an answer after each piece."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__()
+        self.pieces = list(pieces)
+
+    def read1(self, size=-1):
+        return self.pieces.pop(0) if self.pieces else b""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1251"])
+def test_a_row_of_csv_is_there_before_the_next_is_waited_for(encoding):
+    text = HEAD + FIRST + "2;Снег;Идёт\n" + LAST
+    head, *rows = text.encode(encoding).splitlines(keepends=True)
+    stream = Piped(head, *rows)
+    found = READERS.load("csv")(stream, "лента", 1000)
+    assert next(found).values == FIRST_ROW
+    assert next(found).line == 3
+    assert stream.pieces == rows[2:]
+    assert [row.values for row in found] == LAST_ROWS
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_csv_does_not_depend_on_how_it_comes(size):
+    data = (HEAD + FIRST + '2;"Снег;Идёт\n' + LAST).encode("utf-8-sig")
+    pieces = [data[i : i + size] for i in range(0, len(data), size)]
+    assert list(READERS.load("csv")(Piped(*pieces), "лента", 1000)) == read("csv", data)
+
+
+def test_a_stream_that_begins_with_a_bad_byte_turns_to_utf_8_with_the_first_letters():
+    rows = [b"id;text\n", b"1;\xff\n", *(f"{n};Снег\n".encode() for n in range(2, 5))]
+    found = list(READERS.load("csv")(Piped(*rows), "лента", 1000))
+    assert [values["text"] for _, values in good(found)][1:] == ["Снег"] * 3
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\r\n"])
+def test_lines_that_end_with_a_carriage_return(end):
+    data = (HEAD + FIRST + LAST).replace("\nна", " на").replace("\n", end)
+    found = read("csv", data.encode())
+    assert [values for _, values in good(found)] == [
+        FIRST_ROW,
+        LAST_ROWS[0] | {"text": "Встал на ремонт"},
+        LAST_ROWS[1],
+    ]
+    assert bad(found) == []
+
+
+def test_a_carriage_return_within_a_text_ends_no_line():
+    found = read("csv", 'id;text\n1;"Мост\rоткрыт"\n2;Снег\n'.encode())
+    assert good(found) == [(2, {"id": "1", "text": "Мост\rоткрыт"}), (3, {"id": "2", "text": "Снег"})]
+
+
 def test_blank_lines_and_columns_without_a_name_are_left_out():
     found = read("csv", "\n\n,text,title,\n0,Паром,,\n\n1,Снег,,\n".encode())
     assert good(found) == [(4, {"text": "Паром", "title": ""}), (6, {"text": "Снег", "title": ""})]
@@ -244,8 +319,8 @@ def test_a_long_field_does_not_depend_on_the_limit_of_the_csv_module():
         ("id;text; text\n1;2;3\n", "лента: two columns are called 'text'; rename one of them"),
         ('"id;text\n1;2\n', "лента: the first line is no header of columns (a quote is never closed)"),
         (
-            "id;text\r1;Мост\r",
-            "лента: the first line is no header of columns (not valid CSV: new-line character seen",
+            'id;"te"xt\n1;Мост\n',
+            f"лента: the first line is no header of columns ({UNDOUBLED})",
         ),
         ("id;" * 2000 + "\n", "лента: the first line is too long for a header of columns"),
         ('id;"text' + "\n" * 5000, "лента: the first line is no header of columns (the row is too long,"),
@@ -273,10 +348,15 @@ class Failing(io.BytesIO):
     """A stream that breaks off after its bytes, as a damaged packed file does."""
 
     def readline(self, size=-1):
-        line = super().readline(size)
-        if not line:
+        return self.whole(super().readline(size))
+
+    def read1(self, size=-1):
+        return self.whole(super().read1(size))
+
+    def whole(self, data):
+        if not data:
             raise OSError("the tape tore")
-        return line
+        return data
 
 
 @pytest.mark.parametrize(("form", "data"), [("csv", "text\nСнег\n"), ("jsonl", '{"text": "Снег"}\n')])
@@ -344,7 +424,16 @@ def test_one_cell_that_cannot_be_read_costs_one_row_of_parquet():
     assert good(found) == [(1, {"text": "Мост"}), (3, {"text": "Снег"})]
     [(line, reason)] = bad(found)
     assert line == 2
-    assert reason.startswith("a value cannot be read: 'utf-8' codec can't decode byte 0xff")
+    assert reason.startswith("column 'text' cannot be read: 'utf-8' codec can't decode byte 0xff")
+
+
+def test_a_cell_that_cannot_be_read_costs_no_row_where_it_is_not_needed():
+    far = pa.array([0, 1 << 62, None], pa.int64()).cast(pa.timestamp("us"))
+    data = parquet(pa.table({"text": ["Мост", "Снег", "Паром"], "updated": far}))
+    rows = READERS.load("parquet")(io.BytesIO(data), "лента", 1000, needed={"id", "text"})
+    updated = [datetime(1970, 1, 1), None, None]  # noqa: DTZ001
+    assert [row.values["updated"] for row in rows] == updated
+    assert [line for line, _ in bad(read("parquet", data))] == [2]
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"text;title\n" * 9, lambda _: b""])

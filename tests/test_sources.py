@@ -13,7 +13,7 @@ import pytest
 
 from exports import PACKED, as_parquet
 from newsroom import FERRY, SNOW, all_of, write
-from topics.corpus import Corpus
+from topics.corpus import Columns, Corpus
 from topics.corpus.sources import find, kinds
 from topics.errors import DataError, UsageError
 from topics.types import Article, Reject
@@ -72,6 +72,15 @@ def test_patterns_and_several_sources_read_each_file_once(tmp_path):
         str(tmp_path / "**" / "*.jsonl"),
     ):
         assert [article.id for article in all_of(Corpus(sources))[0]] == ["1", "2"]
+
+
+def test_a_link_to_a_folder_above_makes_no_file_come_again(tmp_path):
+    root, archive = tmp_path / "лента", write(tmp_path / "архив" / "б.jsonl", FERRY)
+    files = [write(root / "2026" / name, SNOW) for name in ("а.jsonl", "я.jsonl")]
+    (root / "2026" / "круг").symlink_to(root / "2026")
+    (root / "2025").symlink_to(archive.parent)
+    found = find(str(root / "**" / "*.jsonl")).sources
+    assert [source.path for source in found] == [root / "2025" / "б.jsonl", *files]
 
 
 def test_the_format_may_be_named(tmp_path):
@@ -200,6 +209,10 @@ def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
+def streamed(corpus: Corpus) -> list[Article | Reject]:
+    return list(corpus.stream(lambda: None))
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -211,11 +224,25 @@ def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
         gzip.compress('{"id": "1", "text": "Снег"}\n'.encode(), mtime=0),
         pa.compress("id;text\n1;Снег\n".encode(), codec="zstd", asbytes=True),
         as_parquet([{"id": "1", "text": "Снег"}]),
+        "\r\n\nid;text\n1;Снег\n".encode(),
+        'id,"views [24h]",text\n1,7,Снег\n'.encode(),
     ],
 )
 def test_standard_input_tells_its_format(monkeypatch, data):
     stdin(monkeypatch, data)
     assert all_of(Corpus("-")) == ([Article("1", "Снег")], [])
+
+
+@pytest.mark.parametrize("header", ["text", '"text"', "\ufefftext\r", "тело"])
+def test_standard_input_of_one_column_is_a_table(monkeypatch, header):
+    stdin(monkeypatch, f"{header}\nСнег\n".encode())
+    columns = Columns(text="тело" if header == "тело" else "text")
+    assert all_of(Corpus("-", columns)) == ([Article("stdin:2", "Снег")], [])
+
+
+def test_standard_input_whose_columns_stand_in_brackets(monkeypatch):
+    stdin(monkeypatch, "[id],[text]\n1,Снег\n".encode())
+    assert all_of(Corpus("-", Columns(id="[id]", text="[text]"))) == ([Article("1", "Снег")], [])
 
 
 def test_standard_input_with_a_named_format(monkeypatch):
@@ -248,3 +275,48 @@ def test_a_row_piped_in_does_not_wait_for_the_next(monkeypatch):
         end.write('{"id": "2", "text": "Дождь"}\n'.encode())
         end.flush()
         assert next(batches).articles == [Article("2", "Дождь")]
+
+
+def test_a_row_of_a_table_piped_in_does_not_wait_for_the_next(monkeypatch):
+    out, into = os.pipe()
+    os.write(into, "id;text\nбез текста\n".encode())
+    with open(out, encoding="utf-8") as pipe, open(into, "wb") as end:  # noqa: PTH123 (descriptors)
+        monkeypatch.setattr(sys, "stdin", pipe)
+        rows = Corpus("-").stream(lambda: None)
+        assert next(rows) == Reject("stdin", 2, "the row has 1 fields where the header has 2")
+        for text in ("Снег", "Дождь"):
+            end.write(f"{text};{text}\n".encode())
+            end.flush()
+            assert next(rows) == Article(text, text)
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    ("table", "options", "told"),
+    [
+        (f"id,title,body\n1,Пуск,{'Завод ' * 60}\n", {}, "no column 'text', and 'body' holds long texts"),
+        (
+            "id,text\n1,Снег\n",
+            {"columns": Columns(text="body")},
+            "no column 'body'; the columns are 'id', 'te",
+        ),
+        ("id,text\n1,Снег\n", {"keep": ("url",)}, "no column 'url'; the columns are 'id', 'text'"),
+    ],
+)
+def test_a_table_piped_in_is_asked_for_its_columns(monkeypatch, packed, table, options, told):
+    for read in (all_of, streamed):
+        stdin(monkeypatch, packed(table.encode()))
+        with pytest.raises(DataError, match=f"stdin: there is {told}"):
+            read(Corpus("-", **options))
+
+
+def test_a_stream_of_json_tells_at_the_end_which_columns_never_came(monkeypatch):
+    row = json.dumps({**SNOW, "url": "https://пример.рф/1"}).encode() + b"\n"
+    stdin(monkeypatch, b"{\n" + json.dumps(FERRY).encode() + b"\n" + row)
+    corpus = Corpus("-", Columns(text="body", date="created"), keep=("url", "views", "*"))
+    assert [type(one) for one in streamed(corpus)] == [Reject, Article, Article]
+    assert corpus.missing_columns == ("body", "created", "views")
+    stdin(monkeypatch, row)
+    corpus = Corpus("-", keep=("url", "*"))
+    assert streamed(corpus)[0].kept["url"] == "https://пример.рф/1"
+    assert corpus.missing_columns == ()

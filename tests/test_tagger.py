@@ -192,6 +192,13 @@ def test_headlines_make_a_table_too(tagger):
     assert found["scores"].tolist() == [tagger.tag("", "Отели бронируют туристы").scores]
 
 
+def test_a_table_of_several_levels_of_columns_is_told(tagger):
+    frame = pd.DataFrame([[STEEL]], columns=pd.MultiIndex.from_tuples([("text", "ru")]))
+    with pytest.raises(TypeError, match="the columns of the table have several levels; give it one"):
+        tagger.tag_many(frame)
+    assert len(tagger.tag_many(frame.droplevel(1, axis=1))) == 1
+
+
 @pytest.mark.parametrize(
     "nothing", [[STEEL], pd.Series([STEEL]), STEEL, None], ids=["list", "series", "str", "none"]
 )

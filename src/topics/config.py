@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_or
 
 import msgspec
 
-from topics.corpus.articles import Columns
+from topics.corpus.articles import Columns, meant
 from topics.errors import UsageError, listed
 from topics.rubrics.rules import Rule
 
@@ -87,7 +87,8 @@ def load_config(path: Path) -> Config:
     """Read a configuration.
 
     Raises:
-        UsageError: the file is missing, is no TOML, or holds an unknown key or a value of the wrong type.
+        UsageError: the file is missing, is no TOML, or holds an unknown key, a value of the wrong type or a
+            rubric that no label can name.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -95,7 +96,13 @@ def load_config(path: Path) -> Config:
         raise UsageError(f"{path}: there is no such file; check the name") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: is no configuration ({error}); see docs/configuration.md") from error
-    return convert(content, Config, str(path))
+    config = convert(content, Config, str(path))
+    for name in (*config.rubrics.names, *config.rules):
+        if meant([name]) != frozenset([name]):
+            raise UsageError(
+                f"{path}: {name!r} is no name of a rubric that a label can have; call it otherwise"
+            )
+    return config
 
 
 def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:

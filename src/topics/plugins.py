@@ -60,5 +60,7 @@ READERS = Table(
 )
 CUTTERS = Table("cutter", {"jsonl": "topics.readers.jsonl:cut", "parquet": "topics.readers.parquet:cut"})
 """Formats whose files can be read in parts."""
+CELLWISE = {"parquet"}
+"""Formats in which one cell can be bad and the rest of its row good."""
 CLASSIFIERS = Table("classifier", {"linear": "topics.classifiers.linear:LinearClassifier"})
 TOPIC_MODELS = Table("topic model", {"lda": "topics.topic_models.lda:LdaModel"})

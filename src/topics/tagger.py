@@ -145,7 +145,7 @@ class Tagger:
             share, foremost first) and `topic_model`.
 
         Raises:
-            TypeError: it is no DataFrame.
+            TypeError: it is no DataFrame, or one whose columns have several levels.
             UsageError: there is no column `text` or `title`, or two of one name.
         """
         import pandas as pd
@@ -153,6 +153,10 @@ class Tagger:
         if not isinstance(frame, pd.DataFrame):
             raise TypeError(
                 f"tag_many takes a DataFrame, not {type(frame).__name__}: pandas.DataFrame({{'text': texts}})"
+            )
+        if frame.columns.nlevels > 1:
+            raise TypeError(
+                "the columns of the table have several levels; give it one: frame.droplevel(1, axis=1)"
             )
         if "text" not in frame and "title" not in frame:
             raise UsageError(f"the table has no column 'text'; it has {listed(frame.columns)}")

@@ -107,7 +107,7 @@ def read(path: Path) -> Iterator[Scored]:
     if not parts:
         raise DataError(f"{path}: holds no parts; is this an output of `predict`?")
     for source in sources.find(parts).sources:
-        for row in sources.rows(source, _LIMIT):
+        for row in sources.Rows(source, _LIMIT):
             if isinstance(row, Reject):
                 raise DataError(f"{row.source}:{row.line}: {row.reason}; is this an output of `predict`?")
             if row.values.keys() != {"error", "line"}:  # of a bad row of a stream

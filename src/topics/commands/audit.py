@@ -51,7 +51,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
     from topics.corpus import Corpus
     from topics.labelling import audit as room
     from topics.labelling.worksheets import worksheet
-    from topics.terminal.data import show_labels
+    from topics.terminal.data import show_labels, show_rejects
 
     config, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -60,6 +60,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )
     show_labels(corpus)
+    show_rejects(corpus)
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.suspects)
     else:

@@ -48,7 +48,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics import terminal
     from topics.commands.topics.compare import show
     from topics.corpus import Corpus
-    from topics.terminal.data import show_labels
+    from topics.terminal.data import show_labels, show_rejects
     from topics.terminal.versions import show_comparison
     from topics.versions import continuity
     from topics.versions.promotion import either
@@ -65,6 +65,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     with terminal.progress() as watch:
         comparison = either(registry, registry.open(before), registry.open(after), corpus, watch)
     show_labels(corpus)
+    show_rejects(corpus)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:

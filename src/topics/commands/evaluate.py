@@ -48,7 +48,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     from topics import terminal
     from topics.corpus import Corpus
     from topics.quality.assessment import evaluate as job
-    from topics.terminal.data import show_labels
+    from topics.terminal.data import show_labels, show_rejects
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
@@ -57,6 +57,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     with terminal.progress() as watch:
         assessment = job(corpus, opened, by, since=options["since"], watch=watch)
     show_labels(corpus)
+    show_rejects(corpus)
     if as_json:
         click.echo(msgspec.json.encode(assessment))
     else:

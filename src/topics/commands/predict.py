@@ -84,7 +84,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     from topics import persistence, storage
     from topics.corpus import Corpus
     from topics.terminal.answers import show_summary
-    from topics.terminal.data import show_others
+    from topics.terminal.data import show_missing, show_others
 
     output = storage.path(options["output"]) if options["output"] else None
     outputs = {"-o": output, "--rejects": options["rejects_file"], "--summary": options["summary_file"]}
@@ -93,7 +93,8 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
         _check_name(output, options["form"])
     options["form"] = options["form"] or "jsonl"
     _, columns = settings(options)
-    keep = tuple(dict.fromkeys(name for given in options["keep"] for name in given.split(",")))
+    asked = [name.strip() for given in options["keep"] for name in given.split(",")]
+    keep = tuple(dict.fromkeys(filter(None, asked)))
     corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"], labelled=False)
     show_others(corpus.others)
     if output and "-" not in inputs:
@@ -101,6 +102,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     else:
         summary, bad = _here(corpus, output, options, is_stream=set(inputs) == {"-"} and not output)
     show_summary(summary)
+    show_missing(corpus)
     if options["summary_file"]:
         storage.publish(options["summary_file"], persistence.readable(summary))
     if summary.rejects and not summary.articles:

@@ -45,7 +45,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
 
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.terminal.data import show_labels
+    from topics.terminal.data import show_labels, show_rejects
     from topics.terminal.versions import show_comparison
     from topics.versions.promotion import LossError
     from topics.versions.promotion import promote as job
@@ -78,6 +78,7 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
         raise
     if corpus:
         show_labels(corpus)
+        show_rejects(corpus)
     if comparison:
         show(comparison)
     if event is None:

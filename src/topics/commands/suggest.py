@@ -49,7 +49,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
     from topics.corpus import Corpus
     from topics.labelling import suggestions
     from topics.labelling.worksheets import worksheet
-    from topics.terminal.data import show_labelled, show_labels
+    from topics.terminal.data import show_labelled, show_labels, show_rejects
 
     config, columns = settings(options)
     corpus = Corpus(pool, columns=columns, labels_file=options["labels"], format=options["input_format"])
@@ -58,6 +58,7 @@ def suggest(pool: tuple[str, ...], number: int, output: Path | None, as_json: bo
             corpus, config, number, language=options["lang"], jobs=options["workers"], watch=watch
         )
     show_labels(corpus)
+    show_rejects(corpus)
     if as_json:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in found.chosen)
     else:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import lru_cache
+from math import isfinite
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -27,20 +30,27 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outlet: str = "outlet"
     """Where a row has none and the name is the usual one, `source` stands in."""
     rubrics: str = "rubrics"
-    """A list, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none holds; empty: unknown."""
+    """A list, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none holds; empty: unknown.
+
+    The plus of «18+» parts nothing."""
     unknown: str = "unknown"
     """The rubrics that are not known either way, written like `rubrics`."""
     labels: tuple[str, ...] = ()
     """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, or empty where it is not known."""
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The columns whose names are not the usual ones."""
+        usual = Columns()
+        named = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
+        return frozenset([*named, *self.labels])
 
     def absent(self, there: Iterable[str]) -> list[str]:
         """Return the columns that a source must have and that are not in `there`.
 
         These are the ones whose names were chosen, and a text or a title.
         """
-        usual = Columns()
-        chosen = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
-        wanted = {*chosen, *self.labels}
+        wanted = set(self.chosen)
         if not {self.text, self.title} & set(there):
             wanted.add(self.text)
         return sorted(wanted - set(there))
@@ -63,6 +73,13 @@ class Shape(NamedTuple):
     labelled: bool = True
     """Whether rubrics are read; who only tags articles needs none, right or wrong."""
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """The columns without which an article is not what its source says; a date may be missing."""
+        columns = self.columns
+        labels = (columns.rubrics, columns.unknown, *columns.labels) if self.labelled else ()
+        return frozenset([columns.id, columns.title, columns.text, columns.outlet, "source", *labels])
+
     def article(self, values: Mapping[str, object]) -> Article:
         """Return the article of a row; its id is "" if the row has none.
 
@@ -81,10 +98,7 @@ class Shape(NamedTuple):
 
     def id(self, values: Mapping[str, object]) -> str:
         """Return the row's id as text, "" if it has none."""
-        value = values.get(self.columns.id)
-        if type(value) is int or (type(value) is float and value.is_integer()):
-            return str(int(value))  # pandas makes 7.0 of a 7, if another row has none
-        found = self._text(value, self.columns.id)
+        found = self._text(_named(values.get(self.columns.id)), self.columns.id)
         return "" if found.isspace() else found
 
     def labels(self, values: Mapping[str, object]) -> Labels | None:
@@ -104,8 +118,7 @@ class Shape(NamedTuple):
         column = self.columns.outlet
         if column == "outlet" and not values.get(column):
             column = "source"
-        value = values.get(column)
-        return str(value) if type(value) is int else self._text(value, column)
+        return self._text(_named(values.get(column)), column)
 
     def _kept(self, values: Mapping[str, object]) -> Mapping[str, object]:
         return values if "*" in self.keep else {name: values.get(name) for name in self.keep}
@@ -122,12 +135,24 @@ class Shape(NamedTuple):
         raise UnfitError(f"column {column!r} holds {_kind(value)}, not text")
 
 
+def _named(value: object) -> object:
+    """Write what names something as text: 7, the 7.0 that pandas makes of it beside a gap, a UUID."""
+    if type(value) is str or value is None:
+        return value
+    if type(value) is int or isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, float | Decimal) and isfinite(value) and value.as_integer_ratio()[1] == 1:
+        return str(int(value))
+    return value
+
+
 def _is_missing(value: object) -> bool:
     return value is None or value != value  # NaN: how pandas writes «nothing» into a column of texts
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    numbers = {int: "a number", float: "a number", Decimal: "a number"}
+    kinds = numbers | {bool: "a truth value", list: "a list", dict: "an object"}
     return kinds.get(type(value), type(value).__name__)
 
 
@@ -169,8 +194,8 @@ def iso(value: object) -> str:
 
 
 def _of_date(value: object) -> str:
-    if type(value) is int:
-        return _of_seconds(value)
+    if type(value) is int or (isinstance(value, float | Decimal) and isfinite(value)):
+        return _of_seconds(int(value))
     # pandas' NaT is a date that equals nothing.
     return value.isoformat() if isinstance(value, date) and value == value else ""
 
@@ -191,8 +216,8 @@ def _otherwise(value: str) -> str:
     elif (match := _IN_WORDS.fullmatch(value.lower())) and (number := _month(match[2])):
         day, _, year, *clock = match.groups()
         month = str(number)
-    elif value.isdecimal():
-        return _of_seconds(int(value)) if len(value) <= _DIGITS else ""
+    elif (whole := value.removesuffix(".0")).isdecimal():  # pandas again
+        return _of_seconds(int(whole)) if len(whole) <= _DIGITS else ""
     else:
         return _of_mail(value)
     try:
@@ -227,6 +252,8 @@ _UNSURE = {"?", "??", "???", "не знаю", "неясно", "unknown"}
 _AROUND = ' \t\xa0«»“”„"'
 """Stands around the name of a rubric and is no part of it."""
 _NONE = {"none", "нет", "-", "–", "—", "[]"}
+_BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
+"""Parts names; a plus that a number ends with, «Кино 18+», is a part of its name."""
 
 
 def names(value: object, column: str) -> frozenset[str] | None:
@@ -248,26 +275,35 @@ def _listed(value: list[object] | tuple[object, ...], column: str) -> frozenset[
     for name in value:
         if not isinstance(name, str):
             raise UnfitError(f"column {column!r} holds a list with {_kind(name)} in it, not names of rubrics")
-    found = frozenset(name for item in value if (name := str(item).strip()))
-    return found if found or not value else None  # [""] is an empty cell that was split, not «none»
+    return meant(map(str, value)) if value else frozenset()  # [""] is an empty cell that was split
 
 
 @lru_cache(4096)
 def _split(value: str, column: str) -> frozenset[str] | None:
     value = value.strip()
-    if value.lower() in _NONE:
-        return frozenset()
-    if value.lower() in _UNSURE:
-        return None
-    if value.startswith("[") and value.endswith("]"):
+    if value.startswith("[") and value.endswith("]") and value not in _NONE:
         raise UnfitError(
             f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
         )
-    return frozenset(name for part in re.split(r"[;+|]", value) if (name := part.strip(_AROUND))) or None
+    return _parted(value)
 
 
-def mistaken(rubrics: Iterable[str]) -> list[str]:
-    """Say which names of rubrics look like several in one, or like one written in two ways.
+def _parted(value: str) -> frozenset[str] | None:
+    return meant(name.strip(_AROUND) for name in _BETWEEN.split(value))
+
+
+def meant(names: Iterable[str]) -> frozenset[str] | None:
+    """Return names as they are learned, white space folded, without those that name nothing.
+
+    `["economy", "-"]` is economy, `["нет"]` that none holds; None: they say nothing, as `["?"]`.
+    """
+    found = frozenset(name for given in names if (name := " ".join(given.split())))
+    said = frozenset(name for name in found if name.lower() not in _NONE | _UNSURE)
+    return said if said or (found and all(name.lower() in _NONE for name in found)) else None
+
+
+def mistaken(rubrics: Sequence[str]) -> list[str]:
+    """Say which names of rubrics look like several in one, or are read so, or are one written in two ways.
 
     >>> mistaken(["economy", "tourism", "economy, tourism"])
     ["the rubric 'economy, tourism' is learned beside 'economy', 'tourism'; part names by ; or give a list"]
@@ -285,6 +321,10 @@ def mistaken(rubrics: Iterable[str]) -> list[str]:
         if len(parts) > 1 and all(part in alike for part in parts):
             others = listed({alike[part][0] for part in parts})
             found.append(f"the rubric {same[0]!r} is learned beside {others}; part names by ; or give a list")
+    for name in rubrics:
+        read = _parted(name)
+        if read and read != frozenset([" ".join(name.split())]):
+            found.append(f"the rubric {name!r} is read as {listed(read)} from a table; call it otherwise")
     return found
 
 
@@ -307,7 +347,7 @@ def _from_columns(values: Mapping[str, object], columns: tuple[str, ...]) -> Lab
 def _state(value: object, column: str) -> bool | None:
     if _is_missing(value):
         return None
-    cell = str(value).strip().lower()
+    cell = str(_named(value)).strip().lower()
     if cell in _HOLDS or not cell:
         return True if cell else None
     if cell in _HOLDS_NOT:

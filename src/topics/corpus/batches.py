@@ -12,14 +12,12 @@ from topics.corpus.articles import Shape, UnfitError
 from topics.corpus.checking import checked
 from topics.corpus.seen import Seen
 from topics.corpus.shards import Piece
-from topics.corpus.sources import rows
+from topics.corpus.sources import Rows
 from topics.errors import UsageError
 from topics.types import Article, Reject, Row
 
 ROWS, CHARACTERS = 2_000, 4_000_000
 """Most of a batch: two thousand articles of two thousand characters, or one field of two millions."""
-TABLES = {"csv", "tsv", "parquet"}
-"""Formats in which each row has all columns."""
 
 
 class Batch(NamedTuple):
@@ -57,12 +55,9 @@ def read(
 
 
 def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
-    found: Iterable[Row | Reject] = rows(piece.source, shape.limit, piece.part)
-    if piece.part.line == 1:
-        is_table = piece.source.format in TABLES
-        keep = set(shape.keep) - {"*"} if is_table else set[str]()
-        found = checked(iter(found), shape.columns, piece.source.name, keep, is_table=is_table)
-    return articles_of(found, piece, shape)
+    found = Rows(piece.source, shape.limit, piece.part, needed=shape.needed)
+    is_first = piece.part.line == 1
+    return articles_of(checked(found, shape.columns, shape.keep) if is_first else found, piece, shape)
 
 
 def articles_of(found: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Found]:

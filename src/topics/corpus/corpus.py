@@ -10,14 +10,17 @@ from msgspec.structs import replace
 
 from topics.corpus.articles import LIMIT, Columns, Shape, iso
 from topics.corpus.batches import ROWS, Batch, articles_of, read
+from topics.corpus.checking import streamed
 from topics.corpus.labels import UNFILLED, load_labels
 from topics.corpus.shards import Piece, whole
-from topics.corpus.sources import find, rows
+from topics.corpus.sources import Rows, find
 from topics.errors import UsageError
 from topics.types import Article, Reject, Row
 
 _DATES = 100
 """Rows of a file, and files, looked at for dates that cannot be read."""
+TOLD = 5
+"""Rejects that a person is told, of however many."""
 
 
 class Corpus:
@@ -58,6 +61,12 @@ class Corpus:
         """Rows of `labels_file` that name no rubrics yet."""
         self.unmatched_labels: tuple[str, ...] = ()
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
+        self.missing_columns: tuple[str, ...] = ()
+        """Columns asked for by name that no row of a stream had, sorted; known once all have come."""
+        self.rejected = 0
+        """Rows that became no article; known once all batches have come."""
+        self.first_rejects: tuple[Reject, ...] = ()
+        """Some of them, to be told."""
         self._stdin_is_read = False
 
     @property
@@ -76,22 +85,28 @@ class Corpus:
         Rejects of `labels_file` come in the first batch. Raises DataError for a file that cannot be read
         or lacks a column, with the names of those it has.
         """
-        unmatched = set(self.labels)
+        unmatched, rejected, first = set(self.labels), 0, list[Reject]()
         for batch in read(self._pieces(), self.shape, size, self.label_rejects):
+            rejected += len(batch.rejects)
+            first += batch.rejects[: TOLD - len(first)]
             unmatched.difference_update(article.id for article in batch.articles)
             yield batch._replace(articles=list(map(self.labelled, batch.articles))) if self.labels else batch
         self.unmatched_labels = tuple(sorted(unmatched))
+        self.rejected, self.first_rejects = rejected, tuple(first)
 
     def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
         """Go over the rows one by one, as they come; an id may come again.
 
-        `pause` is called whenever standard input has no more for now.
+        `pause` is called whenever standard input has no more for now. Raises DataError for a table that lacks
+        a column, at its first row.
         """
+        missing: set[str] = set()
         for piece in self._pieces():
-            for found in articles_of(
-                rows(piece.source, self.shape.limit, piece.part, pause), piece, self.shape
-            ):
-                yield found if isinstance(found, Reject) else found[0]
+            found = Rows(piece.source, self.shape.limit, piece.part, pause, self.shape.needed)
+            rows = streamed(found, self.shape.columns, self.shape.keep, missing)
+            for item in articles_of(rows, piece, self.shape):
+                yield item if isinstance(item, Reject) else item[0]
+            self.missing_columns = tuple(sorted(missing))
 
     def labelled(self, article: Article) -> Article:
         """Return the article with what the file of labels says of it."""
@@ -114,7 +129,7 @@ class Corpus:
         """Look at some rows of each of the first sources: how many have a date, and those that are none."""
         there, unread = 0, list[str]()
         for source in self.sources[:_DATES]:
-            for row in islice(rows(source, self.shape.limit), _DATES):
+            for row in islice(Rows(source, self.shape.limit, needed=self.shape.needed), _DATES):
                 value = row.values.get(self.shape.columns.date) if isinstance(row, Row) else None
                 if value is not None and value == value and str(value).strip():
                     there += 1

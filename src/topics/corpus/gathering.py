@@ -24,7 +24,7 @@ from topics import storage
 from topics.archive import workers
 from topics.corpus.articles import Shape
 from topics.corpus.batches import Batch, read
-from topics.corpus.corpus import Corpus
+from topics.corpus.corpus import TOLD, Corpus
 from topics.corpus.seen import Seen
 from topics.corpus.shards import Piece, plan, whole
 from topics.errors import ModelError
@@ -119,6 +119,7 @@ def gather(
         unmatched.difference_update(part.ids)
         watch("reading", len(labels))
     corpus.unmatched_labels = tuple(sorted(unmatched))
+    corpus.rejected, corpus.first_rejects = len(rejects), tuple(rejects[:TOLD])
     facts = CorpusFacts(
         sources=corpus.names,
         fingerprint=fingerprint.hexdigest(),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from topics.corpus.articles import LIMIT, Columns, Shape, UnfitError
 from topics.corpus.checking import checked
-from topics.corpus.sources import find, rows
+from topics.corpus.sources import Rows, find
 from topics.errors import DataError
 from topics.types import Labels, Reject, Row
 
@@ -23,28 +24,35 @@ def load_labels(
 ) -> tuple[dict[str, Labels], list[Reject]]:
     """Read a table of `id`, `rubrics` and, if it likes, `unknown`, in any format that a reader knows.
 
-    Where it has no such columns, it may have those of the archive, which `columns` names.
+    Where it has no such columns, it may have those of the archive, which `columns` names: `rubrics` or one
+    column a rubric.
 
     Its labels count as given by careful reading (`clean`). A row without id or rubrics is rejected; of an id
     that comes twice with different rubrics the first answer counts. Raises DataError if a column is absent.
     """
-    try:
-        return _load_labels(path, Columns(title="id", text="rubrics"))
-    except DataError:
-        if (columns.id, columns.rubrics) == ("id", "rubrics"):
-            raise
-        chosen = replace(Columns(), id=columns.id, rubrics=columns.rubrics)
-        return _load_labels(path, replace(chosen, title=columns.id, text=columns.rubrics))
+    usual = Columns()
+    forms = [usual, replace(usual, id=columns.id, rubrics=columns.rubrics)]
+    if columns.labels:
+        forms.append(replace(usual, id=columns.id, labels=columns.labels))
+    *others, last = dict.fromkeys(forms)
+    for form in others:
+        with suppress(DataError):
+            return _load_labels(path, form, columns.unknown)
+    return _load_labels(path, last, columns.unknown)
 
 
-def _load_labels(path: str | Path, columns: Columns) -> tuple[dict[str, Labels], list[Reject]]:
-    shape = Shape(columns, (), LIMIT)
+def _load_labels(path: str | Path, form: Columns, unknown: str) -> tuple[dict[str, Labels], list[Reject]]:
+    # A title and a text that are not there are asked for by these names: no table of labels has texts.
+    wanted = replace(form, title=form.id, text=form.id if form.labels else form.rubrics)
+    shape = Shape(form, (), LIMIT)
+    named = Shape(replace(form, unknown=unknown), (), LIMIT)
     labels: dict[str, Labels] = {}
     rejects: list[Reject] = []
     for source in find(path).sources:
-        for found in checked(rows(source, LIMIT), columns, source.name, remedy=_OF_LABELS):
-            reason = found.reason if isinstance(found, Reject) else _enter(found, shape, labels)
-            if reason:
+        for found in checked(Rows(source, LIMIT), wanted, remedy=_OF_LABELS):
+            if isinstance(found, Reject):
+                rejects.append(found)
+            elif reason := _enter(found, named if unknown in found.values else shape, labels):
                 rejects.append(Reject(source.name, found.line, reason))
     return labels, rejects
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import gzip
 import io
+import re
 import select
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from itertools import chain
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from topics import storage
 from topics.errors import DataError, UsageError
-from topics.plugins import CUTTERS, READERS
+from topics.plugins import CELLWISE, CUTTERS, READERS
+from topics.readers import Reader
 from topics.types import WHOLE, Part, Reject, Row
 
 if TYPE_CHECKING:
@@ -32,7 +35,14 @@ NAMED = {**SYNONYMS, "json": "jsonl"}
 """The same for files that are named; in a folder a `.json` may be anything, a list of settings too."""
 OURS = {"job.json", "owner.json", "summary.json"}
 """What scoring leaves beside its parts."""
+TABLES = {"csv", "tsv", "parquet"}
+"""Formats in which each row has all columns."""
 BUFFER = 1 << 17
+_USUAL = {"text", "title"}
+_MARKS = codecs.BOM_UTF8 + codecs.BOM_UTF16 + b" \t\r\n\0"
+"""May stand before the first line that tells something."""
+_JSON = re.compile(rb'\{|\[[\s{["]')
+"""Begins an object, or a list of some; `[id],[text]` is the header of a table."""
 
 
 class Source(NamedTuple):
@@ -93,11 +103,19 @@ def _expand(given: str | Path, form: str | None) -> Found:
         return Found([Source(path, form or format_of(path))], [])
     if not glob.has_magic(str(given)):
         raise DataError(f"{given}: there is no such file or folder; check the name")
-    matches = sorted(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
+    matches = _apart(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
     if form:
         sources = [Source(match, form) for match in matches if match.is_file()]
         return _filled(given, Found(sources, []), "nothing matches")
     return _filled(given, _known(matches, NAMED), "no file that can be read matches this pattern")
+
+
+def _apart(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths, each file once: a link to a folder above makes forty of one, and the shortest stays."""
+    found: dict[Path, Path] = {}
+    for path in sorted(paths, key=lambda path: (len(path.parts), path)):
+        found.setdefault(path.resolve(), path)
+    return sorted(found.values())
 
 
 def _known(paths: list[Path], synonyms: Mapping[str, str]) -> Found:
@@ -189,31 +207,60 @@ def cut(source: Source, size: int) -> list[Part]:
         raise _unreadable(source, error) from error
 
 
-def rows(
-    source: Source, limit: int, part: Part = WHOLE, pause: Callable[[], None] | None = None
-) -> Iterator[Row | Reject]:
-    """Open a source and return what its reader finds in it, or in a part of it.
+class Rows:
+    """What a reader finds in a source, or in a part of it; opened when it is gone over, which is once.
 
     `pause` is called whenever standard input has no more for now: its writer may be waiting for an answer.
+    `needed` are the columns without which a row is nothing, see `topics.readers`; none given: all.
 
     A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
     Raises DataError if the source cannot be opened or read at all; an OSError of `pause` passes.
     """
-    line = part.line - 1
-    within = () if part.start == 0 and part.stop is None else (part,)
-    try:
-        with ExitStack() as stack:
-            stream = _unpacked(_open(source, stack, pause), source, stack)
-            read = READERS.load(source.format or _tell(stream))
-            for found in read(stream, source.name, limit, *within):
-                line = found.line
-                yield found
-    except _DamageError as damage:
-        yield Reject(source.name, line + 1, str(damage))
-    except _PauseError as failed:
-        raise failed.error from None
-    except OSError as error:
-        raise _unreadable(source, error) from error
+
+    def __init__(
+        self,
+        source: Source,
+        limit: int,
+        part: Part = WHOLE,
+        pause: Callable[[], None] | None = None,
+        needed: Collection[str] = (),
+    ) -> None:
+        self.source = source
+        self.limit = limit
+        self.part = part
+        self.pause = pause
+        self.needed = needed
+        self.format = source.format
+        """None until the first row tells it."""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether each row has all columns; known with the first."""
+        return self.format in TABLES
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        """Open the source and read it."""
+        source, line = self.source, self.part.line - 1
+        try:
+            with ExitStack() as stack:
+                stream = _unpacked(_open(source, stack, self.pause), source, stack)
+                self.format = self.format or _tell(stream, {*_USUAL, *self.needed})
+                for found in self._read(stream):
+                    line = found.line
+                    yield found
+        except _DamageError as damage:
+            yield Reject(source.name, line + 1, str(damage))
+        except _PauseError as failed:
+            raise failed.error from None
+        except OSError as error:
+            raise _unreadable(source, error) from error
+
+    def _read(self, stream: BinaryIO) -> Iterator[Row | Reject]:
+        form, part = str(self.format), self.part
+        within = () if part.start == 0 and part.stop is None else (part,)
+        more = {"needed": self.needed} if self.needed and form in CELLWISE else {}
+        read: Reader = READERS.load(form)
+        return read(stream, self.source.name, self.limit, *within, **more)
 
 
 def _unreadable(source: Source, error: Exception) -> DataError:
@@ -305,11 +352,16 @@ def _what_broke(error: Exception) -> str:
     return f"the packed data is damaged from here on ({error}); copy or export it again"
 
 
-def _tell(stream: io.BufferedReader) -> str:
-    """Tell the format of a stream without a name; JSON Lines if nothing speaks for another."""
-    beginning = stream.peek(1)
+def _tell(stream: io.BufferedReader, names: Collection[str]) -> str:
+    """Tell the format of a stream without a name; JSON Lines if nothing speaks for another.
+
+    `names` are those of columns: one of them alone is the header of a table, too.
+    """
+    beginning = stream.peek(1).lstrip(_MARKS)
     if beginning.startswith(b"PAR1"):
         return "parquet"
-    first = beginning.partition(b"\n")[0]
-    is_table = any(mark in first for mark in b";\t,") and not any(mark in first for mark in b"{}[]")
+    first = beginning.splitlines()[0].rstrip() if beginning else b""
+    if _JSON.match(first + b"\n") or first.endswith(b"}"):
+        return "jsonl"
+    is_table = any(mark in first for mark in b";\t,") or first.strip(b'"') in map(str.encode, names)
     return "csv" if is_table else "jsonl"

@@ -18,6 +18,8 @@ A row that cannot be read is returned as a `Reject` and the next one goes on. A 
 if nothing of the stream can be used, and lets an OSError of the stream pass.
 
 A format that `topics.plugins.CUTTERS` names takes a `Part` as a fourth argument, and then reads that alone.
+One that `topics.plugins.CELLWISE` names takes `needed`: a cell that cannot be read makes its row a `Reject`
+in these columns, in all if none is named, and is None in any other.
 """
 
 

@@ -3,24 +3,28 @@
 A field is quoted as RFC 4180 says, a quote inside it is doubled. Whatever breaks that costs one `Reject`:
 reading goes on at the next line that looks like the beginning of a row, so a quote that is never closed does
 not swallow the rows after it.
+
+A row is returned when it has come, before the next one is waited for.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections import deque
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedReader
+from typing import BinaryIO, cast
 
 from topics.errors import DataError
 from topics.readers import encoding_of
 from topics.types import Reject, Row
 
 BEGINNING = 1 << 16
-"""Bytes looked at to tell the encoding."""
-_TOLD = re.compile(r"sep=([;,\t])\r?\n", re.IGNORECASE)
+"""Bytes read at once, and bytes of lines that are not ASCII looked at to tell the encoding."""
+_TOLD = re.compile(r"sep=([;,\t])(\r?\n|\r)", re.IGNORECASE)
 """A first line by which Excel is told the delimiter."""
 REREAD = 10
 """How often, on average, a character may be read again; beyond it broken rows are skipped whole."""
@@ -67,18 +71,23 @@ class _Lines:
         self.dirty = False
         """Whether some byte was no text."""
         self.ahead: deque[str] = deque()
-        self.error: OSError | None = None
-        beginning = self._beginning()
-        self.encoding = encoding_of(beginning, name, "CSV UTF-8")
-        self.ahead.extend(map(self._decode, beginning))
+        self.encoding = "utf-8"
+        self.telling: list[bytes] = []
+        """Lines that are not ASCII: they tell the encoding, the more of them the surer."""
+        self.told_by = 0
+        """Bytes of these."""
+        self.rest = b""
+        """The beginning of the line after those `ahead`."""
+        self.by_cr = False
+        """Whether lines end with a carriage return alone, as an old Mac writes them."""
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self.ahead.popleft() if self.ahead else self._decode(self._line())
-        if not line:
-            raise StopIteration
+        if not self.ahead:
+            self._read_on()
+        line = self.ahead.popleft()
         self.number += 1
         self.row.append(line)
         self.size += len(line)
@@ -105,27 +114,43 @@ class _Lines:
         self.number -= len(lines)
         self.again += sum(map(len, lines))
 
-    def _beginning(self) -> list[bytes]:
-        lines: list[bytes] = []
-        try:
-            while self.fresh < BEGINNING and (line := self._line()):
-                lines.append(line)
-        except OSError as error:
-            self.error = error  # raised once the lines that came before it are used up
-        if lines:
-            lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
-        return lines
+    def _read_on(self) -> None:
+        """Read as many lines as have come, at least one. Raises StopIteration at the end."""
+        data = self._come()
+        if not self.fresh:
+            data = data.removeprefix(codecs.BOM_UTF8)
+        if not data:
+            raise StopIteration
+        self.fresh += len(data)
+        lines = data.splitlines(keepends=True) if self.by_cr else io.BytesIO(data).readlines()
+        if self.told_by < BEGINNING and not data.isascii():
+            self._tell(lines)
+        self.ahead.extend(map(self._decode, lines))
 
-    def _line(self) -> bytes:
-        """Read a line; of one that is too long only so much that this is seen."""
-        if self.error:
-            raise self.error
-        bound = 4 * self.longest + 4
-        line = rest = self.stream.readline(bound)
-        while len(rest) == bound and not rest.endswith(b"\n"):
-            rest = self.stream.readline(bound)
-        self.fresh += len(line)
-        return line
+    def _come(self) -> bytes:
+        """Read what has come, to the end of its last line; of one too long only so much that this is seen."""
+        pieces, size = [self.rest], len(self.rest)
+        # read1 waits for something, never for all: the writer of a stream may be waiting for an answer.
+        while found := cast(BufferedReader, self.stream).read1(BEGINNING):
+            if not self.fresh:
+                self.by_cr = self.by_cr or _is_by_cr(found)
+            end = max(found.rfind(b"\n"), found.rfind(b"\r") if self.by_cr else -1) + 1
+            if end:
+                self.rest = found[end:]
+                return b"".join([*pieces, found[:end]])
+            if size <= 4 * self.longest + 4:
+                pieces.append(found)
+                size += len(found)
+        self.rest = b""
+        return b"".join(pieces)
+
+    def _tell(self, lines: list[bytes]) -> None:
+        telling = [line for line in lines if not line.isascii()]
+        self.telling += telling
+        self.told_by += sum(map(len, telling))
+        self.encoding = encoding_of(self.telling, self.name, "CSV UTF-8")
+        if self.told_by >= BEGINNING:
+            self.telling.clear()
 
     def _decode(self, line: bytes) -> str:
         try:
@@ -133,6 +158,11 @@ class _Lines:
         except UnicodeDecodeError:
             self.dirty = True
             return line.decode(self.encoding, "surrogateescape")
+
+
+def _is_by_cr(beginning: bytes) -> bool:
+    first = re.sub(rb'"[^"]*"', b"", beginning).partition(b"\n")[0]
+    return b"\r" in first.removesuffix(b"\r")
 
 
 def _delimiter(header: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -17,6 +18,10 @@ BYTES = 6
 """Most bytes a character takes on a line: many exports write the letter «я» as `\\u044f`."""
 
 _BLOCK = 1 << 18
+_ESCAPE = re.compile(
+    rb"\\(?:u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|(u[Dd][89A-Fa-f][0-9A-Fa-f]{2})|.)"
+)
+"""Of the backslashes in a line; the group is half a character without the other half."""
 _NEWLINE = ord("\n")
 
 
@@ -45,10 +50,14 @@ def read(stream: BinaryIO, name: str, limit: int, part: Part = WHOLE) -> Iterato
         try:
             row = decode(line)
         except (ValueError, RecursionError) as error:
-            if line.strip():
+            if not line.strip():
+                continue
+            try:
+                row = decode(_mended(line))
+            except (ValueError, RecursionError):
                 yield Reject(name, number, _reason(line, error))
-        else:
-            yield Row(number, row)
+                continue
+        yield Row(number, row)
 
 
 def cut(stream: BinaryIO, size: int) -> Iterator[Part]:
@@ -88,6 +97,11 @@ def _skip(stream: BinaryIO, piece: bytes) -> int:
         piece = stream.readline(1 << 16)
         skipped += len(piece)
     return skipped
+
+
+def _mended(line: bytes) -> bytes:
+    r"""Put the sign for what is no character in the place of half a one: an emoji cut in two, `\ud83d`."""
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
 
 
 def _reason(line: bytes, error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, BinaryIO, cast
 
@@ -18,17 +18,23 @@ ROWS = 64
 """Held at once: a column that repeats its values may be a thousand times as long as it is in the file."""
 _BYTES = 1 << 25
 """The same in bytes, where the file tells how many there are: of fields of megabytes fewer are held."""
+_UNREADABLE = (ValueError, OverflowError)
+"""What a cell raises that holds letters that are not UTF-8, or a date after 9999."""
 
 
-def read(stream: BinaryIO, name: str, limit: int, part: Part = WHOLE) -> Iterator[Row | Reject]:
+def read(
+    stream: BinaryIO, name: str, limit: int, part: Part = WHOLE, needed: Collection[str] = ()
+) -> Iterator[Row | Reject]:
     """Return every row; lists as lists, dates and times as `datetime` has them.
+
+    A row is rejected for a cell that cannot be read in a column that is `needed`; none named: in any.
 
     Parquet keeps its table of contents at the end, so a stream that cannot seek is copied to a temporary
     file first. Raises DataError if the file is damaged.
     """
     number = part.line - 1
     for batch in _batches(stream, name, part):
-        for found in _dicts(batch):
+        for found in _dicts(batch, needed):
             number += 1
             yield Reject(name, number, found) if isinstance(found, str) else Row(number, found)
 
@@ -82,16 +88,23 @@ def _check(columns: list[str], name: str) -> None:
         raise DataError(f"{name}: two columns are called {twice[0]!r}; rename one of them")
 
 
-def _dicts(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
+def _dicts(batch: pa.RecordBatch, needed: Collection[str]) -> Iterator[dict[str, Any] | str]:
     """Return a dict a row, or the reason why there is none."""
     try:
-        rows = batch.to_pylist()
-    except (ValueError, OverflowError) as error:
-        if len(batch) == 1:
-            yield f"a value cannot be read: {error}"
-            return
-        # One cell spoils the whole batch (letters that are not UTF-8, a date after 9999): go row by row.
+        yield from batch.to_pylist()
+    except _UNREADABLE:
+        # One cell spoils the whole batch: go cell by cell.
         for i in range(len(batch)):
-            yield from _dicts(batch.slice(i, 1))
-    else:
-        yield from rows
+            yield _dict(batch.slice(i, 1), needed)
+
+
+def _dict(row: pa.RecordBatch, needed: Collection[str]) -> dict[str, Any] | str:
+    values: dict[str, Any] = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            values[name] = column[0].as_py()
+        except _UNREADABLE as error:
+            if not needed or name in needed:
+                return f"column {name!r} cannot be read: {error}"
+            values[name] = None
+    return values

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from topics.errors import counted
+from topics.errors import counted, listed
 from topics.terminal import SOME, tell
 
 if TYPE_CHECKING:
@@ -31,6 +31,20 @@ def show_labels(corpus: Corpus) -> None:
     if corpus.unfilled_labels:
         rows = counted(corpus.unfilled_labels, "row")
         tell(f"labels: {rows} without rubrics: nothing is known of them; write none where none holds")
+
+
+def show_rejects(corpus: Corpus) -> None:
+    """Tell on stderr the first rows that became no article, and how many there are."""
+    for row in corpus.first_rejects:
+        tell(f"topics: {row.source}:{row.line}: {row.reason}")
+    if corpus.rejected:
+        tell(f"topics: {counted(corpus.rejected, 'row')} could not be read")
+
+
+def show_missing(corpus: Corpus) -> None:
+    """Tell on stderr of columns that no row of a stream had."""
+    if names := corpus.missing_columns:
+        tell(f"topics: no row had the column {listed(names)}; check the name")
 
 
 def show_unread_dates(there: int, unread: Sequence[str]) -> None:
