@@ -87,6 +87,7 @@ FLOORS = {
         versions.integrity
         versions.manifest
         versions.origins
+        versions.pruning
     """,
     3: """
         archive.ledger
