@@ -135,6 +135,7 @@ FLOORS = {
         tagger
         training
         trends.recording
+        versions.accounting
         versions.continuity
         versions.naming
         versions.opening

@@ -853,7 +853,8 @@ def test_another_dictionary_is_told_on_load(own_models):
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["libraries"]["pymorphy3-dicts-ru"] = "1.0"
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    (home / "history.jsonl").unlink()
+    known = {"what": "imported", "version": folder.name, "seal": integrity.seal(folder)}
+    (home / "history.jsonl").write_text(json.dumps(known) + "\n")
     with pytest.warns(
         ModelWarning, match="trained with pymorphy3-dicts-ru 1.0, here is .*: some words may be"
     ):

@@ -203,11 +203,20 @@ class Registry:
         """Tell whether there is a model, be it that all of its versions are lost: its aliases are told of."""
         return bool(self.versions(name) or self.aliases(name))
 
+    def was_pruned(self, name: str, version: str) -> bool:
+        """Tell whether a version was taken away: who looks at all of them passes over it."""
+        return version not in self.versions(name) and history.is_pruned(self._brief(name), version)
+
     def names(self) -> list[str]:
         """Models that have a version, or whose folder cannot be looked into, in order."""
         return sorted(
             path.name for path in _listed(self.folder) if is_name(path.name) and self._is_model(path)
         )
+
+    def homes(self) -> list[str]:
+        """Models that have a version or a history, in order."""
+        told = [path.parent.name for path in self.folder.glob(f"*/{history.FILE}")]
+        return sorted({*self.names(), *filter(is_name, told)})
 
     def _is_model(self, folder: Path) -> bool:
         try:
@@ -274,14 +283,25 @@ class Registry:
             event = Event(history.PROMOTED, version, alias, found, why, forced, figures or {})
             return History(self._home(name)).append(event)
 
-    def call(self, name: str, version: str, topic: int, words: str, why: str = "") -> Event:
+    def call(
+        self,
+        found: Version,
+        topic: int,
+        words: str,
+        why: str = "",
+        expect_free: Callable[[Mapping[int, str]], None] = lambda names: None,
+    ) -> Event:
         """Write down what a topic of a version is called from now on; whether it has it, the caller knows.
 
+        `expect_free` is given what topics are called just then, and raises UsageError if the words are taken.
+
         Raises:
-            ModelError: there is no such version.
+            ModelError: there is no such version any more.
         """
+        name, version = found.manifest.name, found.manifest.version
         with self._lock(name):
-            self.resolve(f"{name}/{version}")
+            events, _ = self._resolve(f"{name}/{version}")
+            expect_free(_names(found.manifest, events))
             return History(self._home(name)).append(
                 Event(history.NAMED, version, why=why, topic=topic, name=words)
             )
