@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from newsroom import python, write
@@ -22,6 +23,7 @@ from topics import storage
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
+from topics.quality import topic_comparison
 from topics.quality.topic_comparison import compare_topics
 from topics.tagger import Tagger
 from topics.training import prepare, train, train_topics
@@ -816,6 +818,19 @@ def test_topics_that_say_less_are_refused_with_the_table(registry, tmp_path, top
     assert "gone: " in ran.out
     assert topics(*asked, "--force", "--reason", "новая редакция").code == 0
     assert registry.events("topics")[-1].forced
+
+
+@pytest.mark.parametrize(
+    ("difference", "spread", "expected"),
+    [
+        ((-0.2, 0.0), (0.0, 0.0), ["worse", ""]),
+        ((-0.2, 0.3), (0.0, 0.0), ["worse", "better"]),
+        ((-1e-16, 0.0), (0.0, 0.0), ["", ""]),
+        ((-0.2, -0.2), (0.01, 0.5), ["worse", ""]),
+    ],
+)
+def test_a_loss_that_no_article_left_out_changes_is_sure(difference, spread, expected):
+    assert topic_comparison._verdicts(np.array(difference), np.array(spread)) == expected
 
 
 def test_topics_are_not_compared_with_rubrics_nor_on_a_handful(own_models, tmp_path, topics):
