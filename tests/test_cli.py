@@ -59,6 +59,18 @@ def test_train_prints_the_folders_of_its_versions(topics: Topics, tmp_path):
         assert told in ran.err
 
 
+def test_train_tells_before_the_work_what_will_not_do(topics: Topics, tmp_path):
+    ran = topics("train", "--name", "темы", "--topics-name", "темы", "--models", tmp_path / "models")
+    told = "topics: rubrics and topics cannot both be called 'темы'; change --name or --topics-name\n"
+    assert (ran.code, ran.err) == (2, told)
+    (tmp_path / "никуда").symlink_to(tmp_path / "нет" / "models")
+    (tmp_path / "круг").symlink_to(tmp_path / "круг")
+    for link in ("никуда", "круг"):
+        ran = topics("train", embedded()[0], "--models", tmp_path / link)
+        assert (ran.code, "learning" in ran.err) == (1, False)
+        assert ran.err == f"topics: {tmp_path / link}: is a link that leads nowhere; mend or remove it\n"
+
+
 def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_path):
     data = write(tmp_path / "архив.jsonl", *embedded()[0].read_text(encoding="utf-8").splitlines(), "{", "[")
     labels = tmp_path / "метки.csv"

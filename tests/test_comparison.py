@@ -12,7 +12,7 @@ import pytest
 from newsroom import STEEL, write
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
-from topics.errors import DataError, ModelError, UsageError
+from topics.errors import DataError, ModelError, ModelWarning, UsageError
 from topics.quality.comparison import compare
 from topics.training import train
 from topics.versions.promotion import LossError, promote
@@ -131,6 +131,18 @@ def test_what_is_no_worse_goes_in_with_its_figures(registry, labels):
     assert (written.when, written.who) == (event.when, event.who)
     assert written.why == "после чистки разметки"
     assert written.figures == json.loads(msgspec.json.encode(comparison))
+
+
+def test_what_is_damaged_can_be_replaced(registry, labels):
+    promote(registry, labels[2])
+    (registry.open("rubrics").folder / "idf.npy").write_bytes(b"")
+    told = rf"rubrics@production is {labels[2][8:]}, which cannot be opened \(.*idf.npy: is no file of .*\)"
+    with pytest.raises(ModelError, match=rf"{told}; --force with --reason promotes without comparing"):
+        promote(registry, labels[0], Corpus(HELD_OUT))
+    with pytest.warns(ModelWarning, match=rf"{told}: nothing was compared"):
+        event, comparison = promote(registry, labels[0], Corpus(HELD_OUT), force=True, reason="испорчена")
+    assert (event.forced, event.before, comparison) == (True, labels[2][8:], None)
+    assert registry.open("rubrics").label == labels[0]
 
 
 def test_force_overrules_and_is_written_down(registry, labels):

@@ -316,7 +316,7 @@ def test_no_file_of_another_kind_is_found_whole(topics, both, tmp_path, name):
         path.write_bytes(whole)
         (folder / integrity.MANIFEST).write_bytes(manifest)
     assert not (tmp_path / "взорвалось").exists()
-    assert topics("verify", "--models", models).code == 0
+    assert topics("verify", f"{name}/{folder.name}", "--models", models).code == 0
 
 
 def test_a_file_of_another_kind_is_no_file_of_ours(topics, own_models, folder):

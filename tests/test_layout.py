@@ -87,6 +87,7 @@ FLOORS = {
         versions.integrity
         versions.manifest
         versions.origins
+        versions.pruning
     """,
     3: """
         archive.ledger
@@ -134,6 +135,7 @@ FLOORS = {
         tagger
         training
         trends.recording
+        versions.accounting
         versions.continuity
         versions.naming
         versions.opening

@@ -17,7 +17,7 @@ from topics.errors import ModelError, UsageError
 from topics.tagger import Stored, Tagger
 from topics.topic_pipeline import TopicPipeline
 from topics.training import prepare, train_topics
-from topics.versions import bundles, history
+from topics.versions import bundles, history, naming
 from topics.versions.history import LONGEST, NAMED, PUBLISHED, Event
 from topics.versions.naming import open_topics, rename
 from topics.versions.registry import Registry, Version
@@ -153,8 +153,7 @@ def test_a_name_taken_back_after_a_training_is_taken_back_elsewhere(registry, so
 
 
 def test_names_of_topics_of_a_later_version_are_not_carried(registry, tmp_path):
-    version = registry.versions("topics")[0]
-    registry.call("topics", version, 99, "Ещё не родилась")
+    registry.call(registry.open("topics"), 99, "Ещё не родилась")
     assert carried(registry, tmp_path / "b.tar", Registry(tmp_path / "там")) == {}
 
 
@@ -219,8 +218,19 @@ def test_no_two_topics_bear_one_name(registry):
         with pytest.raises(UsageError, match=r"is called .* already"):
             rename(registry, "topics", 2, taken)
     rename(registry, "topics", 1, "СПОРТ")
-    registry.call("topics", registry.versions("topics")[0], 2, "СПОРТ")  # of two at one moment
+    registry.call(registry.open("topics"), 2, "СПОРТ")
     assert {"СПОРТ (1)", "СПОРТ (2)"} <= set(open_topics(registry, "topics")[0].names)
+
+
+def test_of_two_who_give_one_name_at_one_moment_the_second_is_told(registry, monkeypatch):
+    opened = open_topics(registry, "topics")
+    rename(registry, "topics", 1, "Спорт")
+    rename(registry, "topics", 2, "Погода")
+    monkeypatch.setattr(naming, "open_topics", lambda registry, reference: opened)
+    with pytest.raises(UsageError, match="topic 1 is called 'Спорт' already; choose another name"):
+        rename(registry, "topics", 3, "спорт")
+    rename(registry, "topics", 3, opened[0].topics[2].label)
+    assert foremost(registry)
 
 
 def test_only_topics_have_names(models):

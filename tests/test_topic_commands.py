@@ -232,6 +232,51 @@ def test_a_newsroom_may_have_topics_alone(trained):
         tagger.explain(RAIL["text"], "tourism")
 
 
+WAYS_OUT = {
+    "back": lambda topics, models, bundle: topics("rollback", "topics", "--alias", "latest", *models),
+    "anew": lambda topics, models, bundle: topics("import", bundle, *models),
+    "forced": lambda topics, models, bundle: topics(
+        *("promote", f"topics/{Registry(models[1]).versions('topics')[0]}", "--alias", "latest"),
+        *("--force", "--reason", "испорчена", *models),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*was taken from")
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_topics_that_cannot_be_gone_on_from_are_told_before_the_work(
+    topics: Topics, trained, source, tmp_path, way
+):
+    folder = Path(shutil.copytree(trained, tmp_path / "models"))
+    models = "--models", folder
+    bundle = tmp_path / "целая.tar"
+    assert topics("export", "topics@latest", bundle, *models).code == 0
+    damaged = folder / "topics" / Registry(folder).aliases("topics")["latest"] / "topics.json"
+    damaged.write_bytes(b"")
+    train = "train", source, "--only", "topics", "--num-topics", 5, "--workers", 1, *models
+    ran = topics(*train)
+    assert (ran.code, ran.out) == (4, "")
+    [line] = ran.err.splitlines()  # not one of progress
+    assert "topics go on from topics@latest, which cannot be opened (" in line
+    assert line.endswith(
+        "go back with `topics rollback topics --alias latest`, or train under another --topics-name"
+    )
+    assert WAYS_OUT[way](topics, models, bundle).code == 0
+    assert topics(*train).code == 0
+
+
+def test_lost_topics_do_not_begin_anew_unasked(topics: Topics, trained, source, tmp_path):
+    folder = Path(shutil.copytree(trained, tmp_path / "models"))
+    for version in (folder / "topics").glob("2*"):
+        shutil.rmtree(version)
+    ran = topics("train", source, "--only", "topics", "--num-topics", 5, "--models", folder)
+    assert (ran.code, "topics go on from topics@latest, which cannot be opened" in ran.err) == (4, True)
+    named = "--topics-name", "темы"
+    assert (
+        topics("train", source, "--only", "topics", "--num-topics", 5, *named, "--models", folder).code == 0
+    )
+
+
 def test_a_version_of_the_other_kind_is_refused(trained, models, tmp_path):
     for folder, name in ((trained, "topics"), (models, "rubrics")):
         shutil.copytree(folder / name, tmp_path / name)

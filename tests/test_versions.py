@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import multiprocessing
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from newsroom import python, write
@@ -21,13 +23,14 @@ from topics import storage
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
+from topics.quality import topic_comparison
 from topics.quality.topic_comparison import compare_topics
 from topics.tagger import Tagger
 from topics.training import prepare, train, train_topics
-from topics.versions import bundles, history, integrity
-from topics.versions.history import Event, during, previous, spans
+from topics.versions import bundles, drafts, history, integrity
+from topics.versions.history import Event, History, during, previous, spans
 from topics.versions.manifest import CorpusFacts, Figures, Manifest
-from topics.versions.registry import Registry
+from topics.versions.registry import Registry, Version
 from topics.versions.reproduction import DOCUMENTS, reproduce
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
@@ -113,6 +116,9 @@ def test_nothing_was_ever_live(registry):
         ("+a +b -a +c", "a"),
         ("+a +b +a", "b"),
         ("+a +gone +b", "a"),
+        ("+a +gone +a", None),
+        ("+a +gone +a +c -a", None),
+        ("+b +a +gone +a +c -a", "b"),
     ],
 )
 def test_what_a_rollback_goes_back_to(moves, expected):
@@ -121,7 +127,91 @@ def test_what_a_rollback_goes_back_to(moves, expected):
     assert previous(events, "production", ["a", "b", "c"]) == expected
 
 
+def test_a_rollback_after_pruning_moves_or_says_that_there_is_no_way_back(registry):
+    a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
+    for version in (a, b, a, c):
+        put(registry, version)
+    registry.rollback("rubrics")
+    registry.prune("rubrics", keep=1, days=0, remove=True)
+    assert registry.versions("rubrics") == [a, b, c], "a rollback would go back to b"
+    shutil.rmtree(registry.folder / "rubrics" / b)
+    with pytest.raises(ModelError, match="has nowhere to go back to"):
+        registry.rollback("rubrics")
+    assert live(registry) == a
+
+
 # Accounted for
+
+
+def test_a_clock_that_goes_backwards_turns_no_order_round(registry):
+    first, second = made(registry, day(4)), made(registry, day(1))
+    assert second.startswith("20260304T100001Z-")
+    assert registry.versions("rubrics") == [first, second], "sorted by name"
+    assert registry.manifest("rubrics", second).created == day(1)
+    ahead = Event("promoted", first, "production", when=moment("2999-01-01T00:00"))
+    path = registry.folder / "rubrics" / history.FILE
+    path.write_bytes(path.read_bytes() + msgspec.json.encode(ahead) + b"\n")
+    put(registry, second)
+    assert [event.when for event in registry.events("rubrics")][2:] == [ahead.when] * 2
+
+
+def test_after_a_version_from_the_end_of_time_others_are_published(registry):
+    last = made(registry, "9999-12-31T23:59:59+00:00")
+    first = made(registry, day(1))
+    assert registry.versions("rubrics") == [first, last]
+
+
+def test_what_a_full_disk_left_of_an_event_is_taken_back(registry, monkeypatch):
+    version = made(registry)
+    before = registry.events("rubrics")
+
+    class Full(io.FileIO):
+        def write(self, content):
+            if len(content) < 100:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content[:60])
+
+    def full(path: Path, mode: str, buffering: int = -1) -> io.FileIO:
+        assert buffering == 0 or "r" in mode, "closing a buffer would write once more"
+        return Full(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            History(registry.folder / "rubrics").append(Event("promoted", version, "production"))
+    assert registry.events("rubrics") == before
+    assert (registry.folder / "rubrics" / history.FILE).read_bytes().endswith(b"}\n")
+
+
+def test_aliases_names_and_lineage_are_told_without_reading_figures(registry):
+    home = registry.folder / "topics"
+    home.mkdir(parents=True)
+    for event in (
+        Event("published", "a", "latest", figures={"previous": "", "topics": 4}, seal="0" * 64),
+        Event("published", "b", "latest", "a", figures={"previous": "a", "overall": {"coherence": 0.1}}),
+        Event("named", "a", topic=7, name="Снег"),
+        Event("promoted", "b", "production", figures={"before": "x"}),
+    ):
+        History(home).append(event)
+    whole, brief = History(home).events(), History(home).brief()
+    for tell in (
+        history.aliases,
+        history.seals,
+        history.parents_of,
+        lambda events: history.names(events, "b"),
+    ):
+        assert tell(whole) == tell(brief)
+    assert history.names(brief, "b") == {7: "Снег"}
+    assert "overall" not in brief[1].figures
+
+
+def test_an_open_reads_the_history_once(registry, monkeypatch):
+    made(registry)
+    reads = []
+    read = History._whole_lines
+    monkeypatch.setattr(History, "_whole_lines", lambda self: reads.append(self) or read(self))
+    registry.open("rubrics")
+    assert len(reads) == 1
 
 
 def moment(text: str) -> datetime:
@@ -310,6 +400,57 @@ def test_pruning_takes_dead_drafts_and_leaves_living_ones(registry):
     assert len(registry.versions("rubrics")) == 2
 
 
+def test_pruning_goes_on_where_a_killed_one_had_hidden_a_version_that_was_imported_again(
+    registry, tmp_path, monkeypatch
+):
+    a, b = made(registry, day(1)), made(registry, day(2))
+    bundles.pack(registry.open(f"rubrics/{a}"), tmp_path / "a.tar")
+    everything = {"keep": 1, "days": 0, "remove": True}
+
+    def killed(folder: Path) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drafts, "remove", killed)
+        with pytest.raises(Killed):
+            registry.prune("rubrics", **everything)
+    bundles.unpack(tmp_path / "a.tar", registry)
+    assert registry.prune("rubrics", **everything).removed == [a]
+    assert registry.versions("rubrics") == [b]
+    assert not list((registry.folder / "rubrics").glob(".pruned-*"))
+
+
+def test_what_was_said_to_be_pruned_and_was_not_hidden_is_said_once(registry, monkeypatch):
+    a, b = made(registry, day(1)), made(registry, day(2))
+
+    def killed(folder: Path) -> list[Path]:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drafts, "hide", killed)
+        for _ in range(2):
+            with pytest.raises(Killed):
+                registry.prune("rubrics", keep=1, days=0, remove=True)
+    registry.prune("rubrics", keep=1, days=0, remove=True)
+    assert registry.versions("rubrics") == [b]
+    assert [event.version for event in registry.events("rubrics") if event.what == "pruned"] == [a]
+
+
+def test_who_waits_for_another_says_so_and_gives_up_in_the_end(registry, monkeypatch):
+    a, _ = made(registry, day(1)), made(registry, day(2))
+    monkeypatch.setattr(drafts, "SOON", 0.0)
+    monkeypatch.setattr(drafts, "LONG", 0.0)
+    with drafts.lock(registry.folder / "rubrics"):
+        with (
+            pytest.warns(ModelWarning, match=r"waiting for .*models/rubrics/\.lock, held by another process"),
+            pytest.raises(ModelError, match=r"\.lock: is held by another process for too long; end that one"),
+        ):
+            put(registry, a)
+        assert registry.prune("rubrics", keep=1, days=0).removed == [a], "to look, nobody is waited for"
+    put(registry, a)
+    assert live(registry) == a
+
+
 # Crashed
 
 
@@ -495,8 +636,46 @@ def test_a_version_of_the_same_name_that_differs_stays(registry, tmp_path):
     elsewhere = Registry(tmp_path / "там")
     other = bundles.unpack(tmp_path / "a.tar", elsewhere).folder / integrity.MANIFEST
     other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    (elsewhere.folder / "rubrics" / history.FILE).unlink()  # which would say whose it is
     with pytest.raises(ModelError, match="is there already and differs; remove it or import elsewhere"):
         bundles.unpack(tmp_path / "a.tar", elsewhere)
+
+
+def without_manifest(folder: Path) -> None:
+    (folder / integrity.MANIFEST).unlink()
+
+
+def one_bit(folder: Path) -> None:
+    content = (folder / "weights.npy").read_bytes()
+    (folder / "weights.npy").write_bytes(content[:-1] + b"?")
+
+
+def one_line(folder: Path) -> None:
+    with (folder / integrity.MANIFEST).open("a") as stream:
+        stream.write("\n")
+
+
+def without_files(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize("spoil", [one_bit, one_line, without_manifest, without_files, shutil.rmtree])
+def test_an_import_mends_a_version_that_is_damaged(registry, tmp_path, spoil):
+    version = registry.open(f"rubrics/{made(registry)}")
+    put(registry, version.folder.name)
+    bundles.pack(version, tmp_path / "a.tar")
+    spoil(version.folder)
+    if spoil is shutil.rmtree:
+        bundles.unpack(tmp_path / "a.tar", registry)
+    else:
+        with pytest.warns(
+            ModelWarning, match=r"rubrics/2026.*: was taken from a\.tar, in place of one that was"
+        ):
+            bundles.unpack(tmp_path / "a.tar", registry)
+        assert registry.events("rubrics")[-1].why.startswith("from a.tar, in place of one that was ")
+    assert registry.open("rubrics") == version, "still in production"
+    assert not list((registry.folder / "rubrics").glob(".pruned-*"))
 
 
 @pytest.mark.parametrize(
@@ -641,6 +820,19 @@ def test_topics_that_say_less_are_refused_with_the_table(registry, tmp_path, top
     assert registry.events("topics")[-1].forced
 
 
+@pytest.mark.parametrize(
+    ("difference", "spread", "expected"),
+    [
+        ((-0.2, 0.0), (0.0, 0.0), ["worse", ""]),
+        ((-0.2, 0.3), (0.0, 0.0), ["worse", "better"]),
+        ((-1e-16, 0.0), (0.0, 0.0), ["", ""]),
+        ((-0.2, -0.2), (0.01, 0.5), ["worse", ""]),
+    ],
+)
+def test_a_loss_that_no_article_left_out_changes_is_sure(difference, spread, expected):
+    assert topic_comparison._verdicts(np.array(difference), np.array(spread)) == expected
+
+
 def test_topics_are_not_compared_with_rubrics_nor_on_a_handful(own_models, tmp_path, topics):
     label = topics_of(Registry(own_models), tmp_path, 0, 120)
     few = write(tmp_path / "мало.jsonl", {"id": "1", "text": "Завод"})
@@ -676,7 +868,8 @@ def test_another_dictionary_is_told_on_load(own_models):
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["libraries"]["pymorphy3-dicts-ru"] = "1.0"
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    (home / "history.jsonl").unlink()
+    known = {"what": "imported", "version": folder.name, "seal": integrity.seal(folder)}
+    (home / "history.jsonl").write_text(json.dumps(known) + "\n")
     with pytest.warns(
         ModelWarning, match="trained with pymorphy3-dicts-ru 1.0, here is .*: some words may be"
     ):
@@ -687,7 +880,7 @@ def test_another_dictionary_is_told_on_load(own_models):
     assert len(ran.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("step", ["check", "read_manifest", "expect_plain", "describe"])
+@pytest.mark.parametrize("step", ["check", "read_manifest", "expect_plain", "describe", "seal"])
 def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, monkeypatch, step):
     first, second = made(registry, day(1)), made(registry, day(2))
     put(registry, first)
@@ -702,3 +895,33 @@ def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, mon
 
     monkeypatch.setattr(integrity, step, pruned_meanwhile)
     assert registry.open("rubrics").folder.name == second
+
+
+def test_a_reader_whose_version_is_pruned_before_it_is_looked_for_takes_the_next(registry, monkeypatch):
+    first, second = made(registry, day(1)), made(registry, day(2))
+    put(registry, first)
+    versions = Registry.versions
+
+    def pruned_before(self: Registry, name: str) -> list[str]:
+        monkeypatch.undo()
+        put(registry, second)
+        shutil.rmtree(registry.folder / "rubrics" / first)
+        return versions(self, name)
+
+    monkeypatch.setattr(Registry, "versions", pruned_before)
+    assert registry.resolve("rubrics") == ("rubrics", second)
+
+
+def test_a_loader_whose_version_is_pruned_meanwhile_loads_the_next(registry):
+    first, second = made(registry, day(1)), made(registry, day(2))
+    put(registry, first)
+
+    def load(version: Version) -> bytes:
+        if version.folder.name == first:
+            put(registry, second)
+            shutil.rmtree(version.folder)
+        return (version.folder / "слова.txt").read_bytes()
+
+    assert registry.opening("rubrics", load) == "завод\n0\n".encode()
+    with pytest.raises(ModelError, match=r"нет\.txt: is gone; restore the version from a backup or train"):
+        registry.opening("rubrics", lambda version: (version.folder / "нет.txt").read_bytes())

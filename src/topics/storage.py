@@ -66,8 +66,10 @@ def naming(place: Path) -> Iterator[None]:
 def expect_writable(folder: Path) -> None:
     """Raise an OSError now, not after the work, where nothing can be written into a folder or make it."""
     there = folder.absolute()
-    while not there.exists():
+    while not os.path.lexists(there):
         there = there.parent
+    if there.is_symlink() and not there.exists():
+        raise FileNotFoundError(errno.ENOENT, "is a link that leads nowhere; mend or remove it", str(there))
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "nothing can be written there", str(folder))
 

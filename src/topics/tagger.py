@@ -54,23 +54,20 @@ class Tagger:
             topics: the same; by default the model `topics` if there is one; None: no topics.
 
         Raises:
-            ModelError: there is no such version, or it is damaged.
+            ModelError: there is no such version, or it is damaged or lost.
             UsageError: neither rubrics nor topics are wanted, or a version knows the other.
         """
         registry = Registry(models)
-        known = registry.names()
         if topics == "":
-            topics = "topics" if "topics" in known else None
+            topics = "topics" if registry.knows("topics") else None
         if rubrics == "":
-            rubrics = None if topics and "rubrics" not in known else "rubrics"
+            rubrics = "rubrics" if topics is None or registry.knows("rubrics") else None
         pair = open_topics(registry, topics) if topics else None
         if rubrics is None:
             if pair is None:
                 raise UsageError("neither rubrics nor topics: name a version of one of them")
             return cls(None, pair[1], pair)
-        version = registry.open(rubrics)
-        version.manifest.rubric_figures()
-        return cls(Pipeline.load(version.folder), version, pair)
+        return cls(*registry.opening(rubrics, _load_rubrics), pair)
 
     def named(self, names: Mapping[int, str]) -> Tagger:
         """Return the same tagger with these topics called so: topic -> name, "" for its label."""
@@ -211,6 +208,11 @@ class Stored(NamedTuple):
     def load(self) -> Tagger:
         """Open it."""
         return Tagger.load(self.models, self.rubrics, self.topics).named(dict(self.names))
+
+
+def _load_rubrics(version: Version) -> tuple[Pipeline, Version]:
+    version.manifest.rubric_figures()  # raises UsageError for topics
+    return Pipeline.load(version.folder), version
 
 
 def _article(text: str, title: str | None, outlet: str | None, id: str = "") -> Article:  # noqa: A002

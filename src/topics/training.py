@@ -36,6 +36,7 @@ from topics.trends import activity
 from topics.trends.recording import record
 from topics.types import Reject
 from topics.versions.manifest import Manifest, libraries
+from topics.versions.naming import open_topics
 from topics.versions.registry import LATEST, Registry, Version
 
 
@@ -77,14 +78,36 @@ def latest_folder(registry: Registry, *names: str) -> Path | None:
         with warnings.catch_warnings(), suppress(ModelError):  # whatever is wrong with it
             warnings.simplefilter("ignore", ModelWarning)
             if found := _latest(registry, name):
-                return found.folder
+                return registry.open(found).folder
     return None
 
 
-def _latest(registry: Registry, name: str) -> Version | None:
-    """Open what `latest` names, else the newest version: one that was imported has no alias."""
+def latest_topics(registry: Registry, name: str) -> tuple[TopicPipeline, Version] | None:
+    """Open the topics that the next version goes on from: those of the latest; None: there are none.
+
+    Raises:
+        ModelError: they are damaged or lost; told with the ways out.
+        UsageError: the latest version knows rubrics.
+    """
+    latest = _latest(registry, name)
+    try:
+        return open_topics(registry, latest) if latest else None
+    except ModelError as error:
+        what = str(error).partition("; ")[0]
+        raise ModelError(
+            f"topics go on from {latest}, which cannot be opened ({what}); import it anew, go back with "
+            f"`topics rollback {name} --alias latest`, or train under another --topics-name"
+        ) from error
+
+
+def _latest(registry: Registry, name: str) -> str | None:
+    """Refer to what `latest` names, else to the newest version: one that was imported has no alias."""
+    if not registry.knows(name):
+        return None
     versions = registry.versions(name)
-    return registry.open(f"{name}/{registry.aliases(name).get(LATEST, versions[-1])}") if versions else None
+    return (
+        f"{name}@{LATEST}" if LATEST in registry.aliases(name) or not versions else f"{name}/{versions[-1]}"
+    )
 
 
 def prepare(
@@ -197,8 +220,8 @@ def train_topics(
     """
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
     watch("finding topics", 0)
-    before = _latest(registry, name)
-    previous = TopicPipeline.load(before.folder, before.names).model if before else None
+    opened = latest_topics(registry, name)
+    before, previous = (opened[1], opened[0].model) if opened else (None, None)
     taught = sample(material, config.topics.max_articles, clean_first=False)
     model.fit(taught.tokens, partial(_texts, corpus, taught), previous, jobs)
     manifest = Manifest(

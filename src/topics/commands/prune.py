@@ -22,7 +22,8 @@ def prune(name: str, keep: int, days: int, yes: bool, as_json: bool, models: Pat
     """Remove old versions of NAME that nobody needs, and what crashes left behind.
 
     Kept are the versions that an alias points to or would after a rollback, the last ones, young ones, and
-    those whose topics one of these went on from. The history keeps the figures of what is removed.
+    those whose topics one of these went on from. The history keeps the figures of what is removed. A version
+    that was lost, is older and has no alias is written off: `verify` does not miss it any longer.
 
     \b
     python -m topics prune rubrics --keep 3          # says what it would do

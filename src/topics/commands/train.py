@@ -19,6 +19,7 @@ from topics.commands.options import (
     standard_input_kept,
     workers_option,
 )
+from topics.errors import UsageError
 
 _MOST_TOPICS = 10_000
 
@@ -69,9 +70,14 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     from topics.corpus.articles import mistaken
     from topics.terminal.data import show_labels, show_others, show_unread_dates
     from topics.terminal.versions import show_version
-    from topics.training import latest_folder, prepare, train_rubrics, train_topics
+    from topics.training import latest_folder, latest_topics, prepare, train_rubrics, train_topics
     from topics.versions.registry import Registry
 
+    names = options["name"], options["topics_name"]
+    if not options["only"] and names[0] == names[1]:
+        raise UsageError(
+            f"rubrics and topics cannot both be called {names[0]!r}; change --name or --topics-name"
+        )
     config, columns = settings(options)
     if options["lang"]:
         report = msgspec.structs.replace(config.report, lang=options["lang"])
@@ -95,10 +101,11 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         rejects_to(options["rejects_file"]) as reject,
     ):
         versions = []
-        names = options["name"], options["topics_name"]
         for name in names:  # what will not do is told before the work begins
-            registry.versions(name)
             registry.expect_writable(name)
+            registry.versions(name)
+        if options["only"] != "rubrics":
+            latest_topics(registry, options["topics_name"])
         material = prepare(corpus, config, jobs, watch, latest_folder(registry, *names))
         for row in material.rejects:
             reject(row)

@@ -30,6 +30,8 @@ Watch = Callable[[str, int], None]
 GROUPS = 10
 LEAST = 100
 """Articles from which on something can be said."""
+_LEAST_SPREAD = 1e-9
+"""Where whatever is left out changes nothing, a difference is sure, unless it is of the last digits."""
 
 
 class TopicComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,7 +160,7 @@ def _figures(pipeline: TopicPipeline, tokens: TokenBatch) -> tuple[float, float]
 def _verdicts(difference: Floats, spread: Floats) -> list[Literal["better", "worse", ""]]:
     from scipy.special import stdtr
 
-    t = np.divide(difference, spread, out=np.zeros(len(spread)), where=spread > 0)
+    t = difference / np.maximum(spread, _LEAST_SPREAD)
     worse, better = (holm(stdtr(GROUPS - 1, sign * t)) < LEVEL for sign in (1, -1))
     return ["worse" if bad else "better" if good else "" for bad, good in zip(worse, better, strict=True)]
 

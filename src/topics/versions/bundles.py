@@ -26,7 +26,8 @@ from topics.topic_pipeline import TopicPipeline
 from topics.versions.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
 from topics.versions.history import unfit_name
 from topics.versions.integrity import MANIFEST, read_manifest, sync
-from topics.versions.registry import Registry, Version, is_name, is_version
+from topics.versions.manifest import moment_of
+from topics.versions.registry import Registry, Version, is_name
 
 __all__ = ["SUFFIXES", "pack", "seal", "unpack"]
 
@@ -152,7 +153,7 @@ def _identity(path: Path, entries: list[Entry]) -> tuple[str, str]:
     for entry in entries:
         parts = entry.name.split("/")
         trouble = entry.trouble
-        if len(parts) != 3 or not is_name(parts[0]) or not is_version(parts[1]) or not _is_file(parts[2]):
+        if len(parts) != 3 or not is_name(parts[0]) or not moment_of(parts[1]) or not _is_file(parts[2]):
             trouble = "is not named NAME/VERSION/FILE"
         elif entry.name in seen:
             trouble = "comes twice"

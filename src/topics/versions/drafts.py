@@ -2,26 +2,52 @@
 
 .draft-x1y2z3/       being filled; becomes a version by one rename
 .draft-x1y2z3.lock   held by the process that fills it: a draft whose lock is free has lost its maker
-.pruned-VERSION/     was a version; hidden by one rename, then removed
+.pruned-VERSION-5f2/ was a version; hidden by one rename, then removed
 .lock                held by whoever changes what the model's folder shows
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from topics.errors import ModelError, ModelWarning
+
 _DRAFT, _GOING, _LOCK = ".draft-", ".pruned-", ".lock"
+SOON, LONG = 5.0, 600.0
+"""Seconds of waiting for others until that is told, and from then on until it is given up."""
 
 
-def lock(home: Path) -> FileLock:
-    """Hold what changes the folder of a model; the operating system frees it when the process dies."""
-    return FileLock(home / _LOCK)
+@contextmanager
+def lock(home: Path) -> Iterator[None]:
+    """Hold what changes the folder of a model; the operating system frees it when the process dies.
+
+    Raises:
+        ModelError: another process did not let go of it for minutes.
+    """
+    held = FileLock(home / _LOCK)
+    try:
+        held.acquire(timeout=SOON)
+    except Timeout:
+        warnings.warn(f"waiting for {home / _LOCK}, held by another process", ModelWarning, stacklevel=3)
+        try:
+            held.acquire(timeout=LONG)
+        except Timeout as error:
+            raise ModelError(
+                f"{home / _LOCK}: is held by another process for too long; end that one, or try again later"
+            ) from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 @contextmanager
@@ -42,13 +68,18 @@ def making(home: Path) -> Iterator[Path]:
         remove(draft)
 
 
-def hide(folder: Path) -> Path:
-    """Take a version out of sight, at once; `remove` what is returned. Call under the lock."""
-    return folder.rename(folder.with_name(f"{_GOING}{folder.name}"))
+def hide(folder: Path) -> list[Path]:
+    """Take a version that may be there out of sight; `remove` what is returned. Call under the lock."""
+    if not os.path.lexists(folder):
+        return []
+    return [folder.rename(folder.with_name(f"{_GOING}{folder.name}-{uuid.uuid4().hex[:8]}"))]
 
 
 def orphans(home: Path) -> list[Path]:
-    """Find drafts whose maker died and what is left of removals. Call under the lock."""
+    """Find drafts whose maker died and what is left of removals.
+
+    Without the lock, a draft that is just being made may be among them: not to be removed.
+    """
     drafts = {path.with_suffix("") for path in home.glob(f"{_DRAFT}*")}
     return sorted(filter(_is_abandoned, drafts)) + sorted(home.glob(f"{_GOING}*"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -140,6 +141,8 @@ def libraries() -> dict[str, str]:
     return found
 
 
+_VERSION = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{6}", re.ASCII)
+
 _DECISIVE = ("pymorphy3", "pymorphy3-dicts-ru")
 """Libraries that change an answer: another dictionary finds other lemmas. The others move the last digits."""
 
@@ -157,6 +160,18 @@ def differing_libraries(manifest: Manifest) -> str:
             if trained and trained != version(name):
                 found.append(f"trained with {name} {trained}, here is {version(name)}")
     return f"{'; '.join(found)}: some words may be read otherwise" if found else ""
+
+
+def moment_of(version: str) -> datetime | None:
+    """Read in the name of a version when it was made; None: `topics` names none so.
+
+    >>> moment_of("20261123T051511Z-d53d6c")
+    datetime.datetime(2026, 11, 23, 5, 15, 11, tzinfo=datetime.timezone.utc)
+    """
+    match = _VERSION.fullmatch(version)
+    with suppress(ValueError):  # the 99th of a month
+        return datetime(*map(int, match.groups()), tzinfo=UTC) if match else None  # type: ignore[misc, arg-type]
+    return None
 
 
 def version_name(moment: datetime, ingredients: Iterable[object]) -> str:

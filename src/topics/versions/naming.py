@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from topics.errors import UsageError
 from topics.topic_pipeline import TopicPipeline
 from topics.versions.history import LONGEST, Event, is_topic_name
@@ -15,7 +17,10 @@ def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Vers
         ModelError: there is no such version, or it is damaged.
         UsageError: it knows rubrics.
     """
-    version = registry.open(reference)
+    return registry.opening(reference, _load)
+
+
+def _load(version: Version) -> tuple[TopicPipeline, Version]:
     if version.manifest.topics is None:
         raise UsageError(f"{version.label} knows rubrics, not topics; name a version of topics")
     return TopicPipeline.load(version.folder, version.names), version
@@ -36,13 +41,16 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
         ModelError: there is no such version, or it is damaged.
     """
     pipeline, version = open_topics(registry, reference)
-    known = {found.id: words for found, words in zip(pipeline.topics, pipeline.names, strict=True)}
-    if topic not in known:
+    ids = [found.id for found in pipeline.topics]
+    if topic not in ids:
         raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
     words = " ".join(name.split())
     if not is_topic_name(words):
         raise UsageError(f"{words[:LONGEST]!r} is no name: at most {LONGEST} letters that can be printed")
-    for other, taken in known.items():
-        if other != topic and taken.casefold() == words.casefold():
-            raise UsageError(f"topic {other} is called {taken!r} already; choose another name")
-    return registry.call(version.manifest.name, version.manifest.version, topic, words, why)
+
+    def expect_free(names: Mapping[int, str]) -> None:
+        for other, taken in zip(ids, pipeline.named(names).names, strict=True):
+            if other != topic and taken.casefold() == words.casefold():
+                raise UsageError(f"topic {other} is called {taken!r} already; choose another name")
+
+    return registry.call(version, topic, words, why, expect_free)

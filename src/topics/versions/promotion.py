@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 
 from topics.corpus import Corpus
-from topics.errors import ModelError, UsageError
+from topics.errors import ModelError, ModelWarning, UsageError
 from topics.quality.comparison import Comparison, compare
 from topics.quality.topic_comparison import TopicComparison, compare_topics
 from topics.versions.history import Event
@@ -56,11 +57,12 @@ def promote(
             yet.
         alias: which.
         reason: for the history; wanted with `force`.
-        force: promote whatever the comparison says.
+        force: promote whatever the comparison says, or if what is live is damaged without one.
         watch: told of the progress.
 
     Raises:
         LossError: a figure is really worse, a rubric is gone, or most of the topics are.
+        ModelError: a version is damaged.
         UsageError: there is nothing to compare on, or a force without a reason.
     """
     if force and not reason:
@@ -72,7 +74,8 @@ def promote(
         return Promotion(None, None)
     comparison = None
     if live is not None and corpus is not None:
-        comparison = either(registry, registry.open(f"{name}/{live}"), candidate, corpus, watch)
+        if before := _open_live(registry, name, alias, live, force):
+            comparison = either(registry, before, candidate, corpus, watch)
     elif live is not None and not force:
         kind = "labelled DATA" if candidate.manifest.topics is None else "DATA"
         raise UsageError(f"{name}@{alias} is {live}: name {kind} to compare on, or give --force and --reason")
@@ -88,6 +91,18 @@ def promote(
         forced=force,
     )
     return Promotion(event, comparison)
+
+
+def _open_live(registry: Registry, name: str, alias: str, live: str, force: bool) -> Version | None:
+    """Open what is to be compared with; with `force`, what is damaged needs not be."""
+    try:
+        return registry.open(f"{name}/{live}")
+    except ModelError as error:
+        what = f"{name}@{alias} is {live}, which cannot be opened ({str(error).partition('; ')[0]})"
+        if not force:
+            raise ModelError(f"{what}; --force with --reason promotes without comparing") from error
+        warnings.warn(f"{what}: nothing was compared", ModelWarning, stacklevel=3)
+        return None
 
 
 def either(

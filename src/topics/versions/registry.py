@@ -6,41 +6,41 @@ models/rubrics/history.jsonl       what was published, promoted, rolled back, pr
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
 from topics import persistence, storage
 from topics.errors import ModelError, ModelWarning, UsageError, listed
 from topics.versions import drafts, history, integrity
-from topics.versions.history import Event, History
+from topics.versions.history import LATEST, PRODUCTION, Event, History
 from topics.versions.integrity import MANIFEST
-from topics.versions.manifest import Manifest, differing_libraries, version_name
+from topics.versions.manifest import Manifest, differing_libraries, moment_of, version_name
+from topics.versions.pruning import Pruning, reasons_to_keep, written_off
 
 if TYPE_CHECKING:
     from topics.corpus.sources import Source
 
+__all__ = ["LATEST", "PRODUCTION", "Pruning", "Registry", "Version", "is_name", "trained_on"]
+
+T = TypeVar("T")
 _NAME = re.compile(r"[\w-][\w.-]{0,99}")
-_VERSION = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
+_END = datetime(9999, 12, 31, tzinfo=UTC)
+"""Nothing comes after a version that says to be of this day; it was forged."""
 _LETTERS = "letters, digits, '-', '_' and '.', not first"
-PRODUCTION, LATEST = "production", "latest"
 
 
 def is_name(name: str) -> bool:
     """Tell whether a model, or an alias, may be called so: letters, digits, '-', '_' and '.', not first."""
     return bool(_NAME.fullmatch(name))
-
-
-def is_version(name: str) -> bool:
-    """Tell whether a version is called so: `20261123T051511Z-d53d6c`."""
-    return bool(_VERSION.fullmatch(name))
 
 
 class Version(NamedTuple):
@@ -55,16 +55,6 @@ class Version(NamedTuple):
     def label(self) -> str:
         """`NAME/VERSION`, as predictions carry it."""
         return f"{self.manifest.name}/{self.manifest.version}"
-
-
-class Pruning(NamedTuple):
-    """What pruning takes away and what it leaves."""
-
-    removed: list[str]
-    kept: dict[str, str]
-    """Version -> why it stays."""
-    orphans: list[str]
-    """Hidden folders that a crash left behind."""
 
 
 def trained_on(versions: Iterable[Version], sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
@@ -129,12 +119,14 @@ class Registry:
                 raise ModelError(f"{why}: {str(error).replace(f'{draft}', f'{name}/{version}')}") from error
             integrity.flush(draft)
             with self._lock(name):
-                there = self._home(name) / version
-                if not there.exists():
+                is_here = os.path.lexists(self._home(name) / version)
+                damage = self._damage(name, version, integrity.seal(draft)) if is_here else ""
+                if damage or not is_here:
                     figures = msgspec.to_builtins(manifest.figures or manifest.topics)
-                    self._show(draft, manifest, Event(history.IMPORTED, version, why=why, figures=figures))
-                elif not (there / MANIFEST).exists() or integrity.seal(there) != integrity.seal(draft):
-                    raise ModelError(f"{there}: is there already and differs; remove it or import elsewhere")
+                    event = Event(history.IMPORTED, version, why=f"{why}{damage}", figures=figures)
+                    self._show(draft, manifest, event)
+        if damage:
+            warnings.warn(f"{name}/{version}: was taken {why}{damage}", ModelWarning, stacklevel=2)
         return Version(self._home(name) / version, manifest)
 
     def open(self, reference: str) -> Version:
@@ -147,45 +139,99 @@ class Registry:
         Raises:
             ModelError: there is none, it is damaged, or a newer `topics` made it.
         """
+        return self.opening(reference, lambda version: version)
+
+    def opening(self, reference: str, load: Callable[[Version], T]) -> T:
+        """Find a version, check every byte of it and load what is wanted of it: `load` reads its files.
+
+        Should it be pruned meanwhile, and the alias point elsewhere by now, that one is loaded.
+
+        Raises:
+            ModelError: as `open` and `load` do.
+        """
         while True:
-            name, version = self.resolve(reference)
+            events, (name, version) = self._resolve(reference)
             try:
-                found = self._open(name, version)
-            except ModelError:
-                if self.resolve(reference) == (name, version):
+                found = self._open(name, version, events)
+                loaded = load(found)
+            except (ModelError, FileNotFoundError) as error:
+                if self.resolve(reference) != (name, version):
+                    continue  # the alias moved on, and the version was pruned while we read it
+                if isinstance(error, ModelError):
                     raise
-                continue  # the alias moved on, and the version was pruned while we read it
+                raise ModelError(f"{error.filename}: is gone; {persistence.REMEDY}") from error
             if differing := differing_libraries(found.manifest):
-                warnings.warn(f"{found.label}: {differing}", ModelWarning, stacklevel=2)
-            return found
+                warnings.warn(f"{found.label}: {differing}", ModelWarning, stacklevel=3)
+            return loaded
 
     def resolve(self, reference: str) -> tuple[str, str]:
         """Turn a reference into name and version, without looking into the version."""
+        return self._resolve(reference)[1]
+
+    def _resolve(self, reference: str) -> tuple[list[Event], tuple[str, str]]:
+        """Resolve a reference by the events that it returns: they are read once."""
         name, separator, rest = re.fullmatch(r"([^@/]*)([@/]?)(.*)", reference, re.DOTALL).groups()  # type: ignore[union-attr]
-        versions, aliases = self.versions(name), self.aliases(name)
+        events = self._brief(name)
+        versions, aliases = self.versions(name), history.aliases(events)
         if not versions:
-            known = listed(self.names())
-            raise ModelError(
-                f"{self.folder}: there is no version of {name!r}; trained models: {known}. "
-                "Train one with `python -m topics train`, or name the folder with --models"
-            )
+            raise self._none_of(name, aliases)
         if separator == "@" and rest not in aliases:
             raise ModelError(f"{name!r} has no alias {rest!r}; it has {listed(aliases)}")
         version = (
             rest if separator == "/" else aliases.get(rest or PRODUCTION, aliases.get(LATEST, versions[-1]))
         )
         if version not in versions:
+            if len(self._brief(name)) > len(events):  # the alias moved on, and the version was pruned
+                return self._resolve(reference)
             raise ModelError(f"{name!r} has no version {version!r}; it has {listed(versions)}")
-        return name, version
+        return events, (name, version)
+
+    def _none_of(self, name: str, aliases: Mapping[str, str]) -> ModelError:
+        """Say that there is no version of a model: it was never there, or it is lost."""
+        if aliases:
+            return ModelError(
+                f"{self.folder}: there is no version of {name!r}, though its history names some; "
+                f"{persistence.REMEDY}"
+            )
+        known = listed(self.names())
+        return ModelError(
+            f"{self.folder}: there is no version of {name!r}; trained models: {known}. "
+            "Train one with `python -m topics train`, or name the folder with --models"
+        )
+
+    def knows(self, name: str) -> bool:
+        """Tell whether there is a model, be it that all of its versions are lost: its aliases are told of."""
+        return bool(self.versions(name) or self.aliases(name))
+
+    def was_pruned(self, name: str, version: str) -> bool:
+        """Tell whether a version was taken away: who looks at all of them passes over it."""
+        return version not in self.versions(name) and history.is_pruned(self._brief(name), version)
 
     def names(self) -> list[str]:
-        """Models that have a version, in order."""
-        found = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(path.name for path in found if is_name(path.name) and self.versions(path.name))
+        """Models that have a version, or whose folder cannot be looked into, in order."""
+        return sorted(
+            path.name for path in _listed(self.folder) if is_name(path.name) and self._is_model(path)
+        )
+
+    def homes(self) -> list[str]:
+        """Models that have a version or a history, in order."""
+        told = [path.parent.name for path in self.folder.glob(f"*/{history.FILE}")]
+        return sorted({*self.names(), *filter(is_name, told)})
+
+    def _is_model(self, folder: Path) -> bool:
+        try:
+            return bool(self.versions(folder.name))
+        except ModelError:
+            return True
 
     def versions(self, name: str) -> list[str]:
-        """Versions of a model, oldest first."""
-        return sorted(path.parent.name for path in self._home(name).glob(f"[!.]*/{MANIFEST}"))
+        """Versions of a model, oldest first.
+
+        Raises:
+            ModelError: the folder cannot be looked into: it may hold some.
+        """
+        found = _listed(self._home(name))
+        return sorted(path.name for path in found if not path.name.startswith(".") and _holds_manifest(path))
 
     def manifest(self, name: str, version: str) -> Manifest:
         """Read what is known of a version, its files unchecked."""
@@ -193,7 +239,7 @@ class Registry:
 
     def aliases(self, name: str) -> dict[str, str]:
         """Alias -> version."""
-        return history.aliases(self.events(name))
+        return history.aliases(self._brief(name))
 
     def events(self, name: str) -> list[Event]:
         """What became of the versions of a model, oldest first."""
@@ -237,14 +283,25 @@ class Registry:
             event = Event(history.PROMOTED, version, alias, found, why, forced, figures or {})
             return History(self._home(name)).append(event)
 
-    def call(self, name: str, version: str, topic: int, words: str, why: str = "") -> Event:
+    def call(
+        self,
+        found: Version,
+        topic: int,
+        words: str,
+        why: str = "",
+        expect_free: Callable[[Mapping[int, str]], None] = lambda names: None,
+    ) -> Event:
         """Write down what a topic of a version is called from now on; whether it has it, the caller knows.
 
+        `expect_free` is given what topics are called just then, and raises UsageError if the words are taken.
+
         Raises:
-            ModelError: there is no such version.
+            ModelError: there is no such version any more.
         """
+        name, version = found.manifest.name, found.manifest.version
         with self._lock(name):
-            self.resolve(f"{name}/{version}")
+            events, _ = self._resolve(f"{name}/{version}")
+            expect_free(_names(found.manifest, events))
             return History(self._home(name)).append(
                 Event(history.NAMED, version, why=why, topic=topic, name=words)
             )
@@ -253,7 +310,7 @@ class Registry:
         """Write down what the topics of a version are called elsewhere; what was said of one here stays."""
         name, version = found.manifest.name, found.manifest.version
         with self._lock(name):
-            known = _names(found.manifest, self.events(name))
+            known = _names(found.manifest, self._brief(name))
             for topic in sorted(names.keys() - known.keys()):
                 event = Event(history.NAMED, version, why=why, topic=topic, name=names[topic])
                 History(self._home(name)).append(event)
@@ -265,7 +322,7 @@ class Registry:
             ModelError: it never pointed elsewhere, or what it pointed to was removed or is damaged.
         """
         with self._lock(name):
-            events = self.events(name)
+            events = self._brief(name)
             before = history.previous(events, alias, self.versions(name))
             if before is None:
                 raise ModelError(
@@ -280,16 +337,20 @@ class Registry:
 
         Kept are versions that an alias points to, or would after a rollback, the last `keep`, those of the
         last `days` days, and those that topics of all these went on from: without them `reproduce` fails.
+        What was lost, is older and has no alias is told among those taken away: the history says so, too.
         """
-        with self._lock(name):
-            home, events, versions = self._home(name), self.events(name), self.versions(name)
-            kept = _reasons_to_keep(versions, events, keep, days)
+        self._expect_model(name)
+        with self._lock(name) if remove else nullcontext():  # to look, nobody is waited for
+            home, events, versions = self._home(name), self._brief(name), self.versions(name)
+            kept = reasons_to_keep(versions, events, keep, days)
             removed = [version for version in versions if version not in kept]
+            removed += written_off(versions, events, days)
             orphans, going = drafts.orphans(home), []
             if remove:
                 for version in removed:
-                    History(home).append(Event(history.PRUNED, version, why=f"keep={keep} days={days}"))
-                    going.append(drafts.hide(home / version))
+                    if not history.is_pruned(events, version):  # by one who was killed before hiding it
+                        History(home).append(Event(history.PRUNED, version, why=f"keep={keep} days={days}"))
+                    going += drafts.hide(home / version)
                 integrity.sync(home)
                 for path in orphans + going:  # after a crash here, what is left are orphans
                     drafts.remove(path)
@@ -300,12 +361,14 @@ class Registry:
             raise UsageError(f"{name!r} is no name of a model: {_LETTERS}")
         return self.folder / name
 
-    def _open(self, name: str, version: str) -> Version:
+    def _brief(self, name: str) -> list[Event]:
+        return History(self._home(name)).brief()
+
+    def _open(self, name: str, version: str, events: list[Event]) -> Version:
         folder = self._home(name) / version
         manifest = integrity.read_manifest(folder)
         _expect(manifest, name, version, folder)
         integrity.check(folder)
-        events = self.events(name)
         expected = history.seals(events).get(version)
         if expected and integrity.seal(folder) != expected:
             raise ModelError(
@@ -313,23 +376,41 @@ class Registry:
             )
         return Version(folder, manifest, MappingProxyType(_names(manifest, events)))
 
+    def _damage(self, name: str, version: str, seal: str) -> str:
+        """Say that a version is damaged of which a good copy is at hand; "": it is whole.
+
+        Raises:
+            ModelError: the copy is of another version of this name.
+        """
+        there = self._home(name) / version
+        seals = {history.seals(self._brief(name)).get(version)}
+        with suppress(OSError):
+            seals.add(integrity.seal(there))
+        if seal not in seals:
+            raise ModelError(f"{there}: is there already and differs; remove it or import elsewhere")
+        try:
+            integrity.check(there)
+            return "" if integrity.seal(there) == seal else ", in place of one that was altered"
+        except (ModelError, OSError):
+            return ", in place of one that was damaged"
+
     def _free_name(self, manifest: Manifest) -> str:
-        """Name the version by time and content; of two of one second the later gets the next: names sort."""
-        moment = datetime.fromisoformat(manifest.created)
-        ingredients = manifest.configuration, manifest.corpus.fingerprint, manifest.libraries
-        taken = {name.partition("-")[0] for name in self.versions(manifest.name)}
-        while (name := version_name(moment, ingredients)).partition("-")[0] in taken:
-            moment += timedelta(seconds=1)
-        return name
+        """Name the version by time and content, after all there are, whatever the clock says: names sort."""
+        made = datetime.fromisoformat(manifest.created)
+        for moment in filter(None, map(moment_of, self.versions(manifest.name))):
+            if moment < _END:
+                made = max(made, moment + timedelta(seconds=1))
+        return version_name(made, (manifest.configuration, manifest.corpus.fingerprint, manifest.libraries))
 
     def _show(self, draft: Path, manifest: Manifest, event: Event) -> None:
-        """Make a draft visible and write down that it came; call under the lock."""
+        """Make a draft visible, in place of one damaged, and write down that it came; call under the lock."""
         home = self._home(manifest.name)
         (draft / MANIFEST).chmod(0o644)
         integrity.sync(draft / MANIFEST)
         integrity.sync(draft)
         draft.chmod(0o755)
         seal = integrity.seal(draft)
+        damaged = drafts.hide(home / manifest.version)
         draft.rename(home / manifest.version)
         integrity.sync(home)
         if event.what == history.PUBLISHED:
@@ -337,6 +418,8 @@ class Registry:
             event = msgspec.structs.replace(event, alias=LATEST, before=before)
         History(home).append(msgspec.structs.replace(event, seal=seal))
         integrity.sync(home)
+        for folder in damaged:
+            drafts.remove(folder)
 
     @contextmanager
     def _draft(self, name: str) -> Iterator[Path]:
@@ -347,11 +430,34 @@ class Registry:
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
-        home = self._home(name)
-        if not home.is_dir():
-            raise ModelError(f"{self.folder}: there is no model {name!r}; it has {listed(self.names())}")
-        with drafts.lock(home):
+        self._expect_model(name)
+        with drafts.lock(self._home(name)):
             yield
+
+    def _expect_model(self, name: str) -> None:
+        if not self._home(name).is_dir():
+            raise ModelError(f"{self.folder}: there is no model {name!r}; it has {listed(self.names())}")
+
+
+def _listed(folder: Path) -> list[Path]:
+    """List a folder; one that is not there holds nothing, as does a file."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read ({error.strerror}); make it readable") from error
+
+
+def _holds_manifest(folder: Path) -> bool:
+    """Tell whether a folder is a version, be it that nobody may look into it: then it is refused later."""
+    try:
+        (folder / MANIFEST).lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _expect(manifest: Manifest, name: str, version: str, folder: Path) -> None:
@@ -363,29 +469,3 @@ def _names(manifest: Manifest, events: list[Event]) -> dict[int, str]:
     """Look up what editors call the topics of a version."""
     parent = manifest.topics.previous if manifest.topics else ""
     return history.names(events, manifest.version, parent)
-
-
-def _reasons_to_keep(versions: list[str], events: list[Event], keep: int, days: int) -> dict[str, str]:
-    """Version -> why it stays; the weightiest reason."""
-    kept: dict[str, str] = {}
-    since = f"{datetime.now(UTC) - timedelta(days=days):%Y%m%dT%H%M%SZ}"
-    for version in versions:
-        match = _VERSION.fullmatch(version)
-        if not match:
-            kept[version] = "not named by `topics`"
-        elif days and match[1] >= since:
-            kept[version] = f"younger than {days} days"
-    kept |= dict.fromkeys(
-        versions[len(versions) - keep if keep < len(versions) else 0 :], f"of the last {keep}"
-    )
-    for alias, version in history.aliases(events).items():
-        before = history.previous(events, alias, versions)
-        if alias != LATEST and before:
-            kept[before] = f"before @{alias}"
-        if version in versions:
-            kept[version] = f"@{alias}"
-    parents = history.parents_of(events)
-    for child in list(kept):
-        if (parent := parents.get(child)) in versions:
-            kept.setdefault(parent, f"{child} went on from it")
-    return kept

@@ -119,10 +119,10 @@ def _lay_out(version: Version, scratch: Registry, names: Mapping[int, str]) -> N
     def fill(draft: Path) -> None:
         shutil.copytree(version.folder, draft, dirs_exist_ok=True)
 
-    scratch.adopt(name, label, fill, "gone on from")
+    found = scratch.adopt(name, label, fill, "gone on from")
     scratch.promote(name, label, "gone on from", alias=LATEST, expected=None)
     for topic, words in names.items():
-        scratch.call(name, label, topic, words)
+        scratch.call(found, topic, words)
 
 
 def _state(old: Manifest, new: Manifest, name: str) -> str:

@@ -1,0 +1,80 @@
+"""Whether the models are what their histories say: every version whole, none lost, no alias to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from topics.errors import ModelError, counted
+from topics.versions import history, integrity
+from topics.versions.opening import open_all
+from topics.versions.registry import Registry, Version
+
+
+class Finding(NamedTuple):
+    """What is to be said of a version or a model, in a line."""
+
+    kind: Literal["whole", "remark", "trouble"]
+    text: str
+
+
+def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Finding]:
+    """Check every byte of these versions, and that all of it can be opened; without any, account for all."""
+    for reference in references:
+        yield _checked(registry, reference)
+    for name in registry.homes() if not references else ():
+        try:
+            lost, versions, events = _lost(registry, name), registry.versions(name), registry.events(name)
+        except ModelError as error:  # of a damaged history: each version would say the same
+            yield Finding("trouble", str(error))
+            continue
+        yield from (Finding("trouble", text) for text in lost)
+        known = history.seals(events) if events else dict.fromkeys(versions)
+        for version in versions:
+            finding = _checked(registry, f"{name}/{version}")
+            if finding.kind == "whole" or not registry.was_pruned(name, version):  # while others were checked
+                yield finding
+            if finding.kind == "whole" and version not in known:
+                text = f"{name}/{version}: was neither published nor imported here: no seal to go by"
+                yield Finding("remark", text)
+
+
+def _checked(registry: Registry, reference: str) -> Finding:
+    try:
+        return Finding("whole", registry.opening(reference, _opened))
+    except ModelError as error:
+        return Finding("trouble", str(error))
+
+
+def _opened(version: Version) -> str:
+    open_all(version.folder)
+    return f"{version.label}  {integrity.seal(version.folder)}"
+
+
+def _lost(registry: Registry, name: str) -> list[str]:
+    """Say what the history of a model knows and its folder does not hold."""
+    first = _missing(registry, name)
+    again = _missing(registry, name) if first else []  # others may prune and promote while we look
+    return [text for text in first if text in again]
+
+
+def _missing(registry: Registry, name: str) -> list[str]:
+    events, home = registry.events(name), registry.folder / name
+    versions, aliases = registry.versions(name), history.aliases(events)
+    if versions and not events:
+        what = f"where aliases pointed and the seals of {counted(len(versions), 'version')}"
+        remedy = "restore it from a backup, or promote what shall be live"
+        return [f"{home / history.FILE}: is gone, and with it {what}; {remedy}"]
+    to_nothing = {alias: version for alias, version in aliases.items() if version not in versions}
+    lost = [version for version in history.lost(events, versions) if version not in to_nothing.values()]
+    remedy = "restore it from a backup, or"
+    return [
+        *(
+            f"{name}@{alias} points to {version}, which is not there; {remedy} promote another"
+            for alias, version in to_nothing.items()
+        ),
+        *(
+            f"{home / version}: is gone, though nobody pruned it; {remedy} let `topics prune` write it off"
+            for version in lost
+        ),
+    ]

@@ -1,0 +1,60 @@
+"""Which versions nobody needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from topics.versions import history
+from topics.versions.history import Event
+from topics.versions.manifest import moment_of
+
+
+class Pruning(NamedTuple):
+    """What pruning takes away and what it leaves."""
+
+    removed: list[str]
+    kept: dict[str, str]
+    """Version -> why it stays."""
+    orphans: list[str]
+    """Hidden folders that a crash left behind."""
+
+
+def reasons_to_keep(versions: Sequence[str], events: Sequence[Event], keep: int, days: int) -> dict[str, str]:
+    """Say why versions stay, those that do: version -> the weightiest reason."""
+    kept: dict[str, str] = {}
+    for version in versions:
+        if moment_of(version) is None:
+            kept[version] = "not named by `topics`"
+        elif _is_young(version, days):
+            kept[version] = f"younger than {days} days"
+    kept |= dict.fromkeys(
+        versions[len(versions) - keep if keep < len(versions) else 0 :], f"of the last {keep}"
+    )
+    for alias, version in history.aliases(events).items():
+        before = history.previous(events, alias, versions)
+        if alias != history.LATEST and before:
+            kept[before] = f"before @{alias}"
+        if version in versions:
+            kept[version] = f"@{alias}"
+    parents = history.parents_of(events)
+    for child in list(kept):
+        if (parent := parents.get(child, "")) in versions:
+            kept.setdefault(parent, f"{child} went on from it")
+    return kept
+
+
+def written_off(versions: Sequence[str], events: Sequence[Event], days: int) -> list[str]:
+    """Name the versions that are lost, old enough to be pruned anyhow, and that no alias points to."""
+    aliased = history.aliases(events).values()
+    return [
+        version
+        for version in history.lost(events, versions)
+        if version not in aliased and not _is_young(version, days)
+    ]
+
+
+def _is_young(version: str, days: int) -> bool:
+    moment = moment_of(version)
+    return bool(days and moment and moment >= datetime.now(UTC).replace(microsecond=0) - timedelta(days=days))
