@@ -228,6 +228,19 @@ def test_a_tagger_travels_to_another_process(tagger):
     assert pickle.loads(pickle.dumps(tagger)).tag(STEEL) == tagger.tag(STEEL)
 
 
+def test_a_daemon_that_has_left_its_folder_still_sends_its_tagger(models, tagger, monkeypatch):
+    monkeypatch.chdir(models.parent)
+    found = Tagger.load(models.name)
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickle.dumps(found)).tag(STEEL) == tagger.tag(STEEL)
+
+
+@pytest.mark.parametrize("field", ["title", "outlet", "id"])
+def test_what_is_no_title_is_told_though_it_is_empty(tagger, field):
+    with pytest.raises(TypeError, match=f"{field} is no str but int"):
+        tagger.tag(STEEL, **{field: 0})
+
+
 # Reasons
 
 

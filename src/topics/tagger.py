@@ -38,7 +38,7 @@ class Tagger:
     ) -> None:
         """Take an opened version of rubrics and one of topics; of topics alone `version` is theirs."""
         self._pipeline = pipeline
-        self.version = version
+        self.version = version._replace(folder=version.folder.absolute())  # a daemon may change its folder
         self._topics = topics
         alike = pipeline and topics and topics[0].cleaner == pipeline.cleaner
         self._reads_twice = not alike  # versions that were trained apart
@@ -217,11 +217,15 @@ def _load_rubrics(version: Version) -> tuple[Pipeline, Version]:
 
 def _article(text: str, title: str | None, outlet: str | None, id: str = "") -> Article:  # noqa: A002
     """Take what a CMS has: no title, no outlet, but a text."""
-    given = {"text": text, "title": title or "", "outlet": outlet or ""}
+    given = {"text": text, "title": _or_none(title), "outlet": _or_none(outlet), "id": id}
     for name, value in given.items():
         if not isinstance(value, str):
             raise TypeError(f"{name} is no str but {type(value).__name__}")
     return Article(id, given["text"], given["title"], outlet=given["outlet"])
+
+
+def _or_none(value: str | None) -> str:
+    return "" if value is None else value
 
 
 def _strings(frame: pd.DataFrame, name: str) -> list[str]:
