@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -10,14 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
+from topics.quality.evaluation import Answers
 from topics.quality.intervals import (
+    Interval,
     average_precisions,
+    averaged,
     bootstrap,
     chance_of_loss,
     counted_figures,
     holm,
     intervals,
+    widened,
+    wilson,
 )
+from topics.quality.measuring import measure
 
 ALONE = np.arange(400)
 
@@ -48,6 +55,42 @@ def test_the_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch):
     whole = bootstrap(mean_of(values), ALONE, draws=50)[1]
     monkeypatch.setattr("topics.quality.intervals._AT_ONCE", 1000)
     np.testing.assert_allclose(bootstrap(mean_of(values), ALONE, draws=50)[1], whole)
+
+
+@pytest.mark.parametrize(
+    ("share", "n", "low", "high"),
+    [(1.0, 10, 0.7225, 1.0), (0.0, 10, 0.0, 0.2775), (0.5, 100, 0.4038, 0.5962)],  # Newcombe 1998, by hand
+)
+def test_wilson_by_hand(share, n, low, high):
+    assert wilson(share, n) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_of_ten_articles_that_are_all_right_nobody_says_for_sure():
+    assert widened(Interval(1.0, 1.0, 1.0), 10).low == pytest.approx(0.7225, abs=1e-4)
+    wide = Interval(0.5, 0.1, 0.9)
+    assert widened(wide, 1000) == wide, "a wider one stays"
+
+
+def test_an_average_is_no_surer_than_its_parts_allow():
+    parts = [Interval(1.0, 0.7, 1.0), Interval(0.8, 0.5, 0.9), Interval(math.nan, math.nan, math.nan)]
+    found = averaged(Interval(0.9, 0.89, 0.91), parts)
+    assert found.low == pytest.approx(0.9 - math.hypot(0.3, 0.3) / 2)
+    assert found.high == pytest.approx(0.9 + 0.05)
+    assert averaged(Interval(0.9, 0.89, 0.91), []) == Interval(0.9, 0.89, 0.91)
+
+
+@pytest.mark.parametrize("positives", [4, 10])
+def test_intervals_of_few_articles_hold_the_truth(positives):
+    generator = np.random.default_rng(0)
+    inside = []
+    for _ in range(60):
+        right = generator.random(positives) < 0.95
+        truth = np.concatenate([np.ones(positives), np.zeros(100)]).astype(np.int8)[:, None]
+        given_ = np.concatenate([right, np.zeros(100, bool)])[:, None]
+        found = measure(Answers(truth, given_.astype(float), given_, np.zeros(len(truth), bool)), ("a",), 100)
+        recall = found.rubrics[0].recall
+        inside.append(recall.low <= 0.95 <= recall.high)
+    assert np.mean(inside) > 0.9
 
 
 ROWS = st.lists(

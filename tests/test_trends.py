@@ -222,6 +222,15 @@ def test_a_last_week_unlike_all_before_is_told(last, direction):
     assert (found.direction(largest), found.start[largest] == 19) == (direction, direction != "steady")
 
 
+@pytest.mark.parametrize("late", [1, 2, 3, 4])
+def test_a_story_is_told_in_each_of_its_weeks(late):
+    counts, shares = simulated(3, weeks=14)
+    shares[:-late, 0], shares[-late:, 0] = 0.01, 0.2
+    found = judge(counts, shares)
+    assert found is not None
+    assert (found.direction(0), found.start[0]) == ("rises", 14 - late)
+
+
 def test_a_burst_that_has_been_before_is_no_news():
     counts, shares = simulated(3)
     shares[[3, 9, 15, -1], 0] = 3 * shares[:, 0].mean()

@@ -67,7 +67,7 @@ def audit(data: tuple[str, ...], number: int, output: Path | None, as_json: bool
         content = worksheet(room.COLUMNS, room.table(found.suspects))
     deliver(output, content)
     click.echo(
-        f"{found.examined:,} labelled articles examined, {found.doubted:,} seem to be mislabelled, "
+        f"{found.examined:,} labelled articles examined, of {found.doubted:,} a model says otherwise, "
         f"{len(found.suspects):,} listed{f' in {output}' if output else ''}",
         err=True,
     )

@@ -55,7 +55,7 @@ class Audit(NamedTuple):
     examined: int
     """Articles with a label that nobody has checked."""
     doubted: int
-    """How many of them seem to be mislabelled, listed or not."""
+    """Of how many of them the model says otherwise, listed or not: some are mislabelled, some it misreads."""
 
 
 def audit(

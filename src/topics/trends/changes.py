@@ -3,12 +3,13 @@
 The unit is the period, not the article: articles of one story come together, so a count of articles makes any
 swing look certain. The mean share of a topic, on the angular scale on which its variance does not depend on
 it (Bartlett 1947), is taken as a quasi-binomial quantity whose dispersion is measured by how much periods
-differ (McCullagh and Nelder 1989, 4.5). Two questions are asked of each topic: is there a slope over all
-periods, and does the last one stand out from those before. Each is answered twice, as if a period were as
-sure as it has articles, and as if all were alike, since chance shrinks with the number of articles and the
-swing of stories does not; the less sure answer counts. Twice the smaller p of the two questions is taken, and
-over all topics the false discovery rate is held (Benjamini and Hochberg 1995). That one week of a long story
-makes another is no noise here but the news. `docs/topics.md` has the rate of false alarms.
+differ (McCullagh and Nelder 1989, 4.5). Three questions are asked of each topic: is there a slope over all
+periods, does the last one stand out from those before, and do the last few, which a story of some weeks
+fills. Each is answered twice, as if a period were as sure as it has articles, and as if all were alike, since
+chance shrinks with the number of articles and the swing of stories does not; the less sure answer counts.
+Three times the smallest p is taken, and over all topics the false discovery rate is held (Benjamini and
+Hochberg 1995). That one week of a long story makes another is no noise here but the news. `docs/topics.md`
+has the rate of false alarms.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ LEAST = 6
 """Periods with articles that there must be; with fewer nothing is said."""
 RATE = 0.05
 """Share of false ones among the topics that are said to rise or fall."""
+_QUESTIONS = 3
+_LEAST_ERROR = 1e-9
+"""Where a share never changed before, any change is sure, unless it is of the last digits."""
 _LATE = 3
-"""A slope is told as the last third of the periods against those before."""
+"""A slope is told as the last third of the periods against those before; the last few are at most that."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -104,12 +108,19 @@ def judge(counts: Floats, shares: Floats) -> Found | None:
     angles = np.arcsin(np.sqrt(shares[full].clip(0, 1)))
     times, by_articles = full.astype(np.float64), counts[full, None]
     weights = (by_articles, np.ones_like(by_articles))
-    slopes, p_slope = _less_sure(*(_slopes(weight, angles, times) for weight in weights))
-    jumps, p_jump = _less_sure(*(_jumps(weight, angles) for weight in weights))
-    is_slope = p_slope < p_jump
-    p = np.minimum(2 * np.minimum(p_slope, p_jump), 1)
-    start = np.where(is_slope, full[-(len(full) // _LATE)], full[-1])
-    return Found(start, np.where(is_slope, slopes, jumps), p, _adjusted(p))
+    third = len(full) // _LATE
+    found = [_less_sure(*(_slopes(weight, angles, times) for weight in weights))]
+    found += [
+        _less_sure(*(_steps(weight, angles, late) for weight in weights)) for late in range(1, third + 1)
+    ]
+    lates = np.array([third, *range(1, third + 1)])
+    # The last period alone is a question of its own, the last two to the last third are one together.
+    asked = np.array([1, 1, *[third - 1] * (third - 1)])
+    chances = np.array([p for _, p in found]) * asked[:, None] * _QUESTIONS
+    best = chances.argmin(axis=0)
+    topics = np.arange(angles.shape[1])
+    p = np.minimum(chances[best, topics], 1)
+    return Found(full[-lates[best]], np.array([sign for sign, _ in found])[best, topics], p, _adjusted(p))
 
 
 def _less_sure(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
@@ -128,17 +139,21 @@ def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Flo
     return _judged(slope, np.sqrt(scatter / spread), freedom)
 
 
-def _jumps(weights: Floats, angles: Floats) -> tuple[Floats, Floats]:
-    """Hold the last period against the mean of those before: its t, and the chance of so far a one."""
-    before, freedom = weights[:-1], len(weights) - 2
-    level = (before * angles[:-1]).sum(axis=0) / before.sum()
-    scatter = (before * (angles[:-1] - level) ** 2).sum(axis=0) / freedom
-    error = np.sqrt(scatter * (1 / weights[-1] + 1 / before.sum()))
-    return _judged(angles[-1] - level, error, freedom)
+def _steps(weights: Floats, angles: Floats, late: int) -> tuple[Floats, Floats]:
+    """Hold the last periods against those before: t of the difference, and the chance of so large a one."""
+    parts = (weights[:-late], angles[:-late]), (weights[-late:], angles[-late:])
+    before, after = ((weight * angle).sum(axis=0) / weight.sum() for weight, angle in parts)
+    freedom = len(weights) - 2
+    squares = [
+        (weight * (angle - level) ** 2).sum(axis=0)
+        for (weight, angle), level in zip(parts, (before, after), strict=True)
+    ]
+    error = np.sqrt(sum(squares) / freedom * sum(1 / weight.sum() for weight, _ in parts))
+    return _judged(after - before, error, freedom)
 
 
 def _judged(effect: Floats, error: Floats, freedom: int) -> tuple[Floats, Floats]:
-    t = np.divide(effect, error, out=np.zeros_like(effect), where=error > 0)
+    t = effect / np.maximum(error, _LEAST_ERROR)
     return t, 2 * stdtr(freedom, -np.abs(t))
 
 
