@@ -18,7 +18,7 @@ from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers, cross_validated, time_ordered
 from topics.rubrics.calibration import Truth
 from topics.rubrics.decisions import judged
-from topics.rubrics.rules import Rules
+from topics.rubrics.rules import Rules, known_if_named
 from topics.types import Labels, Reject
 
 LATER = 0.2
@@ -154,8 +154,7 @@ def _kind(row: Reject) -> str:
 def _truth_of(labels: list[Labels | None], rubrics: tuple[str, ...]) -> Truth:
     """Lay out what is known of rubrics that have rules only; nothing, where no article carries one yet."""
     truth = np.array([[_answer(label, name) for name in rubrics] for label in labels], np.int8)
-    truth = truth.reshape(len(labels), len(rubrics))
-    return np.where((truth == 1).any(axis=0), truth, -1).astype(np.int8)
+    return known_if_named(truth.reshape(len(labels), len(rubrics)))
 
 
 def _answer(labels: Labels | None, rubric: str) -> int:

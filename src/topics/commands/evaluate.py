@@ -65,7 +65,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
 
 
 def _show(assessment: Assessment) -> None:
-    from topics.terminal import carried, out, tell_some
+    from topics.terminal import carried, luck, out, tell_some
 
     console = out()
     console.print(f"{assessment.model} on {', '.join(assessment.sources)}", style="bold")
@@ -85,9 +85,7 @@ def _show(assessment: Assessment) -> None:
         for part in slices:
             table.add_row(part.name, str(part.measure.articles), *_row(part.measure))
         console.print(table)
-    luck = "its figures are a matter of luck"
-    few = [one for one in whole.rubrics if one.too_few]
-    tell_some([f"{one.rubric}: only {carried(one.positives)}; {luck}" for one in few])
+    tell_some([luck(one.rubric, one.positives) for one in whole.rubrics if one.too_few])
     unknown = assessment.not_known.items()
     tell_some([f"{name}: {carried(count)}, the version does not know it" for name, count in unknown])
     if assessment.trained_on:

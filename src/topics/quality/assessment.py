@@ -15,6 +15,7 @@ from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import Measure, measure
 from topics.quality.slices import Origin, Slice, origin, slices
+from topics.rubrics.rules import known_if_named
 from topics.text import duplicates
 from topics.text.tokens import concatenate
 from topics.types import Article, TokenBatch
@@ -94,10 +95,8 @@ def evaluate(
             "name the column with --rubrics-column, or lay labels over with --labels"
         )
     found = Answers(*(np.concatenate(column) for column in zip(*answers, strict=True)))
-    alone = len(
-        pipeline.classifier.rubrics
-    )  # with rules only: where nobody names one, nothing is known of it
-    found.truth[:, alone:][:, ~(found.truth[:, alone:] == 1).any(axis=0)] = -1
+    alone = len(pipeline.classifier.rubrics)  # from here on rubrics with rules only
+    found.truth[:, alone:] = known_if_named(found.truth[:, alone:])
     firsts = np.unique(duplicates.groups(concatenate(batches)))
     counted = found.take(firsts)
     return Assessment(

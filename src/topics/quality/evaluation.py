@@ -97,7 +97,7 @@ def held_out_figures(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tup
     method = f"{len(np.unique(folds))}-fold cross-validation, thresholds and calibration of the other folds"
     known = answers.truth >= 0
     counted = answers.take(np.flatnonzero(known.any(axis=1)))
-    told = np.flatnonzero(known.any(axis=0))
+    told = np.flatnonzero(answers.told)
     names = tuple(rubrics[r] for r in told)
     truth, probabilities, given, review = counted
     return figures(truth[:, told], probabilities[:, told], given[:, told], review, names, method)

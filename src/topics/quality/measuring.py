@@ -179,7 +179,7 @@ def estimate(found: Interval) -> Estimate:
 _OVERALL = 5
 
 
-def figures_of(answers: Answers, told: Bools | None = None) -> Statistic:
+def figures_of(answers: Answers, told: Bools) -> Statistic:
     """Make the statistic of all figures, shape (4 * rubrics + 5, draws).
 
     Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
@@ -187,9 +187,8 @@ def figures_of(answers: Answers, told: Bools | None = None) -> Statistic:
     """
     truth, probabilities, given, review = answers
     width = truth.shape[1]
-    asked = answers.told if told is None else told
-    counted, ranked = counted_figures(truth, given, asked), average_precisions(truth, probabilities)
-    unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given, asked)
+    counted, ranked = counted_figures(truth, given, told), average_precisions(truth, probabilities)
+    unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given, told)
 
     def statistic(weights: Weights) -> Floats:
         figures, average = counted(weights), ranked(weights)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.errors import UsageError
-from topics.rubrics.calibration import Floats, log_odds, sigmoid
+from topics.rubrics.calibration import Floats, Truth, log_odds, sigmoid
 from topics.rubrics.decisions import Decisions, chance_of_error
 from topics.text.lemmas import HOMONYMS, MONEY, NUMBER, PERCENT, YEAR, inflected, lemmas
 from topics.text.tokens import Numbering, spans, tokenize
@@ -161,6 +161,11 @@ class Rules:
         given = decisions.given(ruled, [THRESHOLD] * len(alone), certain > 0)
         doubtful = chance_of_error(ruled[:, :known], given[:, :known]) > decisions.doubt
         return Judgement(ruled, given, doubtful)
+
+
+def known_if_named(truth: Truth) -> Truth:
+    """Leave the answers of rubrics with rules alone that some article has; of the others nothing is known."""
+    return np.where((truth == 1).any(axis=0), truth, -1).astype(np.int8)
 
 
 def _phrases(rubric: str, rule: Rule) -> list[Phrase]:

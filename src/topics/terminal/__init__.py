@@ -123,6 +123,11 @@ def carried(count: int) -> str:
     return f"{counted(count, 'article')} {'carries' if count == 1 else 'carry'} it"
 
 
+def luck(rubric: str, positives: int) -> str:
+    """Say that too few articles carry a rubric to measure it."""
+    return f"{rubric}: only {carried(positives)}; its figures are a matter of luck"
+
+
 def spark(values: Sequence[float], width: int = 24) -> str:
     """Draw a line of bars, `▁▂▅█`: the highest value has the highest one; neighbours share one if need be."""
     each = -(-len(values) // width) if values else 1

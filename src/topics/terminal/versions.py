@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from topics.errors import counted
-from topics.terminal import SOME, carried, err, line, out, tell, tell_some
+from topics.terminal import SOME, carried, err, line, luck, out, tell, tell_some
 
 if TYPE_CHECKING:
     from topics.quality.comparison import Change, Comparison
@@ -47,7 +47,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         console.print(table)
         few = [one for one in figures.rubrics if one.positives < ENOUGH]
         for one in few[:SOME]:
-            line(console, f"{one.rubric}: only {carried(one.positives)}; its figures are a matter of luck")
+            line(console, luck(one.rubric, one.positives))
         dull = [one for one in figures.rubrics if one.positives >= ENOUGH and _tells_little(one)]
         for one in dull[:SOME]:
             chance = one.positives / (one.positives + one.negatives)

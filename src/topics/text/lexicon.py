@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,10 +68,9 @@ class Table:
         """Whether a thread is entering something."""
         return self._lock.locked()
 
-    def unlocked(self) -> Self:
-        """Take a new lock, and return the table: a forked process has no thread to open the old one."""
+    def unlock(self) -> None:
+        """Take a new lock: a forked process has no thread to open the old one."""
         self._lock = threading.Lock()
-        return self
 
     def find(self, hashes: Hashes) -> Int32s:
         """Look up numbers; `_UNMET` where there is none. No hash is 0."""
@@ -169,11 +168,10 @@ class Lexicon:
         """Whether a thread is entering something."""
         return self._index.is_changing or self._table.is_changing
 
-    def unlocked(self) -> Self:
-        """Take new locks, and return the lexicon."""
-        self._index.unlocked()
-        self._table.unlocked()
-        return self
+    def unlock(self) -> None:
+        """Take new locks, in a forked process."""
+        self._index.unlock()
+        self._table.unlock()
 
     def renewed(self) -> Lexicon:
         """Begin a lexicon with those of the words that were met again; half of the others never will be."""
@@ -285,9 +283,12 @@ def _after_fork() -> None:
     A lexicon that one of them was changing just then may be half changed, and is left behind.
     """
     global _LOCK
-    held = _LOCK.locked() or _current[0].is_changing
+    is_changing = _LOCK.locked() or _current[0].is_changing
     _LOCK = threading.Lock()
-    _current[0] = Lexicon() if held else _current[0].unlocked()
+    if is_changing:
+        forget()
+    else:
+        _current[0].unlock()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
@@ -302,5 +303,5 @@ def current() -> Lexicon:
 
 
 def forget() -> None:
-    """Begin with an empty lexicon, as a fresh process does: for measurements."""
+    """Begin with an empty lexicon, as a fresh process does."""
     _current[0] = Lexicon()

@@ -24,46 +24,29 @@ CITIES = frozenset(
 )
 """«Под Курском» is the city; «в Красноярском» nearly always goes on with «крае»."""
 
-FIXED = frozenset(["арт", "вип", "макси", "мини", "спа", "тай", "тревел", "флеш", "эко"])
+_FIXED = "арт вип макси мини спа тай тревел флеш эко"
+FIXED = frozenset(_FIXED.split())
 """What stands before a hyphen as it is: «мини-отелей» is not of «минуть»."""
 
-ORDINAL = frozenset(
-    [
-        "го",
-        "му",
-        "ти",
-        "ый",
-        "ий",
-        "ой",
-        "ая",
-        "ое",
-        "ые",
-        "ых",
-        "им",
-        "ым",
-        "ом",
-        "ую",
-        "ми",
-        "ех",
-        "ух",
-        "их",
-    ]
-)
+_ORDINAL = "го му ти ый ий ой ая ое ые ых им ым ом ую ми ех ух их"
+ORDINAL = frozenset(_ORDINAL.split())
 """What stands after a number and a hyphen: «2025-го», «5-ти»."""
 
-_LATIN, _CYRILLIC = "aceopxykABCEHKMOPTXáéóýëĸ", "асеорхукАВСЕНКМОРТХаеоуёк"
+_LATIN, _CYRILLIC = "aceopxykABCEHKMOPTX", "асеорхукАВСЕНКМОРТХ"
+_TO_CYRILLIC = str.maketrans(f"{_LATIN}áéóýëĸ", f"{_CYRILLIC}аеоуёк")
+_TO_LATIN = str.maketrans(_CYRILLIC, _LATIN)
 _ALIEN = re.compile("[A-Za-zÀ-ÿĸ]")
 _OWN = re.compile("[А-Яа-яЁё]")
 
 
 def of_one_script(form: str) -> str:
     """Spell «Cегодня» with a Latin C and «зáмок» in Cyrillic, «Metа» with a Cyrillic а in Latin."""
-    alien = set(_ALIEN.findall(form))
-    if not alien or not (own := set(_OWN.findall(form))):
+    alien = set(map(ord, _ALIEN.findall(form)))
+    if not alien or not (own := set(map(ord, _OWN.findall(form)))):
         return form
-    if alien <= set(_LATIN):
-        return form.translate(str.maketrans(_LATIN, _CYRILLIC))
-    return form.translate(str.maketrans(_CYRILLIC[:19], _LATIN[:19])) if own <= set(_CYRILLIC[:19]) else form
+    if alien <= _TO_CYRILLIC.keys():
+        return form.translate(_TO_CYRILLIC)
+    return form.translate(_TO_LATIN) if own <= _TO_LATIN.keys() else form
 
 
 _CONSONANT = "[бвгджзклмнпрстфхцчшщ]"

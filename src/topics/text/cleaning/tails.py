@@ -86,7 +86,7 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
     if not _may_credit(text):
         return text
     text = cut_head(HEAD_CREDIT, INNER_CREDIT.sub(" ", PAREN_CREDIT.sub("", text)))
-    kept, done = [], 0
+    kept, done, last_goes = [], 0, False
     for place in _signs(text):
         if place < done:
             continue
@@ -95,10 +95,10 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
         line, done = text[start:end].removesuffix("\n"), end
         if not LINE_CREDIT.match(line) or _goes_on(text[max(0, start - 2) : max(0, start - 1)], line):
             kept.append(_cut(END_CREDIT, line, LONGEST_END_CREDIT) + text[start + len(line) : end])
-        elif end == len(text):  # nor the line feed before it
-            kept.append("".join(kept).removesuffix("\n"))
-            del kept[:-1]
-    return "".join([*kept, text[done:]])
+        else:
+            last_goes = end == len(text)  # and with it the line feed before it
+    left = "".join([*kept, text[done:]])
+    return left.removesuffix("\n") if last_goes else left
 
 
 def _goes_on(before: str, line: str) -> bool:
