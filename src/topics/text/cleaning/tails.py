@@ -17,17 +17,16 @@ LAST_SENTENCE = re.compile(
 # A headline up to its end, which no initial and no «г. Каменск» is.
 HEADLINE_CHAR = r"(?:[^\n.!?…]|[.!?…]+(?![\s.!?…]|\Z)|\.(?<=\b[гдсА-ЯЁ]\.)|\.(?<=\bул\.)|\.(?<=\bим\.))"
 ONE_HEADLINE = rf"{HEADLINE_CHAR}{{0,250}}(?:[.!?…]+(?=\s|\Z)|\Z)"
+PHOTO = re.compile("Ф(?=ото)")  # begins with one certain character: found at full speed
 
 
 def may_have_tails(text: str) -> bool:
-    """A text of one line without a last sentence, call or head credit to look at skips the rules of lines."""
+    """A text of one line without a last sentence, a call or a credit to look at skips the rules of lines."""
     return (
         "\n" in text
-        or text.find("Фото:", 0, HEAD) >= 0
+        or PHOTO.search(text) is not None
+        or ("(" in text and "(фото" in text)  # one character is found ten times faster than five
         or text.find("дпи", -TAIL) >= 0
-        or "(Фото" in text
-        or "(фото" in text
-        or "  Фото:" in text
         or LAST_SENTENCE.search(text, max(0, len(text) - TAIL + 1)) is not None
     )
 
@@ -83,11 +82,14 @@ PAREN_CREDIT = re.compile(rf"\((?=[ФфВвИС©(])(?:{PAREN_WORDS})[^()\n]{{0,
 
 def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site built-in is for consoles
     """`Фото: …`, `Фото ТАСС`, `© Имя / Агентство`, on a line, in brackets, before or after the text."""
-    if not _may_credit(text):
+    places = _signs(text)
+    if not places:
         return text
-    text = cut_head(HEAD_CREDIT, INNER_CREDIT.sub(" ", PAREN_CREDIT.sub("", text)))
+    freed = cut_head(HEAD_CREDIT, INNER_CREDIT.sub(" ", PAREN_CREDIT.sub("", text)))
+    if freed != text:
+        text, places = freed, _signs(freed)
     kept, done, last_goes = [], 0, False
-    for place in _signs(text):
+    for place in places:
         if place < done:
             continue
         start, end = text.rfind("\n", done, place) + 1 or done, text.find("\n", place) + 1 or len(text)
@@ -118,10 +120,6 @@ CREDIT_SIGNS = [  # begun by one certain character, and so found in half the tim
         r"\n(?=[a-z0-9][a-z0-9.-]{1,90}(?:\n|\Z))",
     )
 ]
-
-
-def _may_credit(text: str) -> bool:
-    return "©" in text or any(sign.search(text) for sign in CREDIT_SIGNS) or "идео" in text
 
 
 def _signs(text: str) -> list[int]:
