@@ -344,6 +344,9 @@ FAILURES = [
     ("explain {inbox} --rubric спорт", 2, ["no rubric 'спорт'; it knows 'economy', 'industry', 'tourism'"]),
     ("models --models {inbox}", 2, ["вход.jsonl", "is a file"]),
     ("предсказать", 2, ["No such command 'предсказать'", "--help"]),
+    ("pedict in.jsonl", 2, ["Did you mean 'predict'?", "see `topics --help`"]),
+    ("topics trend", 2, ["Did you mean 'trends'?", "see `topics topics --help`"]),
+    ("train --jobs 2", 2, ["No such option '--jobs'", "see `topics train --help`"]),
 ]
 
 

@@ -335,6 +335,13 @@ def test_words_that_say_little_are_no_reasons_to_tell(tagger):
     assert telling(found, -1, 4) == ["море"]
 
 
+def test_the_forms_of_a_word_are_told_as_one(tagger):
+    words = {"рубли": 1.0, "цен": 0.8, "цена": 0.7, "12%": 0.6, "ценам": 0.6, "5%": 0.5, "спрос": 0.4}
+    reasons = tuple(Reason(one, weight, ()) for one, weight in words.items())
+    found = replace(tagger.explain(STEEL, "industry"), reasons=reasons)
+    assert telling(found, 1, 4) == ["цен", "12%", "рубли", "спрос"]
+
+
 def test_a_rubric_that_nobody_taught(tagger):
     with pytest.raises(
         UsageError, match="knows no rubric 'спорт'; it knows 'economy', 'industry', 'tourism'"

@@ -77,7 +77,9 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
-        _fail(f"{error.format_message()} (see `topics --help`)", error.exit_code)
+        asked = getattr(error, "ctx", None)  # «topics train», where the command is known
+        where = asked.command_path if asked else "topics"
+        _fail(f"{error.format_message()} (see `{where} --help`)", error.exit_code)
     except TopicsError as error:
         _fail(str(error), error.exit_code)
     except BrokenPipeError:  # `topics predict … | head`

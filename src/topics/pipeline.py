@@ -19,7 +19,7 @@ from topics.rubrics.calibration import log_odds
 from topics.rubrics.rules import PRIOR, THRESHOLD, Judgement, Rule, Rules
 from topics.text.boilerplate import Boilerplate
 from topics.text.cleaning import Cleaner
-from topics.text.lemmas import says_little
+from topics.text.lemmas import lemmas, says_little
 from topics.text.lexicon import Met
 from topics.text.tokens import spans, tokenize
 from topics.types import (
@@ -201,13 +201,24 @@ def read(cleaner: Cleaner, articles: Sequence[Article], met: Met | None = None) 
     return tokenize(titles, texts, met)
 
 
+_TELLING = 100
+"""Reasons looked through, the heaviest ones: what weighs less is told by nobody."""
+
+
 def telling(explanation: Explanation, sign: int, most: int) -> list[str]:
     """List the words that speak most for a rubric (sign 1) or against it (-1), less those that say little.
 
+    The forms of a word count together, and the heaviest stands for them: «цена», «цен» and «ценам» are one.
     «На» weighs something, and stands in `reasons`; as one of four words that an editor is told it is wasted.
     """
-    words = (reason.words for reason in explanation.reasons if reason.weight * sign > 0)
-    return list(islice((some for some in words if not says_little(some)), most))
+    reasons = [reason for reason in explanation.reasons if reason.weight * sign > 0]
+    forms: dict[tuple[str, ...], list[Reason]] = {}
+    for reason in reasons[:_TELLING]:
+        word = tuple(chain.from_iterable(map(lemmas, reason.words.split())))
+        forms.setdefault(word, []).append(reason)
+    heaviest = sorted(forms.values(), key=lambda some: -sum(abs(reason.weight) for reason in some))
+    found = (some[0].words for some in heaviest)
+    return list(islice((some for some in found if not says_little(some)), most))
 
 
 def _fired(rules: Rules, rubric: str, tokens: TokenBatch, places: list[Place]) -> tuple[FiredRule, ...]:

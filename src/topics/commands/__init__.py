@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
@@ -35,6 +36,15 @@ class Commands(click.Group):
         command = getattr(import_module(f"{self.package}.{attribute}"), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; a slip of the finger is told what is near."""
+        near = get_close_matches(args[0], self.table, 1)
+        if args[0] not in self.table and near and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
