@@ -77,8 +77,6 @@ def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
 
 
 DIRT = _scan(RULES)
-# A sign that is one character is rare; `.` before a capital letter is not, and asks for few rules.
-RARE = re.compile("[" + "".join(first for rule in RULES for first, rest in rule.signs if not rest) + "]")
 DIRT_OF_TITLES = _scan((rule for rule in RULES if rule.titles), also=r"\n")
 PASSES = 8  # a rule may uncover work for an earlier one: `&lt;<b>b&gt;`. Clean text takes one, dirty text two
 END = len(RULES) + 1  # the place after the last rule
@@ -108,12 +106,11 @@ class Cleaner:
     skip: tuple[str, ...] = ()
     """Names of rules that are switched off."""
     boilerplate: Boilerplate = field(default_factory=Boilerplate)
-    # The rules of titles; those of texts without a sign, without a rare one, with one; without `characters`.
+    # The rules of titles; those of texts with a sign of dirt, without one, without odd characters; of lines.
     _titles: Places = field(init=False, repr=False, compare=False)
+    _signed: Places = field(init=False, repr=False, compare=False)
     _unsigned: Places = field(init=False, repr=False, compare=False)
-    _common: Places = field(init=False, repr=False, compare=False)
-    _anywhere: Places = field(init=False, repr=False, compare=False)
-    _anywhere_again: Places = field(init=False, repr=False, compare=False)
+    _plain: Places = field(init=False, repr=False, compare=False)
     _tails: Places = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -130,15 +127,8 @@ class Cleaner:
         chosen = {
             "_titles": [place for rule, place in on if rule.titles],
             "_unsigned": [place for rule, place in on if not rule.signs and not rule.of_lines],
-            "_common": [
-                place
-                for rule, place in on
-                if (not rule.signs or any(rest for _, rest in rule.signs)) and not rule.of_lines
-            ],
-            "_anywhere": [place for rule, place in on if not rule.of_lines],
-            "_anywhere_again": [
-                place for rule, place in on if not rule.of_lines and rule.name != "characters"
-            ],
+            "_signed": [place for rule, place in on if not rule.of_lines],
+            "_plain": [place for rule, place in on if not rule.of_lines and rule.name != "characters"],
             "_tails": [place for rule, place in on if rule.of_lines],
         }
         for name, places in chosen.items():
@@ -162,11 +152,7 @@ class Cleaner:
 
     def _clean_text(self, text: str, outlet: str) -> str:
         """Clean until each rule in turn has left the text alone."""
-        sign = DIRT.search(text)
-        if not sign:
-            places = self._unsigned
-        else:
-            places = self._anywhere if RARE.search(text, sign.start()) else self._common
+        places = self._signed if DIRT.search(text) else self._unsigned
         last = END
         for _ in range(PASSES):
             found, last = self._once(places, text, outlet, last)
@@ -175,13 +161,8 @@ class Cleaner:
                 break
             if text != found:
                 last = END
-            # Only `entities` brings rare characters, and back those that `characters` has replaced.
-            if "&" in text:
-                places = self._anywhere
-            elif places is self._anywhere:
-                places = self._anywhere_again
-            elif places is self._unsigned:  # a tail that is gone may leave `.` and a capital side by side
-                places = self._common
+            # A tail that is gone may leave `.` and a capital side by side; odd characters come of `&` alone.
+            places = self._signed if "&" in text else self._plain
         return text
 
     def _once(self, places: Places, text: str, outlet: str, last: int) -> tuple[str, int]:
