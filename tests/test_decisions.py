@@ -249,9 +249,19 @@ def test_a_rubric_of_one_answer_keeps_the_margins_own_sign(truth):
 
 
 def test_margins_that_speak_against_the_rubric_do_not_turn_it_round():
-    margins = np.array([[2.0], [1.0], [-1.0], [-2.0]] * 10)
-    truth = np.array([[0], [0], [1], [1]] * 10, np.int8)
-    assert learned(margins, truth).slopes == (1.0,)
+    margins = np.array([[2.0], [1.0], [-1.0], [-2.0]] * 100)
+    truth = np.array([[0], [0], [1], [1]] * 100, np.int8)
+    decisions = learned(margins, truth)
+    assert 0 < decisions.slopes[0] < 0.02
+    assert decisions.probabilities(margins) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_rubric_of_one_probability_is_given_to_none_rather_than_to_all():
+    generator = np.random.default_rng(0)
+    truth = (generator.random(600) < 0.3).astype(np.int8)
+    margins = generator.normal(-1.0 - 0.1 * truth, 0.3)
+    decisions = learned(margins[:, None], truth[:, None])
+    assert decisions.given(decisions.probabilities(margins[:, None])).mean() < 0.6
 
 
 @given(scored(), st.floats(0, 1))

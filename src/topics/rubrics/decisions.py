@@ -186,12 +186,14 @@ def best_threshold(scores: Floats, truth: npt.NDArray[np.integer]) -> float:
     """Find the probability at which F1, the cut blurred, is highest; 0.5 without positives.
 
     The highest F1 of a sharp cut is a matter of which articles happen to stand beside it. No more than twice
-    as many are given as have the rubric.
+    as many are given as have the rubric, by the sharp cut either: of equal scores it gives all or none.
     """
     if not (truth == 1).any():
         return 0.5
     hits, given = _blurred(scores, truth)
-    f1 = np.where(given <= _MOST * truth.sum(), 2 * hits / (given + truth.sum()), 0.0)
+    sharply = len(scores) - np.searchsorted(np.sort(scores), sigmoid(_CUTS))
+    few = np.maximum(given, sharply) <= _MOST * truth.sum()
+    f1 = np.where(few, 2 * hits / (given + truth.sum()), 0.0)
     return _middle(f1 >= f1.max() - 1e-9)
 
 
