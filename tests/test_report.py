@@ -107,6 +107,17 @@ def test_a_version_has_its_report_and_its_card(version):
     assert "пунктир" not in card, "it has no chart"
     error = f"{100 * figures.calibration_error:.1f}".replace(".", ",")
     assert f"расходится с долей верных ответов в среднем на {error}\u00a0%." in card
+    among = f"{100 * figures.likely.calibration_error:.1f}".replace(".", ",")
+    for told in card, " ".join(page.said):
+        assert f"(таких ответов {figures.likely.answers}), расхождение {among}\u00a0%;" in told
+
+
+def test_the_page_of_a_version_of_before_says_nothing_of_likely_answers(version):
+    report = pages.load(version.folder)
+    before = replace(report, whole=replace(report.whole, likely=None))
+    for written in pages.report_page, pages.model_card:
+        assert "more than 10%" in written(report, "en")
+        assert "more than 10%" not in written(before, "en")
 
 
 def test_numbers_are_told_so_that_any_number_is_good_russian(version):

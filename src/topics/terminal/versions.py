@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from topics.errors import counted
-from topics.terminal import SOME, carried, err, line, luck, out, tell, tell_some
+from topics.terminal import SOME, calibrated, carried, err, line, luck, out, tell, tell_some
 
 if TYPE_CHECKING:
     from topics.quality.comparison import Change, Comparison
@@ -63,6 +63,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
             f"exact match {_exact(figures)}{of} on {counted(figures.articles, 'article')}",
         )
+        line(console, calibrated(figures.calibration_error, figures.likely))
     for name, positives in manifest.left_out.items():
         line(console, f"left out: {name}, {_too_few(positives, manifest)}{_meant(name, manifest)}")
     if topics := manifest.topics:

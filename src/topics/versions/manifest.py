@@ -59,6 +59,16 @@ class RubricFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     average_precision: float
 
 
+class Likely(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers that state more than one chance in ten: of many rubrics the others are near 0 and right."""
+
+    answers: int
+    calibration_error: float
+    """Expected calibration error among them, ten bins of equal size."""
+    by_chance: float
+    """What it would be on the average if each probability were true: bins of few answers stray."""
+
+
 class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How good a version is and how that was found out."""
 
@@ -74,6 +84,8 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review_share: float
     wholly_known: int = 0
     """Articles with every rubric known: exact match is of these. 0 of a version before they were counted."""
+    likely: Likely | None = None
+    """None of a version before it was measured."""
 
 
 class TopicFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
