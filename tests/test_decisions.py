@@ -167,6 +167,21 @@ def test_a_goal_is_reached_on_articles_not_seen(goal):
     assert decisions.thresholds[0] == pytest.approx(learned(margins[:2000], truth[:2000]).thresholds[0])
 
 
+def test_a_precision_is_reached_on_the_average_from_a_dozen_positives():
+    """Sixty newsrooms, each with words that tell industry well; .90 is what luck alone makes of .88."""
+    reached = []
+    for seed in range(60):
+        margins, truth = told_apart(4400, seed, shares=(0.3, 0.03))
+        margins += truth
+        decisions = learned(margins[:400], truth[:400], goals={"industry": Goal(precision=0.9)})
+        given = decisions.given(decisions.probabilities(margins[400:]))[:, 1]
+        holds = truth[400:, 1] == 1
+        reached.append(((given & holds).sum() / given.sum(), (given & holds).sum() / holds.sum()))
+    precision, recall = np.mean(reached, axis=0)
+    assert precision >= 0.9
+    assert recall > 0.4
+
+
 def test_the_higher_the_precision_the_fewer_are_given():
     margins, truth = told_apart(1000)
     thresholds = [

@@ -24,6 +24,7 @@ from topics.corpus import Corpus, embedded
 from topics.errors import ModelError
 from topics.quality.curves import confusions, precision_recall, reliability, risk_coverage
 from topics.quality.evaluation import Answers
+from topics.quality.intervals import wilson
 from topics.quality.measuring import measure
 from topics.quality.slices import slices
 from topics.reports import pages
@@ -125,6 +126,33 @@ def test_numbers_are_told_so_that_any_number_is_good_russian(version):
     assert "Статей в обучении: 501; с известными рубриками: 1, из них внимательно проверено: 1." in page
     assert "Измерено на статьях, которых модель при обучении не видела; всего их " in page
     assert "Издания и месяцы, где меньше 20 статей, сложены в «прочее»." in page
+
+
+def test_what_to_expect_of_a_goal_is_told(tmp_path, topics):
+    goals = "[rubrics.settings.decisions.goals]\ntourism.precision = 0.8\neconomy.recall = 0.99\n"
+    (tmp_path / "goals.toml").write_text(f'[report]\nlang = "en"\n{goals}', encoding="utf-8")
+    models = "--models", tmp_path / "models"
+    told = topics("train", *embedded()[:2], "--only", "rubrics", "--config", tmp_path / "goals.toml", *models)
+    version = Registry(tmp_path / "models").open("rubrics")
+    economy, _, tourism = version.manifest.figures.rubrics
+    for one, name, goal, reached, n in (
+        (tourism, "precision", 0.8, tourism.precision, tourism.given),
+        (economy, "recall", 0.99, economy.recall, economy.positives),
+    ):
+        low, high = wilson(reached, n)
+        assert (
+            f"{one.rubric}: the goal is {name} {goal:.2f}; on articles not seen {reached:.2f}, "
+            f"expect {low:.2f} to {high:.2f}, from {one.positives} positives"
+        ) in told.err
+        wanted = (
+            f"a {name} of {goal:.0%}. On articles that the model had not seen it is {reached:.0%}; on new"
+        )
+        page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
+        assert wanted in page.text
+        assert f"{one.rubric}: Asked for was {wanted}" in (version.folder / "MODEL_CARD.md").read_text(
+            encoding="utf-8"
+        )
+        assert "industry: the goal" not in told.err
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

@@ -175,7 +175,8 @@ def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given
     holds = truth == 1
     precision, recall, f1 = _precision_recall_f1(holds, given)
     average = float(average_precision_score(holds, probabilities)) if holds.any() else 0.0
-    return RubricFigures(name, int(holds.sum()), int((~holds).sum()), precision, recall, f1, average)
+    counts = int(holds.sum()), int((~holds).sum())
+    return RubricFigures(name, *counts, precision, recall, f1, average, given=int(given.sum()))
 
 
 def _precision_recall_f1(holds: Given, given: Given) -> tuple[float, float, float]:

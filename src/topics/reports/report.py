@@ -77,6 +77,8 @@ class RubricReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words_against: tuple[Word, ...]
     given_wrongly: tuple[Mistake, ...]
     missed: tuple[Mistake, ...]
+    goal: dict[str, float] = {}
+    """What editors asked for, `precision` or `recall` -> share; else the best F1."""
 
 
 class Later(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,6 +148,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
                 words_against=strongest[r][1],
                 given_wrongly=mistakes[r][0],
                 missed=mistakes[r][1],
+                goal=manifest.goals.get(rubric, {}),
             )
             for r, rubric in enumerate(rubrics)
         ),

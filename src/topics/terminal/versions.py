@@ -48,6 +48,9 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         few = [one for one in figures.rubrics if one.positives < ENOUGH]
         for one in few[:SOME]:
             line(console, luck(one.rubric, one.positives))
+        for one in figures.rubrics:
+            for name, share in manifest.goals.get(one.rubric, {}).items():
+                line(console, _goal(one, name, share))
         dull = [one for one in figures.rubrics if one.positives >= ENOUGH and _tells_little(one)]
         for one in dull[:SOME]:
             chance = one.positives / (one.positives + one.negatives)
@@ -72,6 +75,25 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             f"{counted(topics.topics, 'topic')} of {topics.terms:,} words and phrases, "
             f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}",
         )
+
+
+def _goal(rubric: RubricFigures, name: str, share: float) -> str:
+    """Tell what came of a goal on articles not seen, and of how many.
+
+    >>> _goal(tourism, "precision", 0.9)
+    'tourism: the goal is precision 0.90; on articles not seen 0.79, expect 0.63 to 0.89, from 28 positives'
+    """
+    from topics.quality.intervals import wilson
+
+    told = f"{rubric.rubric}: the goal is {name} {share:.2f}; on articles not seen "
+    if name == "precision" and not rubric.precision:
+        return f"{told}none was given it rightly, from {counted(rubric.positives, 'positive')}"
+    reached, of = (
+        (rubric.precision, rubric.given) if name == "precision" else (rubric.recall, rubric.positives)
+    )
+    low, high = wilson(reached, of)
+    expect = f", expect {low:.2f} to {high:.2f}" if of else ""
+    return f"{told}{reached:.2f}{expect}, from {counted(rubric.positives, 'positive')}"
 
 
 def _tells_little(rubric: RubricFigures) -> bool:
