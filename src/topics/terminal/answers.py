@@ -74,6 +74,8 @@ def show_explanation(explanation: Explanation, language: str) -> None:
     )
     if explanation.decided_by in ("min_rubrics", "max_rubrics"):
         console.print(said(explanation.decided_by))
+    if explanation.review:
+        console.print(said(f"review_{explanation.review}"))
     for rule in explanation.rules:
         weight = f" ({_signed(said, rule.weight)})" if rule.effect == "lift" else ""
         console.print(Text.assemble((rule.phrase, "yellow"), f" {said(rule.effect)}{weight}"))
