@@ -113,6 +113,18 @@ def test_a_version_has_its_report_and_its_card(version):
         assert f"(таких ответов {figures.likely.answers}), расхождение {among}\u00a0%;" in told
 
 
+def test_the_report_says_of_what_the_share_for_review_is(version):
+    report = pages.load(version.folder)
+    told = replace(report, review_share=0.104)
+    for written in pages.report_page, pages.model_card:
+        assert "Из всех статей обучения это 10\u00a0%;" in written(told, "ru")
+        assert "Of all articles of the training it is 10%;" in written(told, "en")
+        assert "Of all articles of the training" not in written(replace(report, review_share=None), "en")
+    assert report.review_share == pytest.approx(version.manifest.figures.review_share), (
+        "all of them are measured"
+    )
+
+
 def test_the_page_of_a_version_of_before_says_nothing_of_likely_answers(version):
     report = pages.load(version.folder)
     before = replace(report, whole=replace(report.whole, likely=None))

@@ -112,6 +112,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubric -> phrases that force, forbid or lift it."""
     later: Later | None = None
     """None: too few articles say when they were written."""
+    review_share: float | None = None
+    """Of all articles of the training, measured or not, that go to an editor; None before it was told."""
 
 
 def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) -> Report:
@@ -161,6 +163,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
             for rubric, rule in learned.pipeline.rules.rules.items()
         },
         later=_later(learned),
+        review_share=float(learned.answers.review.mean()),
     )
 
 

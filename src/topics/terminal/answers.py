@@ -37,7 +37,9 @@ def show_summary(summary: Summary) -> None:
         f"{', '.join(summary.versions)}"
     )
     if summary.articles and given:
-        tell(f"shares: {shares}, for review {summary.review_share:.1%}")
+        before = summary.review_training
+        usual = "" if before is None else f" (in training {before:.1%})"
+        tell(f"shares: {shares}, for review {summary.review_share:.1%}{usual}")
     _show_drift(summary)
 
 
