@@ -222,7 +222,16 @@ def _tuned(m: Material, splits: list[Split], results: list[Result]) -> list[Resu
     return tuned
 
 
-HEADS = ("mean AP", "by margins", "macro-F1", "micro-F1", "exact match", "ECE", "exact, 15 % reviewed")
+HEADS = (
+    "mean AP",
+    "by margins",
+    "macro-F1",
+    "micro-F1",
+    "exact match",
+    "ECE",
+    "ECE, p > .1",
+    "exact, 15 % reviewed",
+)
 
 
 def _figures(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> list[float]:
@@ -235,16 +244,17 @@ def _figures(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> l
     known = [truth[:, r] >= 0 for r in range(len(rubrics))]
     by_margins = [average_precision_score(truth[k, r], margins[k, r]) for r, k in enumerate(known)]
     found = figures(truth, scores, given, np.zeros(len(truth), bool), rubrics, "")
-    calibration = reviewed = np.nan
+    calibration = likely = reviewed = np.nan
     if all(result.wrong is not None for result in results):
         calibration = calibration_error((truth == 1).ravel(), scores.ravel())
+        likely = found.likely.calibration_error if found.likely else np.nan
         sure = np.argsort(np.concatenate([r.wrong for r in results if r.wrong is not None]), kind="stable")
         kept = sure[: round(0.85 * len(sure))]
         reviewed = float(((truth == 1) == given)[kept].all(axis=1).mean())
     average = found.mean_average_precision, float(np.mean(by_margins))
     summary = *average, found.macro_f1, found.micro_f1, found.exact_match
     each = [x for rubric in found.rubrics for x in (rubric.average_precision, rubric.f1)]
-    return [*summary, calibration, reviewed, *(each if len(rubrics) == 3 else [])]
+    return [*summary, calibration, likely, reviewed, *(each if len(rubrics) == 3 else [])]
 
 
 def head(m: Material) -> None:

@@ -22,6 +22,7 @@ import psutil
 
 import news
 from topics.tagger import Tagger
+from topics.terminal import calibrated
 from topics.versions.registry import Registry
 
 
@@ -90,7 +91,8 @@ def main() -> None:
             numbers = (one.precision, one.recall, one.f1, one.average_precision)
             print(f"| {one.rubric} | {one.positives} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
         print(f"\nmacro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, ", end="")
-        print(f"exact match {figures.exact_match:.3f}, calibration error {figures.calibration_error:.3f}\n")
+        print(f"exact match {figures.exact_match:.3f}, ", end="")
+        print(f"{calibrated(figures.calibration_error, figures.likely)}\n")
         seconds, peak, said = run("predict", data / "unlabelled.jsonl.gz", "-o", scored, "--models", models)
         print(f"predict: {seconds:.1f} s wall, peak {peak:,.0f} MB; {' '.join(said.split())}")
         with scored.open(encoding="utf-8") as lines:

@@ -157,6 +157,7 @@ def test_the_summary_counts_what_the_output_holds(tmp_path, source, stored):
         assert share.articles == sum(rubric in row["rubrics"] for row in found)
         assert share.share == pytest.approx(share.articles / len(found), abs=1e-4)
         assert 0.2 < share.training < 0.4  # the demonstration corpus: a third each
+    assert summary.review_training == pytest.approx(0.1, abs=0.05), "as the setting asks for"
 
 
 @given(

@@ -64,6 +64,34 @@ def test_probabilities_add_up_to_the_articles_that_have_the_rubric(seed, n, rubr
             assert probabilities.sum() == pytest.approx((answers == 1).sum(), abs=1e-6)
 
 
+def test_a_rubric_whose_margins_order_wrongly_gets_its_base_rate():
+    """By slope 1 the highest of these margins would mean 33 %, where one article in ten has the rubric."""
+    generator = np.random.default_rng(0)
+    truth = np.arange(1000) % 10 == 0
+    margins = generator.normal(-1.0 - 0.2 * truth, 0.5)[:, None]
+    slopes, offsets = calibrate(margins, truth[:, None].astype(np.int8))
+    assert sigmoid(margins * slopes + offsets) == pytest.approx(0.1, abs=0.01)
+    assert slopes[0] > 0, "order is kept"
+
+
+def test_of_few_examples_a_wrong_order_may_be_bad_luck():
+    """Five articles of tourism lie wrongly: their slope leans on that of economy all the same."""
+    margins, truth = told_apart(600, (0.5, 0.5))
+    truth[:, 1] = np.isin(np.arange(600), np.argsort(margins[:, 1])[100:600:100])
+    margins[truth[:, 1] == 1, 1] -= 1.0
+    slopes, _ = calibrate(margins, truth)
+    assert scaling(margins[:, 1], truth[:, 1])[0] < 0.1
+    assert slopes[1] > 0.2 * slopes[0]
+
+
+def test_a_rubric_whose_margins_order_wrongly_says_nothing_of_the_others():
+    margins, truth = told_apart(600, (0.3, 0.03, 0.3))
+    alone = calibrate(margins[:, :2], truth[:, :2])
+    margins[:, 2] *= -1
+    together = calibrate(margins, truth)
+    assert np.array(together)[:, :2] == pytest.approx(np.array(alone))
+
+
 def test_a_rubric_without_examples_teaches_the_others_nothing():
     margins, truth = told_apart(200, (0.3, 0.2))
     alone = calibrate(margins[:, :1], truth[:, :1])

@@ -290,7 +290,21 @@ def test_explain_shows_the_words(topics: Topics, models, tmp_path):
     ran = topics("explain", file, "--models", models, "--rubric", "tourism", "--json")
     explanation = json.loads(ran.out)
     assert (explanation["rubric"], explanation["given"]) == ("tourism", False)
-    assert explanation["text"] == STEEL
+    assert (explanation["text"], explanation["review"]) == (STEEL, "")
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"), [("ru", "не на другом ли она языке?"), ("en", "another language?")]
+)
+def test_explain_tells_that_an_article_may_be_in_another_language(
+    topics: Topics, models, tmp_path, lang, told
+):
+    page, lang = tmp_path / "page.html", ("--lang", lang)
+    english = b"The plant in the north makes less steel, and inflation is up."
+    assert told in " ".join(topics("explain", "--models", models, *lang, stdin=english).out.split())
+    topics("explain", "--models", models, "--html", page, *lang, stdin=english)
+    assert told in page.read_text(encoding="utf-8")
+    assert told not in topics("explain", "--models", models, *lang, stdin=STEEL.encode()).out
 
 
 # Errors

@@ -282,6 +282,19 @@ def check_sum(classifier: Classifier, article: TokenBatch) -> None:
     assert 1 / (1 + np.exp(-total)) == pytest.approx(classifier.predict_proba(article)[0], abs=1e-5)
 
 
+def test_hardly_a_known_word_is_told_whatever_stands_beside(classifier):
+    texts = STEEL, "Zavod zapustil liniju", BANK, "", "Кредит підприємству видав банк", HOTEL
+    assert classifier.unfamiliar(read(*texts)).tolist() == [False, True, False, True, True, False]
+    for text in texts:
+        assert classifier.unfamiliar(read(text))[0] == (text not in (STEEL, BANK, HOTEL))
+
+
+def test_a_loaded_classifier_is_as_familiar_with_a_text(classifier, tmp_path):
+    loaded = type(classifier).load(saved(classifier, tmp_path / "saved"))
+    tokens = read(STEEL, "Zavod zapustil liniju", "Кредит підприємству видав банк")
+    assert loaded.unfamiliar(tokens).tolist() == [False, True, True]
+
+
 # Readers
 
 HEADER, ROWS = ["id", "text"], [["1", "Снегопад закрыл перевал"], ["2", "Паром встал на ремонт"]]

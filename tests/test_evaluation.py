@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
 from topics.estimator import HeldOut
-from topics.quality.evaluation import calibration_error, cross_validated, figures, held_out_figures
+from topics.quality.evaluation import calibration_error, cross_validated, figures, held_out_figures, likely
 from topics.rubrics.decisions import Policy, learn_decisions
 from topics.versions.manifest import Figures
 
@@ -117,6 +117,38 @@ def test_calibrated_answers_have_a_small_error_and_shifted_ones_a_large_one():
     holds = generator.random(20_000) < probabilities
     assert calibration_error(holds, probabilities) < 0.015
     assert calibration_error(holds, np.clip(probabilities + 0.2, 0, 1)) == pytest.approx(0.18, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("holds", "probabilities", "answers", "error"),
+    [
+        ([1, 0, 0], [0.6, 0.2, 0.1], 2, 0.3),  # .1 is not above; gaps of .4 and .2
+        ([0, 0, 0], [0.05, 0.01, 0.1], 0, 0.0),
+        ([], [], 0, 0.0),
+    ],
+)
+def test_the_calibration_of_likely_answers_by_hand(holds, probabilities, answers, error):
+    found = likely(np.array(holds, bool), np.array(probabilities, float), bins=2)
+    assert (found.answers, found.calibration_error) == (answers, pytest.approx(error))
+
+
+def stated(stretched: float) -> tuple[np.ndarray, np.ndarray]:
+    """A thousand articles with one of a hundred rubrics each: what holds, and log odds too far from 0."""
+    generator = np.random.default_rng(0)
+    holds = np.eye(100, dtype=bool)[generator.integers(0, 100, 1000)]
+    odds = 2.5 * generator.normal(np.where(holds, 1.25, -1.25), 1.0) - np.log(99)
+    return holds.ravel(), 1 / (1 + np.exp(-stretched * odds.ravel()))
+
+
+def test_many_rubrics_hide_from_the_plain_error_what_likely_answers_get_wrong():
+    assert calibration_error(*stated(1.5)) < 0.01
+    assert likely(*stated(1.5)).calibration_error > 0.04
+
+
+def test_true_probabilities_err_as_much_as_chance_says():
+    found = likely(*stated(1.0))
+    assert found.calibration_error == pytest.approx(found.by_chance, rel=0.5)
+    assert likely(*stated(1.5)).calibration_error > 2 * likely(*stated(1.5)).by_chance
 
 
 # Cross-validation

@@ -49,6 +49,32 @@ def as_scikit_learn(tokens: TokenBatch, **options: object) -> TfidfVectorizer:
     return vectorizer
 
 
+@pytest.mark.parametrize(
+    ("text", "familiarity"),
+    [
+        ("завод сталь", 1.0),
+        ("завод верблюд", 0.5),
+        ("завод 5 сталь 2026", 1.0),  # figures are no words
+        ("завод Windows", 0.5),  # known, and no Russian
+        ("завод сталь підприємство верблюд", (2 - 2) / 4),
+        ("підприємство", -2.0),
+        ("Windows update", 0.0),
+        ("", 0.0),
+        ("5 %", 0.0),
+    ],
+)
+def test_familiarity_by_hand(text, familiarity):
+    tfidf = Tfidf(WORDS_ONLY).fit(batch("завод сталь Windows", "сталь"))
+    assert tfidf.familiarity(batch("сталь", text, "сталь")) == pytest.approx([1.0, familiarity, 1.0])
+
+
+def test_an_article_makes_none_of_its_own_words_known():
+    """«Сталь» stands in another article as well, «завод» and «верблюд» in no other."""
+    tfidf = Tfidf(WORDS_ONLY).fit(batch("завод сталь", "верблюд сталь", "сталь"))
+    assert tfidf.familiarities == pytest.approx([0.5, 0.5, 1.0])
+    assert tfidf.familiarity(batch("завод сталь")) == pytest.approx([1.0])
+
+
 @pytest.mark.parametrize(("min_df", "max_df"), [(1, 1.0), (3, 0.4), (10, 0.1)])
 def test_words_of_the_whole_article_weigh_what_scikit_learn_says(tokens, min_df, max_df):
     fields = Fields(min_df=min_df, max_df=max_df, lead_weight=0, title_weight=0)

@@ -24,6 +24,7 @@ from topics.corpus import Corpus, embedded
 from topics.errors import ModelError
 from topics.quality.curves import confusions, precision_recall, reliability, risk_coverage
 from topics.quality.evaluation import Answers
+from topics.quality.intervals import wilson
 from topics.quality.measuring import measure
 from topics.quality.slices import slices
 from topics.reports import pages
@@ -107,6 +108,29 @@ def test_a_version_has_its_report_and_its_card(version):
     assert "пунктир" not in card, "it has no chart"
     error = f"{100 * figures.calibration_error:.1f}".replace(".", ",")
     assert f"расходится с долей верных ответов в среднем на {error}\u00a0%." in card
+    among = f"{100 * figures.likely.calibration_error:.1f}".replace(".", ",")
+    for told in card, " ".join(page.said):
+        assert f"(таких ответов {figures.likely.answers}), расхождение {among}\u00a0%;" in told
+
+
+def test_the_report_says_of_what_the_share_for_review_is(version):
+    report = pages.load(version.folder)
+    told = replace(report, review_share=0.104)
+    for written in pages.report_page, pages.model_card:
+        assert "Из всех статей обучения это 10\u00a0%;" in written(told, "ru")
+        assert "Of all articles of the training it is 10%;" in written(told, "en")
+        assert "Of all articles of the training" not in written(replace(report, review_share=None), "en")
+    assert report.review_share == pytest.approx(version.manifest.figures.review_share), (
+        "all of them are measured"
+    )
+
+
+def test_the_page_of_a_version_of_before_says_nothing_of_likely_answers(version):
+    report = pages.load(version.folder)
+    before = replace(report, whole=replace(report.whole, likely=None))
+    for written in pages.report_page, pages.model_card:
+        assert "more than 10%" in written(report, "en")
+        assert "more than 10%" not in written(before, "en")
 
 
 def test_numbers_are_told_so_that_any_number_is_good_russian(version):
@@ -114,6 +138,33 @@ def test_numbers_are_told_so_that_any_number_is_good_russian(version):
     assert "Статей в обучении: 501; с известными рубриками: 1, из них внимательно проверено: 1." in page
     assert "Измерено на статьях, которых модель при обучении не видела; всего их " in page
     assert "Издания и месяцы, где меньше 20 статей, сложены в «прочее»." in page
+
+
+def test_what_to_expect_of_a_goal_is_told(tmp_path, topics):
+    goals = "[rubrics.settings.decisions.goals]\ntourism.precision = 0.8\neconomy.recall = 0.99\n"
+    (tmp_path / "goals.toml").write_text(f'[report]\nlang = "en"\n{goals}', encoding="utf-8")
+    models = "--models", tmp_path / "models"
+    told = topics("train", *embedded()[:2], "--only", "rubrics", "--config", tmp_path / "goals.toml", *models)
+    version = Registry(tmp_path / "models").open("rubrics")
+    economy, _, tourism = version.manifest.figures.rubrics
+    for one, name, goal, reached, n in (
+        (tourism, "precision", 0.8, tourism.precision, tourism.given),
+        (economy, "recall", 0.99, economy.recall, economy.positives),
+    ):
+        low, high = wilson(reached, n)
+        assert (
+            f"{one.rubric}: the goal is {name} {goal:.2f}; on articles not seen {reached:.2f}, "
+            f"expect {low:.2f} to {high:.2f}, from {one.positives} positives"
+        ) in told.err
+        wanted = (
+            f"a {name} of {goal:.0%}. On articles that the model had not seen it is {reached:.0%}; on new"
+        )
+        page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
+        assert wanted in page.text
+        assert f"{one.rubric}: Asked for was {wanted}" in (version.folder / "MODEL_CARD.md").read_text(
+            encoding="utf-8"
+        )
+        assert "industry: the goal" not in told.err
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

@@ -316,6 +316,39 @@ def test_an_article_without_a_word_is_one_for_an_editor(tagger, text):
     assert tagger.tag(text, title="Отели заняты").rubrics == tagger.tag("", title="Отели заняты").rubrics
 
 
+FOREIGN = {
+    "Ukrainian": "Завод у Запоріжжі збільшив випуск прокату. На підприємстві працює понад тисяча людей, банк "
+    "видав йому кредит.",
+    "Belarusian": "Завод у Мінску павялічыў выпуск тавараў. На прадпрыемстве працуе больш за тысячу чалавек.",
+    "Kazakh": "Алматыда жаңа зауыт ашылды. Мұнда екі жүзден астам адам жұмыс істейтін болады.",
+    "English": "The bank has raised its rate: inflation is up, and the plant in the north makes less steel.",
+    "transliterated": "Zavod v Magnitogorske uvelichil vyplavku stali i zapustil novuju liniju prokata.",
+    "gibberish": "Ываолд фыпр ждлорп чсмить йцукен ывапро лджэ ячсмит орпавы ролджэ.",
+}
+
+
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=[*FOREIGN])
+def test_an_article_in_another_language_is_one_for_an_editor(tagger, text):
+    assert tagger.tag(text).needs_review
+    assert tagger.explain(text, "industry").review == "unfamiliar"
+
+
+def test_neighbours_and_tables_do_not_change_who_is_sent_to_an_editor(tagger):
+    texts = [STEEL, *FOREIGN.values(), BANK, "", HOTEL]
+    alone = [tagger.tag(text).needs_review for text in texts]
+    assert alone == [False, *[True] * len(FOREIGN), False, True, False]
+    assert tagger.tag_many(pd.DataFrame({"text": texts}))["needs_review"].tolist() == alone
+    assert [bool(tagger.explain(text, "economy").review) for text in texts] == alone
+
+
+def test_explain_says_why_an_editor_should_look(tagger):
+    articles, _ = all_of(Corpus(embedded_inbox()))
+    reasons = [tagger.explain(one.text, "economy", one.title, one.outlet).review for one in articles]
+    assert reasons == ["doubt" if one.needs_review else "" for one in tagger.tag_articles(articles)]
+    assert set(reasons) == {"", "doubt"}
+    assert tagger.explain("", "economy").review == "unfamiliar"
+
+
 def test_words_that_say_little_are_no_reasons_to_tell(tagger):
     words = {
         "тем": 4.0,

@@ -79,6 +79,10 @@ class Classifier(Protocol):
         """
         ...
 
+    def unfamiliar(self, tokens: TokenBatch) -> npt.NDArray[np.bool_]:
+        """Tell which articles hold hardly a known word, shape (articles,): nothing can be said of them."""
+        ...
+
     def contributions(self, tokens: TokenBatch) -> tuple[npt.NDArray[np.float64], list[Contribution]]:
         """Take apart the log odds of one article: those before its first word, and what each term adds."""
         ...

@@ -67,11 +67,11 @@ def learn(
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
     told = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
     answers, tomorrow = cross_validated(classifier.held_out, *told), None
-    wordless = material.tokens.wordless  # the pipeline sends these to an editor
-    answers.review[wordless] = True
+    unfamiliar = classifier.unfamiliar(material.tokens)  # the pipeline sends these to an editor
+    answers.review[unfamiliar] = True
     if later is not None:
         ahead = time_ordered(classifier.held_out, later, *told)
-        ahead.review[wordless[later]] = True
+        ahead.review[unfamiliar[later]] = True
         tomorrow = since, ahead.take(days[later] != "")
     pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
     return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out, tomorrow)

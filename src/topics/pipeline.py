@@ -30,6 +30,7 @@ from topics.types import (
     Place,
     Prediction,
     Reason,
+    ReviewReason,
     Score,
     TokenBatch,
 )
@@ -71,10 +72,10 @@ class Pipeline:
         return read(self.cleaner, articles)
 
     def judge(self, tokens: TokenBatch) -> Judgement:
-        """Ask the model, then let the rules act; an article without a word is one for an editor."""
+        """Ask the model, then let the rules act; an article of no known words is one for an editor."""
         model, hits = self.classifier, self.rules.hits(tokens)
         said = self.rules.judge(model.predict_proba(tokens), model.decisions, model.rubrics, hits)
-        said.review[tokens.wordless] = True
+        said.review[model.unfamiliar(tokens)] = True
         return said
 
     def predict(
@@ -141,6 +142,7 @@ class Pipeline:
             text=text,
             model=model,
             decided_by=decided_by,
+            review=_review(bool(judgement.review[0]), bool(self.classifier.unfamiliar(tokens)[0])),
         )
 
     def save(self, folder: Path) -> None:
@@ -242,6 +244,13 @@ def _decided_by(given: bool, above: bool, fired: tuple[FiredRule, ...]) -> Decid
     if given == above:
         return "threshold"
     return "min_rubrics" if given else "max_rubrics"
+
+
+def _review(needed: bool, unfamiliar: bool) -> ReviewReason:
+    """Tell why an editor should look."""
+    if not needed:
+        return ""
+    return "unfamiliar" if unfamiliar else "doubt"
 
 
 def _reasons(

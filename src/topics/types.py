@@ -96,7 +96,7 @@ class TokenBatch:
 
     @property
     def wordless(self) -> npt.NDArray[np.bool_]:
-        """Tell which articles have no word to judge them by, (articles,): an editor should look."""
+        """Tell which articles have no word to judge them by, (articles,)."""
         empty: npt.NDArray[np.bool_] = np.diff(self.offsets) == 0
         return empty
 
@@ -176,7 +176,7 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
     scores: dict[str, float]
     """The probability of every rubric that the version knows, best first."""
     needs_review: bool
-    """Whether an error is so likely that an editor should look."""
+    """Whether an editor should look: an error is likely, or the article holds hardly a known word."""
     model: str
     """The version, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()
@@ -215,6 +215,7 @@ class FiredRule(msgspec.Struct, frozen=True):
 
 
 Decider: TypeAlias = Literal["threshold", "rule", "min_rubrics", "max_rubrics"]
+ReviewReason: TypeAlias = Literal["", "doubt", "unfamiliar"]
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -239,3 +240,6 @@ class Explanation(msgspec.Struct, frozen=True):
     decided_by: Decider = "threshold"
     """What settled it: the probability and its threshold, a rule that forces or forbids, or how many rubrics
     an article gets."""
+    review: ReviewReason = ""
+    """Why an editor should look at the article: an error is likely, or hardly a word of it is known, as of
+    one in another language; "" if nobody need."""

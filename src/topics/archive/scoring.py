@@ -28,7 +28,8 @@ from topics.corpus.batches import CHARACTERS, ROWS
 from topics.corpus.seen import hashes
 from topics.corpus.shards import Shard
 from topics.drift.comparing import Drift
-from topics.drift.stream import Stream, given_in_training
+from topics.drift.readings import GIVEN, REVIEW
+from topics.drift.stream import Stream, shares_in_training
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
@@ -79,6 +80,8 @@ class Summary(msgspec.Struct, frozen=True):
     """Version -> how the articles differ from those it was trained on; none of a handful of articles."""
     trained_on: dict[str, tuple[str, ...]] = {}
     """Version -> sources that it was trained on: it knows them too well to be compared."""
+    review_training: float | None = None
+    """Share of the training articles that would have gone to review; None: it was not kept."""
 
 
 def score(
@@ -189,7 +192,7 @@ def summarize(
         articles=counts.articles,
         rejects=counts.rejects,
         rubrics={
-            name: Share(n, round(n / articles, 4), training.get(name, 0.0))
+            name: Share(n, round(n / articles, 4), training.get(GIVEN + name, 0.0))
             for name, n in counts.rubrics.items()
         },
         without=counts.without,
@@ -198,6 +201,7 @@ def summarize(
         resumed=resumed,
         seconds=round(seconds, 3),
         rate=round((counts.articles if scored is None else scored) / max(seconds, 1e-3), 1),
+        review_training=training.get(REVIEW),
     )
 
 
@@ -208,10 +212,10 @@ def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -
 
 
 def _training_shares(version: Version) -> dict[str, float]:
-    """Tell how often rubrics were given in training; without a profile, in the articles it was judged by."""
+    """See `shares_in_training`; without a profile, how many of the articles judged had each rubric."""
     figures = version.manifest.figures.rubrics if version.manifest.figures else ()
-    judged = {one.rubric: one.positives / max(one.positives + one.negatives, 1) for one in figures}
-    return {name: round(share, 4) for name, share in (judged | given_in_training(version)).items()}
+    judged = {GIVEN + one.rubric: one.positives / max(one.positives + one.negatives, 1) for one in figures}
+    return {name: round(share, 4) for name, share in (judged | shares_in_training(version)).items()}
 
 
 # --- a shard, wherever a worker is ---

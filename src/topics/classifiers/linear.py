@@ -51,6 +51,9 @@ _SHORTENED = 2_000
 _FEW = 10_000
 """Articles up to which latent directions are learned for each fold without its own. Among few, an article
 that helped to find the directions lies along them as no new one will, and misleads the thresholds."""
+_FAMILIAR, _STRANGEST = 0.4, 0.01
+"""Part of the familiarity of the training article in the middle that one must have not to be taken for one in
+another language; but no more than all but a hundredth of them have. See docs/quality.md."""
 _TOLERANCE = 0.1
 """Of liblinear, its own. With a tenth of it the figures of gold and of lenta13 are the same within .001."""
 _WORTH_PROCESSES = 100_000_000
@@ -85,6 +88,8 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decisions: Decisions
     brevity: Brevity = Brevity()
     """Of a version of before there was one: margins stay as they are."""
+    least_familiar: Bounded | None = None
+    """What `Tfidf.familiarity` must be. None: a version of before it was learned, that asks for none."""
 
 
 class LinearClassifier:
@@ -113,6 +118,8 @@ class LinearClassifier:
         with workers.starting(_import_solver, None, jobs):
             plain, folding, alike = self._features(tokens)
             X = folding.extend(plain)
+        middle, strangest = np.quantile(self.tfidf.familiarities, [0.5, _STRANGEST]).tolist()
+        self.least_familiar = min(_FAMILIAR * middle, strangest)
         lengths = np.diff(plain.indptr)
         known = judged(truth, clean)
         folds = rounds.deal(clean, alike, settings.folds, settings.seed)
@@ -164,6 +171,13 @@ class LinearClassifier:
         margins = X @ self.coefficients + np.array(self.intercepts)
         return self.decisions.probabilities(self.brevity.correct(margins, np.diff(X.indptr)))
 
+    def unfamiliar(self, tokens: TokenBatch) -> npt.NDArray[np.bool_]:
+        """Tell which articles hold no word, or too few known Russian ones beside others."""
+        if self.least_familiar is None:
+            return tokens.wordless
+        strange: npt.NDArray[np.bool_] = self.tfidf.familiarity(tokens) < self.least_familiar
+        return strange | tokens.wordless
+
     def contributions(self, tokens: TokenBatch) -> tuple[Floats, list[Contribution]]:
         """Take apart the log odds of one article."""
         row = self.tfidf.transform(tokens)
@@ -180,7 +194,8 @@ class LinearClassifier:
 
     def save(self, folder: Path) -> None:
         """Write `classifier.json`, `coefficients.npy` and the files of the features."""
-        saved = _Saved(self.settings, self.rubrics, self.intercepts, self.decisions, self.brevity)
+        learned = self.decisions, self.brevity, self.least_familiar
+        saved = _Saved(self.settings, self.rubrics, self.intercepts, *learned)
         persistence.write_struct(folder / "classifier.json", saved)
         persistence.write_array(folder / "coefficients.npy", self.coefficients)
         self.tfidf.save(folder)
@@ -192,6 +207,7 @@ class LinearClassifier:
         self = cls(saved.settings)
         self.rubrics, self.intercepts = saved.rubrics, saved.intercepts
         self.decisions, self.brevity = saved.decisions, saved.brevity
+        self.least_familiar = saved.least_familiar
         self.tfidf = Tfidf(saved.settings.fields).load(folder)
         self.coefficients = persistence.read_array(folder / "coefficients.npy", np.float32, dimensions=2)
         decisions = saved.decisions

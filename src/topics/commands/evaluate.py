@@ -65,7 +65,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
 
 
 def _show(assessment: Assessment) -> None:
-    from topics.terminal import carried, luck, out, tell_some
+    from topics.terminal import calibrated, carried, luck, out, tell_some
 
     console = out()
     console.print(f"{assessment.model} on {', '.join(assessment.sources)}", style="bold")
@@ -77,7 +77,7 @@ def _show(assessment: Assessment) -> None:
     console.print(_table(whole))
     console.print(
         f"exact match without those for review {_short(whole.exact_match_unreviewed)}, "
-        f"for review {whole.review_share:.1%}; calibration error {whole.calibration_error:.3f}, "
+        f"for review {whole.review_share:.1%}; {calibrated(whole.calibration_error, whole.likely)}, "
         f"Brier score {whole.brier_score:.3f}"
     )
     for name, slices in assessment.slices.items():

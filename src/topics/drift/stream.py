@@ -10,7 +10,7 @@ import numpy as np
 
 from topics.drift import profile
 from topics.drift.comparing import LEAST, Drift, drift
-from topics.drift.readings import GIVEN, TOPICS, Floats, Readings, names_of
+from topics.drift.readings import GIVEN, REVIEW, TOPICS, Floats, Readings, names_of
 from topics.drift.tally import Gauge
 from topics.types import Article, TokenBatch, Topic
 from topics.versions.registry import Version
@@ -55,16 +55,19 @@ class Stream:
         }
 
 
-def given_in_training(version: Version) -> dict[str, float]:
-    """Tell what share of the training articles a version gave each rubric; nothing without a profile."""
+def shares_in_training(version: Version) -> dict[str, float]:
+    """Tell what share of the training articles had each rubric (`GIVEN` and its name) and went to `REVIEW`.
+
+    Nothing without a profile.
+    """
     gauge = _gauge(version.folder, mix_alone=False)
     if gauge is None:
         return {}
     looks = gauge.profile
     return {
-        measure.name.removeprefix(GIVEN): float(np.average(means, weights=looks.facts.runs))
+        measure.name: float(np.average(means, weights=looks.facts.runs))
         for measure, _, means in looks.tables()
-        if measure.name.startswith(GIVEN)
+        if measure.name.startswith(GIVEN) or measure.name == REVIEW
     }
 
 

@@ -11,9 +11,12 @@ from topics.estimator import HeldOut
 from topics.rubrics.calibration import Floats, Truth
 from topics.rubrics.decisions import Policy, learn_decisions
 from topics.rubrics.rules import Hits, Rules
-from topics.versions.manifest import Figures, RubricFigures
+from topics.versions.manifest import Figures, Likely, RubricFigures
 
 Given = npt.NDArray[np.bool_]
+
+_LIKELY = 0.1
+"""Probability above which an answer is no mere «surely not»."""
 
 
 class Answers(NamedTuple):
@@ -132,15 +135,38 @@ def figures(
         calibration_error=calibration_error(truth[known] == 1, probabilities[known]),
         review_share=float(review.mean()),
         wholly_known=int(whole.sum()),
+        likely=likely(truth[known] == 1, probabilities[known]),
     )
 
 
 def calibration_error(holds: Given, probabilities: Floats, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal size: how far shares lie from probabilities."""
+    """Expected calibration error over bins of equal size: how far shares lie from probabilities.
+
+    Among many rubrics nearly all answers are near 0 and near right, and hide the others; see `likely`.
+    """
+    gaps = [abs((holds[part] - probabilities[part]).sum()) for part in _bins(probabilities, bins)]
+    return float(sum(gaps) / max(len(holds), 1))
+
+
+def likely(holds: Given, probabilities: Floats, bins: int = 10) -> Likely:
+    """Measure the calibration of the answers that state more than one chance in ten.
+
+    If all probabilities were true, the sum of a bin would stray by the root of the sum of p (1 - p), and from
+    0 by sqrt(2 / pi) of that on the average.
+    """
+    some = probabilities > _LIKELY
+    stated = probabilities[some]
+    spread = [float((stated[part] * (1 - stated[part])).sum()) for part in _bins(stated, bins)]
+    return Likely(
+        answers=len(stated),
+        calibration_error=calibration_error(holds[some], stated, bins),
+        by_chance=float(np.sqrt(2 / np.pi * np.array(spread)).sum() / max(len(stated), 1)),
+    )
+
+
+def _bins(probabilities: Floats, bins: int) -> list[npt.NDArray[np.intp]]:
     order = np.argsort(probabilities, kind="stable")
-    parts = np.array_split(order, min(bins, max(len(order), 1)))
-    gaps = [abs(holds[part].mean() - probabilities[part].mean()) * len(part) for part in parts if len(part)]
-    return float(sum(gaps) / max(len(order), 1))
+    return np.array_split(order, min(bins, max(len(order), 1)))
 
 
 def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given: Given) -> RubricFigures:
@@ -149,7 +175,8 @@ def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given
     holds = truth == 1
     precision, recall, f1 = _precision_recall_f1(holds, given)
     average = float(average_precision_score(holds, probabilities)) if holds.any() else 0.0
-    return RubricFigures(name, int(holds.sum()), int((~holds).sum()), precision, recall, f1, average)
+    counts = int(holds.sum()), int((~holds).sum())
+    return RubricFigures(name, *counts, precision, recall, f1, average, given=int(given.sum()))
 
 
 def _precision_recall_f1(holds: Given, given: Given) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ import math
 import msgspec
 import numpy as np
 
-from topics.quality.evaluation import Answers, calibration_error
+from topics.quality.evaluation import Answers, calibration_error, likely
 from topics.quality.intervals import (
     DRAWS,
     Bools,
@@ -27,6 +27,7 @@ from topics.quality.intervals import (
 )
 from topics.rubrics.calibration import Floats
 from topics.text.duplicates import Groups
+from topics.versions.manifest import Likely
 
 ENOUGH = 10
 """Positives below which a rubric's figures are a matter of luck, and said to be so."""
@@ -73,6 +74,8 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review_share: float
     wholly_known: int = 0
     """Articles with every rubric known: exact match is of these. 0 of a report before they were counted."""
+    likely: Likely | None = None
+    """How true the answers are that state more than one in ten; None of a report before it was measured."""
 
     @property
     def partly_known(self) -> bool:
@@ -116,6 +119,7 @@ def measure(
         brier_score=float(np.mean((answers.probabilities[known] - holds) ** 2)) if holds.size else 0.0,
         review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
         wholly_known=int(known[:, told].all(axis=1).sum()) if told.any() else 0,
+        likely=likely(holds, answers.probabilities[known]),
     )
 
 

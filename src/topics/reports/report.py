@@ -77,6 +77,8 @@ class RubricReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words_against: tuple[Word, ...]
     given_wrongly: tuple[Mistake, ...]
     missed: tuple[Mistake, ...]
+    goal: dict[str, float] = {}
+    """What editors asked for, `precision` or `recall` -> share; else the best F1."""
 
 
 class Later(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,6 +112,8 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubric -> phrases that force, forbid or lift it."""
     later: Later | None = None
     """None: too few articles say when they were written."""
+    review_share: float | None = None
+    """Of all articles of the training, measured or not, that go to an editor; None before it was told."""
 
 
 def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) -> Report:
@@ -146,6 +150,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
                 words_against=strongest[r][1],
                 given_wrongly=mistakes[r][0],
                 missed=mistakes[r][1],
+                goal=manifest.goals.get(rubric, {}),
             )
             for r, rubric in enumerate(rubrics)
         ),
@@ -158,6 +163,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
             for rubric, rule in learned.pipeline.rules.rules.items()
         },
         later=_later(learned),
+        review_share=float(learned.answers.review.mean()),
     )
 
 

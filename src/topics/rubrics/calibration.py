@@ -16,6 +16,8 @@ Bounded = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
 
 _STEADY = 20
 """Examples of a rubric at which its own slope weighs as much as that of all rubrics."""
+_FLAT = 0.01
+"""Slope where margins order the articles by chance or wrongly: all get about the base rate of the rubric."""
 
 
 def calibrate(margins: Floats, truth: Truth) -> tuple[Floats, Floats]:
@@ -23,6 +25,7 @@ def calibrate(margins: Floats, truth: Truth) -> tuple[Floats, Floats]:
 
     Where ten articles lie apart from others by chance, their slope is too steep. So each is drawn to that of
     all by n / (n + 20), n the rarer of its answers; with the offset, probabilities add up to the articles.
+    One that orders nothing gets its base rate, and has no say in the slope of the others.
 
     Args:
         margins: computed out of fold, shape (articles, rubrics).
@@ -37,22 +40,27 @@ def calibrate(margins: Floats, truth: Truth) -> tuple[Floats, Floats]:
     ]
     slopes, offsets = np.array([scaling(*column) for column in columns]).T
     examples = np.minimum((truth == 1).sum(axis=0), (truth == 0).sum(axis=0))
-    own, steep = examples / (examples + _STEADY), np.log(slopes)
-    steady = np.exp(own * steep + (1 - own) * (examples @ steep) / max(examples.sum(), 1))
+    own, steep, telling = examples / (examples + _STEADY), np.log(slopes), examples * (slopes > _FLAT)
+    steady = np.exp(own * steep + (1 - own) * (telling @ steep) / max(telling.sum(), 1))
     for r in np.flatnonzero(examples).tolist():
         slopes[r], offsets[r] = steady[r], _offset(steady[r] * columns[r][0], columns[r][1])
     return slopes, offsets
 
 
 def scaling(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
-    """Fit Platt's scaling, slope and offset; one that separates nothing keeps the margin's own sign."""
+    """Fit Platt's scaling, slope and offset; of margins that order nothing comes the base rate.
+
+    Of one answer alone nothing can be fitted: 1 and 0.
+    """
     if len(np.unique(truth)) < 2:
         return 1.0, 0.0
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=100.0).fit(margins[:, None], truth)
     slope = float(model.coef_[0, 0])
-    return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)
+    if slope > _FLAT:
+        return slope, float(model.intercept_[0])
+    return _FLAT, _offset(_FLAT * margins, truth)
 
 
 def _offset(odds: Floats, truth: npt.NDArray[np.int8]) -> float:

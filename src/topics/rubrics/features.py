@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
@@ -25,6 +27,15 @@ _MANY = 10_000
 """Articles from which on a word must stand in three, not in two."""
 _FEW = 10_000
 """Entries up to which sorting each article is quicker than going through all columns."""
+_ODDLY, _WORD, _KNOWN, _NO_WORD = range(4)
+"""What a lemma is: a word with a Cyrillic letter that Russian has not; one that is not known, or of other
+letters (an archive knows thousands of English words, and says nothing of English); a known one; a figure."""
+_ODD = re.compile("[\u0400-\u040f\u0450\u0452-\u052f]")
+_RUSSIAN = re.compile("[а-яё-]+")
+_A_WORD = 1 << 32
+_WORTH = np.array([_A_WORD - 2, _A_WORD, _A_WORD + 1, 0])
+"""What each adds to familiarity and, in the upper 32 bits, to the number of words: so one sum does. Odd ones
+weigh 2, for of a Ukrainian article half of the words may be Russian, too: «на», «банк», «газ»."""
 
 
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
@@ -73,6 +84,10 @@ class Tfidf:
         kept = np.flatnonzero(frequency >= self._least)
         self.lemmas = sorted(tokens.lemmas[i] for i in kept.tolist())
         self._number = Numbering(self.lemmas)
+        without = np.flatnonzero(frequency > self._least).tolist()  # known without the very article as well
+        known = Numbering([tokens.lemmas[i] for i in without])
+        kinds = np.array(_Kinds(known).numbers(tokens.lemmas))
+        self.familiarities = _familiarity(kinds[tokens.ids], tokens.offsets)
         self.terms, frequencies = self._choose_terms(tokens)
         self.pairs, pair_frequencies = self._choose_pairs(tokens)
         frequencies = np.concatenate([frequencies, pair_frequencies])
@@ -94,6 +109,14 @@ class Tfidf:
         if not hasattr(self, "idf"):
             raise NotFittedError("Tfidf.transform before fit: call fit(tokens) or load(folder) first")
         return self._weigh(self._count(tokens))
+
+    def familiarity(self, tokens: TokenBatch) -> npt.NDArray[np.float64]:
+        """Tell how far n articles are in the language and of the words that are known; shape (n,).
+
+        The share of known Russian words among all words, less twice that of words with letters which Russian
+        has not. 0 without a word.
+        """
+        return _familiarity(self._kind(tokens), tokens.offsets)
 
     def term(self, column: int) -> tuple[int, str]:
         """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
@@ -160,6 +183,7 @@ class Tfidf:
         """Derive the look-up tables: code of a field's lemma -> column, column -> field."""
         self._column_of = np.full(3 * len(self.lemmas) + 1, -1, np.int32)  # the last is that of code -1
         self._column_of[self.terms] = np.arange(len(self.terms))
+        self._kind = _Kinds(self._number)
         self._field_of = np.full(len(self.idf), PAIRS)
         self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
         return self
@@ -234,6 +258,33 @@ class Tfidf:
         scale /= np.where(lengths > 0, lengths, 1)
         counts.data = weights * scale.astype(np.float32).take(blocks)
         return counts
+
+
+class _Kinds(Numbering):
+    """Tells of each token what its lemma is, given a numbering of those that are known."""
+
+    def __init__(self, known: Numbering) -> None:
+        super().__init__(())
+        self._known = known
+
+    def numbers(self, lemmas: Sequence[str]) -> list[int]:
+        """Tell what each lemma is."""
+        return list(map(self._kind, lemmas, self._known.numbers(lemmas)))
+
+    def _kind(self, lemma: str, number: int) -> int:
+        if not lemma[:1].isalpha():
+            return _NO_WORD
+        if _ODD.search(lemma):
+            return _ODDLY
+        return _KNOWN if number >= 0 and _RUSSIAN.fullmatch(lemma) else _WORD
+
+
+def _familiarity(kinds: Ints, offsets: Ints) -> npt.NDArray[np.float64]:
+    """See `Tfidf.familiarity`; `kinds` is of the tokens of the articles."""
+    sums = np.diff(np.append(0, np.cumsum(_WORTH.take(kinds)))[offsets])
+    words = (sums + _A_WORD // 2) // _A_WORD
+    share: npt.NDArray[np.float64] = (sums - words * _A_WORD) / np.maximum(words, 1)
+    return share
 
 
 def _rises_within(numbers: Ints, limit: int) -> bool:

@@ -37,7 +37,9 @@ def show_summary(summary: Summary) -> None:
         f"{', '.join(summary.versions)}"
     )
     if summary.articles and given:
-        tell(f"shares: {shares}, for review {summary.review_share:.1%}")
+        before = summary.review_training
+        usual = "" if before is None else f" (in training {before:.1%})"
+        tell(f"shares: {shares}, for review {summary.review_share:.1%}{usual}")
     _show_drift(summary)
 
 
@@ -74,6 +76,8 @@ def show_explanation(explanation: Explanation, language: str) -> None:
     )
     if explanation.decided_by in ("min_rubrics", "max_rubrics"):
         console.print(said(explanation.decided_by))
+    if explanation.review:
+        console.print(said(f"review_{explanation.review}"))
     for rule in explanation.rules:
         weight = f" ({_signed(said, rule.weight)})" if rule.effect == "lift" else ""
         console.print(Text.assemble((rule.phrase, "yellow"), f" {said(rule.effect)}{weight}"))

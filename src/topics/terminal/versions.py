@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from topics.errors import counted
-from topics.terminal import SOME, carried, err, line, luck, out, tell, tell_some
+from topics.terminal import SOME, calibrated, carried, err, line, luck, out, tell, tell_some
 
 if TYPE_CHECKING:
     from topics.quality.comparison import Change, Comparison
@@ -48,6 +48,9 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         few = [one for one in figures.rubrics if one.positives < ENOUGH]
         for one in few[:SOME]:
             line(console, luck(one.rubric, one.positives))
+        for one in figures.rubrics:
+            for name, share in manifest.goals.get(one.rubric, {}).items():
+                line(console, _goal(one, name, share))
         dull = [one for one in figures.rubrics if one.positives >= ENOUGH and _tells_little(one)]
         for one in dull[:SOME]:
             chance = one.positives / (one.positives + one.negatives)
@@ -63,6 +66,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
             f"exact match {_exact(figures)}{of} on {counted(figures.articles, 'article')}",
         )
+        line(console, calibrated(figures.calibration_error, figures.likely))
     for name, positives in manifest.left_out.items():
         line(console, f"left out: {name}, {_too_few(positives, manifest)}{_meant(name, manifest)}")
     if topics := manifest.topics:
@@ -71,6 +75,25 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             f"{counted(topics.topics, 'topic')} of {topics.terms:,} words and phrases, "
             f"coherence {topics.coherence:.3f}, diversity {topics.diversity:.2f}",
         )
+
+
+def _goal(rubric: RubricFigures, name: str, share: float) -> str:
+    """Tell what came of a goal on articles not seen, and of how many.
+
+    >>> _goal(tourism, "precision", 0.9)
+    'tourism: the goal is precision 0.90; on articles not seen 0.79, expect 0.63 to 0.89, from 28 positives'
+    """
+    from topics.quality.intervals import wilson
+
+    told = f"{rubric.rubric}: the goal is {name} {share:.2f}; on articles not seen "
+    if name == "precision" and not rubric.precision:
+        return f"{told}none was given it rightly, from {counted(rubric.positives, 'positive')}"
+    reached, of = (
+        (rubric.precision, rubric.given) if name == "precision" else (rubric.recall, rubric.positives)
+    )
+    low, high = wilson(reached, of)
+    expect = f", expect {low:.2f} to {high:.2f}" if of else ""
+    return f"{told}{reached:.2f}{expect}, from {counted(rubric.positives, 'positive')}"
 
 
 def _tells_little(rubric: RubricFigures) -> bool:

@@ -215,12 +215,16 @@ class Numbering:
         self._last: tuple[Sequence[str], Int32s] = (), np.empty(0, np.int32)
 
     def __call__(self, tokens: TokenBatch) -> Int32s:
-        """Number each token by its lemma's place in the vocabulary; -1: it is not in there."""
+        """Number each token by its lemma; see `numbers`."""
         seen, table = self._last
         if seen is not tokens.lemmas:
             table = table[:0]
         if fresh := tokens.lemmas[len(table) :]:
-            get = self._number.get
-            table = np.concatenate([table, np.array([get(lemma, -1) for lemma in fresh], np.int32)])
+            table = np.concatenate([table, np.array(self.numbers(fresh), np.int32)])
             self._last = tokens.lemmas, table
         return table[tokens.ids]
+
+    def numbers(self, lemmas: Sequence[str]) -> list[int]:
+        """Number lemmas by their places in the vocabulary; -1: it is not in there."""
+        get = self._number.get
+        return [get(lemma, -1) for lemma in lemmas]

@@ -57,6 +57,18 @@ class RubricFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recall: float
     f1: float
     average_precision: float
+    given: int = 0
+    """Articles that were given it; 0 of a version before they were counted, too."""
+
+
+class Likely(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers that state more than one chance in ten: of many rubrics the others are near 0 and right."""
+
+    answers: int
+    calibration_error: float
+    """Expected calibration error among them, ten bins of equal size."""
+    by_chance: float
+    """What it would be on the average if each probability were true: bins of few answers stray."""
 
 
 class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +86,8 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review_share: float
     wholly_known: int = 0
     """Articles with every rubric known: exact match is of these. 0 of a version before they were counted."""
+    likely: Likely | None = None
+    """None of a version before it was measured."""
 
 
 class TopicFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +132,13 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return among(self.corpus.files, sources)
         known = {Path(name).resolve() for name in self.corpus.sources} - {Path("stdin").resolve()}
         return tuple(source.name for source in sources if Path(source.name).resolve() in known)
+
+    @property
+    def goals(self) -> dict[str, dict[str, float]]:
+        """What editors asked for: rubric -> `precision` or `recall` -> share."""
+        settings = self.configuration.get("rubrics", {}).get("settings", {})
+        goals = settings.get("decisions", {}).get("goals", {}).items()
+        return {rubric: {name: share for name, share in goal.items() if share} for rubric, goal in goals}
 
     def rubric_figures(self) -> Figures:
         """Return the figures of a version that knows rubrics.
