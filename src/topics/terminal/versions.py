@@ -169,7 +169,7 @@ def _show_rubrics_compared(comparison: Comparison) -> None:
     table.add_section()
     for name, change in comparison.overall.items():
         table.add_row(name, "", *_change(change))
-    console.print(table)
+    console.print(table if comparison.rubrics else "no rubric in common: there is nothing to compare")
     for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
         if names:
             errors.print(f"topics: only {label} knows {_known(names)}")
