@@ -298,6 +298,8 @@ def test_names_of_rubrics_that_look_like_mistakes(rubrics, told):
         (("TRUE", ""), known("экономика", unknown=("туризм",))),
         ((None, "0"), known(unknown=("экономика",))),
         ((None, " "), None),
+        (("?", "да"), known("туризм", unknown=("экономика",))),
+        (("Не знаю", "?"), None),
     ],
 )
 def test_one_column_a_rubric(tmp_path, cells, labels):
@@ -312,7 +314,7 @@ def test_a_cell_that_is_neither_yes_nor_no(tmp_path):
     assert [article.id for article in articles] == ["1"]
     reason = (
         "column 'туризм' holds 'может быть'; known: '1', '1.0', 'true', 'yes', 'да'; "
-        "'0', '0.0', 'false', 'no', 'нет'; or empty: not known"
+        "'0', '0.0', 'false', 'no', 'нет'; empty or '?': not known"
     )
     assert rejects == [Reject(str(path), 2, reason)]
 

@@ -6,6 +6,8 @@ import os
 import tracemalloc
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,18 +126,30 @@ def test_what_a_table_of_labels_does_not_know_stays_unknown(tmp_path, header):
 @pytest.mark.parametrize("name", ["id", "ИД"])
 def test_labels_of_one_column_a_rubric_as_the_archive_has_them(tmp_path, name):
     table, columns = tmp_path / "метки.csv", Columns(id=name, labels=("спорт", "туризм"))
-    table.write_text(f"{name};спорт;туризм\n1;да;\n2;;\n3;?;1\n", encoding="utf-8")
+    table.write_text(f"{name};спорт;туризм\n1;да;\n2;;\n3;может;1\n4;?;1\n", encoding="utf-8")
     labels, rejects = load_labels(table, columns)
-    assert labels == {"1": Labels(frozenset({"спорт"}), frozenset({"туризм"}), clean=True)}
+    assert labels == {
+        "1": Labels(frozenset({"спорт"}), frozenset({"туризм"}), clean=True),
+        "4": Labels(frozenset({"туризм"}), frozenset({"спорт"}), clean=True),
+    }
     assert [(row.line, row.reason[:31]) for row in rejects] == [
         (3, "no rubrics; write none if none "),
-        (4, "column 'спорт' holds '?'; known"),
+        (4, "column 'спорт' holds 'может'; k"),
     ]
     table.write_text(f"{name};rubrics\n1;спорт\n", encoding="utf-8")
     assert load_labels(table, columns)[0] == {"1": Labels(frozenset({"спорт"}), clean=True)}
     table.write_text(f"{name};спорт\n1;1\n", encoding="utf-8")
     with pytest.raises(DataError, match="there is no column 'туризм'"):
         load_labels(table, columns)
+
+
+def test_of_a_parquet_of_labels_only_ids_and_rubrics_must_be_readable(tmp_path):
+    path, far = tmp_path / "метки.parquet", pa.array([1 << 62], pa.int64()).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"id": ["1"], "rubrics": ["спорт"], "checked": far}), path)
+    assert load_labels(path) == ({"1": Labels(frozenset({"спорт"}), clean=True)}, [])
+    pq.write_table(pa.table({"id": ["1"], "rubrics": far}), path)
+    [reject] = load_labels(path)[1]
+    assert reject.reason.startswith("column 'rubrics' cannot be read: ")
 
 
 def test_numbers_as_pandas_writes_them_are_ids_and_outlets(tmp_path):

@@ -36,7 +36,7 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown: str = "unknown"
     """The rubrics that are not known either way, written like `rubrics`."""
     labels: tuple[str, ...] = ()
-    """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, or empty where it is not known."""
+    """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, empty or ? where it is not known."""
 
     @property
     def chosen(self) -> frozenset[str]:
@@ -348,9 +348,11 @@ def _state(value: object, column: str) -> bool | None:
     if _is_missing(value):
         return None
     cell = str(_named(value)).strip().lower()
-    if cell in _HOLDS or not cell:
-        return True if cell else None
+    if cell in _HOLDS:
+        return True
+    if not cell or cell in _UNSURE:
+        return None
     if cell in _HOLDS_NOT:
         return False
-    known = f"{listed(_HOLDS)}; {listed(_HOLDS_NOT)}; or empty: not known"
+    known = f"{listed(_HOLDS)}; {listed(_HOLDS_NOT)}; empty or '?': not known"
     raise UnfitError(f"column {column!r} holds {str(value)[:40]!r}; known: {known}")
