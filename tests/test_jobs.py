@@ -86,8 +86,13 @@ def test_of_dozens_of_rubrics_the_foremost_are_told(topics, tmp_path):
     data, folder = of_towns(tmp_path), tmp_path / "models"
     config = tmp_path / "topics.toml"
     config.write_text("[rubrics]\nmin_positives = 5\n", encoding="utf-8")
-    topics("train", data, "--only", "rubrics", "--config", config, "--models", folder)
+    trained = topics("train", data, "--only", "rubrics", "--config", config, "--models", folder)
     assert len(Registry(folder).open("rubrics").manifest.rubrics) == len(TOWNS)
+    lines = trained.err.splitlines()
+    assert (
+        sum("figures are a matter of luck" in line or "words hardly tell it" in line for line in lines) == 10
+    )
+    assert [line for line in lines if line.endswith(" more of these")] == ["… and 10 more of these"]
     ran = topics("predict", data, "--models", folder)
     assert {name for line in ran.out.splitlines() for name in json.loads(line)["rubrics"]} == set(TOWNS)
     assert "rejected; Абакан 12, Барнаул 12, " in ran.err
