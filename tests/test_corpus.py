@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from exports import FORMATS, OLD, PACKED, PLAIN, article, as_csv
 from newsroom import BRIDGE, FERRY, SNOW, all_of, known, write
 from topics.corpus import Columns, Corpus, demo, embedded, embedded_inbox, load_labels
 from topics.corpus.seen import Seen
-from topics.errors import DataError, UsageError
+from topics.errors import DataError, DataWarning, UsageError
 from topics.types import Article, Labels
 
 # The same articles from every format
@@ -208,6 +209,54 @@ def test_a_column_that_no_row_has_is_told_at_once(tmp_path, columns, told):
     with pytest.raises(DataError) as error:
         next(Corpus(path, columns).batches())
     assert str(error.value) == f"{path}: there is no column {told}"
+
+
+MAY_LACK = [
+    (Columns(date="created"), ()),
+    (Columns(outlet="paper"), ()),
+    (Columns(title="headline"), ()),
+    (Columns(unknown="unsure"), ()),
+    (Columns(), ("url",)),
+]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@pytest.mark.parametrize(("columns", "keep"), MAY_LACK)
+def test_a_column_that_one_file_of_many_lacks_counts_as_empty_there(tmp_path, columns, keep, suffix):
+    [name] = columns.chosen or keep
+    for file, header in (("а", f"id,text,{name}"), ("б", "id,text"), ("в", f"id,text,{name}")):
+        row = dict(zip(header.split(","), (file, "Снег", "2026-03-04"), strict=False))
+        if suffix == "csv":
+            (tmp_path / f"{file}.csv").write_text(f"{header}\n{','.join(row.values())}\n", encoding="utf-8")
+        else:
+            write(tmp_path / f"{file}.jsonl", row)
+    told = f"no column '{name}' in 1 of 3 files, such as {tmp_path}/б.{suffix}: it counts as empty there"
+    of_lines = keep and suffix == "jsonl"  # each line of which may lack what is to be kept
+    with nullcontext() if of_lines else pytest.warns(DataWarning, match=told):
+        corpus = Corpus(tmp_path, columns, keep)
+    articles, rejects = all_of(corpus)
+    assert ([article.id for article in articles], rejects) == (["а", "б", "в"], [])
+    assert [article.kept.get("url") for article in articles[:2]] == (
+        ["2026-03-04", None] if keep else [None] * 2
+    )
+    if columns.date == "created":
+        assert [article.date for article in articles] == ["2026-03-04", "", "2026-03-04"]
+    (tmp_path / f"а.{suffix}").unlink()
+    (tmp_path / f"в.{suffix}").unlink()
+    if not of_lines:
+        with pytest.raises(
+            DataError, match=f"there is no column '{name}'; the columns are 'id', 'text'; name"
+        ):
+            Corpus(tmp_path, columns, keep)
+
+
+@pytest.mark.parametrize("columns", [Columns(id="nid"), Columns(text="body"), Columns(rubrics="tags")])
+def test_a_column_without_which_articles_are_others_must_be_in_every_file(tmp_path, columns):
+    [name] = columns.chosen
+    write(tmp_path / "а.jsonl", {**SNOW, name: "спорт"})
+    write(tmp_path / "б.jsonl", FERRY)
+    with pytest.raises(DataError, match=f"б.jsonl: there is no column '{name}'"):
+        all_of(Corpus(tmp_path, columns))
 
 
 LONG = "Завод запустил линию. " * 20

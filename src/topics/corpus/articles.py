@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -45,12 +45,18 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         named = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
         return frozenset([*named, *self.labels])
 
-    def absent(self, there: Iterable[str]) -> list[str]:
+    @property
+    def optional(self) -> frozenset[str]:
+        """The chosen columns that a file may lack: without a date or an outlet an article is one, too."""
+        named = {self.title, self.date, self.outlet, self.unknown}
+        return self.chosen & named - {self.id, self.text, self.rubrics, *self.labels}
+
+    def absent(self, there: Iterable[str], but: Collection[str] = ()) -> list[str]:
         """Return the columns that a source must have and that are not in `there`.
 
-        These are the ones whose names were chosen, and a text or a title.
+        These are the ones whose names were chosen, except for those in `but`, and a text or a title.
         """
-        wanted = set(self.chosen)
+        wanted = set(self.chosen).difference(but)
         if not {self.text, self.title} & set(there):
             wanted.add(self.text)
         return sorted(wanted - set(there))
