@@ -30,7 +30,8 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outlet: str = "outlet"
     """Where a row has none and the name is the usual one, `source` stands in."""
     rubrics: str = "rubrics"
-    """A list, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none holds; empty: unknown.
+    """A list, be it JSON in a cell, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none
+    holds; empty: unknown.
 
     The plus of «18+» parts nothing."""
     unknown: str = "unknown"
@@ -265,8 +266,8 @@ _BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
 def names(value: object, column: str) -> frozenset[str] | None:
     """Return the rubrics that a cell names; None: it says nothing.
 
-    `["economy"]`, `"economy; туризм"`, `"economy+industry"` name some; `[]`, `"нет"`, `"-"` name none.
-    Raises UnfitError, naming the column, for anything else.
+    `["economy"]`, `"economy; туризм"`, `"economy+industry"`, `'["Дом; сад"]'` name some; `[]`, `"нет"`, `"-"`
+    name none. Raises UnfitError, naming the column, for anything else.
     """
     if isinstance(value, str):
         return _split(value, column)
@@ -277,7 +278,7 @@ def names(value: object, column: str) -> frozenset[str] | None:
     raise UnfitError(f"column {column!r} holds {_kind(value)}, not names of rubrics")
 
 
-def _listed(value: list[object] | tuple[object, ...], column: str) -> frozenset[str] | None:
+def _listed(value: Sequence[object], column: str) -> frozenset[str] | None:
     for name in value:
         if not isinstance(name, str):
             raise UnfitError(f"column {column!r} holds a list with {_kind(name)} in it, not names of rubrics")
@@ -288,10 +289,26 @@ def _listed(value: list[object] | tuple[object, ...], column: str) -> frozenset[
 def _split(value: str, column: str) -> frozenset[str] | None:
     value = value.strip()
     if value.startswith("[") and value.endswith("]") and value not in _NONE:
-        raise UnfitError(
-            f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
-        )
+        try:
+            return _listed(msgspec.json.decode(value, type=list[str]), column)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise UnfitError(
+                f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
+            ) from error
     return _parted(value)
+
+
+def cell_of(rubrics: Sequence[str]) -> str:
+    """Write rubrics into a cell as `names` reads them: `economy;tourism`, `none`.
+
+    Names that would be read as others, «Дом; сад», make it a list in JSON: `["Дом; сад","economy"]`.
+    """
+    if not rubrics:
+        return "none"
+    cell = ";".join(rubrics)
+    if cell.startswith("[") or _split(cell, "") != frozenset(rubrics):
+        return msgspec.json.encode(rubrics).decode()
+    return cell
 
 
 def _parted(value: str) -> frozenset[str] | None:
@@ -330,7 +347,8 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
     for name in rubrics:
         read = _parted(name)
         if read and read != frozenset([" ".join(name.split())]):
-            found.append(f"the rubric {name!r} is read as {listed(read)} from a table; call it otherwise")
+            remedy = "call it otherwise, or give a list"
+            found.append(f"the rubric {name!r} is read as {listed(read)} from a table; {remedy}")
     return found
 
 
