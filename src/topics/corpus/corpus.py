@@ -35,7 +35,7 @@ class Corpus:
     characters makes a row a reject.
     `labels_file` is a table of id and rubrics that replace what the data says, see `load_labels`. `format`
     (a name in `topics.plugins.READERS`) is for standard input and for files whose suffix does not tell.
-    Not `labelled`: rubrics are not read, and cannot make a row a reject.
+    Not `labelled`: rubrics are not read but from `labels_file`, and cannot make a row a reject.
 
     Files can be gone over again and again, standard input once. Raises DataError if there is nothing to
     read or no file has a column that is named, and UsageError for a suffix that no reader knows. Warns of a
@@ -55,9 +55,8 @@ class Corpus:
     ) -> None:
         self.sources, self.others = find(sources, format)
         """What is read, and the files of folders and patterns that no reader knows."""
-        if not labelled:
-            columns = replace(columns, rubrics="rubrics", unknown="unknown", labels=())
-        self.shape = Shape(columns, tuple(keep), limit, labelled)
+        read = columns if labelled else replace(columns, rubrics="rubrics", unknown="unknown", labels=())
+        self.shape = Shape(read, tuple(keep), limit, labelled)
         self.is_laid_over = labels_file is not None
         """Whether a table of labels lies over the data, be it empty yet."""
         self.labels, rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
