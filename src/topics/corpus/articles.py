@@ -298,14 +298,14 @@ def _split(value: str, column: str) -> frozenset[str] | None:
     return _parted(value)
 
 
-def cell_of(rubrics: Sequence[str]) -> str:
-    """Write rubrics into a cell as `names` reads them: `economy;tourism`, `none`.
+def cell_of(rubrics: Sequence[str], between: str = ";") -> str:
+    """Write rubrics into a cell as `names` reads them: `economy;tourism`, `none`; `+` may stand between them.
 
     Names that would be read as others, «Дом; сад», make it a list in JSON: `["Дом; сад","economy"]`.
     """
     if not rubrics:
         return "none"
-    cell = ";".join(rubrics)
+    cell = between.join(rubrics)
     if cell.startswith("[") or _split(cell, "") != frozenset(rubrics):
         return msgspec.json.encode(rubrics).decode()
     return cell
