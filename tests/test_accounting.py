@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from newsroom import STEEL, Ran, write
+from topics.corpus import embedded
 from topics.errors import ModelError
 from topics.tagger import Tagger
 from topics.versions import accounting, history, integrity
@@ -243,3 +244,35 @@ def test_a_tagger_whose_version_is_pruned_while_it_loads_takes_the_next(own_mode
 
     monkeypatch.setattr(tagger.Pipeline, "load", pruned_meanwhile)
     assert Tagger.load(own_models).version.folder == second
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "report rubrics -o {tmp}/отчёт.html",
+        "export rubrics {tmp}/версия.tar",
+        "monitor rubrics {data} --reference {data}",
+        "evaluate rubrics {data}",
+        "compare rubrics rubrics/{second} {data}",
+        "compare rubrics/{second} rubrics {data}",
+    ],
+)
+def test_a_command_whose_version_is_pruned_once_it_was_checked_takes_the_next(
+    topics: Topics, own_models, version, tmp_path, monkeypatch, line
+):
+    second = again(version, LATER).name
+    promoted(version, version.name)
+    opened = Registry._open
+
+    def pruned_then(self: Registry, name: str, one: str, events: list[Event]) -> object:
+        found = opened(self, name, one, events)
+        if one == version.name:
+            promoted(version, second)
+            shutil.rmtree(version)
+        return found
+
+    monkeypatch.setattr(Registry, "_open", pruned_then)
+    words = line.format(tmp=tmp_path, data=embedded()[0], second=second).split()
+    ran = topics(*words, "--models", own_models)
+    assert ran.code == 0, ran
+    assert not version.exists()

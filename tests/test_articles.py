@@ -14,7 +14,7 @@ import pytest
 
 from newsroom import FERRY, SNOW, all_of, known, write
 from topics.corpus import Columns, Corpus
-from topics.corpus.articles import Shape, UnfitError, iso, mistaken
+from topics.corpus.articles import Shape, UnfitError, cell_of, iso, mistaken, names
 from topics.types import Article, Reject
 
 
@@ -102,6 +102,24 @@ def test_values_of_parquet_that_are_no_text(tmp_path):
     pq.write_table(pa.table(columns), path)
     reasons = [reject.reason for reject in all_of(Corpus(path))[1]]
     assert reasons == ["column 'text' holds bytes, not text"] * 2
+
+
+@pytest.mark.parametrize(
+    ("rubrics", "cell"),
+    [
+        ((), "none"),
+        (("economy",), "economy"),
+        (("туризм", "Кино 18+"), "туризм;Кино 18+"),
+        (("Дом; сад", "economy"), '["Дом; сад","economy"]'),
+        (("Дом+сад",), '["Дом+сад"]'),
+        (("еда|вода",), '["еда|вода"]'),
+        (("«Кино»",), '["«Кино»"]'),
+        (("[прочее]",), '["[прочее]"]'),
+    ],
+)
+def test_a_cell_names_the_rubrics_that_were_written_into_it(rubrics, cell):
+    assert cell_of(rubrics) == cell
+    assert names(cell, "rubrics") == frozenset(rubrics)
 
 
 def test_numbers_and_uuids_of_parquet_name_things(tmp_path):
@@ -249,6 +267,8 @@ def test_a_parquet_date_becomes_iso(tmp_path):
         ("спорт+Кино 18+", None, known("Кино 18+", "спорт")),
         ("спорт+", None, known("спорт")),
         ("ТОП-10+спорт", None, known("ТОП-10", "спорт")),
+        ('["Дом; сад", "C++ и друзья"]', None, known("Дом; сад", "C++ и друзья")),
+        ('[""]', None, None),
         (None, ["туризм"], None),
         ([], ["туризм", "спорт"], known(unknown=("туризм", "спорт"))),
         ("экономика", "туризм;спорт", known("экономика", unknown=("туризм", "спорт"))),
@@ -298,6 +318,8 @@ def test_names_of_rubrics_that_look_like_mistakes(rubrics, told):
         (("TRUE", ""), known("экономика", unknown=("туризм",))),
         ((None, "0"), known(unknown=("экономика",))),
         ((None, " "), None),
+        (("?", "да"), known("туризм", unknown=("экономика",))),
+        (("Не знаю", "?"), None),
     ],
 )
 def test_one_column_a_rubric(tmp_path, cells, labels):
@@ -312,7 +334,7 @@ def test_a_cell_that_is_neither_yes_nor_no(tmp_path):
     assert [article.id for article in articles] == ["1"]
     reason = (
         "column 'туризм' holds 'может быть'; known: '1', '1.0', 'true', 'yes', 'да'; "
-        "'0', '0.0', 'false', 'no', 'нет'; or empty: not known"
+        "'0', '0.0', 'false', 'no', 'нет'; empty or '?': not known"
     )
     assert rejects == [Reject(str(path), 2, reason)]
 

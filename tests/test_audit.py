@@ -113,6 +113,24 @@ def test_an_editor_settles_the_table_and_training_reads_it_back(found, tmp_path)
     assert len(rejects) == len(rows) - 3
 
 
+@pytest.mark.parametrize(
+    ("proposed", "cell"),
+    [
+        ((), "none"),
+        (("economy", "tourism"), "economy+tourism"),
+        (("Дом; сад", "economy"), '["Дом; сад","economy"]'),
+        (("Кино 18+", "спорт"), "Кино 18++спорт"),
+    ],
+)
+def test_what_is_proposed_can_be_copied_into_the_column_to_fill_in(proposed, cell, tmp_path):
+    rows = list(csv.reader(io.StringIO(as_table([suspect(proposed=proposed)])[1:]), delimiter=";"))
+    assert rows[1][rows[0].index("proposed")] == cell
+    rows[1][1] = cell
+    with (tmp_path / "лист.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, delimiter=";").writerows(rows)
+    assert load_labels(tmp_path / "лист.csv")[0]["1"].rubrics == set(proposed)
+
+
 def test_a_table_nobody_filled_in_settles_nothing(found, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(as_table(found.suspects), encoding="utf-8")

@@ -354,7 +354,8 @@ FAILURES = [
     ),
     ("train {inbox} --only нет", 2, ["'нет' is not one of 'rubrics', 'topics'"]),
     ("train {inbox} --name ../туда --models {tmp}/m", 2, ["'../туда' is no name of a model"]),
-    ("explain {tmp}/нет.txt", 2, ["нет.txt", "No such file or directory"]),
+    ("explain {tmp}/нет.txt", 3, ["нет.txt: cannot be read (No such file or directory); check the name"]),
+    ("explain {tmp}", 3, ["cannot be read (Is a directory); check the name"]),
     ("explain {inbox} --rubric спорт", 2, ["no rubric 'спорт'; it knows 'economy', 'industry', 'tourism'"]),
     ("models --models {inbox}", 2, ["вход.jsonl", "is a file"]),
     ("предсказать", 2, ["No such command 'предсказать'", "--help"]),
@@ -381,6 +382,24 @@ def test_a_column_to_keep_that_a_table_does_not_have(topics: Topics, models, tmp
     ran = topics("predict", table, "--keep", "url", "-o", tmp_path / "выход.jsonl", "--models", models)
     assert ran.code == 3
     assert [path.name for path in tmp_path.iterdir()] == [table.name], "a job that did nothing leaves nothing"
+
+
+@pytest.mark.parametrize("to", ["stdout", "file", "folder"])
+def test_a_column_to_keep_that_no_article_has_is_told_at_the_end(topics: Topics, models, tmp_path, to):
+    data, out = tmp_path / "архив", tmp_path / ("в.jsonl" if to == "file" else "в")
+    for n in range(2):
+        write(data / f"{n}.jsonl", {"id": n, "text": STEEL, "Url": n} | ({"views": 1} if n else {}))
+    output = () if to == "stdout" else ("-o", out, "--summary", tmp_path / "s.json")
+    asked = "predict", data, "--keep", "url,views", "--keep", "author", *output, "--models", models
+    ran = topics(*asked, "--workers", 2)
+    assert (ran.code, ran.err.splitlines()[-1]) == (
+        0,
+        "topics: no row had the column 'author', 'url'; is it 'Url'?",
+    )
+    if output:
+        assert json.loads((tmp_path / "s.json").read_bytes())["not_kept"] == ["author", "url"]
+    for command in (["predict", "--keep", "views"], ["predict", "--keep", "*"], ["predict"]):
+        assert "no row had" not in topics(*command, data, "--models", models).err
 
 
 def test_an_output_in_an_object_store_has_no_folder_that_could_be_missing():
@@ -719,6 +738,8 @@ def test_a_stream_is_asked_for_its_columns(topics: Topics, models, inbox, tmp_pa
     ran = topics("predict", "-", *asked, "--models", models, stdin=inbox.read_bytes())
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)
     assert "topics: no row had the column 'nokeep', 'nosuch'; check the name" in ran.err
+    ran = topics("predict", "-", "--keep", "titel", "--models", models, stdin=inbox.read_bytes())
+    assert ran.err.splitlines()[-1] == "topics: no row had the column 'titel'; is it 'title'?"
     ran = topics("predict", "-", "--keep", "", "--models", models, stdin=inbox.read_bytes())
     assert '""' not in ran.out
 

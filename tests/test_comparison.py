@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from newsroom import STEEL, write
+from newsroom import CAT, STEEL, varied, write
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
@@ -173,12 +173,25 @@ def test_of_two_who_promote_at_once_the_second_is_told(registry, labels):
         registry.promote("rubrics", labels[2].partition("/")[2], "опоздал", expected=seen)
 
 
+def of_one_rubric(registry: Registry, name: str) -> str:
+    """Publish a version of another model, which knows this rubric alone; return its label."""
+    config = convert({"rubrics": {"names": [name], "min_positives": 1}}, Config, "")
+    rows = [{"id": i, "text": varied((STEEL, CAT)[i % 2], i), "rubrics": [name][i % 2 :]} for i in range(60)]
+    corpus = Corpus(write(registry.folder.with_name("спорт.jsonl"), *rows))
+    return train(corpus, config, registry, name=name)[0].label
+
+
 def test_the_commands(topics, registry, labels):
     models = "--models", registry.folder
     shown = topics("compare", labels[0], labels[2], HELD_OUT, *models)
     assert shown.code == 0
     assert "micro-F1" in shown.out
     assert "worse" in shown.out
+    foreign = of_one_rubric(registry, "спорт")
+    apart = topics("compare", labels[0], foreign, HELD_OUT, *models)
+    knows = f"{labels[0]} knows 'economy', 'industry', 'tourism', {foreign} knows 'спорт'"
+    assert (apart.code, apart.out) == (2, "")
+    assert apart.err == f"topics: no rubric in common: {knows}; compare versions of the same rubrics\n"
     as_json = topics("compare", labels[0], labels[2], HELD_OUT, "--json", *models)
     difference = json.loads(as_json.out)["overall"]["micro-F1"]["difference"]
     assert difference["low"] <= difference["value"] <= difference["high"] < 0

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from contextlib import nullcontext
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +17,7 @@ from exports import FORMATS, OLD, PACKED, PLAIN, article, as_csv
 from newsroom import BRIDGE, FERRY, SNOW, all_of, known, write
 from topics.corpus import Columns, Corpus, demo, embedded, embedded_inbox, load_labels
 from topics.corpus.seen import Seen
-from topics.errors import DataError, UsageError
+from topics.errors import DataError, DataWarning, UsageError
 from topics.types import Article, Labels
 
 # The same articles from every format
@@ -124,18 +127,30 @@ def test_what_a_table_of_labels_does_not_know_stays_unknown(tmp_path, header):
 @pytest.mark.parametrize("name", ["id", "ИД"])
 def test_labels_of_one_column_a_rubric_as_the_archive_has_them(tmp_path, name):
     table, columns = tmp_path / "метки.csv", Columns(id=name, labels=("спорт", "туризм"))
-    table.write_text(f"{name};спорт;туризм\n1;да;\n2;;\n3;?;1\n", encoding="utf-8")
+    table.write_text(f"{name};спорт;туризм\n1;да;\n2;;\n3;может;1\n4;?;1\n", encoding="utf-8")
     labels, rejects = load_labels(table, columns)
-    assert labels == {"1": Labels(frozenset({"спорт"}), frozenset({"туризм"}), clean=True)}
+    assert labels == {
+        "1": Labels(frozenset({"спорт"}), frozenset({"туризм"}), clean=True),
+        "4": Labels(frozenset({"туризм"}), frozenset({"спорт"}), clean=True),
+    }
     assert [(row.line, row.reason[:31]) for row in rejects] == [
         (3, "no rubrics; write none if none "),
-        (4, "column 'спорт' holds '?'; known"),
+        (4, "column 'спорт' holds 'может'; k"),
     ]
     table.write_text(f"{name};rubrics\n1;спорт\n", encoding="utf-8")
     assert load_labels(table, columns)[0] == {"1": Labels(frozenset({"спорт"}), clean=True)}
     table.write_text(f"{name};спорт\n1;1\n", encoding="utf-8")
     with pytest.raises(DataError, match="there is no column 'туризм'"):
         load_labels(table, columns)
+
+
+def test_of_a_parquet_of_labels_only_ids_and_rubrics_must_be_readable(tmp_path):
+    path, far = tmp_path / "метки.parquet", pa.array([1 << 62], pa.int64()).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"id": ["1"], "rubrics": ["спорт"], "checked": far}), path)
+    assert load_labels(path) == ({"1": Labels(frozenset({"спорт"}), clean=True)}, [])
+    pq.write_table(pa.table({"id": ["1"], "rubrics": far}), path)
+    [reject] = load_labels(path)[1]
+    assert reject.reason.startswith("column 'rubrics' cannot be read: ")
 
 
 def test_numbers_as_pandas_writes_them_are_ids_and_outlets(tmp_path):
@@ -194,6 +209,54 @@ def test_a_column_that_no_row_has_is_told_at_once(tmp_path, columns, told):
     with pytest.raises(DataError) as error:
         next(Corpus(path, columns).batches())
     assert str(error.value) == f"{path}: there is no column {told}"
+
+
+MAY_LACK = [
+    (Columns(date="created"), ()),
+    (Columns(outlet="paper"), ()),
+    (Columns(title="headline"), ()),
+    (Columns(unknown="unsure"), ()),
+    (Columns(), ("url",)),
+]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+@pytest.mark.parametrize(("columns", "keep"), MAY_LACK)
+def test_a_column_that_one_file_of_many_lacks_counts_as_empty_there(tmp_path, columns, keep, suffix):
+    [name] = columns.chosen or keep
+    for file, header in (("а", f"id,text,{name}"), ("б", "id,text"), ("в", f"id,text,{name}")):
+        row = dict(zip(header.split(","), (file, "Снег", "2026-03-04"), strict=False))
+        if suffix == "csv":
+            (tmp_path / f"{file}.csv").write_text(f"{header}\n{','.join(row.values())}\n", encoding="utf-8")
+        else:
+            write(tmp_path / f"{file}.jsonl", row)
+    told = f"no column '{name}' in 1 of 3 files, such as {tmp_path}/б.{suffix}: it counts as empty there"
+    of_lines = keep and suffix == "jsonl"  # each line of which may lack what is to be kept
+    with nullcontext() if of_lines else pytest.warns(DataWarning, match=told):
+        corpus = Corpus(tmp_path, columns, keep)
+    articles, rejects = all_of(corpus)
+    assert ([article.id for article in articles], rejects) == (["а", "б", "в"], [])
+    assert [article.kept.get("url") for article in articles[:2]] == (
+        ["2026-03-04", None] if keep else [None] * 2
+    )
+    if columns.date == "created":
+        assert [article.date for article in articles] == ["2026-03-04", "", "2026-03-04"]
+    (tmp_path / f"а.{suffix}").unlink()
+    (tmp_path / f"в.{suffix}").unlink()
+    if not of_lines:
+        with pytest.raises(
+            DataError, match=f"there is no column '{name}'; the columns are 'id', 'text'; name"
+        ):
+            Corpus(tmp_path, columns, keep)
+
+
+@pytest.mark.parametrize("columns", [Columns(id="nid"), Columns(text="body"), Columns(rubrics="tags")])
+def test_a_column_without_which_articles_are_others_must_be_in_every_file(tmp_path, columns):
+    [name] = columns.chosen
+    write(tmp_path / "а.jsonl", {**SNOW, name: "спорт"})
+    write(tmp_path / "б.jsonl", FERRY)
+    with pytest.raises(DataError, match=f"б.jsonl: there is no column '{name}'"):
+        all_of(Corpus(tmp_path, columns))
 
 
 LONG = "Завод запустил линию. " * 20

@@ -17,16 +17,17 @@ import pytest
 
 from newsroom import BANK, CAT, HOTEL, STEEL, Ran, all_of, known, varied, write
 from topics import storage
+from topics.archive.writers import writing
 from topics.classifiers import linear
 from topics.config import Cleaning, Config, Rubrics, convert
-from topics.corpus import Corpus, embedded, embedded_inbox
+from topics.corpus import Corpus, embedded, embedded_inbox, load_labels
 from topics.corpus.gathering import sample
 from topics.errors import DataError, UsageError
 from topics.learning import truth_table
 from topics.rubrics.rules import Rule
 from topics.tagger import Tagger
 from topics.training import prepare, train, train_topics
-from topics.types import Labels
+from topics.types import Article, Labels, Prediction, Score
 from topics.versions.manifest import LIBRARIES
 from topics.versions.registry import Registry, Version
 
@@ -86,8 +87,13 @@ def test_of_dozens_of_rubrics_the_foremost_are_told(topics, tmp_path):
     data, folder = of_towns(tmp_path), tmp_path / "models"
     config = tmp_path / "topics.toml"
     config.write_text("[rubrics]\nmin_positives = 5\n", encoding="utf-8")
-    topics("train", data, "--only", "rubrics", "--config", config, "--models", folder)
+    trained = topics("train", data, "--only", "rubrics", "--config", config, "--models", folder)
     assert len(Registry(folder).open("rubrics").manifest.rubrics) == len(TOWNS)
+    lines = trained.err.splitlines()
+    assert (
+        sum("figures are a matter of luck" in line or "words hardly tell it" in line for line in lines) == 10
+    )
+    assert [line for line in lines if line.endswith(" more of these")] == ["… and 10 more of these"]
     ran = topics("predict", data, "--models", folder)
     assert {name for line in ran.out.splitlines() for name in json.loads(line)["rubrics"]} == set(TOWNS)
     assert "rejected; Абакан 12, Барнаул 12, " in ran.err
@@ -427,7 +433,7 @@ def from_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 def from_csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         for row in csv.DictReader(stream):
-            rubrics = row["rubrics"].split(";") if row["rubrics"] else []
+            rubrics = row["rubrics"].split(";") if row["rubrics"] != "none" else []
             review = {"true": True, "false": False}[row["needs_review"]]
             yield row | {"rubrics": rubrics, "scores": json.loads(row["scores"]), "needs_review": review}
 
@@ -522,6 +528,27 @@ def test_kept_columns_come_through_and_ours_keep_their_names(topics: Topics, mod
     assert first["views"] == ("7" if as_text else 7)
     assert first["source_rubrics"] == ('["спорт"]' if as_text else ["спорт"])
     assert second["views"] == second["source_rubrics"] == ("" if suffix == ".csv" else None)
+
+
+def test_a_table_of_answers_can_be_laid_over_as_labels(tmp_path):
+    given = {"1": ("economy", "Дом; сад"), "2": (), "3": ("Кино 18+",)}
+    articles = [Article(key, STEEL, kept={"title": "=1+1"}) for key in given]
+    scores = dict.fromkeys(("Дом; сад", "economy", "Кино 18+"), 0.5)
+    answers = [
+        Prediction(key, tuple(Score(name, 0.5) for name in names), scores, False, "rubrics/1")
+        for key, names in given.items()
+    ]
+    path = tmp_path / "размечено.csv"
+    articles.append(Article("4", STEEL, kept={"title": ""}))
+    answers.append(Prediction("4", (), {}, False, ""))
+    with writing(path, ["title"]) as write_batch:
+        write_batch(articles, answers)
+    labels, rejects = load_labels(path)
+    assert {key: tuple(sorted(found.rubrics)) for key, found in labels.items()} == given
+    assert [row.line for row in rejects] == [5], "nothing was said of its rubrics"
+    assert "'=1+1" in path.read_text("utf-8")
+    read_again, _ = all_of(Corpus(path))
+    assert [article.title for article in read_again] == ["=1+1"] * 3
 
 
 def test_every_column_can_be_kept_in_json_lines(topics: Topics, models, tmp_path):

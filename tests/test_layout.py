@@ -163,6 +163,7 @@ FLOORS = {
         commands.report
         commands.reproduce
         commands.rollback
+        commands.sheets
         commands.show
         commands.suggest
         commands.topics

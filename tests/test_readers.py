@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from datetime import UTC, date, datetime
 from importlib import import_module
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from topics.errors import DataError
 from topics.plugins import READERS
+from topics.readers import harmless, restored
 from topics.types import Reject, Row
 
 
@@ -44,6 +48,26 @@ def parquet(columns: dict[str, Any] | pa.Table) -> bytes:
 def test_a_first_line_may_tell_the_delimiter(delimiter):
     data = f"\ufeffsep={delimiter}\r\nid{delimiter}text\r\n1{delimiter}Снег\r\n".encode()
     assert good(read("csv", data)) == [(3, {"id": "1", "text": "Снег"})]
+
+
+# CSV whose cells a spreadsheet takes for no formulas
+
+
+@given(st.text(st.sampled_from("'=+-@ \t\n5а"), max_size=5) | st.text())
+def test_a_cell_made_harmless_is_read_as_it_was(cell):
+    written = harmless(cell)
+    assert restored(written) == cell.replace("\r", " ")
+    assert not re.match(r"\s*[=+@-]|\t", written) or re.fullmatch(r"[+-]?\d+([.,]\d+)?", written)
+
+
+def test_a_table_of_such_cells():
+    data = "id;text\n1;'=HYPERLINK(1)\n2;'- Привет\n3;'Урал'\n4;-5\n".encode()
+    assert [row["text"] for _, row in good(read("csv", data))] == [
+        "=HYPERLINK(1)",
+        "- Привет",
+        "'Урал'",
+        "-5",
+    ]
 
 
 # JSON Lines

@@ -247,6 +247,20 @@ def pipe(path: Path) -> None:
 
 NO_FILE = r"weights\.npy: is no file of 200 bytes; restore it or train again"
 
+LEFTOVERS = [".DS_Store", "._weights.npy", "Thumbs.db", "desktop.ini"]
+
+
+@pytest.mark.parametrize("leftover", LEFTOVERS)
+def test_a_copy_with_what_a_file_manager_left_is_as_whole(registry, version, tmp_path, leftover):
+    copy = tmp_path / "копия"
+    shutil.copytree(registry.folder, copy, copy_function=shutil.copyfile)  # other times, other rights
+    (copy / "rubrics" / version.folder.name / leftover).touch()
+    assert Registry(copy).open("rubrics").manifest == version.manifest
+    (copy / "rubrics" / version.folder.name / "заметка.txt").touch()
+    with pytest.raises(ModelError, match=r"too many: 'заметка\.txt'; remove these files"):
+        Registry(copy).open("rubrics")
+
+
 DAMAGE = {
     "one bit": (flip, r"weights\.npy: was altered since it was published; restore it or train again"),
     "cut": (lambda path: os.truncate(path, 199), NO_FILE),
@@ -279,7 +293,7 @@ MANIFESTS = {
     "another type": ({"rubrics": 7}, r"manifest\.json: cannot be read .*rubrics"),
     "a key of its own": ({"run": "rm -rf"}, r"manifest\.json: cannot be read .*run"),
     "leads outside": ({"files": ELSEWHERE}, r"too many: '\.\./x', 'weights\.npy'"),
-    "moved": ({"version": "2020"}, "its manifest is of rubrics/2020; it was moved"),
+    "moved": ({"version": "2020"}, "its manifest is of rubrics/2020; it was moved or copied: put it back"),
     "of another model": ({"name": "туры"}, "its manifest is of туры/2026.*; it was moved"),
     "newer": (
         {"protocol": PROTOCOL + 1, "новое": 1},

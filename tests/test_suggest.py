@@ -191,6 +191,10 @@ def test_the_loop_of_an_editor(topics, pool, labels, tmp_path):
     assert len(again) == 10
     assert not set(again) & {row[0] for row in rows}
     assert "40 articles labelled so far: economy" in ran.err
+    renamed = tmp_path / "архив.csv"
+    renamed.write_text(first.read_text("cp1251").replace("id;rubrics", "id;метки", 1), encoding="cp1251")
+    asked = "suggest", pool, "--labels", renamed, "--rubrics-column", "метки"
+    assert topics(*asked, "-n", 10, "--json", "--workers", 1).out == ran.out, "the pool needs no such column"
 
 
 def test_a_worksheet_in_which_nothing_is_filled_in_yet_makes_no_label_count(tmp_path):

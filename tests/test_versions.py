@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pytest
 
 from newsroom import python, write
 from topics import storage
+from topics.commands import history as history_command
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
@@ -261,6 +263,37 @@ def test_history_tells_who_promoted_what_and_why(topics, registry):
         2,
         "topics: 'третьего дня' is no date; write 2026-03-03 or 2026-03-03T10:15\n",
     )
+
+
+SPRING, AUTUMN = "2026-03-29", "2026-10-25"
+"""Days on which Berlin changes its clocks."""
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        (SPRING, ("2026-03-28T23:00", "2026-03-29T22:00")),
+        (AUTUMN, ("2026-10-24T22:00", "2026-10-25T23:00")),
+        (f"{AUTUMN}T02:30", ("2026-10-25T00:30", "2026-10-25T01:30")),
+        (f"{AUTUMN}T02:30+01:00", ("2026-10-25T01:30", "2026-10-25T01:30")),
+        (f"{AUTUMN}T03:30", ("2026-10-25T02:30", "2026-10-25T02:30")),
+        (f"{SPRING}T02:30", "was no time of that day, clocks were put forward over it; write 01:30 or 03:30"),
+    ],
+)
+def test_a_day_or_a_moment_when_clocks_are_changed(monkeypatch, at, found):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        if isinstance(found, str):
+            with pytest.raises(UsageError, match=found):
+                history_command._time(at)
+        else:
+            start, end = history_command._time(at)
+            assert start == moment(found[0])
+            assert timedelta() <= end - moment(found[1]) <= timedelta(microseconds=1)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_of_an_unknown_model_there_is_no_history(topics, registry):

@@ -17,7 +17,7 @@ import click
 
 from topics import __version__
 from topics.commands import Commands
-from topics.errors import ModelWarning, TopicsError
+from topics.errors import DataWarning, ModelWarning, TopicsError
 
 # What one wants -> command -> what it does in a line; each is `topics.commands.NAME:NAME`.
 SECTIONS = {
@@ -114,7 +114,7 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """Say a warning of ours in a line; those of libraries are for developers, who run Python with -W."""
-    if issubclass(category, ModelWarning) or sys.warnoptions:
+    if issubclass(category, DataWarning | ModelWarning) or sys.warnoptions:
         click.echo(f"topics: {message}", err=True)
 
 

@@ -58,6 +58,10 @@ class StoppedError(TopicsError):
     exit_code = 130
 
 
+class DataWarning(UserWarning):
+    """An input can be used, but something about it should be known."""
+
+
 class ModelWarning(UserWarning):
     """A version can be used, but something about it should be known."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from topics.corpus import Corpus, sources
+from topics.corpus.articles import UnfitError, names
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.types import Article, Prediction, Reject
@@ -166,13 +167,13 @@ def _scored(values: Mapping[str, Any], place: str) -> Scored:
             raise DataError(f"{place}: has topics and no rubrics; rubrics are what is compared")
         return Scored(
             str(values["id"]),
-            frozenset(filter(None, rubrics.split(";")) if isinstance(rubrics, str) else rubrics),
+            (names(rubrics, "rubrics") or frozenset()) if isinstance(rubrics, str) else frozenset(rubrics),
             msgspec.json.decode(scores, type=dict[str, float]) if isinstance(scores, str) else dict(scores),
             review == "true" if isinstance(review, str) else bool(review),
             str(values["model"]),
             str(values.get("title") or ""),
         )
-    except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError, UnfitError) as error:
         why = f"it has no column {error}" if isinstance(error, KeyError) else error
         raise DataError(f"{place}: is no row that `predict` wrote ({why}); name its output") from error
 

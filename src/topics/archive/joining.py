@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from topics import storage
+from topics.corpus.articles import names
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -122,4 +123,4 @@ def _records(stream: BinaryIO) -> Iterator[bytes]:
 def _parsed(header: bytes, record: bytes) -> Row:
     text = io.StringIO((header + record).decode("utf-8-sig"), newline="")
     [row] = csv.DictReader(text)
-    return Row(row["id"], tuple(filter(None, row["rubrics"].split(";"))), row["needs_review"] == "true")
+    return Row(row["id"], tuple(names(row["rubrics"], "rubrics") or ()), row["needs_review"] == "true")

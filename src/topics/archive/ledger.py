@@ -76,6 +76,8 @@ class Counts(msgspec.Struct, frozen=True):
     """Articles without a rubric."""
     needs_review: int = 0
     rubrics: dict[str, int] = {}
+    kept: dict[str, int] = {}
+    """Column to keep -> articles that had it, those among them whose ids came before."""
 
     def __add__(self, other: Counts) -> Counts:
         return self._with(other, 1)
@@ -85,12 +87,14 @@ class Counts(msgspec.Struct, frozen=True):
 
     def _with(self, other: Counts, sign: int) -> Counts:
         rubrics = {name: self.rubrics.get(name, 0) + sign * n for name, n in other.rubrics.items()}
+        kept = {name: self.kept.get(name, 0) + sign * n for name, n in other.kept.items()}
         return Counts(
             self.articles + sign * other.articles,
             self.rejects + sign * other.rejects,
             self.without + sign * other.without,
             self.needs_review + sign * other.needs_review,
             self.rubrics | rubrics,
+            self.kept | kept,
         )
 
 

@@ -82,6 +82,8 @@ class Summary(msgspec.Struct, frozen=True):
     """Version -> sources that it was trained on: it knows them too well to be compared."""
     review_training: float | None = None
     """Share of the training articles that would have gone to review; None: it was not kept."""
+    not_kept: tuple[str, ...] = ()
+    """Columns to keep that no article had."""
 
 
 def score(
@@ -103,7 +105,7 @@ def score(
         write(batch.articles, predictions)
         for row in batch.rejects:
             reject(row)
-        counts += count(predictions, len(batch.rejects))
+        counts += count(batch.articles, predictions, len(batch.rejects), corpus.shape.keep)
         check_limit(counts.rejects, limit_rejects, batch.rejects[-1:])
         watch("tagging", counts.articles)
     return compared(summarize(tagger, counts, time.monotonic() - start), tagger, stream, corpus)
@@ -130,7 +132,7 @@ def answer(
         nonlocal counts
         articles = [row for row in pending if isinstance(row, Article)]
         predictions = tagger.tag_articles(articles)
-        counts += count(predictions, len(pending) - len(articles))
+        counts += count(articles, predictions, len(pending) - len(articles), corpus.shape.keep)
         waiting = iter(zip(articles, predictions, strict=True))
         for row in pending:
             if isinstance(row, Reject):
@@ -157,12 +159,17 @@ def nothing(tagger: Tagger) -> Counts:
     return Counts(rubrics=dict.fromkeys(tagger.manifest.rubrics, 0))
 
 
-def count(predictions: Sequence[Prediction], rejects: int) -> Counts:
+def count(
+    articles: Sequence[Article], predictions: Sequence[Prediction], rejects: int, keep: Sequence[str]
+) -> Counts:
     """Count what a batch came to."""
     given = Counter(score.label for prediction in predictions for score in prediction.rubrics)
     without = sum(not prediction.rubrics for prediction in predictions)
     review = sum(prediction.needs_review for prediction in predictions)
-    return Counts(len(predictions), rejects, without, review, dict(given))
+    kept = {
+        name: sum(article.kept.get(name) is not None for article in articles) for name in keep if name != "*"
+    }
+    return Counts(len(predictions), rejects, without, review, dict(given), kept if articles else {})
 
 
 def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ()) -> None:
@@ -202,6 +209,7 @@ def summarize(
         seconds=round(seconds, 3),
         rate=round((counts.articles if scored is None else scored) / max(seconds, 1e-3), 1),
         review_training=training.get(REVIEW),
+        not_kept=tuple(sorted(name for name, held in counts.kept.items() if not held)),
     )
 
 
@@ -305,7 +313,7 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
             ids.append(hashes(article.id for article in batch.articles))
             found = [(pieces[source], line) for source, line in batch.places]
             places.append(np.array(found, np.uint64).reshape(len(found), 2))
-            counts += count(predictions, len(batch.rejects))
+            counts += count(batch.articles, predictions, len(batch.rejects), task.shape.keep)
             watch(counts.articles)
     with storage.publishing(desk.ids(number)) as file:
         repeats.save(file, np.concatenate(ids), np.concatenate(places))

@@ -13,7 +13,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from topics import storage
+from topics.corpus.articles import cell_of
 from topics.errors import UsageError, listed
+from topics.readers import harmless
 from topics.types import Article, Prediction
 
 Write = Callable[[Sequence[Article], Sequence[Prediction]], None]
@@ -26,6 +28,7 @@ _ENCODER = msgspec.json.Encoder(enc_hook=str)
 COLUMNS = ("id", "rubrics", "scores", "needs_review", "model")
 TOPIC_COLUMNS = ("topics", "topic_model")
 """Only where there is a version of topics."""
+_OURS = frozenset(COLUMNS + TOPIC_COLUMNS)
 
 
 @contextmanager
@@ -62,7 +65,11 @@ def json_lines(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = Fal
 
 @contextmanager
 def comma_separated(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
-    """CSV with rubrics separated by `;`, scores and topics as JSON. UTF-8 with a mark that Excel needs."""
+    """CSV with rubrics as a table of labels has them, scores and topics as JSON. UTF-8 with Excel's mark.
+
+    Text that was kept and looks like a formula gets an apostrophe, see `topics.readers.harmless`; ids, by
+    which others join tables, and numbers are written as they are.
+    """
     text = io.TextIOWrapper(stream, "utf-8-sig", newline="", write_through=True)
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*_columns(topics), *_named(keep)])
@@ -153,7 +160,7 @@ def _row(
 
 def kept_name(name: str) -> str:
     """Name a kept column in the output."""
-    return f"source_{name}" if name in COLUMNS + TOPIC_COLUMNS else name
+    return f"source_{name}" if name in _OURS else name
 
 
 def _named(keep: Sequence[str]) -> list[str]:
@@ -166,8 +173,12 @@ def _named(keep: Sequence[str]) -> list[str]:
 
 
 def _flat(row: dict[str, Any]) -> list[str]:
-    row |= {"rubrics": ";".join(row["rubrics"]), "scores": _text(row["scores"])}
-    cells = [_text(value) or "" for value in row.values()]
+    # Without scores nothing was said of rubrics, which is not that none holds.
+    row["rubrics"] = cell_of(row["rubrics"]) if row["scores"] else ""
+    cells = [
+        harmless(value) if isinstance(value, str) and name not in _OURS else _text(value) or ""
+        for name, value in row.items()
+    ]
     return [cell.replace("\r", " ") for cell in cells]  # a lone one ends a row, and csv does not quote it
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,12 @@ from topics.commands.options import (
     models_option,
     settings,
 )
-from topics.errors import UsageError
+from topics.errors import UsageError, listed
+
+if TYPE_CHECKING:
+    from topics.quality.comparison import Comparison
+    from topics.quality.topic_comparison import TopicComparison
+    from topics.versions.registry import Version
 
 
 @click.command()
@@ -62,11 +67,28 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
         return
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    with terminal.progress() as watch:
-        comparison = either(registry, registry.open(before), registry.open(after), corpus, watch)
+
+    def compared(versions: tuple[Version, Version]) -> Comparison | TopicComparison:
+        _expect_in_common(*versions)
+        with terminal.progress() as watch:
+            return either(registry, *versions, corpus, watch)
+
+    comparison = registry.opening(
+        before, lambda first: registry.opening(after, lambda second: compared((first, second)))
+    )
     show_labels(corpus)
     show_rejects(corpus)
     if as_json:
         click.echo(msgspec.json.encode(comparison))
     else:
         show_comparison(comparison)
+
+
+def _expect_in_common(before: Version, after: Version) -> None:
+    """Raise UsageError for two versions of rubrics that know none in common: no figure would stand there."""
+    known = [version.manifest.rubrics for version in (before, after)]
+    if all(known) and not set(known[0]) & set(known[1]):
+        said = (
+            f"{one.label} knows {listed(names)}" for one, names in zip((before, after), known, strict=True)
+        )
+        raise UsageError(f"no rubric in common: {', '.join(said)}; compare versions of the same rubrics")

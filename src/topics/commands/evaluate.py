@@ -18,6 +18,7 @@ from topics.commands.options import (
 if TYPE_CHECKING:
     from topics.quality.assessment import Assessment
     from topics.quality.measuring import Estimate, Measure
+    from topics.versions.registry import Version
 
 SLICES = ("outlet", "month", "length")
 
@@ -53,9 +54,12 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    opened = Registry(options["models"]).open(version)
-    with terminal.progress() as watch:
-        assessment = job(corpus, opened, by, since=options["since"], watch=watch)
+
+    def assessed(opened: Version) -> Assessment:
+        with terminal.progress() as watch:
+            return job(corpus, opened, by, since=options["since"], watch=watch)
+
+    assessment = Registry(options["models"]).opening(version, assessed)
     show_labels(corpus)
     show_rejects(corpus)
     if as_json:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from topics.errors import DataError
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"), default="-")
+@click.argument("file", type=click.Path(path_type=str), default="-")
 @click.option("--rubric", help="Which rubric. [default: all that are given, else the likeliest]")
 @click.option("--title", default="", help="Title of the article.")
 @click.option("--outlet", default="", help="Outlet of the article.")
@@ -24,7 +25,7 @@ from topics.errors import DataError
 @models_option
 @rubrics_option
 def explain(
-    file: IO[bytes],
+    file: str,
     rubric: str | None,
     title: str,
     outlet: str,
@@ -45,7 +46,7 @@ def explain(
 
     text = _text(file)
     if not f"{title}{text}".strip():
-        raise DataError(f"{file.name}: no text; name a file with an article, or give it on standard input")
+        raise DataError(f"{_name(file)}: no text; name a file with an article, or give it on standard input")
     tagger = Tagger.load(options["models"], options["reference"], None)
     prediction = tagger.tag(text, title, outlet)
     rubrics = (
@@ -65,13 +66,20 @@ def explain(
             show_explanation(explanation, options["lang"])
 
 
-def _text(file: IO[bytes]) -> str:
+def _text(file: str) -> str:
     """Decode an article as the rows of a table are: UTF-8, or CP1251 where more lines are that."""
     from topics.readers import encoding_of
 
-    content = file.read()
-    encoding = encoding_of(content.splitlines(), file.name)
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); check the name") from error
+    encoding = encoding_of(content.splitlines(), _name(file))
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise DataError(f"{file.name}: is no text in UTF-8 or CP1251 ({error})") from error
+        raise DataError(f"{_name(file)}: is no text in UTF-8 or CP1251 ({error})") from error
+
+
+def _name(file: str) -> str:
+    return "stdin" if file == "-" else file

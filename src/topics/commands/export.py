@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,16 @@ def export(version: str, file: Path | None, to: str, models: Path, **options: An
     """
     from topics.versions.registry import Registry
 
-    opened = Registry(models).open(version)
+    opening = partial(Registry(models).opening, version)
     if to == "mlflow":
         from topics import serving
 
-        click.echo(serving.log(opened, options["tracking_uri"], options["registered_name"]))
+        logged = options["tracking_uri"], options["registered_name"]
+        click.echo(opening(lambda opened: serving.log(opened, *logged)))
         return
     from topics.versions import bundles, integrity
 
     if file is None:
         raise UsageError("name a FILE to write, a .tar or a .zip, or give --to mlflow")
-    bundles.pack(opened, file)
+    opening(lambda opened: bundles.pack(opened, file))
     click.echo(f"{integrity.describe(file).sha256}  {file}")

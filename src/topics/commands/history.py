@@ -57,16 +57,26 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
 
 
 def _time(at: str) -> tuple[datetime, datetime]:
-    """`2026-03-03` is that whole day in local time, `2026-03-03T10:15` that moment; also `03.03.2026`."""
+    """`2026-03-03` is that whole day in local time, `2026-03-03T10:15` that moment; also `03.03.2026`.
+
+    A day on which clocks are changed has 23 or 25 hours. A time that comes twice then is both and all
+    between them; raises UsageError for one that does not come.
+    """
     from topics.corpus.articles import iso
 
     found = iso(at)
     try:
-        start = datetime.fromisoformat(found).astimezone()
-        length = timedelta(days=1) if len(found) == len("2026-03-03") else timedelta(microseconds=1)
-        return start, start + length
+        start = datetime.fromisoformat(found)
+        if len(found) == len("2026-03-03"):
+            return start.astimezone(), (start + timedelta(days=1)).astimezone()
+        first, last = start.astimezone(), start.replace(fold=1).astimezone()
     except (ValueError, OverflowError) as error:  # none, or one at the end of all days
         raise UsageError(f"{at!r} is no date; write 2026-03-03 or 2026-03-03T10:15") from error
+    if start.tzinfo is None and first.replace(tzinfo=None) != start:
+        before, after = sorted((f"{first:%H:%M}", f"{last:%H:%M}"))
+        told = f"{at!r} was no time of that day, clocks were put forward over it"
+        raise UsageError(f"{told}; write {before} or {after}")
+    return first, last + timedelta(microseconds=1)
 
 
 def _show_events(events: list[Event]) -> None:

@@ -18,6 +18,7 @@ from topics.commands.options import (
 
 if TYPE_CHECKING:
     from topics.drift.monitoring import Report
+    from topics.versions.registry import Version
 
 DRIFTED = 5
 _SHOWN = 40
@@ -60,9 +61,12 @@ def monitor(
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, format=options["input_format"])
     base = Corpus(reference, columns=columns, format=options["input_format"]) if reference else None
-    opened = Registry(options["models"]).open(version)
-    with terminal.progress() as watch:
-        report = job(corpus, opened, base, watch)
+
+    def monitored(opened: Version) -> Report:
+        with terminal.progress() as watch:
+            return job(corpus, opened, base, watch)
+
+    report = Registry(options["models"]).opening(version, monitored)
     if options["html"]:
         deliver(options["html"], page(report, options["lang"]).encode())
     if as_json:

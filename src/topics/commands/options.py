@@ -203,10 +203,7 @@ def standard_input_kept(corpus: Corpus) -> Iterator[None]:
         copy = Path(folder) / "stdin"
         with copy.open("wb") as stream:
             shutil.copyfileobj(sys.stdin.buffer, stream)
-        corpus.sources = [
-            source if source.path else source._replace(path=copy, shown=source.name)
-            for source in corpus.sources
-        ]
+        corpus.replace_stdin(copy)
         yield
 
 

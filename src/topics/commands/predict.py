@@ -102,7 +102,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     else:
         summary, bad = _here(corpus, output, options, is_stream=set(inputs) == {"-"} and not output)
     show_summary(summary)
-    show_missing(corpus)
+    show_missing(corpus, summary.not_kept)
     if options["summary_file"]:
         storage.publish(options["summary_file"], persistence.readable(summary))
     if summary.rejects and not summary.articles:

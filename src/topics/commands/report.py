@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from topics.commands.options import NEW_FILE, deliver, language_option, models_option
 from topics.errors import UsageError
+
+if TYPE_CHECKING:
+    from topics.versions.registry import Version
 
 
 @click.command()
@@ -27,21 +30,24 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
     python -m topics report rubrics@production -o report.en.html --lang en
     python -m topics report topics -o topics.html
     """
-    from topics.reports import pages, topic_pages
     from topics.versions.registry import Registry
 
-    opened = Registry(models).open(version)
     if output is None:
-        click.echo(opened.folder / "report.html")
+        click.echo(Registry(models).open(version).folder / "report.html")
         return
     if output.suffix.lower() not in ("", ".htm", ".html", ".md"):
         raise UsageError(f"{output}: a report is HTML or Markdown; name it with .html or .md")
     is_card = output.suffix.lower() == ".md"
+    content = Registry(models).opening(version, lambda opened: _written(opened, lang, is_card=is_card))
+    deliver(output, content.encode())
+
+
+def _written(opened: Version, lang: str, *, is_card: bool) -> str:
+    from topics.reports import pages, topic_pages
+
     if opened.manifest.topics is None:
         write = pages.model_card if is_card else pages.report_page
-        content = write(pages.load(opened.folder), lang, opened.manifest)
-    else:
-        show = topic_pages.topic_card if is_card else topic_pages.topic_page
-        found = topic_pages.renamed(topic_pages.load(opened.folder), opened.names)
-        content = show(found, lang, opened.manifest)
-    deliver(output, content.encode())
+        return write(pages.load(opened.folder), lang, opened.manifest)
+    show = topic_pages.topic_card if is_card else topic_pages.topic_page
+    found = topic_pages.renamed(topic_pages.load(opened.folder), opened.names)
+    return show(found, lang, opened.manifest)

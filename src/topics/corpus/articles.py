@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -30,13 +30,14 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outlet: str = "outlet"
     """Where a row has none and the name is the usual one, `source` stands in."""
     rubrics: str = "rubrics"
-    """A list, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none holds; empty: unknown.
+    """A list, be it JSON in a cell, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none
+    holds; empty: unknown.
 
     The plus of «18+» parts nothing."""
     unknown: str = "unknown"
     """The rubrics that are not known either way, written like `rubrics`."""
     labels: tuple[str, ...] = ()
-    """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, or empty where it is not known."""
+    """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, empty or ? where it is not known."""
 
     @property
     def chosen(self) -> frozenset[str]:
@@ -45,12 +46,18 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         named = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
         return frozenset([*named, *self.labels])
 
-    def absent(self, there: Iterable[str]) -> list[str]:
+    @property
+    def optional(self) -> frozenset[str]:
+        """The chosen columns that a file may lack: without a date or an outlet an article is one, too."""
+        named = {self.title, self.date, self.outlet, self.unknown}
+        return self.chosen & named - {self.id, self.text, self.rubrics, *self.labels}
+
+    def absent(self, there: Iterable[str], but: Collection[str] = ()) -> list[str]:
         """Return the columns that a source must have and that are not in `there`.
 
-        These are the ones whose names were chosen, and a text or a title.
+        These are the ones whose names were chosen, except for those in `but`, and a text or a title.
         """
-        wanted = set(self.chosen)
+        wanted = set(self.chosen).difference(but)
         if not {self.text, self.title} & set(there):
             wanted.add(self.text)
         return sorted(wanted - set(there))
@@ -259,8 +266,8 @@ _BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
 def names(value: object, column: str) -> frozenset[str] | None:
     """Return the rubrics that a cell names; None: it says nothing.
 
-    `["economy"]`, `"economy; туризм"`, `"economy+industry"` name some; `[]`, `"нет"`, `"-"` name none.
-    Raises UnfitError, naming the column, for anything else.
+    `["economy"]`, `"economy; туризм"`, `"economy+industry"`, `'["Дом; сад"]'` name some; `[]`, `"нет"`, `"-"`
+    name none. Raises UnfitError, naming the column, for anything else.
     """
     if isinstance(value, str):
         return _split(value, column)
@@ -271,7 +278,7 @@ def names(value: object, column: str) -> frozenset[str] | None:
     raise UnfitError(f"column {column!r} holds {_kind(value)}, not names of rubrics")
 
 
-def _listed(value: list[object] | tuple[object, ...], column: str) -> frozenset[str] | None:
+def _listed(value: Sequence[object], column: str) -> frozenset[str] | None:
     for name in value:
         if not isinstance(name, str):
             raise UnfitError(f"column {column!r} holds a list with {_kind(name)} in it, not names of rubrics")
@@ -282,10 +289,26 @@ def _listed(value: list[object] | tuple[object, ...], column: str) -> frozenset[
 def _split(value: str, column: str) -> frozenset[str] | None:
     value = value.strip()
     if value.startswith("[") and value.endswith("]") and value not in _NONE:
-        raise UnfitError(
-            f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
-        )
+        try:
+            return _listed(msgspec.json.decode(value, type=list[str]), column)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise UnfitError(
+                f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
+            ) from error
     return _parted(value)
+
+
+def cell_of(rubrics: Sequence[str], between: str = ";") -> str:
+    """Write rubrics into a cell as `names` reads them: `economy;tourism`, `none`; `+` may stand between them.
+
+    Names that would be read as others, «Дом; сад», make it a list in JSON: `["Дом; сад","economy"]`.
+    """
+    if not rubrics:
+        return "none"
+    cell = between.join(rubrics)
+    if cell.startswith("[") or _split(cell, "") != frozenset(rubrics):
+        return msgspec.json.encode(rubrics).decode()
+    return cell
 
 
 def _parted(value: str) -> frozenset[str] | None:
@@ -324,7 +347,8 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
     for name in rubrics:
         read = _parted(name)
         if read and read != frozenset([" ".join(name.split())]):
-            found.append(f"the rubric {name!r} is read as {listed(read)} from a table; call it otherwise")
+            remedy = "call it otherwise, or give a list"
+            found.append(f"the rubric {name!r} is read as {listed(read)} from a table; {remedy}")
     return found
 
 
@@ -348,9 +372,11 @@ def _state(value: object, column: str) -> bool | None:
     if _is_missing(value):
         return None
     cell = str(_named(value)).strip().lower()
-    if cell in _HOLDS or not cell:
-        return True if cell else None
+    if cell in _HOLDS:
+        return True
+    if not cell or cell in _UNSURE:
+        return None
     if cell in _HOLDS_NOT:
         return False
-    known = f"{listed(_HOLDS)}; {listed(_HOLDS_NOT)}; or empty: not known"
+    known = f"{listed(_HOLDS)}; {listed(_HOLDS_NOT)}; empty or '?': not known"
     raise UnfitError(f"column {column!r} holds {str(value)[:40]!r}; known: {known}")

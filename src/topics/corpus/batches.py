@@ -56,8 +56,11 @@ def read(
 
 def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
     found = Rows(piece.source, shape.limit, piece.part, needed=shape.needed)
-    is_first = piece.part.line == 1
-    return articles_of(checked(found, shape.columns, shape.keep) if is_first else found, piece, shape)
+    if piece.part.line > 1:
+        return articles_of(found, piece, shape)
+    # What a file may lack was asked of all files, see `checking.lacking`; of standard input only now.
+    but = {*shape.columns.optional, *shape.keep} if piece.source.path else ()
+    return articles_of(checked(found, shape.columns, shape.keep, but=but), piece, shape)
 
 
 def articles_of(found: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Found]:

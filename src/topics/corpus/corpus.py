@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
@@ -10,13 +12,15 @@ from msgspec.structs import replace
 
 from topics.corpus.articles import LIMIT, Columns, Shape, iso
 from topics.corpus.batches import ROWS, Batch, articles_of, read
-from topics.corpus.checking import streamed
+from topics.corpus.checking import columns_of, lacking, streamed
 from topics.corpus.labels import UNFILLED, load_labels
 from topics.corpus.shards import Piece, whole
 from topics.corpus.sources import Rows, find
-from topics.errors import UsageError
+from topics.errors import DataWarning, UsageError
 from topics.types import Article, Reject, Row
 
+_FILES = 10
+"""Files looked at for the name that a mistyped one may mean."""
 _DATES = 100
 """Rows of a file, and files, looked at for dates that cannot be read."""
 TOLD = 5
@@ -31,10 +35,11 @@ class Corpus:
     characters makes a row a reject.
     `labels_file` is a table of id and rubrics that replace what the data says, see `load_labels`. `format`
     (a name in `topics.plugins.READERS`) is for standard input and for files whose suffix does not tell.
-    Not `labelled`: rubrics are not read, and cannot make a row a reject.
+    Not `labelled`: rubrics are not read but from `labels_file`, and cannot make a row a reject.
 
     Files can be gone over again and again, standard input once. Raises DataError if there is nothing to
-    read, and UsageError for a suffix that no reader knows.
+    read or no file has a column that is named, and UsageError for a suffix that no reader knows. Warns of a
+    column that some files lack and may lack: a title, a date, an outlet, one to keep.
     """
 
     def __init__(
@@ -50,9 +55,8 @@ class Corpus:
     ) -> None:
         self.sources, self.others = find(sources, format)
         """What is read, and the files of folders and patterns that no reader knows."""
-        if not labelled:
-            columns = replace(columns, rubrics="rubrics", unknown="unknown", labels=())
-        self.shape = Shape(columns, tuple(keep), limit, labelled)
+        read = columns if labelled else replace(columns, rubrics="rubrics", unknown="unknown", labels=())
+        self.shape = Shape(read, tuple(keep), limit, labelled)
         self.is_laid_over = labels_file is not None
         """Whether a table of labels lies over the data, be it empty yet."""
         self.labels, rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
@@ -63,11 +67,25 @@ class Corpus:
         """The ids in `labels_file` that no row had, sorted; known once all batches have come."""
         self.missing_columns: tuple[str, ...] = ()
         """Columns asked for by name that no row of a stream had, sorted; known once all have come."""
+        self._there = set[str]()
         self.rejected = 0
         """Rows that became no article; known once all batches have come."""
         self.first_rejects: tuple[Reject, ...] = ()
         """Some of them, to be told."""
         self._stdin_is_read = False
+        self._look()
+
+    def replace_stdin(self, copy: Path) -> None:
+        """Read a copy of standard input in its place, as often as it takes; messages call it as before."""
+        self.sources = [
+            source if source.path else source._replace(path=copy, shown=source.name)
+            for source in self.sources
+        ]
+        self._look()
+
+    def _look(self) -> None:
+        for line in lacking([source for source in self.sources if source.path], self.shape):
+            warnings.warn(line, DataWarning, stacklevel=3)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,7 +121,7 @@ class Corpus:
         missing: set[str] = set()
         for piece in self._pieces():
             found = Rows(piece.source, self.shape.limit, piece.part, pause, self.shape.needed)
-            rows = streamed(found, self.shape.columns, self.shape.keep, missing)
+            rows = streamed(found, self.shape.columns, self.shape.keep, missing, self._there)
             for item in articles_of(rows, piece, self.shape):
                 yield item if isinstance(item, Reject) else item[0]
             self.missing_columns = tuple(sorted(missing))
@@ -124,6 +142,15 @@ class Corpus:
             if len(found) == len(wanted):
                 break
         return found
+
+    def alike(self, column: str) -> str:
+        """Name a column, of a stream or of the first files, that a mistyped name may mean; "": none."""
+        for source in self.sources[: 0 if self._there else _FILES]:
+            if source.path:
+                self._there |= columns_of(Rows(source, self.shape.limit, needed=self.shape.needed))
+        folded = {name.casefold(): name for name in sorted(self._there)}
+        near = get_close_matches(column.casefold(), folded, 1)
+        return folded[near[0]] if near else ""
 
     def unread_dates(self) -> tuple[int, list[str]]:
         """Look at some rows of each of the first sources: how many have a date, and those that are none."""

@@ -48,8 +48,9 @@ def _load_labels(path: str | Path, form: Columns, unknown: str) -> tuple[dict[st
     named = Shape(replace(form, unknown=unknown), (), LIMIT)
     labels: dict[str, Labels] = {}
     rejects: list[Reject] = []
+    needed = {form.id, form.rubrics, form.unknown, unknown, *form.labels}
     for source in find(path).sources:
-        for found in checked(Rows(source, LIMIT), wanted, remedy=_OF_LABELS):
+        for found in checked(Rows(source, LIMIT, needed=needed), wanted, remedy=_OF_LABELS):
             if isinstance(found, Reject):
                 rejects.append(found)
             elif reason := _enter(found, named if unknown in found.values else shape, labels):

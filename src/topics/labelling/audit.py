@@ -15,6 +15,7 @@ import numpy as np
 
 from topics.config import Config
 from topics.corpus import Corpus
+from topics.corpus.articles import cell_of
 from topics.labelling.worksheets import beginning
 from topics.learning import Learned, learn
 from topics.pipeline import telling
@@ -111,8 +112,8 @@ def table(suspects: Sequence[Suspect]) -> list[tuple[str, ...]]:
     return [
         (
             row.id,
-            "+".join(row.now) or "none",
-            "+".join(row.proposed) or "none",
+            cell_of(row.now, "+"),
+            cell_of(row.proposed, "+"),
             f"{row.sure:.2f}",
             row.reason,
             row.title,

@@ -6,6 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from topics.readers import harmless
+
 BEGINNING = 300
 """Characters of an article that an editor sees."""
 
@@ -18,25 +20,16 @@ def worksheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 
     Args:
         columns: names of what follows.
-        rows: the id, then what follows; text is made harmless, see `_harmless`.
+        rows: the id, then what follows; text is made harmless, see `topics.readers.harmless`.
     """
     stream = io.StringIO()
     table = csv.writer(stream, delimiter=";", lineterminator="\n")
     table.writerow(["id", "rubrics", *columns])
     for name, *cells in rows:
-        table.writerow([name, "", *map(_harmless, cells)])
+        table.writerow([name, "", *map(harmless, cells)])
     return f"\ufeff{stream.getvalue()}".encode()
 
 
 def beginning(text: str) -> str:
     """Take the beginning of a text, on one line."""
     return " ".join(text[: 2 * BEGINNING].split())[:BEGINNING]
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking text for a formula: «=HYPERLINK(…)» may stand in a title.
-
-    A lone carriage return is no text either, and ends a row for some readers.
-    """
-    cell = cell.replace("\r", " ")
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TypeAlias
 
@@ -25,6 +26,25 @@ in these columns, in all if none is named, and is None in any other.
 
 Cutter: TypeAlias = Callable[[BinaryIO, int], Iterator[Part]]
 """`cut(stream, size)`: the parts of a file that can seek, in order, each of some `size` bytes."""
+
+
+_FORMULA = re.compile(r"'*(?:\t|\s*[=+\-@＝＋－＠])")
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+
+
+def harmless(cell: str) -> str:
+    """Write text into a cell so that no spreadsheet takes it for a formula; `restored` takes that back.
+
+    `=HYPERLINK(…)`, which may stand in a title, gets an apostrophe before it; a number needs none. A lone
+    carriage return, which ends a row for some readers, becomes a space.
+    """
+    cell = cell.replace("\r", " ")
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def restored(cell: str) -> str:
+    """Read a cell that `harmless`, or another system with this habit, has written: `'=1+1` -> `=1+1`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def encoding_of(lines: Sequence[bytes], name: str, remedy: str = "UTF-8") -> str:

@@ -19,7 +19,7 @@ from io import BufferedReader
 from typing import BinaryIO, cast
 
 from topics.errors import DataError
-from topics.readers import encoding_of
+from topics.readers import encoding_of, restored
 from topics.types import Reject, Row
 
 BEGINNING = 1 << 16
@@ -223,6 +223,7 @@ class _Table:
             if reason:
                 yield Reject(self.name, first, reason)
                 continue
+            fields = [restored(field) if field[:1] == "'" else field for field in fields]
             values: dict[str, object] = dict(zip(self.header, fields, strict=True))
             if nameless:
                 del values[""]

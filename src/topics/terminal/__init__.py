@@ -38,10 +38,14 @@ def tell(text: str) -> None:
 
 def tell_some(lines: Sequence[str]) -> None:
     """Tell on stderr the first of some lines of one kind, and how many there are besides."""
-    for text in lines[:SOME]:
+    for text in some(lines):
         tell(f"topics: {text}")
-    if len(lines) > SOME:
-        tell(f"topics: … and {len(lines) - SOME} more of these")
+
+
+def some(lines: Sequence[str]) -> list[str]:
+    """Choose the first of some lines of one kind, and say how many there are besides."""
+    more = [f"… and {len(lines) - SOME} more of these"] if len(lines) > SOME else []
+    return [*lines[:SOME], *more]
 
 
 def line(console: Console, text: str) -> None:

@@ -41,10 +41,12 @@ def show_rejects(corpus: Corpus) -> None:
         tell(f"topics: {counted(corpus.rejected, 'row')} could not be read")
 
 
-def show_missing(corpus: Corpus) -> None:
-    """Tell on stderr of columns that no row of a stream had."""
-    if names := corpus.missing_columns:
-        tell(f"topics: no row had the column {listed(names)}; check the name")
+def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:
+    """Tell on stderr of columns that no row of a stream had, or that were to be kept and no article had."""
+    if names := {*corpus.missing_columns, *not_kept}:
+        near = {found for name in names if (found := corpus.alike(name))}
+        meant = f"is it {listed(near)}?" if near else "check the name"
+        tell(f"topics: no row had the column {listed(names)}; {meant}")
 
 
 def show_unread_dates(there: int, unread: Sequence[str]) -> None:

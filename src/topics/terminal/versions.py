@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from topics.errors import counted
-from topics.terminal import SOME, calibrated, carried, err, line, luck, out, tell, tell_some
+from topics.terminal import SOME, calibrated, carried, err, line, luck, out, some, tell, tell_some
 
 if TYPE_CHECKING:
     from topics.quality.comparison import Change, Comparison
@@ -45,20 +45,20 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
             table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
         console.print(table)
-        few = [one for one in figures.rubrics if one.positives < ENOUGH]
-        for one in few[:SOME]:
-            line(console, luck(one.rubric, one.positives))
-        for one in figures.rubrics:
-            for name, share in manifest.goals.get(one.rubric, {}).items():
-                line(console, _goal(one, name, share))
-        dull = [one for one in figures.rubrics if one.positives >= ENOUGH and _tells_little(one)]
-        for one in dull[:SOME]:
-            chance = one.positives / (one.positives + one.negatives)
-            line(
-                console,
-                f"{one.rubric}: its words hardly tell it, average precision {one.average_precision:.2f}, "
-                f"by chance {chance:.2f}",
-            )
+        few = [luck(one.rubric, one.positives) for one in figures.rubrics if one.positives < ENOUGH]
+        goals = [
+            _goal(one, name, share)
+            for one in figures.rubrics
+            for name, share in manifest.goals.get(one.rubric, {}).items()
+        ]
+        dull = [
+            f"{one.rubric}: its words hardly tell it, average precision {one.average_precision:.2f}, "
+            f"by chance {one.positives / (one.positives + one.negatives):.2f}"
+            for one in figures.rubrics
+            if one.positives >= ENOUGH and _tells_little(one)
+        ]
+        for text in some(few) + goals + some(dull):
+            line(console, text)
         partly = 0 < figures.wholly_known < figures.articles
         of = f" (of {figures.wholly_known:,} with every rubric known)" if partly else ""
         line(
@@ -192,7 +192,7 @@ def _show_rubrics_compared(comparison: Comparison) -> None:
     table.add_section()
     for name, change in comparison.overall.items():
         table.add_row(name, "", *_change(change))
-    console.print(table)
+    console.print(table if comparison.rubrics else "no rubric in common: there is nothing to compare")
     for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
         if names:
             errors.print(f"topics: only {label} knows {_known(names)}")

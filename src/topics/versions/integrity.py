@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,8 @@ _REMEDY = "restore it or train again"
 _KINDS = frozenset({".json", ".npy", ".txt", ".html", ".md"})
 """What a version is made of: data and pages, nothing that another program would run or unpickle."""
 _LARGEST_MANIFEST = 16_000_000
+_LEFT_BY_COPYING = re.compile(r"\.DS_Store|\._.*|Thumbs\.db|desktop\.ini", re.DOTALL)
+"""What file managers leave beside the files that they copy. Nothing reads it, so it spoils no version."""
 
 
 class _Protocol(msgspec.Struct, frozen=True):
@@ -75,9 +78,10 @@ def check(folder: Path) -> Manifest:
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
     there = {path.name for path in folder.iterdir()} - {MANIFEST}
-    if there != manifest.files.keys():
-        differing = listed(there ^ manifest.files.keys())
-        raise ModelError(f"{folder}: files are missing or too many: {differing}; {_REMEDY}")
+    extra = {name for name in there - manifest.files.keys() if not _LEFT_BY_COPYING.fullmatch(name)}
+    if differing := extra | (manifest.files.keys() - there):
+        remedy = "remove these files" if differing == extra else _REMEDY
+        raise ModelError(f"{folder}: files are missing or too many: {listed(differing)}; {remedy}")
     for name, wanted in manifest.files.items():
         path = folder / name
         expect_plain(path)

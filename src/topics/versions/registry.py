@@ -462,7 +462,10 @@ def _holds_manifest(folder: Path) -> bool:
 
 def _expect(manifest: Manifest, name: str, version: str, folder: Path) -> None:
     if manifest.name != name or manifest.version != version:
-        raise ModelError(f"{folder}: its manifest is of {manifest.name}/{manifest.version}; it was moved")
+        raise ModelError(
+            f"{folder}: its manifest is of {manifest.name}/{manifest.version}; it was moved or copied: "
+            "put it back, and a copy of a model into another folder of models"
+        )
 
 
 def _names(manifest: Manifest, events: list[Event]) -> dict[int, str]:

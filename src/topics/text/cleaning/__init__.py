@@ -34,6 +34,8 @@ class Rule(NamedTuple):
     """It drops lines or the last sentences, and may not leave a text empty."""
     titles: bool = False
     """Whether a title gets it too."""
+    texts: bool = True
+    """Whether a text gets it."""
 
 
 # Characters come first: all later rules look for plain ones. Then what hides other dirt: scripts with their
@@ -59,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     Rule("glued", paragraphs.glued, ("",), signs=((".!?…", "(?=[А-ЯЁ«])"),)),
     Rule("lines", paragraphs.lines, ("\n",), titles=True),
     Rule("datelines", paragraphs.datelines, ("",)),
+    Rule("outlets", tails.outlets, (".", "|", "::"), signs=tails.OUTLET_SIGNS, titles=True, texts=False),
     Rule("credits", tails.credits, ("",), of_lines=True),
     Rule("counters", tails.counters, ("\n",), of_lines=True),
     Rule("related", tails.related, ("",), of_lines=True),
@@ -76,7 +79,8 @@ def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
     return re.compile(rf"[{alone}{''.join(first for first, _ in signs)}](?:(?<=[{alone}]){longer})")
 
 
-DIRT = _scan(RULES)
+OF_TEXTS = [rule for rule in RULES if rule.texts]
+DIRT = _scan(OF_TEXTS)
 DIRT_OF_TITLES = _scan((rule for rule in RULES if rule.titles), also=r"\n")
 PASSES = 8  # a rule may uncover work for an earlier one: `&lt;<b>b&gt;`. Clean text takes one, dirty text two
 END = len(RULES) + 1  # the place after the last rule
@@ -124,8 +128,10 @@ class Cleaner:
             for number, rule in enumerate(RULES, 1)
             if rule.name not in off
         ]
+        titles = [place for rule, place in on if rule.titles]
+        on = [(rule, place) for rule, place in on if rule.texts]
         chosen = {
-            "_titles": [place for rule, place in on if rule.titles],
+            "_titles": titles,
             "_unsigned": [place for rule, place in on if not rule.signs and not rule.of_lines],
             "_signed": [place for rule, place in on if not rule.of_lines],
             "_plain": [place for rule, place in on if not rule.of_lines and rule.name != "characters"],

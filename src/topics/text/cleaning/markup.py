@@ -68,6 +68,11 @@ INSIDE = r"(?:[\s/](?!\s{0,9}[А-Яа-яЁё])[^<>]{0,2000})?"  # attributes; `a
 BREAK_TAG = re.compile(rf"</?(?:{BLOCK}){INSIDE}>", re.IGNORECASE)
 ITEM_TAG = re.compile(rf"<li{INSIDE}>", re.IGNORECASE)
 TAG = re.compile(rf"</?[a-zA-Z][a-zA-Z0-9:_-]{{0,40}}{INSIDE}>|<![^<>]{{0,2000}}>")
+# alt="a > b": a sign that is looked for at full speed, and a tag whose quotes come in pairs.
+QUOTED_END = re.compile(r"=(?:\"[^\"<>]{0,500}>|'[^'<>]{0,500}>)")
+QUOTED_TAG = re.compile(
+    r"<[a-zA-Z][^<>\"']{0,2000}(?:(?:\"[^\"<]{0,2000}\"|'[^'<]{0,2000}')[^<>\"']{0,2000}){1,50}>"
+)
 HIDDEN = (
     *("script", "style", "noscript", "iframe", "svg", "xml"),
     *("head", "nav", "select", "textarea", "button", "template", "canvas", "object"),
@@ -110,6 +115,8 @@ def _without_hidden(text: str) -> str:
 
 def tags(text: str) -> str:
     """`<p>`, `<br>` break the line, `<li>` makes an item; `<b>` and its like vanish from within a word."""
+    if QUOTED_END.search(text):
+        text = QUOTED_TAG.sub(lambda m: m[0][:-1].replace(">", " ") + ">", text)
     if "<![CDATA[" in text:  # as RSS wraps the article
         text = text.replace("<![CDATA[", " ").replace("]]>", " ")
     text = ITEM_TAG.sub("\n• ", _without_hidden(text))  # so that nobody takes an item for a headline

@@ -7,6 +7,7 @@ import re
 from topics.text.cleaning.paragraphs import MONTH, cut_head
 
 HEAD, TAIL = 120, 300  # characters at the edges of a text where its credits and calls are
+LONGEST_OUTLET = 120  # characters of what a title ends with
 
 # What stands before the last sentence: the end of another. A quotation may end within one: «Память» фото из…
 ENDED = r"(?:(?<=[.!?…] )|(?<=[.!?…]  )|(?<=[.!?…][»\"] )|(?<=[»\"] )(?=[ФВИ©Ч])|(?<=[»\"]  )(?=[ФВИ©Ч]))"
@@ -32,6 +33,27 @@ def may_have_tails(text: str) -> bool:
 
 
 # --- the rules ---
+
+ZONE = "(?i:ru|ру|рф|su|com|org|net|info|by|kz|ua|tv|fm|news|media|online)"
+OUTLET_SIGNS = (("|", ""), (":", ":"), (".", rf"(?:{ZONE}|\d{{4}})\Z"))
+OUTLET = (
+    r"(?:РИА Новости|ТАСС|РБК|Интерфакс|ПРАЙМ|(?:ИА )?REGNUM|Коммерсантъ|Ведомости|Известия"
+    r"|Российская газета)"
+    r"(?:[ -][А-ЯЁ][а-яё]+)?"  # РИА Новости Крым, Интерфакс-Урал
+)
+OUTLET_TAIL = re.compile(  # a dash before a name without a date may begin the half of a sentence
+    rf"\s+(?:\||::|(?P<dash>[-–—]))\s+(?:(?:[\w-]{{1,40}}\.){{1,3}}{ZONE}"
+    rf"|{OUTLET},? \d\d\.\d\d\.\d{{4}}|{OUTLET}(?(dash)(?!)))\Z|\s+(?:\||::)\Z"
+)
+
+
+def outlets(title: str) -> str:
+    """`Цех открыт - РИА Новости, 04.03.2024`, `Цех открыт | 74.ru`, `Цех открыт :: РБК` -> `Цех открыт`."""
+    end = len(title)
+    while m := OUTLET_TAIL.search(title, max(0, end - LONGEST_OUTLET), end):
+        end = m.start()
+    return title[:end]
+
 
 SOURCE = (
     r"(?:РИА Новости|РИА НОВОСТИ|ТАСС|Коммерсантъ|Ведомости|«[^»\n]{1,40}»|[A-Za-z][A-Za-z0-9.@\- ]{1,40})"
