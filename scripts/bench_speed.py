@@ -40,7 +40,7 @@ from topics.corpus import Corpus
 from topics.rubrics.stems import StemSettings, stems
 from topics.tagger import Tagger
 from topics.text import lexicon
-from topics.training import train
+from topics.training.job import train
 from topics.types import Article
 from topics.versions.registry import Registry
 

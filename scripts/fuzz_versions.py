@@ -35,11 +35,12 @@ from topics.corpus import Corpus, embedded
 from topics.drift import profile
 from topics.drift.monitoring import Observer, said
 from topics.errors import ModelError
+from topics.lifecycle import bundles
 from topics.text import lexicon, words
 from topics.topic_pipeline import TopicPipeline, open_either
-from topics.training import prepare, train_rubrics, train_topics
+from topics.training.job import prepare, train_rubrics, train_topics
 from topics.types import Article
-from topics.versions import bundles, integrity
+from topics.versions import integrity
 from topics.versions.registry import Registry
 
 ARTICLES = [

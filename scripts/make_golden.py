@@ -18,7 +18,7 @@ from pathlib import Path
 from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.tagger import Tagger
-from topics.training import prepare, train_rubrics, train_topics
+from topics.training.job import prepare, train_rubrics, train_topics
 from topics.versions.manifest import PROTOCOL
 from topics.versions.registry import Registry
 

@@ -30,7 +30,7 @@ from topics.drift.readings import Measure, Readings, of_rubrics, of_topics
 from topics.pipeline import Pipeline
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline, open_either
-from topics.training import prepare, train_rubrics, train_topics
+from topics.training.job import prepare, train_rubrics, train_topics
 from topics.types import Article, TokenBatch
 from topics.versions.registry import Registry
 

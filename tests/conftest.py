@@ -17,7 +17,7 @@ from topics.cli import main
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.tagger import Tagger
-from topics.training import prepare, train, train_topics
+from topics.training.job import prepare, train, train_topics
 from topics.versions.registry import Registry
 
 # The same examples in every run, so that a red test is the change's fault. `HYPOTHESIS_PROFILE=search` looks

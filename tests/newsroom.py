@@ -17,7 +17,7 @@ import topics
 from topics.config import Config, Reporting, Topics
 from topics.corpus import Corpus
 from topics.reports.topic_report import TopicReport
-from topics.training import prepare, train_topics
+from topics.training.job import prepare, train_topics
 from topics.types import Article, Labels, Reject
 from topics.versions.registry import Registry
 

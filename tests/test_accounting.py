@@ -12,11 +12,12 @@ import pytest
 from newsroom import STEEL, Ran, write
 from topics.corpus import embedded
 from topics.errors import ModelError
+from topics.lifecycle import accounting
+from topics.lifecycle.accounting import Finding
+from topics.lifecycle.opening import open_all
 from topics.tagger import Tagger
-from topics.versions import accounting, history, integrity
-from topics.versions.accounting import Finding
+from topics.versions import history, integrity
 from topics.versions.history import Event, History
-from topics.versions.opening import open_all
 from topics.versions.registry import Registry
 
 Topics = Callable[..., Ran]

@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 
 from archives import SHARD, Deadly, lines, mixed, one_after_the_other, order, rows
 from newsroom import BANK, write
-from topics import storage
+from topics import parallel, storage
 from topics.archive import job as room
-from topics.archive import workers
 from topics.archive.job import repeats, score_archive
 from topics.archive.scoring import score
 from topics.config import Config
@@ -30,7 +29,7 @@ from topics.corpus.seen import hashes
 from topics.corpus.shards import plan
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Stored, Tagger
-from topics.training import train
+from topics.training.job import train
 from topics.types import Reject
 from topics.versions.registry import Registry
 
@@ -430,21 +429,21 @@ def test_a_shard_that_kills_its_worker_is_named(tmp_path, stored):
 
 @pytest.mark.parametrize("prepare", [os._exit, math.sqrt], ids=["dies", "fails"])
 def test_a_process_that_does_not_get_ready_is_no_matter(prepare):
-    with workers.starting(prepare, -1, 2):
+    with parallel.starting(prepare, -1, 2):
         pass
-    assert sorted(workers.run(abs, [-1, -2, -3], 2)) == [1, 2, 3]
+    assert sorted(parallel.run(abs, [-1, -2, -3], 2)) == [1, 2, 3]
 
 
 DEAF = """
 import signal
-from topics.archive import workers
+from topics import parallel
 
 def is_deaf(_):
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
-with workers.starting(abs, -1, 2):
+with parallel.starting(abs, -1, 2):
     pass
-print(*workers.run(is_deaf, [1, 2], 2), is_deaf(0))
+print(*parallel.run(is_deaf, [1, 2], 2), is_deaf(0))
 """
 
 

@@ -12,14 +12,14 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 
 from archives import SHARD, mixed, one_after_the_other, order
-from topics import storage
+from topics import parallel, storage
 from topics.archive import job as room
 from topics.archive.cluster import send
-from topics.archive.job import score_archive, workers
-from topics.archive.workers import client
+from topics.archive.job import score_archive
 from topics.corpus import Corpus, embedded_inbox
 from topics.corpus.shards import plan
 from topics.errors import OutputError, UsageError
+from topics.parallel import client
 from topics.tagger import Hear, Stored, Tagger
 from topics.types import Article, Prediction
 
@@ -101,7 +101,7 @@ def test_a_model_is_sent_to_workers_that_do_not_have_it(
 
 
 def test_no_scheduler_at_the_address_is_told(tmp_path, source, stored, monkeypatch):
-    monkeypatch.setattr(workers, "_PATIENCE", "1s")
+    monkeypatch.setattr(parallel, "_PATIENCE", "1s")
     with pytest.raises(UsageError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers"):
         score_archive(Corpus(source), stored, order(tmp_path / "выход.jsonl", dask="tcp://127.0.0.1:9"))
 

@@ -13,9 +13,9 @@ from newsroom import CAT, STEEL, varied, write
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
+from topics.lifecycle.promotion import LossError, promote
 from topics.quality.comparison import compare
-from topics.training import train
-from topics.versions.promotion import LossError, promote
+from topics.training.job import train
 from topics.versions.registry import Registry
 
 *TRAINED_ON, HELD_OUT = embedded()

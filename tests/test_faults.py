@@ -16,7 +16,7 @@ import pytest
 
 from archives import mixed, one_after_the_other, order
 from newsroom import BANK, PROJECT, SOURCE, STEEL, Ran
-from topics.archive import workers
+from topics import parallel
 from topics.archive.job import score_archive
 from topics.archive.scoring import score_shard
 from topics.corpus import Corpus, embedded
@@ -122,7 +122,7 @@ def test_workers_that_die_before_their_first_shard_one_after_another_end_the_job
         raise WorkerDiedError("a worker was killed")
         yield
 
-    monkeypatch.setattr(workers, "run", stillborn)
+    monkeypatch.setattr(parallel, "run", stillborn)
     output = tmp_path / "выход.jsonl"
     with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command goes on from here"):
         score_archive(Corpus(source), Stored(models, "rubrics"), order(output, workers=2))

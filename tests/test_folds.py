@@ -13,9 +13,9 @@ from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError
 from topics.labelling.audit import audit
-from topics.learning import learn
 from topics.text.tokens import tokenize
-from topics.training import prepare
+from topics.training.job import prepare
+from topics.training.learning import learn
 
 
 def test_an_article_and_its_reprints_are_held_out_together():

@@ -12,11 +12,12 @@ from archives import mixed
 from newsroom import BANK, HOTEL, STEEL, write
 from topics.config import Config
 from topics.corpus import Corpus, shards
-from topics.corpus import gathering as room
-from topics.corpus.gathering import Material, gather, sample
+from topics.corpus.material import Material
 from topics.pipeline import read
 from topics.text.cleaning import Cleaner
-from topics.training import prepare
+from topics.training import gathering as room
+from topics.training.gathering import gather, sample
+from topics.training.job import prepare
 
 
 @pytest.fixture(scope="module")

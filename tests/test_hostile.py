@@ -21,8 +21,9 @@ import pytest
 
 from newsroom import PROJECT, STEEL
 from topics.errors import ModelError
+from topics.lifecycle import bundles
 from topics.pipeline import Pipeline
-from topics.versions import bundles, integrity
+from topics.versions import integrity
 from topics.versions.registry import Registry, Version
 
 

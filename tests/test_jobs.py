@@ -21,12 +21,12 @@ from topics.archive.writers import writing
 from topics.classifiers import linear
 from topics.config import Cleaning, Config, Rubrics, convert
 from topics.corpus import Corpus, embedded, embedded_inbox, load_labels
-from topics.corpus.gathering import sample
 from topics.errors import DataError, UsageError
-from topics.learning import truth_table
 from topics.rubrics.rules import Rule
 from topics.tagger import Tagger
-from topics.training import prepare, train, train_topics
+from topics.training.gathering import sample
+from topics.training.job import prepare, train, train_topics
+from topics.training.learning import truth_table
 from topics.types import Article, Labels, Prediction, Score
 from topics.versions.manifest import LIBRARIES
 from topics.versions.registry import Registry, Version

@@ -30,7 +30,7 @@ from topics.pipeline import Pipeline
 from topics.rubrics.rules import Judgement
 from topics.text.tokens import tokenize
 from topics.topic_pipeline import TopicPipeline
-from topics.training import prepare, train, train_topics
+from topics.training.job import prepare, train, train_topics
 from topics.versions.registry import Registry, Version
 
 Rows = list[dict[str, str]]

@@ -14,14 +14,15 @@ from topic_archive import dated
 from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.errors import ModelError, UsageError
+from topics.lifecycle import bundles, naming
+from topics.lifecycle.naming import open_topics, rename
 from topics.tagger import Stored, Tagger
 from topics.topic_pipeline import TopicPipeline
-from topics.training import prepare, train_topics
-from topics.versions import bundles, history, naming
+from topics.training.job import prepare, train_topics
+from topics.training.reproduction import reproduce
+from topics.versions import history
 from topics.versions.history import LONGEST, NAMED, PUBLISHED, Event
-from topics.versions.naming import open_topics, rename
 from topics.versions.registry import Registry, Version
-from topics.versions.reproduction import reproduce
 
 RAIL = "Поезд стоит у перрона, вагоны и локомотив ждут на станции, машинист вышел на рельсы."
 CONFIG = convert({"topics": {"settings": {"num_topics": 5}}}, Config, "")

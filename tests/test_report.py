@@ -31,7 +31,7 @@ from topics.reports import pages
 from topics.reports.charts import chart
 from topics.rubrics.rules import Rule
 from topics.tagger import Tagger
-from topics.training import train
+from topics.training.job import train
 from topics.versions.registry import Registry
 
 VOID = {"meta", "br", "img", "line", "circle", "polyline", "link", "input", "hr"}

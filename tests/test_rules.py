@@ -21,7 +21,7 @@ from topics.rubrics.decisions import Decisions
 from topics.rubrics.rules import Rule, Rules
 from topics.tagger import Tagger
 from topics.text.tokens import tokenize
-from topics.training import train
+from topics.training.job import train
 from topics.types import Article
 from topics.versions.registry import Registry
 

@@ -21,7 +21,7 @@ from topics.corpus import Corpus
 from topics.errors import UsageError
 from topics.tagger import Tagger
 from topics.terminal import apart
-from topics.training import prepare, train_topics
+from topics.training.job import prepare, train_topics
 from topics.versions.registry import Registry
 
 RAIL = {"id": "1", "title": "[red] Поезд", "text": "Поезд у перрона, вагоны и локомотив на станции, машинист"}

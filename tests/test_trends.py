@@ -11,11 +11,11 @@ from newsroom import write
 from topic_archive import dated
 from topics.config import Config
 from topics.corpus import Corpus
-from topics.corpus.gathering import Material
+from topics.corpus.material import Material
 from topics.errors import ModelError
 from topics.topic_models.lda import LdaModel, LdaSettings
 from topics.topic_pipeline import TopicPipeline
-from topics.training import prepare
+from topics.training.job import prepare
 from topics.trends import activity, recording
 from topics.trends.activity import Activity
 from topics.trends.changes import LEAST, RATE, changes, judge

@@ -25,15 +25,16 @@ from topics.commands import history as history_command
 from topics.config import Config, convert
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
+from topics.lifecycle import bundles
 from topics.quality import topic_comparison
 from topics.quality.topic_comparison import compare_topics
 from topics.tagger import Tagger
-from topics.training import prepare, train, train_topics
-from topics.versions import bundles, drafts, history, integrity
+from topics.training.job import prepare, train, train_topics
+from topics.training.reproduction import DOCUMENTS, reproduce
+from topics.versions import drafts, history, integrity
 from topics.versions.history import Event, History, during, previous, spans
 from topics.versions.manifest import CorpusFacts, Figures, Manifest
 from topics.versions.registry import Registry, Version
-from topics.versions.reproduction import DOCUMENTS, reproduce
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
 FIGURES = Figures("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)

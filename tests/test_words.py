@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from topics.archive import scoring
 from topics.config import Config
-from topics.corpus import Corpus, embedded, embedded_inbox, gathering
+from topics.corpus import Corpus, embedded, embedded_inbox
 from topics.errors import ModelError
 from topics.pipeline import read
 from topics.tagger import Tagger
@@ -23,7 +23,8 @@ from topics.text.lemmas import lemmas
 from topics.text.lexicon import Met
 from topics.text.tokens import _Chunk, compact, tokenize
 from topics.text.words import Collector, Exchange, Words, forms, load, recall, save
-from topics.training import latest_folder, prepare
+from topics.training import gathering
+from topics.training.job import latest_folder, prepare
 from topics.types import TokenBatch
 from topics.versions.registry import Registry
 

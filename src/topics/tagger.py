@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from topics.drift.readings import Readings, of_rubrics, of_topics
 from topics.errors import UsageError, listed
+from topics.lifecycle.naming import open_topics
 from topics.pipeline import Pipeline
 from topics.topic_pipeline import TopicPipeline
 from topics.types import Article, Explanation, Prediction, TokenBatch, Topic
 from topics.versions.manifest import Manifest
-from topics.versions.naming import open_topics
 from topics.versions.registry import Registry, Version
 
 if TYPE_CHECKING:

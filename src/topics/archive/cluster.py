@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from topics.archive.workers import client
+from topics.parallel import client
 from topics.tagger import Stored, Tagger
 from topics.versions.registry import Version
 

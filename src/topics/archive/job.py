@@ -18,8 +18,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from topics import __version__, storage
-from topics.archive import ledger, repeats, workers
+from topics import __version__, parallel, storage
+from topics.archive import ledger, repeats
 from topics.archive.cluster import delivered
 from topics.archive.joining import JOINERS, Row
 from topics.archive.ledger import Counts, Done, Job, Record
@@ -102,7 +102,7 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         total = sum(one.size for one in record.inputs)
         size = order.shard_size or fitting(total)
         several = not order.dask and total > size
-        with workers.starting(prepare, stored, order.workers if several else 1):
+        with parallel.starting(prepare, stored, order.workers if several else 1):
             return plan([source.absolute() for source in corpus.sources], size)
 
     with ledger.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:
@@ -239,7 +239,7 @@ def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None])
     while missing:
         count = len(missing)
         try:
-            yield from workers.run(score, list(missing.values()), order.workers, order.dask)
+            yield from parallel.run(score, list(missing.values()), order.workers, order.dask)
         except WorkerDiedError as error:
             desk = next(iter(missing.values())).desk
             suspects = [number for number in desk.begun() if number in missing]
@@ -255,7 +255,7 @@ def _one_by_one(suspects: Sequence[Task]) -> Iterator[Done]:
     """Let each shard during which a worker died have a worker for itself: the guilty one is found."""
     for task in suspects:
         try:
-            yield from workers.run(score_shard, [task], apart=True)
+            yield from parallel.run(score_shard, [task], apart=True)
         except WorkerDiedError as error:
             raise _named(error, [task.shard]) from error
 

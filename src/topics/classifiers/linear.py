@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from topics import persistence
-from topics.archive import workers
+from topics import parallel, persistence
 from topics.errors import ModelError, NotFittedError
 from topics.estimator import Contribution, HeldOut
 from topics.rubrics import rounds
@@ -115,7 +114,7 @@ class LinearClassifier:
         self.rubrics = tuple(rubrics)
         # Processes, not threads: liblinear draws from one random generator a process.
         jobs = self.jobs if len(tokens.ids) * len(rubrics) * settings.folds > _WORTH_PROCESSES else 1
-        with workers.starting(_import_solver, None, jobs):
+        with parallel.starting(_import_solver, None, jobs):
             plain, folding, alike = self._features(tokens)
             X = folding.extend(plain)
         middle, strangest = np.quantile(self.tfidf.familiarities, [0.5, _STRANGEST]).tolist()
@@ -138,7 +137,7 @@ class LinearClassifier:
             whole = partial(_judge, X, folding.extend(excerpts))
             tasks += [partial(whole, part, one, settings) for one in asked for part in parts]
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
-        found = workers.do(tasks, min(jobs, room))
+        found = parallel.do(tasks, min(jobs, room))
         models = list(chain.from_iterable(found[: len(parts)]))
         said = rounds.joined(found[len(parts) :], len(asked))
         self.coefficients = folding.fold(np.stack([model[0] for model in models], axis=1))

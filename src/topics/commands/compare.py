@@ -53,10 +53,10 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics import terminal
     from topics.commands.topics.compare import show
     from topics.corpus import Corpus
+    from topics.lifecycle import continuity
+    from topics.lifecycle.promotion import either
     from topics.terminal.data import show_labels, show_rejects
     from topics.terminal.versions import show_comparison
-    from topics.versions import continuity
-    from topics.versions.promotion import either
     from topics.versions.registry import Registry
 
     registry = Registry(options["models"])

@@ -39,7 +39,8 @@ def export(version: str, file: Path | None, to: str, models: Path, **options: An
         logged = options["tracking_uri"], options["registered_name"]
         click.echo(opening(lambda opened: serving.log(opened, *logged)))
         return
-    from topics.versions import bundles, integrity
+    from topics.lifecycle import bundles
+    from topics.versions import integrity
 
     if file is None:
         raise UsageError("name a FILE to write, a .tar or a .zip, or give --to mlflow")

@@ -24,8 +24,9 @@ def import_(file: Path, sha256: str, models: Path) -> None:
     python -m topics promote rubrics/20261123T051511Z-d53d6c archive/2026-11.jsonl
     """
     from topics.errors import ModelError
-    from topics.versions import bundles, integrity
-    from topics.versions.opening import open_all
+    from topics.lifecycle import bundles
+    from topics.lifecycle.opening import open_all
+    from topics.versions import integrity
     from topics.versions.registry import Registry
 
     if sha256 and file.is_file() and (found := integrity.describe(file).sha256) != sha256.lower():

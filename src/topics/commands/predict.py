@@ -112,13 +112,12 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
 
 def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Summary, list[Reject]]:
     """Score files by several processes; return also, if all rows are bad, the first of them."""
-    from topics import terminal
-    from topics.archive import workers
+    from topics import parallel, terminal
     from topics.corpus.shards import SIZE
 
     several = not options["dask"] and corpus.size > SIZE
     # What takes this process half a second takes them another: meanwhile.
-    with workers.starting(import_module, "topics.archive.scoring", options["workers"] if several else 1):
+    with parallel.starting(import_module, "topics.archive.scoring", options["workers"] if several else 1):
         from topics.archive import writers
         from topics.archive.job import Order, score_archive
         from topics.tagger import Stored, Tagger

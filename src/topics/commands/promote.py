@@ -45,10 +45,10 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
 
     from topics import terminal
     from topics.corpus import Corpus
+    from topics.lifecycle.promotion import LossError
+    from topics.lifecycle.promotion import promote as job
     from topics.terminal.data import show_labels, show_rejects
     from topics.terminal.versions import show_comparison
-    from topics.versions.promotion import LossError
-    from topics.versions.promotion import promote as job
     from topics.versions.registry import Registry
 
     def show(comparison: object) -> None:

@@ -31,9 +31,9 @@ def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any
     from topics import terminal
     from topics.corpus import Corpus, embedded
     from topics.errors import ModelError
+    from topics.training.reproduction import configuration_of
+    from topics.training.reproduction import reproduce as job
     from topics.versions.registry import Registry
-    from topics.versions.reproduction import configuration_of
-    from topics.versions.reproduction import reproduce as job
 
     registry = Registry(options["models"])
     manifest = registry.open(version).manifest

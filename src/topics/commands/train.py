@@ -70,7 +70,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     from topics.corpus.articles import mistaken
     from topics.terminal.data import show_labels, show_others, show_unread_dates
     from topics.terminal.versions import show_version
-    from topics.training import latest_folder, latest_topics, prepare, train_rubrics, train_topics
+    from topics.training.job import latest_folder, latest_topics, prepare, train_rubrics, train_topics
     from topics.versions.registry import Registry
 
     names = options["name"], options["topics_name"]

@@ -24,7 +24,7 @@ def verify(references: tuple[str, ...], models: Path) -> None:
     python -m topics verify rubrics@production
     """
     from topics.errors import ModelError
-    from topics.versions import accounting
+    from topics.lifecycle import accounting
     from topics.versions.registry import Registry
 
     kinds = set()

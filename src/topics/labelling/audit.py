@@ -17,11 +17,11 @@ from topics.config import Config
 from topics.corpus import Corpus
 from topics.corpus.articles import cell_of
 from topics.labelling.worksheets import beginning
-from topics.learning import Learned, learn
 from topics.pipeline import telling
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth
-from topics.training import prepare
+from topics.training.job import prepare
+from topics.training.learning import Learned, learn
 from topics.types import Article, Explanation
 
 Watch = Callable[[str, int], None]

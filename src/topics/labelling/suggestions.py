@@ -19,12 +19,12 @@ from topics.config import Config, Rubrics, convert
 from topics.corpus import Corpus
 from topics.errors import DataError
 from topics.labelling.worksheets import beginning
-from topics.learning import truth_table
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth, log_odds
 from topics.rubrics.features import Fields, Tfidf
 from topics.text import duplicates
-from topics.training import prepare
+from topics.training.job import prepare
+from topics.training.learning import truth_table
 from topics.types import Article, Labels, TokenBatch
 
 Watch = Callable[[str, int], None]

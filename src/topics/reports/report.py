@@ -34,7 +34,7 @@ from topics.types import Article
 from topics.versions.manifest import Manifest
 
 if TYPE_CHECKING:
-    from topics.learning import Learned
+    from topics.training.learning import Learned
 
 _DRAWS = 500
 _SAMPLE = 600

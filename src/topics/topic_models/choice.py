@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
-from topics.archive import workers
+from topics import parallel
 from topics.errors import DataError
 from topics.text.tokens import take
 from topics.topic_models.coherence import c_npmi, keep_company
@@ -82,7 +82,7 @@ def choose_topics(
         )
     parts = [np.sort(generator.permutation(full)[: len(full) * 4 // 5]) for _ in range(draws)]
     pairs = list(product(numbers[::-1], range(draws)))  # the longest first: no process waits at the end
-    models = workers.do((partial(learn, bags[parts[draw]], number, draw) for number, draw in pairs), jobs)
+    models = parallel.do((partial(learn, bags[parts[draw]], number, draw) for number, draw in pairs), jobs)
     found = dict(zip(pairs, models, strict=True))
     places = vocabulary.occurrences(chosen)
     curve = tuple(

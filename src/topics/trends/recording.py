@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topics.corpus import Corpus
-from topics.corpus.gathering import Material
+from topics.corpus.material import Material
 from topics.text import duplicates
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline

@@ -256,7 +256,7 @@ class Registry:
         figures: dict[str, object] | None = None,
         forced: bool = False,
     ) -> Event:
-        """Point an alias to a version. Whether that is wise, `topics.versions.promotion` decides.
+        """Point an alias to a version. Whether that is wise, `topics.lifecycle.promotion` decides.
 
         Args:
             name: of the model.

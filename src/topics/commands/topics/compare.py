@@ -10,7 +10,7 @@ import click
 from topics.commands.options import models_option
 
 if TYPE_CHECKING:
-    from topics.versions.continuity import Comparison, Part
+    from topics.lifecycle.continuity import Comparison, Part
 
 
 @click.command()
@@ -27,7 +27,7 @@ def compare(before: str, after: str, as_json: bool, models: Path) -> None:
     \b
     python -m topics topics compare topics@production topics@latest
     """
-    from topics.versions.continuity import compare as job
+    from topics.lifecycle.continuity import compare as job
     from topics.versions.registry import Registry
 
     show(job(Registry(models), before, after), as_json)

@@ -30,9 +30,9 @@ def list_(reference: str, as_json: bool, models: Path) -> None:
     from rich.text import Text
 
     from topics import terminal
+    from topics.lifecycle.naming import open_topics
     from topics.trends import activity
     from topics.trends.changes import changes
-    from topics.versions.naming import open_topics
     from topics.versions.registry import Registry
 
     pipeline, version = open_topics(Registry(models), reference)

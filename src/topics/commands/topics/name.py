@@ -24,7 +24,7 @@ def name(topic: int, name: str, reason: str, reference: str, models: Path) -> No
     python -m topics topics name 7 "Железные дороги"
     python -m topics topics name 7 ""
     """
-    from topics.versions.naming import rename
+    from topics.lifecycle.naming import rename
     from topics.versions.registry import Registry
 
     event = rename(Registry(models), reference, topic, name, reason)

@@ -32,9 +32,9 @@ def show(topic: int, reference: str, as_json: bool, models: Path) -> None:
     """
     import msgspec
 
+    from topics.lifecycle.naming import open_topics
     from topics.trends import activity
     from topics.trends.changes import changes
-    from topics.versions.naming import open_topics
     from topics.versions.registry import Registry
 
     pipeline, version = open_topics(Registry(models), reference)

@@ -50,8 +50,8 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     python -m topics topics trends
     python -m topics topics trends last-months/ --unit week --topics topics@production
     """
+    from topics.lifecycle.naming import open_topics
     from topics.trends.changes import LEAST, changes
-    from topics.versions.naming import open_topics
     from topics.versions.registry import Registry
 
     pipeline, version = open_topics(Registry(options["models"]), options["reference"])
@@ -87,7 +87,7 @@ def _read(
 ) -> Activity:
     from topics import terminal
     from topics.corpus import Corpus
-    from topics.corpus.gathering import gather
+    from topics.training.gathering import gather
     from topics.trends.recording import record
 
     _, columns = settings(options)

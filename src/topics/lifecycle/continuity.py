@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 
 from topics.errors import UsageError
+from topics.lifecycle.naming import open_topics
 from topics.topic_pipeline import TopicPipeline
 from topics.types import TopicChange
-from topics.versions.naming import open_topics
 from topics.versions.registry import Registry
 
 _WORDS = 6

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from topics.errors import ModelError, counted
+from topics.lifecycle.opening import open_all
 from topics.versions import history, integrity
-from topics.versions.opening import open_all
 from topics.versions.registry import Registry, Version
 
 

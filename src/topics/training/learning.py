@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from topics import plugins
 from topics.config import Config, Rubrics, convert
-from topics.corpus.gathering import Material, Watch, sample
+from topics.corpus.material import Material
 from topics.errors import DataError, counted
 from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers, cross_validated, time_ordered
 from topics.rubrics.calibration import Truth
 from topics.rubrics.decisions import judged
 from topics.rubrics.rules import Rules, known_if_named
+from topics.training.gathering import Watch, sample
 from topics.types import Labels, Reject
 
 LATER = 0.2

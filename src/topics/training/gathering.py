@@ -1,4 +1,4 @@
-"""A corpus as training needs it: tokens and what is known of them; no text stays in memory.
+"""From a corpus to what training needs of it, by some processes.
 
 Processes read shards; the tokens go to a temporary file and are mapped from there, four bytes each, so that a
 corpus may be larger than memory.
@@ -18,13 +18,12 @@ from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from topics import storage
-from topics.archive import workers
+from topics import parallel, storage
 from topics.corpus.articles import Shape
 from topics.corpus.batches import Batch, read
 from topics.corpus.corpus import TOLD, Corpus
+from topics.corpus.material import Material
 from topics.corpus.seen import Seen
 from topics.corpus.shards import Piece, plan, whole
 from topics.errors import ModelError
@@ -44,33 +43,6 @@ _WORTH_PROCESSES = 3
 """Batches from which on processes save more time than they take to start."""
 Watch = Callable[[str, int], None]
 """Told what is being done and how many articles are done."""
-
-
-class Material(NamedTuple):
-    """A corpus as training needs it: no text, only tokens and what is known of them."""
-
-    cleaner: Cleaner
-    tokens: TokenBatch
-    labels: list[Labels | None]
-    origins: list[tuple[str, str]]
-    """Outlet and day of each article."""
-    places: npt.NDArray[np.int64]
-    """The place of each article in the corpus, from 0; see `Corpus.pick`."""
-    facts: CorpusFacts
-    rejects: list[Reject]
-    words: Words
-    """Forms met again and again, to be kept beside what is learned."""
-    created: str
-    """When the work began, UTC, ISO 8601."""
-
-    def choose(self, rows: npt.NDArray[np.int64]) -> Material:
-        """Take some of the articles, in the order given."""
-        return self._replace(
-            tokens=take(self.tokens, rows),
-            labels=[self.labels[row] for row in rows],
-            origins=[self.origins[row] for row in rows],
-            places=self.places[rows],
-        )
 
 
 class _Part(NamedTuple):
@@ -152,7 +124,7 @@ def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int, words_from: Path | None)
     if jobs > 1 and all(source.path for source in corpus.sources):
         tasks = [_Task(shard.pieces, corpus.shape, cleaner, words_from) for shard in plan(corpus.sources)]
         if len(tasks) > 1:
-            return chain.from_iterable(workers.run(_read_all, tasks, jobs, ordered=True))
+            return chain.from_iterable(parallel.run(_read_all, tasks, jobs, ordered=True))
     batches = read(whole(corpus.sources), corpus.shape)
     return batchwise(partial(_part, cleaner, words_from), batches, jobs)
 
@@ -165,7 +137,7 @@ def batchwise(function: Callable[[T], R], batches: Iterator[T], jobs: int) -> It
     first = list(islice(batches, _WORTH_PROCESSES if jobs > 1 else 0))
     batches = chain(first, batches)
     if jobs > 1 and len(first) == _WORTH_PROCESSES:
-        return workers.run(function, batches, jobs, ordered=True)
+        return parallel.run(function, batches, jobs, ordered=True)
     return map(function, batches)
 
 

@@ -18,11 +18,11 @@ from msgspec.structs import replace
 from topics import plugins
 from topics.config import Cleaning, Config, convert
 from topics.corpus import Corpus
-from topics.corpus.gathering import Material, Watch, batchwise, gather, sample
+from topics.corpus.material import Material
 from topics.drift import profile
 from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import ModelError, ModelWarning
-from topics.learning import learn
+from topics.lifecycle.naming import open_topics
 from topics.quality.evaluation import held_out_figures
 from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
@@ -32,11 +32,12 @@ from topics.text.boilerplate import BoilerplateLearner, witnessed
 from topics.text.cleaning import Cleaner
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
+from topics.training.gathering import Watch, batchwise, gather, sample
+from topics.training.learning import learn
 from topics.trends import activity
 from topics.trends.recording import record
 from topics.types import Reject
 from topics.versions.manifest import Manifest, libraries
-from topics.versions.naming import open_topics
 from topics.versions.registry import LATEST, Registry, Version
 
 

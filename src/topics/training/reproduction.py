@@ -12,7 +12,7 @@ import msgspec
 from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.errors import DataError
-from topics.training import prepare, train_rubrics, train_topics
+from topics.training.job import prepare, train_rubrics, train_topics
 from topics.versions import history
 from topics.versions.manifest import CorpusFacts, Manifest, libraries
 from topics.versions.registry import LATEST, Registry, Version

@@ -21,9 +21,9 @@ from pathlib import Path
 import msgspec
 
 from topics.errors import ModelError, UsageError
+from topics.lifecycle.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
 from topics.storage import draft_of, naming, sweep
 from topics.topic_pipeline import TopicPipeline
-from topics.versions.containers import SUFFIXES, Entry, check_suffix, copy, entries, writing
 from topics.versions.history import unfit_name
 from topics.versions.integrity import MANIFEST, read_manifest, sync
 from topics.versions.manifest import moment_of

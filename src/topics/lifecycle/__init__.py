@@ -1,0 +1,1 @@
+"""What is done with versions: opened, compared, promoted, named, checked, carried elsewhere."""

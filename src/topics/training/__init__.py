@@ -1,0 +1,1 @@
+"""From a corpus to published versions: read, learn, judge, report; and the same again, byte for byte."""
