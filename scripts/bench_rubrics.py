@@ -40,7 +40,7 @@ import news
 from rubric_peers import peers
 from topics.classifiers.linear import LinearClassifier, LinearSettings
 from topics.corpus import Corpus, embedded
-from topics.quality.evaluation import calibration_error, figures
+from topics.quality.evaluation import calibration_error, metrics
 from topics.rubrics.calibration import Truth, log_odds
 from topics.rubrics.decisions import best_threshold
 from topics.text.boilerplate import BoilerplateLearner
@@ -203,7 +203,7 @@ def measure(
         rows = []
         for splits, results in zip(repeats, asked, strict=True):
             truth = m.truth[np.concatenate([test for _, test in splits])]
-            rows.append(_figures(truth, _tuned(m, splits, results) if tuned else results, m.rubrics))
+            rows.append(_metrics(truth, _tuned(m, splits, results) if tuned else results, m.rubrics))
         cells = [f"{x:.3f}" if np.isfinite(x) else "–" for x in np.mean(rows, axis=0)]
         label = f"{name}, thresholds found" if tuned else name
         print(f"| {label} | {' | '.join(cells)} | {seconds:.1f} |", flush=True)
@@ -234,7 +234,7 @@ HEADS = (
 )
 
 
-def _figures(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> list[float]:
+def _metrics(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> list[float]:
     """Compute what the table has.
 
     «By margins» is mean average precision by the scores before calibration, which each fold has of its own.
@@ -243,7 +243,7 @@ def _figures(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> l
     margins = np.concatenate([r.scores if r.margins is None else r.margins for r in results])
     known = [truth[:, r] >= 0 for r in range(len(rubrics))]
     by_margins = [average_precision_score(truth[k, r], margins[k, r]) for r, k in enumerate(known)]
-    found = figures(truth, scores, given, np.zeros(len(truth), bool), rubrics, "")
+    found = metrics(truth, scores, given, np.zeros(len(truth), bool), rubrics, "")
     calibration = likely = reviewed = np.nan
     if all(result.wrong is not None for result in results):
         calibration = calibration_error((truth == 1).ravel(), scores.ravel())

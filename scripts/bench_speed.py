@@ -209,7 +209,7 @@ def training() -> None:
             lexicon.forget()
             our_model(Path(models), jobs)
             again = time.perf_counter() - start - wall
-        macro = tagger.manifest.rubric_figures().macro_f1
+        macro = tagger.manifest.rubric_metrics().macro_f1
         cpu = f"{ours:.1f} s CPU, " if jobs == 1 else ""
         print(
             f"ours, processes: {jobs}: {cpu}{wall:.1f} s wall, macro-F1 {macro:.3f} (all of `train`); "

@@ -251,7 +251,7 @@ def processor() -> float:
     return sum(os.times()[:4])
 
 
-def figures(data: Data, answer: Answer) -> dict[str, float]:
+def metrics(data: Data, answer: Answer) -> dict[str, float]:
     tops = np.argsort(-answer.phi, axis=1, kind="stable")[:, :10].tolist()
     wanted = sorted({term for top in tops for term in top})
     near = keep_company(data.places.columns, data.places.rows, wanted)
@@ -306,7 +306,7 @@ def models(folder: Path, corpora: list[str], numbers: list[int], seeds: int, nam
                 if not done:
                     print(f"| {name} | did not end in {TIMEOUT} s |", flush=True)
                     continue
-                rows = [figures(data, answer) for answer in done]
+                rows = [metrics(data, answer) for answer in done]
                 if not header:
                     header = ["model", *rows[0], "same topics, other seed"]
                     print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")

@@ -48,8 +48,8 @@ def main() -> None:
         print(f"draw {draw + 1} of {draws}", file=sys.stderr)
     print("labels         ", *(f"{size:6d}" for size in SIZES))
     for name, found in results.items():
-        for what, figures in zip(("macro-F1", "mean AP"), found.mean(axis=0).T, strict=True):
-            print(f"{name:8s}{what:9s}", *(f"{figure:6.3f}" for figure in figures))
+        for what, metrics in zip(("macro-F1", "mean AP"), found.mean(axis=0).T, strict=True):
+            print(f"{name:8s}{what:9s}", *(f"{figure:6.3f}" for figure in metrics))
         spread = found[:, :, 0].std(axis=0) / max(draws, 2) ** 0.5
         print(f"{'':8s}± F1     ", *(f"{figure:6.3f}" for figure in spread))
 
@@ -68,7 +68,7 @@ def curve(tokens: TokenBatch, truth: np.ndarray, is_chosen: bool, seed: int) -> 
     pool = np.arange(TEST, len(truth))
     vectors = latent(take(tokens, pool))
     known = np.random.default_rng(seed).permutation(len(pool))[: SIZES[0]]
-    figures = []
+    metrics = []
     for size in SIZES:
         while len(known) < size:
             step = min(STEP, size - len(known))
@@ -88,8 +88,8 @@ def curve(tokens: TokenBatch, truth: np.ndarray, is_chosen: bool, seed: int) -> 
         given[:, told] = model.decisions.given(probabilities[:, told])
         ap = [average_precision_score(truth[:TEST, r], probabilities[:, r]) for r in range(truth.shape[1])]
         f1 = f1_score(truth[:TEST], given, average="macro", zero_division=0)
-        figures.append((f1, np.mean(ap)))
-    return np.array(figures)
+        metrics.append((f1, np.mean(ap)))
+    return np.array(metrics)
 
 
 def fit(

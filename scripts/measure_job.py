@@ -82,17 +82,17 @@ def main() -> None:
         )
         registry = Registry(models)
         manifest = registry.open("rubrics").manifest
-        facts, figures = manifest.corpus, manifest.rubric_figures()
+        facts, metrics = manifest.corpus, manifest.rubric_metrics()
         print(f"train: {facts.articles:,} articles, {facts.clean} clean, {facts.rejects} rejects; ", end="")
         print(f"{seconds:.1f} s wall, peak {peak:,.0f} MB")
-        print(f"\n| {figures.method} | positives | precision | recall | F1 | average precision |")
+        print(f"\n| {metrics.method} | positives | precision | recall | F1 | average precision |")
         print("|---|---|---|---|---|---|")
-        for one in figures.rubrics:
+        for one in metrics.rubrics:
             numbers = (one.precision, one.recall, one.f1, one.average_precision)
             print(f"| {one.rubric} | {one.positives} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
-        print(f"\nmacro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, ", end="")
-        print(f"exact match {figures.exact_match:.3f}, ", end="")
-        print(f"{calibrated(figures.calibration_error, figures.likely)}\n")
+        print(f"\nmacro-F1 {metrics.macro_f1:.3f}, micro-F1 {metrics.micro_f1:.3f}, ", end="")
+        print(f"exact match {metrics.exact_match:.3f}, ", end="")
+        print(f"{calibrated(metrics.calibration_error, metrics.likely)}\n")
         seconds, peak, said = run("predict", data / "unlabelled.jsonl.gz", "-o", scored, "--models", models)
         print(f"predict: {seconds:.1f} s wall, peak {peak:,.0f} MB; {' '.join(said.split())}")
         with scored.open(encoding="utf-8") as lines:

@@ -50,7 +50,7 @@ def measure(rows: list[dict], count: int, folder: Path) -> None:
     version = Registry(models).open("rubrics")
     size = sum(file.stat().st_size for file in version.folder.rglob("*") if file.is_file()) / 1e6
     report = (version.folder / "report.html").stat().st_size / 1e6
-    macro = version.manifest.rubric_figures().macro_f1
+    macro = version.manifest.rubric_metrics().macro_f1
     tagger, times = Tagger.load(models), []
     for row in rows[:300]:
         text = (row["text"] or "")[:1000]

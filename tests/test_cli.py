@@ -263,11 +263,11 @@ def test_a_job_without_a_good_row_has_failed(topics: Topics, models, tmp_path, t
         assert json.loads(rejects[0])["reason"] == "no text"
 
 
-def test_models_lists_versions_with_their_figures(topics: Topics, models, tmp_path):
+def test_models_lists_versions_with_their_metrics(topics: Topics, models, tmp_path):
     version = Registry(models).open("rubrics").manifest
     table = topics("models", "--models", models).out
     assert version.version in table
-    for told in ("latest", "500", f"{version.figures.macro_f1:.3f}"):
+    for told in ("latest", "500", f"{version.metrics.macro_f1:.3f}"):
         assert told in table
     [line] = topics("models", "--models", models, "--json").out.splitlines()
     assert json.loads(line)["version"] == version.version

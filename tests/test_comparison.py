@@ -68,7 +68,7 @@ def test_a_version_does_not_differ_from_itself(registry, labels):
     }
 
 
-def test_the_figures_are_those_of_evaluate(registry, labels):
+def test_the_metrics_are_those_of_evaluate(registry, labels):
     from topics.quality.assessment import evaluate
 
     good, _, blind = map(registry.open, labels)
@@ -123,14 +123,14 @@ def test_a_rubric_that_is_gone_is_a_loss(registry, labels):
         promote(registry, labels[1], Corpus(HELD_OUT))
 
 
-def test_what_is_no_worse_goes_in_with_its_figures(registry, labels):
+def test_what_is_no_worse_goes_in_with_its_metrics(registry, labels):
     promote(registry, labels[2])
     event, comparison = promote(registry, labels[0], Corpus(HELD_OUT), reason="после чистки разметки")
     assert registry.open("rubrics").label == labels[0]
     written = registry.events("rubrics")[-1]
     assert (written.when, written.who) == (event.when, event.who)
     assert written.why == "после чистки разметки"
-    assert written.figures == json.loads(msgspec.json.encode(comparison))
+    assert written.metrics == json.loads(msgspec.json.encode(comparison))
 
 
 def test_what_is_damaged_can_be_replaced(registry, labels):
@@ -152,7 +152,7 @@ def test_force_overrules_and_is_written_down(registry, labels):
     promote(registry, labels[2], Corpus(HELD_OUT), force=True, reason="проба в пятницу")
     written = registry.events("rubrics")[-1]
     assert (written.forced, written.why) == (True, "проба в пятницу")
-    assert written.figures["overall"]["micro-F1"]["verdict"] == "worse"
+    assert written.metrics["overall"]["micro-F1"]["verdict"] == "worse"
     assert registry.open("rubrics").label == labels[2]
 
 

@@ -39,7 +39,7 @@ def answers(draw, least: int = 1):
 
 
 @given(answers())
-def test_figures_are_those_of_scikit_learn(case):
+def test_metrics_are_those_of_scikit_learn(case):
     truth, probabilities, given_, _ = case
     found = measure(case, RUBRICS, draws=2)
     for r, rubric in enumerate(found.rubrics):
@@ -183,7 +183,7 @@ def test_a_rubric_that_the_version_does_not_know_is_named(models, tmp_path):
     assert evaluate(Corpus(path), Registry(models).open("rubrics")).not_known == {"sport": 2}
 
 
-def test_the_command_prints_figures_on_stdout_and_doubts_on_stderr(topics, models, data):
+def test_the_command_prints_metrics_on_stdout_and_doubts_on_stderr(topics, models, data):
     ran = topics("evaluate", "rubrics", data, "--models", models, "--by", "outlet")
     assert ran.code == 0, ran.err
     assert "tourism" in ran.out

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 
 from topics.estimator import HeldOut
-from topics.quality.evaluation import calibration_error, cross_validated, figures, held_out_figures, likely
+from topics.quality.evaluation import calibration_error, cross_validated, held_out_metrics, likely, metrics
 from topics.rubrics.decisions import Policy, learn_decisions
-from topics.versions.manifest import Figures
+from topics.versions.manifest import Metrics
 
 RUBRICS = ("экономика", "промышленность", "туризм")
 
@@ -30,20 +30,26 @@ def answers(draw, unknown: bool):
 
 
 @given(answers(unknown=False))
-def test_figures_are_those_of_scikit_learn(case):
+def test_metrics_are_those_of_scikit_learn(case):
     truth, probabilities, given_, review = case
-    found = figures(*case, RUBRICS, "hold-out")
-    precision, recall, f1, positives = metrics.precision_recall_fscore_support(truth, given_, zero_division=0)
+    found = metrics(*case, RUBRICS, "hold-out")
+    precision, recall, f1, positives = sklearn_metrics.precision_recall_fscore_support(
+        truth, given_, zero_division=0
+    )
     assert [rubric.rubric for rubric in found.rubrics] == list(RUBRICS)
     for r, rubric in enumerate(found.rubrics):
         assert (rubric.precision, rubric.recall, rubric.f1) == pytest.approx((precision[r], recall[r], f1[r]))
         assert (rubric.positives, rubric.negatives) == (positives[r], len(truth) - positives[r])
         if positives[r]:
-            expected = metrics.average_precision_score(truth[:, r], probabilities[:, r])
+            expected = sklearn_metrics.average_precision_score(truth[:, r], probabilities[:, r])
             assert rubric.average_precision == pytest.approx(expected)
-    assert found.micro_f1 == pytest.approx(metrics.f1_score(truth, given_, average="micro", zero_division=0))
-    assert found.macro_f1 == pytest.approx(metrics.f1_score(truth, given_, average="macro", zero_division=0))
-    assert found.exact_match == pytest.approx(metrics.accuracy_score(truth, given_))
+    assert found.micro_f1 == pytest.approx(
+        sklearn_metrics.f1_score(truth, given_, average="micro", zero_division=0)
+    )
+    assert found.macro_f1 == pytest.approx(
+        sklearn_metrics.f1_score(truth, given_, average="macro", zero_division=0)
+    )
+    assert found.exact_match == pytest.approx(sklearn_metrics.accuracy_score(truth, given_))
     assert found.review_share == pytest.approx(review.mean())
     assert (found.articles, found.method) == (len(truth), "hold-out")
 
@@ -51,9 +57,9 @@ def test_figures_are_those_of_scikit_learn(case):
 @given(answers(unknown=True))
 def test_what_is_said_where_nothing_is_known_does_not_count(case):
     truth, probabilities, given_, review = case
-    found = figures(truth, probabilities, given_, review, RUBRICS, "hold-out")
+    found = metrics(truth, probabilities, given_, review, RUBRICS, "hold-out")
     hidden = truth < 0
-    other = figures(
+    other = metrics(
         truth,
         np.where(hidden, 1 - probabilities, probabilities),
         given_ ^ hidden,
@@ -71,7 +77,7 @@ def test_a_rubric_by_hand():
     truth = np.array([[1], [1], [0], [0], [-1]], np.int8)
     given_ = np.array([[True], [False], [True], [False], [True]])
     probabilities = np.array([[0.9], [0.3], [0.8], [0.1], [0.99]])
-    found = figures(truth, probabilities, given_, np.zeros(5, bool), ("туризм",), "")
+    found = metrics(truth, probabilities, given_, np.zeros(5, bool), ("туризм",), "")
     [tourism] = found.rubrics
     assert (tourism.precision, tourism.recall, tourism.f1) == (0.5, 0.5, 0.5)
     assert tourism.average_precision == pytest.approx((1 / 1 + 2 / 3) / 2)
@@ -81,7 +87,7 @@ def test_a_rubric_by_hand():
 def test_exact_match_counts_articles_of_which_every_rubric_is_known():
     truth = np.array([[1, 0], [1, -1], [0, 1]], np.int8)
     given_ = np.array([[True, False], [False, True], [True, True]])
-    found = figures(truth, given_.astype(float), given_, np.zeros(3, bool), RUBRICS[:2], "")
+    found = metrics(truth, given_.astype(float), given_, np.zeros(3, bool), RUBRICS[:2], "")
     assert found.exact_match == 0.5
 
 
@@ -160,8 +166,8 @@ def held_out(n: int = 200) -> tuple[HeldOut, np.ndarray]:
     return HeldOut(generator.normal(2.0 * truth - 1, 1.0), np.arange(n) % 4), truth
 
 
-def measured(held: HeldOut, truth: np.ndarray) -> Figures:
-    return held_out_figures(cross_validated(held, truth, RUBRICS, Policy()), held.folds, RUBRICS)
+def measured(held: HeldOut, truth: np.ndarray) -> Metrics:
+    return held_out_metrics(cross_validated(held, truth, RUBRICS, Policy()), held.folds, RUBRICS)
 
 
 def test_a_fold_is_judged_by_decisions_of_the_other_folds():
@@ -178,7 +184,7 @@ def test_a_fold_is_judged_by_decisions_of_the_other_folds():
         probabilities[here] = decisions.probabilities(margins[here])
         given_[here] = decisions.given(probabilities[here])
         review[here] = decisions.doubtful(probabilities[here])
-    assert found == figures(truth, probabilities, given_, review, RUBRICS, found.method)
+    assert found == metrics(truth, probabilities, given_, review, RUBRICS, found.method)
     assert found.method.startswith("4-fold cross-validation")
 
 
@@ -190,7 +196,7 @@ def test_an_article_of_which_nothing_is_known_is_not_counted():
     assert all(rubric.positives + rubric.negatives == 50 for rubric in found.rubrics)
 
 
-def test_margins_of_a_stranger_give_the_figures_of_chance():
+def test_margins_of_a_stranger_give_the_metrics_of_chance():
     """Nothing of the truth leaks into figures: margins that know nothing earn the base rate."""
     (margins, folds, _), truth = held_out(2000)
     noise = np.random.default_rng(1).normal(size=margins.shape)

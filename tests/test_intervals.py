@@ -18,7 +18,7 @@ from topics.quality.intervals import (
     averaged,
     bootstrap,
     chance_of_loss,
-    counted_figures,
+    counted_metrics,
     holm,
     intervals,
     widened,
@@ -102,16 +102,16 @@ ROWS = st.lists(
 
 @settings(max_examples=60)
 @given(ROWS)
-def test_weighted_figures_are_those_of_articles_written_out(rows):
+def test_weighted_metrics_are_those_of_articles_written_out(rows):
     """An article drawn three times counts as three articles of the same answer."""
     truth, given_, scores, times = (np.array(column) for column in zip(*rows, strict=True))
     answers = truth.astype(np.int8)[:, None]
-    statistics = counted_figures(answers, given_[:, None]), average_precisions(answers, scores[:, None])
-    figures = np.concatenate([statistic(times[:, None].astype(float))[:, 0] for statistic in statistics])
+    statistics = counted_metrics(answers, given_[:, None]), average_precisions(answers, scores[:, None])
+    metrics = np.concatenate([statistic(times[:, None].astype(float))[:, 0] for statistic in statistics])
     known = np.repeat(truth >= 0, times)
     holds, said = np.repeat(truth == 1, times)[known], np.repeat(given_, times)[known]
     if not known.any():
-        assert np.isnan(figures).all()
+        assert np.isnan(metrics).all()
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,20 +120,20 @@ def test_weighted_figures_are_those_of_articles_written_out(rows):
         )
         ap = average_precision_score(holds, np.repeat(scores, times)[known]) if holds.any() else np.nan
     expected = [precision if said.any() else np.nan, recall if holds.any() else np.nan]
-    np.testing.assert_allclose(figures[:2], expected)
+    np.testing.assert_allclose(metrics[:2], expected)
     if said.any() or holds.any():
-        assert figures[2] == pytest.approx(f1)
-        assert figures[3] == pytest.approx(f1), "micro-F1 of one rubric"
+        assert metrics[2] == pytest.approx(f1)
+        assert metrics[3] == pytest.approx(f1), "micro-F1 of one rubric"
     else:
-        assert np.isnan(figures[2])
-    np.testing.assert_allclose(figures[4], (holds == said).mean())
-    np.testing.assert_allclose(figures[5], ap)
+        assert np.isnan(metrics[2])
+    np.testing.assert_allclose(metrics[4], (holds == said).mean())
+    np.testing.assert_allclose(metrics[5], ap)
 
 
 def test_an_article_known_in_part_counts_for_its_known_rubrics_alone():
     truth = np.array([[1, -1], [0, 1]], np.int8)
-    figures = counted_figures(truth, np.array([[True, True], [False, True]]))(np.ones((2, 1)))[:, 0]
-    assert figures.tolist() == [1, 1, 1, 1, 1, 1, 1, 1]
+    metrics = counted_metrics(truth, np.array([[True, True], [False, True]]))(np.ones((2, 1)))[:, 0]
+    assert metrics.tolist() == [1, 1, 1, 1, 1, 1, 1, 1]
 
 
 def test_a_loss_that_all_draws_show_and_one_that_half_of_them_show():

@@ -120,22 +120,22 @@ def test_a_version_knows_what_it_is_made_of(models):
 
 
 def test_a_version_knows_how_good_it_is(models):
-    figures = Registry(models).open("rubrics").manifest.figures
-    assert figures.method.startswith("5-fold cross-validation")
-    assert figures.articles == 500
-    by_name = {rubric.rubric: rubric for rubric in figures.rubrics}
+    metrics = Registry(models).open("rubrics").manifest.metrics
+    assert metrics.method.startswith("5-fold cross-validation")
+    assert metrics.articles == 500
+    by_name = {rubric.rubric: rubric for rubric in metrics.rubrics}
     assert {name: rubric.positives for name, rubric in by_name.items()} == {
         "economy": 170,
         "industry": 150,
         "tourism": 140,
     }
-    assert all(rubric.positives + rubric.negatives == 500 for rubric in figures.rubrics)
+    assert all(rubric.positives + rubric.negatives == 500 for rubric in metrics.rubrics)
     # A release passes here: the demonstration corpus is easy, and much less than this is a bug.
-    assert figures.macro_f1 > 0.9
-    assert figures.mean_average_precision > 0.96
-    assert figures.exact_match > 0.8
-    assert figures.calibration_error < 0.05
-    assert figures.review_share == pytest.approx(0.1, abs=0.05)
+    assert metrics.macro_f1 > 0.9
+    assert metrics.mean_average_precision > 0.96
+    assert metrics.exact_match > 0.8
+    assert metrics.calibration_error < 0.05
+    assert metrics.review_share == pytest.approx(0.1, abs=0.05)
 
 
 def test_a_version_holds_no_pickle(models):
@@ -159,7 +159,7 @@ def test_the_same_training_gives_the_same_bytes(tmp_path):
     first, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "1"))
     second, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "2"))
     assert files(first) == files(second)
-    assert first.manifest.figures == second.manifest.figures
+    assert first.manifest.metrics == second.manifest.metrics
     assert first.manifest.corpus == second.manifest.corpus
 
 
@@ -241,8 +241,8 @@ def test_clean_articles_judge_the_others(tmp_path):
     table.write_text("\n".join(gold) + "\n", encoding="utf-8")
     corpus = Corpus(write(tmp_path / "архив.jsonl", *rows), labels_file=table)
     version, _ = train(corpus, Config(), Registry(tmp_path / "models"))
-    assert version.manifest.figures.articles == 90
-    assert version.manifest.figures.macro_f1 == 1.0
+    assert version.manifest.metrics.articles == 90
+    assert version.manifest.metrics.macro_f1 == 1.0
 
 
 # What is learned

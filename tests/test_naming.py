@@ -246,7 +246,7 @@ def named(version: str, topic: int, name: str) -> Event:
 
 
 def published(version: str, previous: str = "") -> Event:
-    return Event(PUBLISHED, version, figures={"topics": 3, "previous": previous})
+    return Event(PUBLISHED, version, metrics={"topics": 3, "previous": previous})
 
 
 LINE = [published("a"), published("b", "a"), published("c", "b")]
@@ -261,7 +261,7 @@ LINES = [
     ([published("a"), published("b"), named("a", 1, "Суд")], "b", {}),
     ([named("a", 1, "Суд")], "a", {1: "Суд"}),
     ([published("a", "b"), published("b", "a"), named("a", 1, "Суд")], "b", {1: "Суд"}),
-    ([Event(PUBLISHED, "b", figures={"previous": ["a"]}), named("a", 1, "Суд")], "b", {}),
+    ([Event(PUBLISHED, "b", metrics={"previous": ["a"]}), named("a", 1, "Суд")], "b", {}),
 ]
 
 

@@ -96,21 +96,21 @@ def version(models):
 
 def test_a_version_has_its_report_and_its_card(version):
     page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
-    figures = version.manifest.figures
-    for rubric in figures.rubrics:
+    metrics = version.manifest.metrics
+    for rubric in metrics.rubrics:
         assert rubric.rubric in page.text
         assert f"{100 * rubric.precision:.0f}\u00a0%" in " ".join(page.said)
         assert f"{100 * rubric.f1:.0f}\u00a0%" in " ".join(page.said)
-    assert f"{100 * figures.exact_match:.0f}\u00a0%" in " ".join(page.said)
+    assert f"{100 * metrics.exact_match:.0f}\u00a0%" in " ".join(page.said)
     card = (version.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert f"{figures.macro_f1:.3f}".replace(".", ",") in card
+    assert f"{metrics.macro_f1:.3f}".replace(".", ",") in card
     assert "## Где ей не верить" in card
     assert "пунктир" not in card, "it has no chart"
-    error = f"{100 * figures.calibration_error:.1f}".replace(".", ",")
+    error = f"{100 * metrics.calibration_error:.1f}".replace(".", ",")
     assert f"расходится с долей верных ответов в среднем на {error}\u00a0%." in card
-    among = f"{100 * figures.likely.calibration_error:.1f}".replace(".", ",")
+    among = f"{100 * metrics.likely.calibration_error:.1f}".replace(".", ",")
     for told in card, " ".join(page.said):
-        assert f"(таких ответов {figures.likely.answers}), расхождение {among}\u00a0%;" in told
+        assert f"(таких ответов {metrics.likely.answers}), расхождение {among}\u00a0%;" in told
 
 
 def test_the_report_says_of_what_the_share_for_review_is(version):
@@ -120,7 +120,7 @@ def test_the_report_says_of_what_the_share_for_review_is(version):
         assert "Из всех статей обучения это 10\u00a0%;" in written(told, "ru")
         assert "Of all articles of the training it is 10%;" in written(told, "en")
         assert "Of all articles of the training" not in written(replace(report, review_share=None), "en")
-    assert report.review_share == pytest.approx(version.manifest.figures.review_share), (
+    assert report.review_share == pytest.approx(version.manifest.metrics.review_share), (
         "all of them are measured"
     )
 
@@ -146,7 +146,7 @@ def test_what_to_expect_of_a_goal_is_told(tmp_path, topics):
     models = "--models", tmp_path / "models"
     told = topics("train", *embedded()[:2], "--only", "rubrics", "--config", tmp_path / "goals.toml", *models)
     version = Registry(tmp_path / "models").open("rubrics")
-    economy, _, tourism = version.manifest.figures.rubrics
+    economy, _, tourism = version.manifest.metrics.rubrics
     for one, name, goal, reached, n in (
         (tourism, "precision", 0.8, tourism.precision, tourism.given),
         (economy, "recall", 0.99, economy.recall, economy.positives),
@@ -267,11 +267,11 @@ def test_an_archive_whose_words_all_stand_once_has_a_report_without_words(tmp_pa
 
 
 def test_the_report_agrees_with_the_manifest(version):
-    report, figures = pages.load(version.folder), version.manifest.figures
-    assert report.whole.articles == figures.articles
-    assert report.whole.macro_f1.value == pytest.approx(figures.macro_f1)
-    assert report.whole.exact_match.value == pytest.approx(figures.exact_match)
-    for told, kept in zip(report.whole.rubrics, figures.rubrics, strict=True):
+    report, metrics = pages.load(version.folder), version.manifest.metrics
+    assert report.whole.articles == metrics.articles
+    assert report.whole.macro_f1.value == pytest.approx(metrics.macro_f1)
+    assert report.whole.exact_match.value == pytest.approx(metrics.exact_match)
+    for told, kept in zip(report.whole.rubrics, metrics.rubrics, strict=True):
         assert (told.rubric, told.positives) == (kept.rubric, kept.positives)
         assert told.f1.value == pytest.approx(kept.f1)
         assert told.f1.low <= told.f1.value <= told.f1.high

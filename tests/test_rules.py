@@ -268,7 +268,7 @@ def test_a_rubric_with_rules_alone_is_measured_where_articles_carry_it(tmp_path)
     ]
     config = Config(rules={"flood": Rule(force=("паводок",))})
     version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows, *flood)), config, Registry(tmp_path / "m"))
-    found = {rubric.rubric: rubric for rubric in version.manifest.figures.rubrics}["flood"]
+    found = {rubric.rubric: rubric for rubric in version.manifest.metrics.rubrics}["flood"]
     assert (found.positives, found.precision, found.recall) == (2, 0.5, 0.5)
     assert "flood" not in version.manifest.left_out
 
@@ -294,7 +294,7 @@ def test_saved_and_loaded_rules_act_alike(ruled):
 @pytest.mark.parametrize(
     "words", ["9 мая", "18+", "Ту-214", "Boeing 737", "на 5 %", "30 млн туристов", "COVID-19"]
 )
-def test_a_phrase_with_figures_is_refused_where_it_is_written(tmp_path, words):
+def test_a_phrase_with_digits_is_refused_where_it_is_written(tmp_path, words):
     config = Config(rules={"tourism": Rule(force=(words,))})
     with pytest.raises(
         UsageError, match=r"\[rules.tourism\]: the phrase .* has figures, and one is read as any"

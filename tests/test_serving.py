@@ -50,7 +50,7 @@ def test_what_mlflow_loads_answers_as_the_library_does(models, store):
         found = mlflow.pyfunc.load_model(address).predict(FRAME)
         pd.testing.assert_frame_equal(found, expected)
     run = mlflow.search_runs(search_all_experiments=True, output_format="list")[0]
-    assert run.data.metrics["macro_f1"] == version.manifest.figures.macro_f1
+    assert run.data.metrics["macro_f1"] == version.manifest.metrics.macro_f1
     assert run.data.tags["version"] == version.label
 
 

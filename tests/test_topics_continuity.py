@@ -200,8 +200,8 @@ def test_fewer_terms_make_no_topic_more_coherent() -> None:
     few.vocabulary._column_of = np.full_like(many.vocabulary._column_of, -1)
     for column, old in enumerate(top.tolist()):
         few.vocabulary._column_of[many.vocabulary._column_of == old] = column
-    terms, few_terms = (model.figures(articles).coherence for model in (many, few))
-    words, few_words = (model.figures(articles, by_words=True).coherence for model in (many, few))
+    terms, few_terms = (model.metrics(articles).coherence for model in (many, few))
+    words, few_words = (model.metrics(articles, by_words=True).coherence for model in (many, few))
     assert few_terms > terms + 0.05
     assert few_words == words
     assert words == pytest.approx(terms, abs=0.03)

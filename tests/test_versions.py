@@ -33,11 +33,11 @@ from topics.training.job import prepare, train, train_topics
 from topics.training.reproduction import DOCUMENTS, reproduce
 from topics.versions import drafts, history, integrity
 from topics.versions.history import Event, History, during, previous, spans
-from topics.versions.manifest import CorpusFacts, Figures, Manifest
+from topics.versions.manifest import CorpusFacts, Manifest, Metrics
 from topics.versions.registry import Registry, Version
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
-FIGURES = Figures("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)
+FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)
 
 
 def made(registry: Registry, created: str = "2026-03-04T10:15:00+00:00", seed: int = 0) -> str:
@@ -186,14 +186,14 @@ def test_what_a_full_disk_left_of_an_event_is_taken_back(registry, monkeypatch):
     assert (registry.folder / "rubrics" / history.FILE).read_bytes().endswith(b"}\n")
 
 
-def test_aliases_names_and_lineage_are_told_without_reading_figures(registry):
+def test_aliases_names_and_lineage_are_told_without_reading_metrics(registry):
     home = registry.folder / "topics"
     home.mkdir(parents=True)
     for event in (
-        Event("published", "a", "latest", figures={"previous": "", "topics": 4}, seal="0" * 64),
-        Event("published", "b", "latest", "a", figures={"previous": "a", "overall": {"coherence": 0.1}}),
+        Event("published", "a", "latest", metrics={"previous": "", "topics": 4}, seal="0" * 64),
+        Event("published", "b", "latest", "a", metrics={"previous": "a", "overall": {"coherence": 0.1}}),
         Event("named", "a", topic=7, name="Снег"),
-        Event("promoted", "b", "production", figures={"before": "x"}),
+        Event("promoted", "b", "production", metrics={"before": "x"}),
     ):
         History(home).append(event)
     whole, brief = History(home).events(), History(home).brief()
@@ -205,7 +205,7 @@ def test_aliases_names_and_lineage_are_told_without_reading_figures(registry):
     ):
         assert tell(whole) == tell(brief)
     assert history.names(brief, "b") == {7: "Снег"}
-    assert "overall" not in brief[1].figures
+    assert "overall" not in brief[1].metrics
 
 
 def test_an_open_reads_the_history_once(registry, monkeypatch):
@@ -256,7 +256,7 @@ def test_history_tells_who_promoted_what_and_why(topics, registry):
     events = [json.loads(line) for line in lines]
     assert [event["what"] for event in events] == ["published", "published", "promoted", "promoted"]
     assert all(event["who"] and event["when"].endswith("Z") for event in events)
-    assert events[0]["figures"]["macro_f1"] == 0.5
+    assert events[0]["metrics"]["macro_f1"] == 0.5
     before = topics("history", "rubrics", "--at", "2020-03-03", "--models", registry.folder)
     assert before.out == "2020-03-03: rubrics had no version yet\n"
     wrong = topics("history", "--at", "третьего дня", "--models", registry.folder)
@@ -316,16 +316,16 @@ def test_an_alias_is_a_word(topics, registry, alias):
     assert registry.aliases("rubrics") == {"latest": version}
 
 
-def test_history_says_first_what_tagged_and_on_what_figures(topics, registry):
+def test_history_says_first_what_tagged_and_on_what_metrics(topics, registry):
     a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
     put(registry, a)
     gap = {"value": -0.5, "low": -0.6, "high": -0.4}
     fell = {"before": 0.9, "after": 0.4, "difference": gap, "verdict": "worse"}
-    figures = {
+    metrics = {
         "rubrics": [{"rubric": "tourism", "f1": fell}],
         "overall": {"micro-F1": fell | {"verdict": ""}},
     }
-    registry.promote("rubrics", b, "новая рубрика", expected=a, figures=figures, forced=True)
+    registry.promote("rubrics", b, "новая рубрика", expected=a, metrics=metrics, forced=True)
     registry.rollback("rubrics", "туризм везде")
     models = "--models", registry.folder
     told = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
@@ -373,7 +373,7 @@ def test_history_outlives_what_is_pruned(registry):
     registry.prune("rubrics", keep=1, days=0, remove=True)
     assert registry.versions("rubrics") == [b]
     assert [(event.what, event.version) for event in registry.events("rubrics")][-1] == ("pruned", a)
-    assert registry.events("rubrics")[0].figures["macro_f1"] == 0.5
+    assert registry.events("rubrics")[0].metrics["macro_f1"] == 0.5
 
 
 # Pruned
@@ -743,7 +743,7 @@ def test_the_commands_carry_a_version(topics, models, tmp_path):
 # Looked at
 
 
-def test_show_tells_corpus_figures_libraries_and_past(topics, models):
+def test_show_tells_corpus_metrics_libraries_and_past(topics, models):
     ran = topics("show", "rubrics", "--models", models)
     assert ran.code == 0
     for told in (

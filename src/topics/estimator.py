@@ -17,7 +17,7 @@ import numpy.typing as npt
 from topics.rubrics.calibration import Truth
 from topics.rubrics.decisions import Decisions
 from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
-from topics.versions.manifest import TopicFigures
+from topics.versions.manifest import TopicMetrics
 
 
 class HeldOut(NamedTuple):
@@ -152,7 +152,7 @@ class TopicModel(Protocol):
         """
         ...
 
-    def figures(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicFigures:
+    def metrics(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicMetrics:
         """Tell how good the topics are, measured on these articles.
 
         `by_words`: in the same stretches of text for any model, whatever words it knows.

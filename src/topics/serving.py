@@ -106,12 +106,12 @@ def _metrics(manifest: Manifest) -> dict[str, float]:
             "diversity": found.diversity,
             "share_unreached": found.unreached,
         }
-    figures = manifest.rubric_figures()
+    metrics = manifest.rubric_metrics()
     return {
-        "macro_f1": figures.macro_f1,
-        "micro_f1": figures.micro_f1,
-        "exact_match": figures.exact_match,
-        **{f"f1_{rubric.rubric}": rubric.f1 for rubric in figures.rubrics if _is_key(rubric.rubric)},
+        "macro_f1": metrics.macro_f1,
+        "micro_f1": metrics.micro_f1,
+        "exact_match": metrics.exact_match,
+        **{f"f1_{rubric.rubric}": rubric.f1 for rubric in metrics.rubrics if _is_key(rubric.rubric)},
     }
 
 

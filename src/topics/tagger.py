@@ -211,7 +211,7 @@ class Stored(NamedTuple):
 
 
 def _load_rubrics(version: Version) -> tuple[Pipeline, Version]:
-    version.manifest.rubric_figures()  # raises UsageError for topics
+    version.manifest.rubric_metrics()  # raises UsageError for topics
     return Pipeline.load(version.folder), version
 
 

@@ -221,8 +221,8 @@ def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -
 
 def _training_shares(version: Version) -> dict[str, float]:
     """See `shares_in_training`; without a profile, how many of the articles judged had each rubric."""
-    figures = version.manifest.figures.rubrics if version.manifest.figures else ()
-    judged = {GIVEN + one.rubric: one.positives / max(one.positives + one.negatives, 1) for one in figures}
+    metrics = version.manifest.metrics.rubrics if version.manifest.metrics else ()
+    judged = {GIVEN + one.rubric: one.positives / max(one.positives + one.negatives, 1) for one in metrics}
     return {name: round(share, 4) for name, share in (judged | shares_in_training(version)).items()}
 
 

@@ -104,8 +104,8 @@ def _table(measure: Measure) -> Any:
 
     table = Table("rubric", "positives", "given", "precision", "recall", "F1", "average precision")
     for rubric in measure.rubrics:
-        figures = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
-        table.add_row(rubric.rubric, str(rubric.positives), str(rubric.given), *map(_short, figures))
+        metrics = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
+        table.add_row(rubric.rubric, str(rubric.positives), str(rubric.given), *map(_short, metrics))
     table.add_section()
     table.add_row("macro", "", "", "", "", _short(measure.macro_f1), _short(measure.mean_average_precision))
     table.add_row("micro", "", "", "", "", _short(measure.micro_f1), "")
@@ -121,9 +121,9 @@ def _overall(name: str) -> Any:
 
 
 def _row(measure: Measure) -> list[str]:
-    figures = (measure.micro_f1, measure.macro_f1, measure.mean_average_precision)
+    metrics = (measure.micro_f1, measure.macro_f1, measure.mean_average_precision)
     of = f" (of {measure.wholly_known:,})" if measure.partly_known else ""
-    return [*map(_short, figures), _short(measure.exact_match) + of, f"{measure.review_share:.0%}"]
+    return [*map(_short, metrics), _short(measure.exact_match) + of, f"{measure.review_share:.0%}"]
 
 
 def _short(estimate: Estimate) -> str:

@@ -85,12 +85,12 @@ def _show_events(events: list[Event]) -> None:
 
     from topics.terminal import out
 
-    table = Table("when", "who", "what", Column("why", overflow="fold"), "figures")  # versions, to be copied
+    table = Table("when", "who", "what", Column("why", overflow="fold"), "metrics")  # versions, to be copied
     for event in events:
         what = f"{event.version}\n{event.deed} {event.alias and f'to @{event.alias}'}"
         why = f"{event.why} (forced)" if event.forced else event.why
-        figures = "\n".join(_telling(_figures(event.figures)))
-        table.add_row(_local(event.when), event.who, Text(what), Text(why), figures)
+        metrics = "\n".join(_telling(_metrics(event.metrics)))
+        table.add_row(_local(event.when), event.who, Text(what), Text(why), metrics)
     out().print(table)
 
 
@@ -103,7 +103,7 @@ def _show_spans(name: str, events: list[Event], start: datetime, end: datetime) 
     from topics.versions.registry import LATEST, PRODUCTION
 
     console, every = out(), spans(events)
-    trained = {event.version: event.figures for event in events if event.seal}
+    trained = {event.version: event.metrics for event in events if event.seal}
     promoted = min((span.start for span in every if span.alias == PRODUCTION), default=end)
 
     def tagged(span: Span) -> bool:
@@ -119,7 +119,7 @@ def _show_spans(name: str, events: list[Event], start: datetime, end: datetime) 
         forced = ", forced" if span.event.forced else ""
         reason = f": {span.event.why}" if span.event.why else ""
         console.print(f"  {span.event.what} by {span.event.who}{forced}{reason}")
-        for line in _figures(span.event.figures or trained.get(span.version, {})):
+        for line in _metrics(span.event.metrics or trained.get(span.version, {})):
             console.print(f"  {line}")
 
 
@@ -128,19 +128,19 @@ def _telling(lines: list[str]) -> list[str]:
     return [line for line in lines if line.endswith(("better", "worse"))][:6] or lines[-3:]
 
 
-def _figures(figures: dict[str, Any]) -> list[str]:
+def _metrics(metrics: dict[str, Any]) -> list[str]:
     """Say on what figures: of training, or of the comparison with what was live."""
-    if "overall" in figures:
-        changes = {rubric["rubric"]: rubric["f1"] for rubric in figures.get("rubrics", ())}
-        changes |= figures["overall"]
+    if "overall" in metrics:
+        changes = {rubric["rubric"]: rubric["f1"] for rubric in metrics.get("rubrics", ())}
+        changes |= metrics["overall"]
         kept = (
-            [f"topics kept {len(figures['kept'])}, gone {len(figures['gone'])}"] if "kept" in figures else []
+            [f"topics kept {len(metrics['kept'])}, gone {len(metrics['gone'])}"] if "kept" in metrics else []
         )
         return [f"{name} {_change(change)}" for name, change in changes.items()] + kept
-    if "coherence" in figures:
-        return [f"{figures['topics']} topics, coherence {figures['coherence']:.3f} (in training)"]
-    if "macro_f1" in figures:
-        return [f"macro-F1 {figures['macro_f1']:.3f}, exact match {figures['exact_match']:.3f} (in training)"]
+    if "coherence" in metrics:
+        return [f"{metrics['topics']} topics, coherence {metrics['coherence']:.3f} (in training)"]
+    if "macro_f1" in metrics:
+        return [f"macro-F1 {metrics['macro_f1']:.3f}, exact match {metrics['exact_match']:.3f} (in training)"]
     return []
 
 

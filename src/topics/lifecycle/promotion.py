@@ -87,7 +87,7 @@ def promote(
         reason or _because(comparison),
         alias=alias,
         expected=live,
-        figures=msgspec.to_builtins(comparison) if comparison else {},
+        metrics=msgspec.to_builtins(comparison) if comparison else {},
         forced=force,
     )
     return Promotion(event, comparison)

@@ -68,7 +68,7 @@ def evaluate(
         raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(Origin._fields)}")
     if since and not iso(since):
         raise UsageError(f"{since!r} is no date; write 2026-03-04")
-    version.manifest.rubric_figures()
+    version.manifest.rubric_metrics()
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
     batches: list[TokenBatch] = []

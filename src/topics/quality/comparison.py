@@ -19,7 +19,7 @@ from topics.pipeline import Pipeline
 from topics.quality.assessment import answer
 from topics.quality.evaluation import Answers
 from topics.quality.intervals import Weights, as_they_are, bootstrap, chance_of_loss, holm, intervals
-from topics.quality.measuring import ENOUGH, Estimate, estimate, figures_of
+from topics.quality.measuring import ENOUGH, Estimate, estimate, metrics_of
 from topics.rubrics.calibration import Floats
 from topics.text import duplicates
 from topics.text.tokens import concatenate
@@ -99,7 +99,7 @@ def compare(
         UsageError: a version knows topics, not rubrics.
     """
     for version in (before, after):
-        version.manifest.rubric_figures()
+        version.manifest.rubric_metrics()
     pipelines = [Pipeline.load(version.folder) for version in (before, after)]
     known = [pipeline.rubrics for pipeline in pipelines]
     shared = tuple(rubric for rubric in known[0] if rubric in known[1])
@@ -162,7 +162,7 @@ def _columns(answers: Answers, have: Sequence[str], want: Sequence[str]) -> Answ
 def _changes(before: Answers, after: Answers) -> list[Change]:
     """Compare F1 of each rubric, average precision of each, then the overall figures."""
     n, rubrics = before.truth.shape
-    statistics = figures_of(before, before.told), figures_of(after, after.told)
+    statistics = metrics_of(before, before.told), metrics_of(after, after.told)
     wanted = slice(2 * rubrics, 4 * rubrics + len(_OVERALL))  # neither precision nor recall
     sure = np.flatnonzero((before.truth == 1).sum(axis=0) >= ENOUGH)  # of five articles draws prove anything
     judged = np.array([*sure, *range(2 * rubrics, 2 * rubrics + 3)])

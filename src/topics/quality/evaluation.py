@@ -11,7 +11,7 @@ from topics.estimator import HeldOut
 from topics.rubrics.calibration import Floats, Truth
 from topics.rubrics.decisions import Policy, learn_decisions
 from topics.rubrics.rules import Hits, Rules
-from topics.versions.manifest import Figures, Likely, RubricFigures
+from topics.versions.manifest import Likely, Metrics, RubricMetrics
 
 Given = npt.NDArray[np.bool_]
 
@@ -95,7 +95,7 @@ def time_ordered(
     return Answers(truth[later], *rules.judge(probabilities, decisions, rubrics, hits[later]))
 
 
-def held_out_figures(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tuple[str, ...]) -> Figures:
+def held_out_metrics(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tuple[str, ...]) -> Metrics:
     """Measure what `cross_validated` answered, where anything is known."""
     method = f"{len(np.unique(folds))}-fold cross-validation, thresholds and calibration of the other folds"
     known = answers.truth >= 0
@@ -103,17 +103,17 @@ def held_out_figures(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tup
     told = np.flatnonzero(answers.told)
     names = tuple(rubrics[r] for r in told)
     truth, probabilities, given, review = counted
-    return figures(truth[:, told], probabilities[:, told], given[:, told], review, names, method)
+    return metrics(truth[:, told], probabilities[:, told], given[:, told], review, names, method)
 
 
-def figures(
+def metrics(
     truth: Truth,
     probabilities: Floats,
     given: Given,
     review: npt.NDArray[np.bool_],
     rubrics: tuple[str, ...],
     method: str,
-) -> Figures:
+) -> Metrics:
     """Count how often the answers are right.
 
     Exact match counts articles of which every rubric is known.
@@ -124,7 +124,7 @@ def figures(
         for r, name in enumerate(rubrics)
     ]
     whole = known.all(axis=1)
-    return Figures(
+    return Metrics(
         method=method,
         articles=len(truth),
         rubrics=tuple(each),
@@ -169,14 +169,14 @@ def _bins(probabilities: Floats, bins: int) -> list[npt.NDArray[np.intp]]:
     return np.array_split(order, min(bins, max(len(order), 1)))
 
 
-def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given: Given) -> RubricFigures:
+def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given: Given) -> RubricMetrics:
     from sklearn.metrics import average_precision_score
 
     holds = truth == 1
     precision, recall, f1 = _precision_recall_f1(holds, given)
     average = float(average_precision_score(holds, probabilities)) if holds.any() else 0.0
     counts = int(holds.sum()), int((~holds).sum())
-    return RubricFigures(name, *counts, precision, recall, f1, average, given=int(given.sum()))
+    return RubricMetrics(name, *counts, precision, recall, f1, average, given=int(given.sum()))
 
 
 def _precision_recall_f1(holds: Given, given: Given) -> tuple[float, float, float]:

@@ -62,8 +62,8 @@ def bootstrap(
 
 def as_they_are(statistic: Statistic, articles: int) -> Floats:
     """Compute figures, shape (figures,), with every article counted once."""
-    figures: Floats = statistic(np.ones((articles, 1)))[:, 0]
-    return figures
+    metrics: Floats = statistic(np.ones((articles, 1)))[:, 0]
+    return metrics
 
 
 def intervals(value: Floats, drawn: Floats, level: float = 0.95) -> list[Interval]:
@@ -135,7 +135,7 @@ def holm(p: Floats) -> Floats:
     return corrected
 
 
-def counted_figures(truth: Truth, given: Bools, told: Bools | None = None) -> Statistic:
+def counted_metrics(truth: Truth, given: Bools, told: Bools | None = None) -> Statistic:
     """Make the statistic of what is given: 3 figures a rubric, then micro-F1 and exact match.
 
     Args:

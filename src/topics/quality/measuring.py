@@ -21,7 +21,7 @@ from topics.quality.intervals import (
     average_precisions,
     averaged,
     bootstrap,
-    counted_figures,
+    counted_metrics,
     intervals,
     widened,
 )
@@ -101,7 +101,7 @@ def measure(
     """
     told = answers.told if told is None else told
     groups = np.arange(len(answers.truth)) if alike is None else alike
-    value, drawn = bootstrap(figures_of(answers, told), groups, draws)
+    value, drawn = bootstrap(metrics_of(answers, told), groups, draws)
     found = _no_narrower(intervals(value, drawn), answers, told, groups)
     estimates = [estimate(one) for one in found]
     each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
@@ -124,7 +124,7 @@ def measure(
 
 
 def _no_narrower(found: list[Interval], answers: Answers, told: Bools, groups: Groups) -> list[Interval]:
-    """Widen the intervals of `figures_of` where few articles, reprints counted once, stand behind them."""
+    """Widen the intervals of `metrics_of` where few articles, reprints counted once, stand behind them."""
     truth, given = answers.truth, answers.given
     known, holds, width = truth >= 0, truth == 1, truth.shape[1]
 
@@ -183,7 +183,7 @@ def estimate(found: Interval) -> Estimate:
 _OVERALL = 5
 
 
-def figures_of(answers: Answers, told: Bools) -> Statistic:
+def metrics_of(answers: Answers, told: Bools) -> Statistic:
     """Make the statistic of all figures, shape (4 * rubrics + 5, draws).
 
     Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
@@ -191,14 +191,14 @@ def figures_of(answers: Answers, told: Bools) -> Statistic:
     """
     truth, probabilities, given, review = answers
     width = truth.shape[1]
-    counted, ranked = counted_figures(truth, given, told), average_precisions(truth, probabilities)
-    unreviewed = counted_figures(np.where(review[:, None], -1, truth).astype(np.int8), given, told)
+    counted, ranked = counted_metrics(truth, given, told), average_precisions(truth, probabilities)
+    unreviewed = counted_metrics(np.where(review[:, None], -1, truth).astype(np.int8), given, told)
 
     def statistic(weights: Weights) -> Floats:
-        figures, average = counted(weights), ranked(weights)
-        precision, recall, f1 = (figures[k * width : (k + 1) * width] for k in range(3))
+        metrics, average = counted(weights), ranked(weights)
+        precision, recall, f1 = (metrics[k * width : (k + 1) * width] for k in range(3))
         f1 = np.where(np.isnan(recall), np.nan, f1)
-        micro, exact, rest = figures[-2], figures[-1], unreviewed(weights)[-1]
+        micro, exact, rest = metrics[-2], metrics[-1], unreviewed(weights)[-1]
         return np.concatenate(
             [precision, recall, f1, average, [exact, micro, _mean(f1), _mean(average), rest]]
         )
@@ -206,8 +206,8 @@ def figures_of(answers: Answers, told: Bools) -> Statistic:
     return statistic
 
 
-def _mean(figures: Floats) -> Floats:
+def _mean(metrics: Floats) -> Floats:
     """Average the defined figures of each draw; NaN if none is."""
-    defined = ~np.isnan(figures)
+    defined = ~np.isnan(metrics)
     number = defined.sum(axis=0)
-    return np.where(number, np.nan_to_num(figures).sum(axis=0) / np.maximum(number, 1), np.nan)
+    return np.where(number, np.nan_to_num(metrics).sum(axis=0) / np.maximum(number, 1), np.nan)

@@ -131,7 +131,7 @@ def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[s
     rows = [np.arange(count), *(np.flatnonzero(group != left_out) for left_out in range(GROUPS))]
     each = np.array(
         [
-            [_figures(one, take(part, some)) for some in rows]
+            [_metrics(one, take(part, some)) for some in rows]
             for one, part in zip(pipelines, tokens, strict=True)
         ]
     )
@@ -152,9 +152,9 @@ def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[s
     }
 
 
-def _figures(pipeline: TopicPipeline, tokens: TokenBatch) -> tuple[float, float]:
-    figures = pipeline.model.figures(tokens, by_words=True)
-    return figures.coherence, 1 - figures.unreached
+def _metrics(pipeline: TopicPipeline, tokens: TokenBatch) -> tuple[float, float]:
+    metrics = pipeline.model.metrics(tokens, by_words=True)
+    return metrics.coherence, 1 - metrics.unreached
 
 
 def _verdicts(difference: Floats, spread: Floats) -> list[Literal["better", "worse", ""]]:

@@ -109,8 +109,8 @@ def _charts(report: Report, said: Words) -> dict[str, Any]:
         ),
         "reliability": _reliability(report.reliability, said),
     }
-    for rubric, figures in zip(report.rubrics, report.whole.rubrics, strict=True):
-        recall, precision = figures.recall.value, figures.precision.value
+    for rubric, metrics in zip(report.rubrics, report.whole.rubrics, strict=True):
+        recall, precision = metrics.recall.value, metrics.precision.value
         drawn[f"curve {rubric.rubric}"] = charts.chart(
             said("recall"),
             said("precision"),

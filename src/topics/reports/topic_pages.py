@@ -127,7 +127,7 @@ def _curve(report: TopicReport, said: Words) -> str:
     low, high = min(scores), max(scores)
     span = high - low or 1.0
     line = [(i / max(len(tried) - 1, 1), (point.score - low) / span) for i, point in enumerate(tried)]
-    chosen = [i for i, point in enumerate(tried) if point.num_topics == report.figures.topics]
+    chosen = [i for i, point in enumerate(tried) if point.num_topics == report.metrics.topics]
     return charts.chart(
         said("topics"),
         said("score"),

@@ -19,7 +19,7 @@ from topics.trends.activity import Activity, TopicActivity, Typical
 from topics.trends.changes import Change, changes
 from topics.trends.periods import Unit
 from topics.types import NumberTried, Topic, TopicChange, TopicWord
-from topics.versions.manifest import Manifest, TopicFigures
+from topics.versions.manifest import Manifest, TopicMetrics
 
 _NEAREST = 3
 """Topics named as the most like one."""
@@ -67,7 +67,7 @@ class TopicReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     articles: int
-    figures: TopicFigures
+    metrics: TopicMetrics
     height: float
     """Of the map."""
     words: tuple[str, ...]
@@ -120,7 +120,7 @@ def build(
     return TopicReport(
         name=manifest.name,
         articles=manifest.corpus.articles,
-        figures=manifest.topics,
+        metrics=manifest.topics,
         height=round(drawn.height, _DIGITS),
         words=tuple(form for form, _ in words),
         overall=tuple(overall for _, overall in words),

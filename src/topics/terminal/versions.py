@@ -16,7 +16,7 @@ from topics.terminal import SOME, calibrated, carried, err, line, luck, out, som
 if TYPE_CHECKING:
     from topics.quality.comparison import Change, Comparison
     from topics.quality.topic_comparison import TopicComparison
-    from topics.versions.manifest import Figures, Manifest, RubricFigures
+    from topics.versions.manifest import Manifest, Metrics, RubricMetrics
 
 
 def show_version(manifest: Manifest) -> None:
@@ -27,8 +27,8 @@ def show_version(manifest: Manifest) -> None:
         f"{facts.clean:,} of them clean), {facts.rejects:,} rejected"
     )
     show_knowledge(err(), manifest)
-    if figures := manifest.figures:
-        learned = {rubric.rubric for rubric in figures.rubrics}
+    if metrics := manifest.metrics:
+        learned = {rubric.rubric for rubric in metrics.rubrics}
         alone = [name for name in manifest.configuration.get("rules", {}) if name not in learned]
         spelled = "has rules only, no article carries it; is it spelled as in the data?"
         tell_some([f"{name}: {spelled}" for name in alone])
@@ -38,35 +38,35 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
     """Tell what a version knows and how well."""
     from topics.quality.measuring import ENOUGH
 
-    if figures := manifest.figures:
+    if metrics := manifest.metrics:
         heads = ("rubric", "positives", "precision", "recall", "F1", "average precision")
-        table = Table(*heads, title=figures.method)
-        for rubric in figures.rubrics:
+        table = Table(*heads, title=metrics.method)
+        for rubric in metrics.rubrics:
             numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
             table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
         console.print(table)
-        few = [luck(one.rubric, one.positives) for one in figures.rubrics if one.positives < ENOUGH]
+        few = [luck(one.rubric, one.positives) for one in metrics.rubrics if one.positives < ENOUGH]
         goals = [
             _goal(one, name, share)
-            for one in figures.rubrics
+            for one in metrics.rubrics
             for name, share in manifest.goals.get(one.rubric, {}).items()
         ]
         dull = [
             f"{one.rubric}: its words hardly tell it, average precision {one.average_precision:.2f}, "
             f"by chance {one.positives / (one.positives + one.negatives):.2f}"
-            for one in figures.rubrics
+            for one in metrics.rubrics
             if one.positives >= ENOUGH and _tells_little(one)
         ]
         for text in some(few) + goals + some(dull):
             line(console, text)
-        partly = 0 < figures.wholly_known < figures.articles
-        of = f" (of {figures.wholly_known:,} with every rubric known)" if partly else ""
+        partly = 0 < metrics.wholly_known < metrics.articles
+        of = f" (of {metrics.wholly_known:,} with every rubric known)" if partly else ""
         line(
             console,
-            f"macro-F1 {figures.macro_f1:.3f}, micro-F1 {figures.micro_f1:.3f}, "
-            f"exact match {_exact(figures)}{of} on {counted(figures.articles, 'article')}",
+            f"macro-F1 {metrics.macro_f1:.3f}, micro-F1 {metrics.micro_f1:.3f}, "
+            f"exact match {_exact(metrics)}{of} on {counted(metrics.articles, 'article')}",
         )
-        line(console, calibrated(figures.calibration_error, figures.likely))
+        line(console, calibrated(metrics.calibration_error, metrics.likely))
     for name, positives in manifest.left_out.items():
         line(console, f"left out: {name}, {_too_few(positives, manifest)}{_meant(name, manifest)}")
     if topics := manifest.topics:
@@ -77,7 +77,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
         )
 
 
-def _goal(rubric: RubricFigures, name: str, share: float) -> str:
+def _goal(rubric: RubricMetrics, name: str, share: float) -> str:
     """Tell what came of a goal on articles not seen, and of how many.
 
     >>> _goal(tourism, "precision", 0.9)
@@ -96,15 +96,15 @@ def _goal(rubric: RubricFigures, name: str, share: float) -> str:
     return f"{told}{reached:.2f}{expect}, from {counted(rubric.positives, 'positive')}"
 
 
-def _tells_little(rubric: RubricFigures) -> bool:
+def _tells_little(rubric: RubricMetrics) -> bool:
     """Tell whether the articles with a rubric stand hardly before the others."""
     chance = rubric.positives / max(rubric.positives + rubric.negatives, 1)
     return rubric.average_precision < min(1.5 * chance, chance + 0.1 * (1 - chance))
 
 
-def _exact(figures: Figures) -> str:
+def _exact(metrics: Metrics) -> str:
     """Write the exact match; a dash where no article has every rubric known."""
-    return f"{figures.exact_match:.3f}" if figures.exact_match or figures.wholly_known else "—"
+    return f"{metrics.exact_match:.3f}" if metrics.exact_match or metrics.wholly_known else "—"
 
 
 def _too_few(positives: int, manifest: Manifest) -> str:
@@ -133,14 +133,14 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
     table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "knows")
     for manifest in manifests:
         named = [alias for alias, version in aliases[manifest.name].items() if version == manifest.version]
-        figures, topics = manifest.figures, manifest.topics
-        numbers = [figures.macro_f1, figures.mean_average_precision] if figures else []
+        metrics, topics = manifest.metrics, manifest.topics
+        numbers = [metrics.macro_f1, metrics.mean_average_precision] if metrics else []
         table.add_row(
             f"{manifest.name}/{manifest.version}",
             ", ".join(named),
             str(manifest.corpus.articles),
             str(manifest.corpus.clean),
-            *([f"{number:.3f}" for number in numbers] + [_exact(figures)] if figures else [""] * 3),
+            *([f"{number:.3f}" for number in numbers] + [_exact(metrics)] if metrics else [""] * 3),
             counted(topics.topics, "topic") if topics else _known(manifest.rubrics),
         )
     out().print(table)

@@ -22,7 +22,7 @@ from topics.topic_models.labels import describe, written
 from topics.topic_models.seeding import seed_counts
 from topics.topic_models.vocabulary import Vocabulary, VocabularySettings, rows_of
 from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
-from topics.versions.manifest import TopicFigures
+from topics.versions.manifest import TopicMetrics
 
 Floats = npt.NDArray[np.float32]
 
@@ -185,7 +185,7 @@ class LdaModel:
         self._check_fitted()
         return np.sqrt(np.maximum(1 - overlap(self.counts, self.counts), 0))
 
-    def figures(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicFigures:
+    def metrics(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicMetrics:
         """Tell how well the topics' words keep company in these articles, and how many there are.
 
         Windows are ten terms long, as gensim has them; `by_words` twenty words, which is about as long, and
@@ -201,7 +201,7 @@ class LdaModel:
         else:
             company = keep_company(found.columns, found.rows, wanted)
         reached = len(np.unique(found.rows)) / max(len(tokens), 1)
-        return TopicFigures(
+        return TopicMetrics(
             topics=len(top),
             terms=len(self.vocabulary.terms),
             coherence=float(np.mean([c_npmi(company, columns) for columns in top])),

@@ -23,7 +23,7 @@ from topics.drift import profile
 from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import ModelError, ModelWarning
 from topics.lifecycle.naming import open_topics
-from topics.quality.evaluation import held_out_figures
+from topics.quality.evaluation import held_out_metrics
 from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
 from topics.rubrics.rules import Judgement, Rules
@@ -170,7 +170,7 @@ def train_rubrics(
         left_out={name: count for name, count in learned.left_out.items() if name not in config.rules},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        figures=held_out_figures(answers, learned.folds, pipeline.rubrics),
+        metrics=held_out_metrics(answers, learned.folds, pipeline.rubrics),
         libraries=libraries(),
     )
     watch("writing the report", 0)
@@ -233,8 +233,8 @@ def train_topics(
         left_out={},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        figures=None,
-        topics=replace(model.figures(taught.tokens), previous=before.manifest.version if before else ""),
+        metrics=None,
+        topics=replace(model.metrics(taught.tokens), previous=before.manifest.version if before else ""),
         libraries=libraries(),
     )
     pipeline = TopicPipeline(material.cleaner, model, config.topics.model)

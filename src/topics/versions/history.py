@@ -56,7 +56,7 @@ class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     why: str = ""
     forced: bool = False
     """Whether a refusal was overruled."""
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     """What spoke for it: figures of training, or the comparison. They outlive the version."""
     topic: int = 0
     """The id of the topic that was named."""
@@ -86,20 +86,20 @@ class _Brief(msgspec.Struct, frozen=True, rename={"before": "from"}):
     version: str
     alias: str = ""
     before: str | None = None
-    figures: _Lineage = _Lineage()
+    metrics: _Lineage = _Lineage()
     topic: int = 0
     name: str = ""
     seal: str = ""
     when: Annotated[datetime, msgspec.Meta(tz=True)] = datetime.min.replace(tzinfo=UTC)
 
     def event(self) -> Event:
-        previous = self.figures.previous
+        previous = self.metrics.previous
         return Event(
             self.what,
             self.version,
             self.alias,
             self.before,
-            figures={} if previous is None else {"previous": previous},
+            metrics={} if previous is None else {"previous": previous},
             topic=self.topic,
             name=self.name,
             seal=self.seal,
@@ -268,7 +268,7 @@ def names(events: Sequence[Event], version: str, parent: str = "") -> dict[int, 
 
 def parents_of(events: Sequence[Event]) -> dict[str, str]:
     """Version of topics -> the one that it went on from, "" for none."""
-    return {event.version: str(event.figures["previous"]) for event in events if "previous" in event.figures}
+    return {event.version: str(event.metrics["previous"]) for event in events if "previous" in event.metrics}
 
 
 def line(version: str, parents: Mapping[str, str]) -> set[str]:

@@ -47,7 +47,7 @@ class CorpusFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sources that are files; none: it was trained before they were noted."""
 
 
-class RubricFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RubricMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How well one rubric is told, on articles that the model had not seen."""
 
     rubric: str
@@ -71,12 +71,12 @@ class Likely(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What it would be on the average if each probability were true: bins of few answers stray."""
 
 
-class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How good a version is and how that was found out."""
 
     method: str
     articles: int
-    rubrics: tuple[RubricFigures, ...]
+    rubrics: tuple[RubricMetrics, ...]
     micro_f1: float
     macro_f1: float
     mean_average_precision: float
@@ -90,7 +90,7 @@ class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """None of a version before it was measured."""
 
 
-class TopicFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TopicMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of the topics of a version."""
 
     topics: int
@@ -118,10 +118,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubrics with too few positives to learn from, with their number."""
     configuration: dict[str, Any]
     corpus: CorpusFacts
-    figures: Figures | None
+    metrics: Metrics | None
     """None: it is a topic model."""
     libraries: dict[str, str]
-    topics: TopicFigures | None = None
+    topics: TopicMetrics | None = None
     """None: it is a model of rubrics."""
     files: dict[str, File] = {}
     protocol: int = PROTOCOL
@@ -140,15 +140,15 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         goals = settings.get("decisions", {}).get("goals", {}).items()
         return {rubric: {name: share for name, share in goal.items() if share} for rubric, goal in goals}
 
-    def rubric_figures(self) -> Figures:
+    def rubric_metrics(self) -> Metrics:
         """Return the figures of a version that knows rubrics.
 
         Raises:
             UsageError: it is a topic model.
         """
-        if self.figures is None:
+        if self.metrics is None:
             raise UsageError(f"{self.name}/{self.version} knows topics, not rubrics; name another version")
-        return self.figures
+        return self.metrics
 
 
 def libraries() -> dict[str, str]:

@@ -90,8 +90,8 @@ class Registry:
                 version = self._free_name(manifest)
                 manifest = msgspec.structs.replace(manifest, version=version, files=files)
                 persistence.write_struct(draft / MANIFEST, manifest)
-                figures = msgspec.to_builtins(manifest.figures or manifest.topics)
-                self._show(draft, manifest, Event(history.PUBLISHED, version, why="trained", figures=figures))
+                metrics = msgspec.to_builtins(manifest.metrics or manifest.topics)
+                self._show(draft, manifest, Event(history.PUBLISHED, version, why="trained", metrics=metrics))
         return Version(self._home(manifest.name) / version, manifest)
 
     def adopt(
@@ -122,8 +122,8 @@ class Registry:
                 is_here = os.path.lexists(self._home(name) / version)
                 damage = self._damage(name, version, integrity.seal(draft)) if is_here else ""
                 if damage or not is_here:
-                    figures = msgspec.to_builtins(manifest.figures or manifest.topics)
-                    event = Event(history.IMPORTED, version, why=f"{why}{damage}", figures=figures)
+                    metrics = msgspec.to_builtins(manifest.metrics or manifest.topics)
+                    event = Event(history.IMPORTED, version, why=f"{why}{damage}", metrics=metrics)
                     self._show(draft, manifest, event)
         if damage:
             warnings.warn(f"{name}/{version}: was taken {why}{damage}", ModelWarning, stacklevel=2)
@@ -253,7 +253,7 @@ class Registry:
         *,
         alias: str = PRODUCTION,
         expected: str | None,
-        figures: dict[str, object] | None = None,
+        metrics: dict[str, object] | None = None,
         forced: bool = False,
     ) -> Event:
         """Point an alias to a version. Whether that is wise, `topics.lifecycle.promotion` decides.
@@ -264,7 +264,7 @@ class Registry:
             why: for the history.
             alias: which.
             expected: where the caller saw it point; None: nowhere.
-            figures: what speaks for it, for the history.
+            metrics: what speaks for it, for the history.
             forced: whether a refusal was overruled.
 
         Raises:
@@ -280,7 +280,7 @@ class Registry:
                 raise ModelError(
                     f"{name}@{alias} moved meanwhile, from {expected} to {found}; compare with that one"
                 )
-            event = Event(history.PROMOTED, version, alias, found, why, forced, figures or {})
+            event = Event(history.PROMOTED, version, alias, found, why, forced, metrics or {})
             return History(self._home(name)).append(event)
 
     def call(
