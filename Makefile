@@ -16,6 +16,7 @@ demo: .venv/run ## train on the embedded corpus, tag the embedded inbox, print w
 	$(BIN)/python -m topics train --models $(DEMO)
 	@echo "== Tagging data/demo/inbox (32 articles without rubrics)"
 	$(BIN)/python -m topics predict data/demo/inbox --models $(DEMO) --format table
+	@echo "== Next: . $(BIN)/activate; python -m topics topics list --models $(DEMO); python -m topics train YOUR_ARCHIVE"
 
 .PHONY: test
 test: .venv/dev ## run the tests

@@ -59,7 +59,7 @@ def test_topics_are_served_too(both, store):
 
     version = Registry(both).open("topics")
     found = mlflow.pyfunc.load_model(log(version, store)).predict(FRAME)
-    expected = Tagger.load(both, None, "topics").tag_many(FRAME)
+    expected = Tagger.load(both, False, "topics").tag_many(FRAME)
     pd.testing.assert_frame_equal(found, expected[["topics", "topic_model"]])
     assert found["topic_model"].tolist() == [version.label] * 3
     run = mlflow.search_runs(search_all_experiments=True, output_format="list")[0]
@@ -72,10 +72,10 @@ def test_the_names_of_topics_go_along(both, store, tmp_path):
     models = shutil.copytree(both, tmp_path / "models")
     registry = Registry(models)
     version = registry.open("topics")
-    for topic in Tagger.load(models, None, "topics").topics:
+    for topic in Tagger.load(models, False, "topics").topics:
         registry.call(version, topic.id, f"Названа {topic.id}")
     found = mlflow.pyfunc.load_model(log(registry.open("topics"), store)).predict(FRAME)
-    expected = Tagger.load(models, None, "topics").tag_many(FRAME)
+    expected = Tagger.load(models, False, "topics").tag_many(FRAME)
     assert any("Названа" in name for shares in expected["topics"] for name in shares)
     pd.testing.assert_frame_equal(found, expected[["topics", "topic_model"]])
 
@@ -123,8 +123,8 @@ def test_spark_runs_it_as_a_udf(both, store, monkeypatch):
     spark = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
     frame = spark.createDataFrame(FRAME)
     for name, expected in (
-        ("rubrics", Tagger.load(both, "rubrics", None)),
-        ("topics", Tagger.load(both, None, "topics")),
+        ("rubrics", Tagger.load(both, "rubrics", False)),
+        ("topics", Tagger.load(both, False, "topics")),
     ):
         uri = log(Registry(both).open(name), store)
         udf = mlflow.pyfunc.spark_udf(spark, uri, env_manager="local")

@@ -152,7 +152,7 @@ def test_a_table_without_text_in_it(tagger, texts):
 
 @pytest.mark.parametrize("value", [b"\xd1\x84", 5, ["Абзац", "Абзац"]])
 def test_a_table_of_what_is_no_text(tagger, value):
-    with pytest.raises(TypeError, match=f"row 1: text is no str but {type(value).__name__}"):
+    with pytest.raises(TypeError, match=f"row 1: text must be a str, not {type(value).__name__}"):
         tagger.tag_many(pd.DataFrame({"text": pd.Series([STEEL, value], dtype=object)}))
 
 
@@ -214,7 +214,11 @@ def test_a_cms_may_have_no_title_and_no_outlet(tagger):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "text is no str but NoneType"), (5, "text is no str but int"), (STEEL.encode(), "but bytes")],
+    [
+        (None, "text must be a str, not NoneType"),
+        (5, "text must be a str, not int"),
+        (STEEL.encode(), "not bytes"),
+    ],
     ids=["None", "int", "bytes"],
 )
 def test_what_is_no_text_is_told(tagger, text, message):
@@ -237,7 +241,7 @@ def test_a_daemon_that_has_left_its_folder_still_sends_its_tagger(models, tagger
 
 @pytest.mark.parametrize("field", ["title", "outlet", "id"])
 def test_what_is_no_title_is_told_though_it_is_empty(tagger, field):
-    with pytest.raises(TypeError, match=f"{field} is no str but int"):
+    with pytest.raises(TypeError, match=f"{field} must be a str, not int"):
         tagger.tag(STEEL, **{field: 0})
 
 
@@ -302,6 +306,10 @@ def test_source_stands_in_for_the_outlet_of_a_table(tagger, monkeypatch):
     tagger.tag_many(pd.DataFrame({"text": [STEEL] * 2, "outlet": ["Обь", None], "source": ["РБК"] * 2}))
     tagger.tag_many(pd.DataFrame({"text": [STEEL], "source": ["РБК"]}))
     assert heard == ["Обь", "РБК", "РБК"]
+
+
+def test_a_tagger_names_its_rubrics(tagger):
+    assert tagger.rubrics == ("economy", "industry", "tourism")
 
 
 def test_two_columns_of_one_name_are_told(tagger):

@@ -284,7 +284,7 @@ def test_a_version_of_the_other_kind_is_refused(trained, models, tmp_path):
         Tagger.load(tmp_path, "topics")
     with pytest.raises(UsageError, match="knows rubrics, not topics"):
         Tagger.load(tmp_path, "rubrics", "rubrics")
-    both, alone = Tagger.load(tmp_path), Tagger.load(tmp_path, None)
+    both, alone = Tagger.load(tmp_path), Tagger.load(tmp_path, rubrics=False)
     assert [version.manifest.name for version in both.versions] == ["rubrics", "topics"]
     assert [version.manifest.name for version in alone.versions] == ["topics"]
     assert alone.tag(RAIL["text"]).topics == both.tag(RAIL["text"]).topics

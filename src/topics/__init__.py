@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from topics.errors import DataError, ModelError, NotFittedError, TopicsError, UsageError
+    from topics.errors import DataError, ModelError, ModelWarning, NotFittedError, TopicsError, UsageError
     from topics.tagger import Tagger
-    from topics.types import Article, Labels, Prediction, Score
+    from topics.types import Article, Explanation, Labels, Prediction, Reason, Score, Topic
 
 __version__ = "0.1.0"
 
@@ -21,12 +21,16 @@ __version__ = "0.1.0"
 _ROOMS = {
     "Article": "types",
     "DataError": "errors",
+    "Explanation": "types",
     "Labels": "types",
     "ModelError": "errors",
+    "ModelWarning": "errors",
     "NotFittedError": "errors",
     "Prediction": "types",
+    "Reason": "types",
     "Score": "types",
     "Tagger": "tagger",
+    "Topic": "types",
     "TopicsError": "errors",
     "UsageError": "errors",
 }
@@ -34,12 +38,16 @@ _ROOMS = {
 __all__ = [
     "Article",
     "DataError",
+    "Explanation",
     "Labels",
     "ModelError",
+    "ModelWarning",
     "NotFittedError",
     "Prediction",
+    "Reason",
     "Score",
     "Tagger",
+    "Topic",
     "TopicsError",
     "UsageError",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from msgspec.structs import replace
 
@@ -44,26 +44,31 @@ class Tagger:
         self._reads_twice = not alike  # versions that were trained apart
 
     @classmethod
-    def load(cls, models: Path | str = "models", rubrics: str | None = "", topics: str | None = "") -> Self:
+    def load(
+        cls,
+        models: Path | str = "models",
+        rubrics: str | Literal[False] | None = None,
+        topics: str | Literal[False] | None = None,
+    ) -> Self:
         """Open a version of rubrics and one of topics, or one of them, every byte checked.
 
         Args:
             models: folder of the trained versions.
             rubrics: `NAME` (alias `production` if it is set, else `latest`), `NAME@ALIAS` or `NAME/VERSION`;
-                by default the model `rubrics`, or none if there are only `topics`; None: no rubrics.
-            topics: the same; by default the model `topics` if there is one; None: no topics.
+                None: the model `rubrics`, unless there are only `topics`; False: without rubrics.
+            topics: the same; None: the model `topics` if there is one; False: without topics.
 
         Raises:
             ModelError: there is no such version, or it is damaged or lost.
             UsageError: neither rubrics nor topics are wanted, or a version knows the other.
         """
         registry = Registry(models)
-        if topics == "":
-            topics = "topics" if registry.knows("topics") else None
-        if rubrics == "":
-            rubrics = "rubrics" if topics is None or registry.knows("rubrics") else None
-        pair = open_topics(registry, topics) if topics else None
+        if topics is None:
+            topics = registry.knows("topics") and "topics"
         if rubrics is None:
+            rubrics = (not topics or registry.knows("rubrics")) and "rubrics"
+        pair = open_topics(registry, topics) if topics else None
+        if not rubrics:
             if pair is None:
                 raise UsageError("neither rubrics nor topics: name a version of one of them")
             return cls(None, pair[1], pair)
@@ -86,6 +91,11 @@ class Tagger:
         return self.version.manifest
 
     @property
+    def rubrics(self) -> tuple[str, ...]:
+        """Names of the rubrics that it may give; none without a version of rubrics."""
+        return self._pipeline.rubrics if self._pipeline else ()
+
+    @property
     def topics(self) -> tuple[Topic, ...]:
         """The topics of the version of topics; none without one."""
         return self._topics[0].topics if self._topics else ()
@@ -100,7 +110,7 @@ class Tagger:
         """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error.
 
         Raises:
-            TypeError: the text is no string, as bytes and None are not.
+            TypeError: the text is not a str (bytes and None are not).
         """
         return self.tag_articles([_article(text, title, outlet, id)])[0]
 
@@ -142,7 +152,7 @@ class Tagger:
             share, foremost first) and `topic_model`.
 
         Raises:
-            TypeError: it is no DataFrame, or one whose columns have several levels.
+            TypeError: it is not a DataFrame, or one whose columns have several levels.
             UsageError: there is no column `text` or `title`, or two of one name.
         """
         import pandas as pd
@@ -177,7 +187,7 @@ class Tagger:
         """Say which words of an article speak for a rubric and which against it, and where they stand.
 
         Raises:
-            TypeError: the text is no string.
+            TypeError: the text is not a str.
             UsageError: the version knows no such rubric.
         """
         if self._pipeline is None:
@@ -207,7 +217,7 @@ class Stored(NamedTuple):
 
     def load(self) -> Tagger:
         """Open it."""
-        return Tagger.load(self.models, self.rubrics, self.topics).named(dict(self.names))
+        return Tagger.load(self.models, self.rubrics or False, self.topics or False).named(dict(self.names))
 
 
 def _load_rubrics(version: Version) -> tuple[Pipeline, Version]:
@@ -220,7 +230,7 @@ def _article(text: str, title: str | None, outlet: str | None, id: str = "") -> 
     given = {"text": text, "title": _or_none(title), "outlet": _or_none(outlet), "id": id}
     for name, value in given.items():
         if not isinstance(value, str):
-            raise TypeError(f"{name} is no str but {type(value).__name__}")
+            raise TypeError(f"{name} must be a str, not {type(value).__name__}")
     return Article(id, given["text"], given["title"], outlet=given["outlet"])
 
 
@@ -240,7 +250,7 @@ def _strings(frame: pd.DataFrame, name: str) -> list[str]:
     if name in ("text", "title"):
         for row, value in enumerate(values):
             if not isinstance(value, str):
-                raise TypeError(f"row {row}: {name} is no str but {type(value).__name__}")
+                raise TypeError(f"row {row}: {name} must be a str, not {type(value).__name__}")
     return [str(int(one)) if isinstance(one, float) and one.is_integer() else str(one) for one in values]
 
 

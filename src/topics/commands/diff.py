@@ -73,7 +73,7 @@ def _pairs(old: str, new: str, options: dict[str, Any]) -> Iterator[Pair]:
         return paired(read(storage.path(old)), read(storage.path(new)))
     _, columns = settings(options)
     corpus = Corpus(options["archive"], columns=columns, format=options["input_format"])
-    return tagged(corpus, *(Tagger.load(options["models"], version, None) for version in (old, new)))
+    return tagged(corpus, *(Tagger.load(options["models"], version, topics=False) for version in (old, new)))
 
 
 @contextmanager

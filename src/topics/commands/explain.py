@@ -47,7 +47,7 @@ def explain(
     text = _text(file)
     if not f"{title}{text}".strip():
         raise DataError(f"{_name(file)}: no text; name a file with an article, or give it on standard input")
-    tagger = Tagger.load(options["models"], options["reference"], None)
+    tagger = Tagger.load(options["models"], options["reference"], topics=False)
     prediction = tagger.tag(text, title, outlet)
     rubrics = (
         [rubric] if rubric else [score.label for score in prediction.rubrics] or list(prediction.scores)[:1]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 import click
 
@@ -121,24 +121,24 @@ models_option = click.option(
 )
 
 
-def _or_none(context: click.Context, option: click.Parameter, value: str) -> str | None:
-    return None if value == "none" else value
+def _or_without(
+    context: click.Context, option: click.Parameter, value: str | None
+) -> str | Literal[False] | None:
+    return False if value == "none" else value
 
 
 rubrics_option = click.option(
     "--rubrics",
     "reference",
-    default="",
     metavar="NAME[@ALIAS]",
-    callback=_or_none,
+    callback=_or_without,
     help="Which model: NAME, NAME@ALIAS or NAME/VERSION; `none`: no rubrics. [default: production if set, "
     "else latest]",
 )
 topics_option = click.option(
     "--topics",
-    default="",
     metavar="NAME[@ALIAS]",
-    callback=_or_none,
+    callback=_or_without,
     help="Which model of topics; `none`: no topics. [default: topics, if there is one]",
 )
 version_of_topics_option = click.option(
