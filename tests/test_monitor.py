@@ -20,13 +20,13 @@ from topics.corpus import Corpus, embedded
 from topics.drift import comparing, profile
 from topics.drift.comparing import Drift, Finding, Word, divergence, drift, likeness
 from topics.drift.monitoring import Report, monitor
-from topics.drift.page import page
 from topics.drift.profile import Facts, Profile
 from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, Expected, Measure, of_rubrics
 from topics.drift.stream import Stream
-from topics.drift.wording import briefly, name_of, sentences
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
+from topics.reports.drift_pages import drift_page
+from topics.reports.drift_wording import briefly, name_of, sentences
 from topics.rubrics.rules import Judgement
 from topics.text.tokens import tokenize
 from topics.topic_pipeline import TopicPipeline
@@ -113,7 +113,7 @@ def test_the_words_of_an_epidemic_are_named(half, tmp_path):
     assert {"коронавирус", "пандемия", "карантин"} <= {word.word for word in found.drift.rising}
     said = " ".join(sentences(found.drift, "ru"))
     assert "Слов в статье: было 82, стало 89; изменение в 2,7 раза больше обычного предела" in said
-    assert re.search(r"Чаще: .*коронавирус \(было в [01],\d% статей, стало в 9\d,\d%\)", said)
+    assert re.search(r"Чаще: .*коронавирус \(было в [01],\d\u00a0% статей, стало в 9\d,\d\u00a0%\)", said)
     assert "Words in an article: 82 before, 89 now" in " ".join(sentences(found.drift))
 
 
@@ -132,9 +132,9 @@ def test_of_dozens_of_rubrics_those_are_told_whose_precision_fell_furthest():
     alarm = Finding(UNKNOWN_WORDS, 0.2, 0.1, True)
     told = sentences(Drift(500, 500, (alarm,), (), (), now, before))[1:]
     assert len(told) == 10
-    assert told[0] == "«рубрика 11»: expected precision 0.69, before 0.90."
+    assert told[0] == "“рубрика 11”: expected precision 0.69, before 0.90."
     few = sentences(Drift(500, 500, (alarm,), (), (), now[:3], before))[1:]
-    assert [one.split(":")[0] for one in few] == ["«рубрика 0»", "«рубрика 1»", "«рубрика 2»"]
+    assert [one.split(":")[0] for one in few] == ["“рубрика 0”", "“рубрика 1”", "“рубрика 2”"]
 
 
 def test_of_hundreds_of_alarms_the_worst_are_told_and_the_others_counted():
@@ -201,7 +201,7 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
     for source, on_rubrics, on_topics in (
         (quiet, usual, usual_mix),
         (loud, "Outlets: the change", usual_mix),
-        (tourism, "«tourism»", "Topics (the foremost of each article): the change"),
+        (tourism, "“tourism”", "Topics (the foremost of each article): the change"),
         (few, "", ""),
         (taught, "", ""),
     ):
@@ -245,6 +245,17 @@ def test_the_last_bin_is_named_for_what_it_holds():
         assert (
             f": {said} (0.0% before, 80.0% now)." in sentences(Drift(500, 500, (alarm,), (), (), (), ()))[0]
         )
+
+
+@pytest.mark.parametrize(("language", "share"), [("en", "12.5%"), ("ru", "12,5\u00a0%")])
+def test_a_name_with_a_number_is_left_as_it_is(language, share):
+    alarm = Finding(OUTLETS, 0.25, 0.1, True, moved=(Word("Радио 1.0", 0.5, 0.125),))
+    rubric = Finding("given: Мода 2.0", 0.25, 0.1, True, 0.5, 0.125)
+    drifted = Drift(500, 500, (alarm, rubric), (Word("web3.0", 0.5, 0.125),), (), (), ())
+    told = sentences(drifted, language)
+    for name, said in zip(("Радио 1.0", "Мода 2.0", "web3.0"), told, strict=True):
+        assert name in said
+        assert share in said
 
 
 def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_articles(topics, tmp_path):
@@ -459,11 +470,11 @@ def test_where_the_mean_is_as_before_the_spread_is_told():
     alarm = Finding("scores: industry", 0.37, 0.05, True, 0.3011, 0.3014, 0.2, 0.4)
     found = Drift(500, 500, (alarm,), (), (), (), ())
     assert briefly(found) == (
-        "Probabilities of «industry»: 30.1% on average as before, but the spread is another; "
+        "Probabilities of “industry”: 30.1% on average as before, but the spread is another; "
         "the change is 7.4 times the usual limit."
     )
     assert " ".join(sentences(found, "ru")) == (
-        "Вероятности рубрики «industry»: в среднем 30,1%, как и было, но распределение другое; "
+        "Вероятности рубрики «industry»: в среднем 30,1\u00a0%, как и было, но распределение другое; "
         "изменение в 7,4 раза больше обычного предела."
     )
 
@@ -492,14 +503,14 @@ def test_the_page_is_one_file_and_escapes_what_the_data_brings(half, tmp_path):
     evil = [row | {"text": row["text"] + " <script>alert</script>", "outlet": "<b>&"} for row in ROWS[1::2]]
     found = report(half, tmp_path, evil)
     for language in ("en", "ru"):
-        html = page(found, language)
+        html = drift_page(found, language)
         assert "<script" not in html
         assert "http:" not in html
         assert "https:" not in html
         assert "default-src 'none'" in html
         assert "<b>&" not in html
-    assert "поток изменился" in page(found, "ru")
-    assert "без изменений" in page(report(half, tmp_path, ROWS[1::2]), "ru")
+    assert "поток изменился" in drift_page(found, "ru")
+    assert "без изменений" in drift_page(report(half, tmp_path, ROWS[1::2]), "ru")
 
 
 def test_kinds_of_words_are_named_for_a_reader(half, tmp_path):
@@ -507,7 +518,7 @@ def test_kinds_of_words_are_named_for_a_reader(half, tmp_path):
     found = report(half, tmp_path, loud)
     assert {"<percent>", "<money>", "<year>"} <= {word.word for word in found.drift.rising}
     for language, name in (("en", "sums of money"), ("ru", "суммы денег")):
-        assert name in page(found, language)
+        assert name in drift_page(found, language)
         assert "<" not in "".join(sentences(found.drift, language))
 
 

@@ -55,7 +55,7 @@ def monitor(
     from topics import terminal
     from topics.corpus import Corpus
     from topics.drift.monitoring import monitor as job
-    from topics.drift.page import page
+    from topics.reports.drift_pages import drift_page
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
@@ -68,7 +68,7 @@ def monitor(
 
     report = Registry(options["models"]).opening(version, monitored)
     if options["html"]:
-        deliver(options["html"], page(report, options["lang"]).encode())
+        deliver(options["html"], drift_page(report, options["lang"]).encode())
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
@@ -80,10 +80,10 @@ def monitor(
         raise SystemExit(DRIFTED)
 
 
-def _show(report: Report, language: Any) -> None:
+def _show(report: Report, language: str) -> None:
     from rich.table import Table
 
-    from topics.drift.wording import name_of, sentences
+    from topics.reports.drift_wording import name_of, sentences
     from topics.reports.wording import words
     from topics.terminal import out
 

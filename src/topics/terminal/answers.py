@@ -52,7 +52,7 @@ def _foremost(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
 
 
 def _show_drift(summary: Summary) -> None:
-    from topics.drift.wording import briefly
+    from topics.reports.drift_wording import briefly
 
     for label, drift in summary.drift.items():
         see = f" `topics monitor {label}` tells more." if drift.alarms else ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from topics.drift.monitoring import TRAINING, Report
-from topics.drift.wording import Language, name_of, sentences, word_of
+from topics.reports.drift_wording import name_of, sentences, word_of
 from topics.reports.pages import render
 from topics.reports.wording import words
 
 
-def page(report: Report, language: Language = "en") -> str:
+def drift_page(report: Report, language: str = "en") -> str:
     """Draw the page; everything that comes from the data is escaped."""
     said = words("drift", language)
 
