@@ -1,4 +1,4 @@
-"""How good a classifier is: figures an editor can rely on, unknown labels masked."""
+"""Answers beside the truth, out of fold or ahead in time, and how well calibrated they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from topics.estimator import HeldOut
 from topics.rubrics.calibration import Floats, Truth
 from topics.rubrics.decisions import Policy, learn_decisions
 from topics.rubrics.rules import Hits, Rules
-from topics.versions.manifest import Likely, Metrics, RubricMetrics
+from topics.versions.manifest import Likely
 
 Given = npt.NDArray[np.bool_]
 
@@ -33,6 +33,11 @@ class Answers(NamedTuple):
     def told(self) -> npt.NDArray[np.bool_]:
         """(rubrics,): of which something is known. Of a rubric with rules alone nobody may have labels."""
         return np.asarray((self.truth >= 0).any(axis=0))
+
+    @property
+    def judged(self) -> npt.NDArray[np.intp]:
+        """Rows of the articles of which something is known."""
+        return np.flatnonzero((self.truth >= 0).any(axis=1))
 
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
         """Choose articles."""
@@ -95,50 +100,6 @@ def time_ordered(
     return Answers(truth[later], *rules.judge(probabilities, decisions, rubrics, hits[later]))
 
 
-def held_out_metrics(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tuple[str, ...]) -> Metrics:
-    """Measure what `cross_validated` answered, where anything is known."""
-    method = f"{len(np.unique(folds))}-fold cross-validation, thresholds and calibration of the other folds"
-    known = answers.truth >= 0
-    counted = answers.take(np.flatnonzero(known.any(axis=1)))
-    told = np.flatnonzero(answers.told)
-    names = tuple(rubrics[r] for r in told)
-    truth, probabilities, given, review = counted
-    return metrics(truth[:, told], probabilities[:, told], given[:, told], review, names, method)
-
-
-def metrics(
-    truth: Truth,
-    probabilities: Floats,
-    given: Given,
-    review: npt.NDArray[np.bool_],
-    rubrics: tuple[str, ...],
-    method: str,
-) -> Metrics:
-    """Count how often the answers are right.
-
-    Exact match counts articles of which every rubric is known.
-    """
-    known = truth >= 0
-    each = [
-        _rubric(name, truth[known[:, r], r], probabilities[known[:, r], r], given[known[:, r], r])
-        for r, name in enumerate(rubrics)
-    ]
-    whole = known.all(axis=1)
-    return Metrics(
-        method=method,
-        articles=len(truth),
-        rubrics=tuple(each),
-        micro_f1=_precision_recall_f1(truth[known] == 1, given[known])[2],
-        macro_f1=float(np.mean([rubric.f1 for rubric in each])),
-        mean_average_precision=float(np.mean([rubric.average_precision for rubric in each])),
-        exact_match=float(((truth == 1) == given)[whole].all(axis=1).mean()) if whole.any() else 0.0,
-        calibration_error=calibration_error(truth[known] == 1, probabilities[known]),
-        review_share=float(review.mean()),
-        wholly_known=int(whole.sum()),
-        likely=likely(truth[known] == 1, probabilities[known]),
-    )
-
-
 def calibration_error(holds: Given, probabilities: Floats, bins: int = 10) -> float:
     """Expected calibration error over bins of equal size: how far shares lie from probabilities.
 
@@ -167,19 +128,3 @@ def likely(holds: Given, probabilities: Floats, bins: int = 10) -> Likely:
 def _bins(probabilities: Floats, bins: int) -> list[npt.NDArray[np.intp]]:
     order = np.argsort(probabilities, kind="stable")
     return np.array_split(order, min(bins, max(len(order), 1)))
-
-
-def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given: Given) -> RubricMetrics:
-    from sklearn.metrics import average_precision_score
-
-    holds = truth == 1
-    precision, recall, f1 = _precision_recall_f1(holds, given)
-    average = float(average_precision_score(holds, probabilities)) if holds.any() else 0.0
-    counts = int(holds.sum()), int((~holds).sum())
-    return RubricMetrics(name, *counts, precision, recall, f1, average, given=int(given.sum()))
-
-
-def _precision_recall_f1(holds: Given, given: Given) -> tuple[float, float, float]:
-    hits = int((holds & given).sum())
-    precision, recall = hits / max(int(given.sum()), 1), hits / max(int(holds.sum()), 1)
-    return precision, recall, 2 * hits / max(int(given.sum() + holds.sum()), 1)

@@ -27,7 +27,7 @@ from topics.quality.intervals import (
 )
 from topics.rubrics.calibration import Floats
 from topics.text.duplicates import Groups
-from topics.versions.manifest import Likely
+from topics.versions.manifest import Likely, Metrics, RubricMetrics
 
 ENOUGH = 10
 """Positives below which a rubric's figures are a matter of luck, and said to be so."""
@@ -120,6 +120,41 @@ def measure(
         review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
         wholly_known=int(known[:, told].all(axis=1).sum()) if told.any() else 0,
         likely=likely(holds, answers.probabilities[known]),
+    )
+
+
+def summary(measured: Measure, method: str) -> Metrics:
+    """Take what a manifest keeps: figures without intervals, 0 for undefined ones.
+
+    Args:
+        measured: rubrics of which nothing is known are left out.
+        method: how the answers came about.
+    """
+    return Metrics(
+        method=method,
+        articles=measured.articles,
+        rubrics=tuple(
+            RubricMetrics(
+                rubric=one.rubric,
+                positives=one.positives,
+                negatives=one.negatives,
+                precision=one.precision.value or 0.0,
+                recall=one.recall.value or 0.0,
+                f1=one.f1.value or 0.0,
+                average_precision=one.average_precision.value or 0.0,
+                given=one.given,
+            )
+            for one in measured.rubrics
+            if one.positives + one.negatives
+        ),
+        micro_f1=measured.micro_f1.value or 0.0,
+        macro_f1=measured.macro_f1.value or 0.0,
+        mean_average_precision=measured.mean_average_precision.value or 0.0,
+        exact_match=measured.exact_match.value or 0.0,
+        calibration_error=measured.calibration_error,
+        review_share=measured.review_share,
+        wholly_known=measured.wholly_known,
+        likely=measured.likely,
     )
 
 

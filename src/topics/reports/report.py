@@ -126,7 +126,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
         excerpt: characters of the text of a mistake to keep; 0 for no mistakes at all.
     """
     rubrics, thresholds = learned.pipeline.rubrics, learned.pipeline.thresholds
-    rows = np.flatnonzero((learned.answers.truth >= 0).any(axis=1))
+    rows = learned.answers.judged
     answers = learned.answers.take(rows)
     modelled = slice(len(learned.pipeline.classifier.rubrics))  # rubrics with rules only are certain
     errors = chance_of_error(answers.probabilities[:, modelled], answers.given[:, modelled])
@@ -171,8 +171,7 @@ def _later(learned: Learned) -> Later | None:
     if learned.later is None:
         return None
     since, answers = learned.later
-    counted = answers.take(np.flatnonzero((answers.truth >= 0).any(axis=1)))
-    return Later(since, measure(counted, learned.pipeline.rubrics, _DRAWS))
+    return Later(since, measure(answers.take(answers.judged), learned.pipeline.rubrics, _DRAWS))
 
 
 def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> dict[str, tuple[Slice, ...]]:
