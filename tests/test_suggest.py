@@ -107,7 +107,7 @@ def test_the_choice_is_of_candidates_each_once(size, n, blind, seed):
     candidates = np.setdiff1d(np.arange(size), known)
     doubts = np.zeros((size, 0)) if blind else generator.random((size, 2))
     examples = generator.integers(0, 9, doubts.shape[1])
-    found, asked = choose(doubts, examples, places(*generator.random(size)), known, candidates, n, seed)
+    found, asked = choose(doubts, examples, places(*generator.random(size)), known, candidates, n)
     assert len(found) == len(asked) == len(set(found.tolist())) == min(n, len(candidates))
     assert set(found.tolist()) <= set(candidates.tolist())
     assert set(asked.tolist()) <= ({-1} if blind else {0, 1})

@@ -16,10 +16,11 @@ import numpy as np
 from topics.config import Config
 from topics.corpus import Corpus
 from topics.corpus.articles import cell_of
-from topics.labelling.worksheets import beginning
+from topics.labelling.worksheets import BEGINNING
 from topics.pipeline import telling
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth
+from topics.text.excerpts import excerpt
 from topics.training.job import prepare
 from topics.training.learning import Learned, learn
 from topics.types import Article, Explanation
@@ -141,7 +142,7 @@ def _suspect(article: Article, learned: Learned, doubts: Floats, row: int, phras
         sure=float(doubts.max()),
         reason=" ".join(reasons),
         title=found[0].title,
-        beginning=beginning(found[0].text),
+        beginning=excerpt(found[0].text, BEGINNING),
         outlet=article.outlet,
         date=article.date,
     )

@@ -18,11 +18,12 @@ from topics import plugins
 from topics.config import Config, Rubrics, convert
 from topics.corpus import Corpus
 from topics.errors import DataError
-from topics.labelling.worksheets import beginning
+from topics.labelling.worksheets import BEGINNING
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth, log_odds
 from topics.rubrics.features import Fields, Tfidf
 from topics.text import duplicates
+from topics.text.excerpts import excerpt
 from topics.training.job import prepare
 from topics.training.learning import truth_table
 from topics.types import Article, Labels, TokenBatch
@@ -166,7 +167,6 @@ def choose(
     known: Rows,
     candidates: Rows,
     n: int,
-    seed: int = 0,
 ) -> tuple[Rows, Rows]:
     """Choose n candidates, one by one: doubtful, of rare rubrics first, unlike what is labelled or chosen.
 
@@ -180,14 +180,13 @@ def choose(
         known: rows that are labelled.
         candidates: rows to choose from.
         n: how many.
-        seed: of chance.
 
     Returns:
         The rows, most worth first, and the rubric that each is asked for; -1: by chance.
     """
     n = min(n, len(candidates))
     if not doubts.shape[1]:
-        return np.random.default_rng(seed).permutation(candidates)[:n], np.full(n, -1)
+        return np.random.default_rng(0).permutation(candidates)[:n], np.full(n, -1)
     doubts, places = doubts[candidates], vectors[candidates]
     examples = np.maximum(examples, 1)
     likeness = np.zeros(len(candidates), np.float32)
@@ -239,5 +238,5 @@ def _suggestion(
         probability = phrases.share(float(probabilities[asked]))
         reason = phrases("doubt", rubric=rubrics[asked], probability=probability)
     return Suggestion(
-        article.id, reason, article.title, beginning(article.text), article.outlet, article.date
+        article.id, reason, article.title, excerpt(article.text, BEGINNING), article.outlet, article.date
     )

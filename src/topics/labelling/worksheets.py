@@ -28,8 +28,3 @@ def worksheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     for name, *cells in rows:
         table.writerow([name, "", *map(harmless, cells)])
     return f"\ufeff{stream.getvalue()}".encode()
-
-
-def beginning(text: str) -> str:
-    """Take the beginning of a text, on one line."""
-    return " ".join(text[: 2 * BEGINNING].split())[:BEGINNING]

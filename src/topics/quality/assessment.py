@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from topics.corpus import Corpus
 from topics.corpus.articles import iso
@@ -71,46 +74,87 @@ def evaluate(
     version.manifest.rubric_metrics()
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
-    batches: list[TokenBatch] = []
-    answers: list[Answers] = []
-    origins: list[Origin] = []
-    counts: Counter[str] = Counter()
-    not_known: Counter[str] = Counter()
-    for batch in corpus.batches():
-        counts.update(read=len(batch.articles), rejects=len(batch.rejects))
-        chosen = [article for article in batch.articles if article.labels and article.date >= iso(since)]
-        if chosen:
-            tokens = pipeline.read(chosen)
-            answers.append(answer(pipeline, chosen, tokens))
-            batches.append(tokens)
-            lengths = np.diff(tokens.offsets).tolist()
-            origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
-            for article in chosen:
-                not_known.update(article.labels.rubrics - set(rubrics) if article.labels else ())
-        watch("evaluating", counts["read"])
-    if not answers:
-        after = f" since {since}" if since else ""
-        raise DataError(
-            f"{counts['read']} articles, none labelled{after}; "
-            "name the column with --rubrics-column, or lay labels over with --labels"
-        )
-    found = Answers(*(np.concatenate(column) for column in zip(*answers, strict=True)))
+    asked = ask([pipeline], corpus, partial(watch, "evaluating"), since)
+    [found], firsts = asked.answers, asked.firsts
     alone = len(pipeline.classifier.rubrics)  # from here on rubrics with rules only
     found.truth[:, alone:] = known_if_named(found.truth[:, alone:])
-    firsts = np.unique(duplicates.groups(concatenate(batches)))
     counted = found.take(firsts)
     return Assessment(
         model=version.label,
         sources=corpus.names,
-        read=counts["read"],
+        read=asked.read,
         labelled=len(found.truth),
-        reprints=len(found.truth) - len(firsts),
-        rejects=counts["rejects"],
+        reprints=asked.reprints,
+        rejects=asked.rejects,
         trained_on=version.manifest.trained_on(corpus.sources),
-        not_known=dict(not_known.most_common()),
+        not_known={name: n for name, n in asked.named.most_common() if name not in rubrics},
         whole=measure(counted, rubrics),
-        slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},
+        slices={
+            name: slices([getattr(asked.origins[i], name) for i in firsts], counted, rubrics) for name in by
+        },
     )
+
+
+class Asked(NamedTuple):
+    """What pipelines answered about the labelled articles of a corpus."""
+
+    answers: list[Answers]
+    """Of each pipeline: its rubrics are the columns."""
+    firsts: npt.NDArray[np.intp]
+    """Rows of the articles without their near-duplicates."""
+    origins: list[Origin]
+    named: Counter[str]
+    """Rubric -> labelled articles that carry it."""
+    read: int
+    rejects: int
+
+    @property
+    def reprints(self) -> int:
+        """Count the labelled articles that are near-duplicates of others."""
+        return len(self.origins) - len(self.firsts)
+
+
+def ask(
+    pipelines: Sequence[Pipeline], corpus: Corpus, watch: Callable[[int], None], since: str = ""
+) -> Asked:
+    """Ask pipelines about the labelled articles of a corpus.
+
+    Args:
+        pipelines: the first one's cleaning decides which articles are near-duplicates.
+        corpus: articles without labels are read and not asked about.
+        watch: told how many articles were read.
+        since: ask only about articles of this day (ISO 8601) or later.
+
+    Raises:
+        DataError: no article is labelled.
+    """
+    batches: list[TokenBatch] = []
+    answers: list[list[Answers]] = [[] for _ in pipelines]
+    origins: list[Origin] = []
+    named: Counter[str] = Counter()
+    read = rejects = 0
+    for batch in corpus.batches():
+        read, rejects = read + len(batch.articles), rejects + len(batch.rejects)
+        chosen = [article for article in batch.articles if article.labels and article.date >= iso(since)]
+        if chosen:
+            tokens = [pipeline.read(chosen) for pipeline in pipelines]
+            for found, pipeline, its in zip(answers, pipelines, tokens, strict=True):
+                found.append(answer(pipeline, chosen, its))
+            batches.append(tokens[0])
+            lengths = np.diff(tokens[0].offsets).tolist()
+            origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
+            for article in chosen:
+                named.update(article.labels.rubrics if article.labels else ())
+        watch(read)
+    if not batches:
+        after = f" since {since}" if since else ""
+        raise DataError(
+            f"{read} articles, none labelled{after}; "
+            "name the column with --rubrics-column, or lay labels over with --labels"
+        )
+    joined = [Answers(*map(np.concatenate, zip(*found, strict=True))) for found in answers]
+    firsts = np.unique(duplicates.groups(concatenate(batches)))
+    return Asked(joined, firsts, origins, named, read, rejects)
 
 
 def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:

@@ -8,21 +8,19 @@ under 5 %), even after Holm's correction for the number of figures looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
 import numpy as np
 
 from topics.corpus import Corpus
-from topics.errors import DataError
 from topics.pipeline import Pipeline
-from topics.quality.assessment import answer
+from topics.quality.assessment import ask
 from topics.quality.evaluation import Answers
 from topics.quality.intervals import Weights, as_they_are, bootstrap, chance_of_loss, holm, intervals
 from topics.quality.measuring import ENOUGH, Estimate, estimate, metrics_of
 from topics.rubrics.calibration import Floats
-from topics.text import duplicates
-from topics.text.tokens import concatenate
 from topics.versions.registry import Version, trained_on
 
 Watch = Callable[[str, int], None]
@@ -32,7 +30,7 @@ _OVERALL = ("exact match", "micro-F1", "macro-F1", "mean average precision")
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One figure of both versions; None where the articles cannot tell."""
+    """One figure of both versions; None where it is undefined."""
 
     before: float | None
     after: float | None
@@ -103,7 +101,11 @@ def compare(
     pipelines = [Pipeline.load(version.folder) for version in (before, after)]
     known = [pipeline.rubrics for pipeline in pipelines]
     shared = tuple(rubric for rubric in known[0] if rubric in known[1])
-    found, reprints, rejects = _answers(pipelines, corpus, shared, watch)
+    asked = ask(pipelines, corpus, partial(watch, "comparing"))
+    found = [
+        _columns(answers.take(asked.firsts), rubrics, shared)
+        for answers, rubrics in zip(asked.answers, known, strict=True)
+    ]
     changes = _changes(*found) if shared else []
     count = len(shared)
     return Comparison(
@@ -111,8 +113,8 @@ def compare(
         after=after.label,
         sources=corpus.names,
         articles=len(found[0].truth),
-        reprints=reprints,
-        rejects=rejects,
+        reprints=asked.reprints,
+        rejects=asked.rejects,
         rubrics=tuple(
             RubricChange(name, int((found[0].truth[:, r] == 1).sum()), changes[r], changes[count + r])
             for r, name in enumerate(shared)
@@ -122,35 +124,6 @@ def compare(
         gained=tuple(sorted(set(known[1]) - set(shared))),
         trained_on=trained_on((before, after), corpus.sources),
     )
-
-
-def _answers(
-    pipelines: Sequence[Pipeline], corpus: Corpus, rubrics: Sequence[str], watch: Watch
-) -> tuple[list[Answers], int, int]:
-    """Ask each pipeline about the labelled articles, reprints once; also count reprints and rejects."""
-    batches, read, rejects = [], 0, 0
-    answers: list[list[Answers]] = [[] for _ in pipelines]
-    for batch in corpus.batches():
-        rejects += len(batch.rejects)
-        articles = [article for article in batch.articles if article.labels]
-        read += len(batch.articles)
-        watch("comparing", read)
-        if not articles:
-            continue
-        for pipeline, found in zip(pipelines, answers, strict=True):
-            tokens = pipeline.read(articles)
-            found.append(_columns(answer(pipeline, articles, tokens), pipeline.rubrics, rubrics))
-            if pipeline is pipelines[0]:
-                batches.append(tokens)
-    whole = concatenate(batches)
-    if not len(whole):
-        raise DataError(
-            f"{read} articles, none labelled; name the column with --rubrics-column, "
-            "or lay labels over with --labels"
-        )
-    firsts = np.unique(duplicates.groups(whole))
-    joined = [Answers(*map(np.concatenate, zip(*found, strict=True))) for found in answers]
-    return [found.take(firsts) for found in joined], len(whole) - len(firsts), rejects
 
 
 def _columns(answers: Answers, have: Sequence[str], want: Sequence[str]) -> Answers:

@@ -43,20 +43,19 @@ class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def bootstrap(
-    statistic: Statistic, groups: npt.NDArray[np.integer], draws: int = DRAWS, seed: int = 0
+    statistic: Statistic, groups: npt.NDArray[np.integer], draws: int = DRAWS
 ) -> tuple[Floats, Floats]:
     """Compute figures on the articles as they are, and on draws of them.
 
     Args:
         statistic: is given weights, answers with figures.
         groups: (articles,); articles of one number are drawn together.
-        draws: how many.
-        seed: the same seed gives the same draws, whatever the statistic.
+        draws: how many; the same ones whatever the statistic, so that two of them can be compared.
 
     Returns:
         The figures, shape (figures,), and those of each draw, shape (figures, draws).
     """
-    parts = [statistic(weights) for weights in _drawn(groups, draws, seed)]
+    parts = [statistic(weights) for weights in _drawn(groups, draws)]
     return as_they_are(statistic, len(groups)), np.concatenate(parts, axis=1)
 
 
@@ -66,13 +65,12 @@ def as_they_are(statistic: Statistic, articles: int) -> Floats:
     return metrics
 
 
-def intervals(value: Floats, drawn: Floats, level: float = 0.95) -> list[Interval]:
+def intervals(value: Floats, drawn: Floats) -> list[Interval]:
     """Cut the tails off the draws (percentile intervals); a figure that no draw has is NaN all over."""
-    tail = (1 - level) / 2
     found = []
     for at, row in zip(value.tolist(), drawn, strict=True):
         defined = row[~np.isnan(row)]
-        low, high = np.quantile(defined, [tail, 1 - tail]).tolist() if len(defined) else (np.nan, np.nan)
+        low, high = np.quantile(defined, [0.025, 0.975]).tolist() if len(defined) else (np.nan, np.nan)
         found.append(Interval(at, low, high))
     return found
 
@@ -209,10 +207,10 @@ def _sums(rows: npt.NDArray[np.intp], ends: npt.NDArray[np.intp], articles: int)
     return sparse.csr_array((np.ones(len(chosen)), chosen, starts), shape=(len(ends), articles))
 
 
-def _drawn(groups: npt.NDArray[np.integer], draws: int, seed: int) -> Iterator[Weights]:
+def _drawn(groups: npt.NDArray[np.integer], draws: int) -> Iterator[Weights]:
     _, member = np.unique(groups, return_inverse=True)
     number = int(member.max()) + 1 if len(member) else 0
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     at_once = max(1, _AT_ONCE // max(len(groups), 1))
     for start in range(0, draws, at_once):
         block = min(at_once, draws - start)

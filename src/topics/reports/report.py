@@ -29,6 +29,7 @@ from topics.quality.measuring import Measure, measure
 from topics.quality.slices import Origin, Slice, origin, slices
 from topics.rubrics.decisions import chance_of_error
 from topics.text.duplicates import groups
+from topics.text.excerpts import excerpt
 from topics.text.tokens import take
 from topics.types import Article
 from topics.versions.manifest import Manifest
@@ -116,14 +117,14 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of all articles of the training, measured or not, that go to an editor; None before it was told."""
 
 
-def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) -> Report:
+def build(learned: Learned, corpus: Corpus, manifest: Manifest, most: int) -> Report:
     """Gather what there is to say of a training run.
 
     Args:
         learned: what came of it.
         corpus: gone over once more for the titles of mistakes; standard input cannot be, then there are none.
         manifest: of the version.
-        excerpt: characters of the text of a mistake to keep; 0 for no mistakes at all.
+        most: characters of the text of a mistake to keep; 0 for no mistakes at all.
     """
     rubrics, thresholds = learned.pipeline.rubrics, learned.pipeline.thresholds
     rows = learned.answers.judged
@@ -131,7 +132,7 @@ def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) ->
     modelled = slice(len(learned.pipeline.classifier.rubrics))  # rubrics with rules only are certain
     errors = chance_of_error(answers.probabilities[:, modelled], answers.given[:, modelled])
     strongest = _strongest(learned)
-    mistakes = _mistakes(learned, answers, rows, corpus, excerpt)
+    mistakes = _mistakes(learned, answers, rows, corpus, most)
     return Report(
         name=manifest.name,
         folds=len(np.unique(learned.folds)),
@@ -187,19 +188,19 @@ def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> d
 
 
 def _mistakes(
-    learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, excerpt: int
+    learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, most: int
 ) -> list[tuple[tuple[Mistake, ...], tuple[Mistake, ...]]]:
     """Find, for each rubric, what was given most surely wrongly and what was missed most surely."""
     at = learned.material.places[rows]
     chosen = [_surest(answers, r) for r in range(answers.truth.shape[1])]
-    again = excerpt > 0 and all(source.path is not None or source.shown for source in corpus.sources)
+    again = most > 0 and all(source.path is not None or source.shown for source in corpus.sources)
     wanted = {int(at[i]) for i in chain.from_iterable(chain.from_iterable(chosen))} if again else set()
     articles = corpus.pick(wanted)
 
     def described(places: list[int], r: int) -> Iterator[Mistake]:
         for i in places:
             if article := articles.get(int(at[i])):
-                yield _mistake(learned, article, float(answers.probabilities[i, r]), excerpt)
+                yield _mistake(learned, article, float(answers.probabilities[i, r]), most)
 
     return [
         (tuple(described(wrongly, r)), tuple(described(missed, r)))
@@ -216,12 +217,11 @@ def _surest(answers: Answers, r: int) -> tuple[list[int], list[int]]:
     )
 
 
-def _mistake(learned: Learned, article: Article, probability: float, excerpt: int) -> Mistake:
+def _mistake(learned: Learned, article: Article, probability: float, most: int) -> Mistake:
     title, text = learned.pipeline.cleaner.clean(article.title, article.text, article.outlet)
-    beginning = " ".join(text[: 2 * excerpt].split())
-    cut = beginning[:excerpt].rsplit(" ", 1)[0] + " …" if len(beginning) > excerpt else beginning
     labels = tuple(sorted(article.labels.rubrics)) if article.labels else ()
-    return Mistake(article.id, title, cut, article.outlet, article.date[:10], labels, probability)
+    beginning = excerpt(text, most)
+    return Mistake(article.id, title, beginning, article.outlet, article.date[:10], labels, probability)
 
 
 def _strongest(learned: Learned) -> list[tuple[tuple[Word, ...], tuple[Word, ...]]]:
