@@ -145,7 +145,7 @@ def test_the_rare_rubric_is_asked_about_beyond_its_share(pool, labels):
     assert found.positives["tourism"] < min(found.positives["economy"], found.positives["industry"])
     share_of_labels = found.positives["tourism"] / found.labelled
     assert asked["tourism"] / 40 > 3 * share_of_labels
-    assert all("На границе рубрики «" in row.reason for row in found.chosen)
+    assert all("Модель сомневается в рубрике «" in row.reason for row in found.chosen)
 
 
 def test_without_labels_articles_are_drawn_by_chance(pool):
@@ -153,7 +153,7 @@ def test_without_labels_articles_are_drawn_by_chance(pool):
     assert len(found.chosen) == 25
     assert (found.labelled, found.positives) == (0, {})
     assert {row.reason for row in found.chosen} == {
-        "Drawn by chance: too few articles are labelled to learn from."
+        "Chosen at random: too few articles are labelled to learn from."
     }
     assert len({row.id.split("-")[0] for row in found.chosen}) > 1
 

@@ -1,4 +1,4 @@
-"""The evaluation job: a version and labelled articles become figures, in whole and by slices."""
+"""The evaluation job: metrics of a version on labelled articles, overall and by slices."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ Watch = Callable[[str, int], None]
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """What a version is worth on some articles."""
+    """Metrics of a version on a corpus."""
 
     model: str
     sources: tuple[str, ...]
     read: int
     labelled: int
     reprints: int
-    """Labelled articles left out as near-duplicates of others that are counted."""
+    """Labelled articles left out as near-duplicates of others."""
     rejects: int
     trained_on: tuple[str, ...]
-    """Sources that the version was trained on as well: figures on the same articles flatter it."""
+    """Sources that the version was trained on: metrics on them are too optimistic."""
     not_known: dict[str, int]
-    """Rubrics that the data names and the version does not know, with their articles."""
+    """Rubric in the data that the version does not know -> articles."""
     whole: Measure
     slices: dict[str, tuple[Slice, ...]]
 
@@ -53,18 +53,18 @@ def evaluate(
     since: str = "",
     watch: Watch = lambda stage, done: None,
 ) -> Assessment:
-    """Measure a version on labelled articles that it was not trained on.
+    """Evaluate a version on labelled articles that it was not trained on.
 
     Args:
-        corpus: articles without labels are read and not counted.
+        corpus: articles without labels are read and ignored.
         version: as the registry opened it.
-        by: any of `outlet`, `month`, `length`.
-        since: count only articles of this day (ISO 8601) or later; those without a date are left out.
-        watch: told of the progress.
+        by: slices to report, any of `outlet`, `month`, `length`.
+        since: use only articles from this day (ISO 8601) on; those without a date are left out.
+        watch: called with the progress.
 
     Raises:
-        DataError: no article is labelled.
-        UsageError: there is no such slice, or the version knows topics, not rubrics.
+        DataError: no articles are labelled.
+        UsageError: a slice or the date is invalid, or the version is of topics.
     """
     unknown = set(by) - set(Origin._fields)
     if unknown:
@@ -96,21 +96,21 @@ def evaluate(
 
 
 class Asked(NamedTuple):
-    """What pipelines answered about the labelled articles of a corpus."""
+    """Answers of pipelines about the labelled articles of a corpus."""
 
     answers: list[Answers]
-    """Of each pipeline: its rubrics are the columns."""
+    """One for each pipeline; the columns are its rubrics."""
     firsts: npt.NDArray[np.intp]
-    """Rows of the articles without their near-duplicates."""
+    """Rows of the articles, one of each group of near-duplicates."""
     origins: list[Origin]
     named: Counter[str]
-    """Rubric -> labelled articles that carry it."""
+    """Rubric -> labelled articles that have it."""
     read: int
     rejects: int
 
     @property
     def reprints(self) -> int:
-        """Count the labelled articles that are near-duplicates of others."""
+        """Number of labelled articles that are near-duplicates of others."""
         return len(self.origins) - len(self.firsts)
 
 
@@ -120,13 +120,13 @@ def ask(
     """Ask pipelines about the labelled articles of a corpus.
 
     Args:
-        pipelines: the first one's cleaning decides which articles are near-duplicates.
-        corpus: articles without labels are read and not asked about.
-        watch: told how many articles were read.
-        since: ask only about articles of this day (ISO 8601) or later.
+        pipelines: the tokens of the first are used to find near-duplicates.
+        corpus: articles without labels are read and ignored.
+        watch: called with the number of articles read.
+        since: use only articles from this day (ISO 8601) on.
 
     Raises:
-        DataError: no article is labelled.
+        DataError: no articles are labelled.
     """
     batches: list[TokenBatch] = []
     answers: list[list[Answers]] = [[] for _ in pipelines]
@@ -158,7 +158,7 @@ def ask(
 
 
 def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:
-    """Lay what a pipeline says of articles, which it has read, beside their labels."""
+    """Return the answers of a pipeline about articles, with their labels; `tokens` are of `pipeline.read`."""
     states = [
         [article.labels.state(rubric) if article.labels else None for rubric in pipeline.rubrics]
         for article in articles

@@ -1,8 +1,8 @@
-"""Two versions on the same articles: what differs, and whether chance alone would explain it.
+"""Compare two versions on the same articles by a paired bootstrap.
 
-Both answer every article; each draw of the bootstrap weighs the articles alike for both, so the interval is
-of the difference itself. A figure counts as worse when chance would hardly explain its drop (one-sided p
-under 5 %), even after Holm's correction for the number of figures looked at.
+Both versions answer every article, and each draw of the bootstrap uses the same weights for both, so the
+intervals are of the difference. A metric is worse if its drop is significant (one-sided p below 5 %) after
+Holm's correction for the number of metrics.
 """
 
 from __future__ import annotations
@@ -30,49 +30,49 @@ _OVERALL = ("exact match", "micro-F1", "macro-F1", "mean average precision")
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One figure of both versions; None where it is undefined."""
+    """One metric of both versions; None where it is undefined."""
 
     before: float | None
     after: float | None
     difference: Estimate
     """`after` minus `before`, with its 95 % interval."""
     verdict: Literal["better", "worse", ""]
-    """Empty: chance would explain it, or the figure is not judged."""
+    """Empty if not significant or not tested."""
 
 
 class RubricChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How one rubric is told by both."""
+    """Metrics of one rubric by both versions."""
 
     rubric: str
     positives: int
     f1: Change
     average_precision: Change
-    """Shown, not judged: what editors meet are decisions."""
+    """Reported, not tested: editors see decisions, not rankings."""
 
 
 class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What would change if `after` took the place of `before`."""
+    """What would change if `after` replaced `before`."""
 
     before: str
     after: str
     sources: tuple[str, ...]
     articles: int
     reprints: int
-    """Labelled articles left out as near-duplicates of others that are counted."""
+    """Labelled articles left out as near-duplicates of others."""
     rejects: int
     rubrics: tuple[RubricChange, ...]
-    """Those that both know."""
+    """Rubrics known to both."""
     overall: dict[str, Change]
-    """`exact match`, `micro-F1`, `macro-F1`, `mean average precision` (not judged); of the rubrics above."""
+    """`exact match`, `micro-F1`, `macro-F1`, `mean average precision` (not tested); of these rubrics."""
     lost: tuple[str, ...]
-    """Rubrics that only `before` knows."""
+    """Rubrics known only to `before`."""
     gained: tuple[str, ...]
     trained_on: dict[str, tuple[str, ...]]
-    """Version -> sources that it was trained on: figures on the same articles flatter it."""
+    """Version -> sources that it was trained on: metrics on them are too optimistic."""
 
     @property
     def losses(self) -> list[str]:
-        """Name what `after` does worse: `economy: F1 0.840 -> 0.770`."""
+        """Metrics that are worse in `after`, as `economy: F1 0.840 -> 0.770`."""
         changes = {f"{rubric.rubric}: F1": rubric.f1 for rubric in self.rubrics} | self.overall
         worse = {name: change for name, change in changes.items() if change.verdict == "worse"}
         found = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
@@ -80,21 +80,21 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def unsure(self) -> list[str]:
-        """Rubrics that too few articles carry to show a loss."""
+        """Rubrics with too few positives to show a loss."""
         return [rubric.rubric for rubric in self.rubrics if rubric.positives < ENOUGH]
 
 
 def compare(
     before: Version, after: Version, corpus: Corpus, watch: Watch = lambda stage, done: None
 ) -> Comparison:
-    """Let two versions answer labelled articles that neither was trained on.
+    """Compare two versions on labelled articles that neither was trained on.
 
-    Near-duplicates count once, unknown labels not at all.
+    Near-duplicates count once; unknown labels are ignored.
 
     Raises:
-        DataError: no article is labelled.
+        DataError: no articles are labelled.
         ModelError: a version is damaged.
-        UsageError: a version knows topics, not rubrics.
+        UsageError: a version is of topics.
     """
     for version in (before, after):
         version.manifest.rubric_metrics()
@@ -133,11 +133,13 @@ def _columns(answers: Answers, have: Sequence[str], want: Sequence[str]) -> Answ
 
 
 def _changes(before: Answers, after: Answers) -> list[Change]:
-    """Compare F1 of each rubric, average precision of each, then the overall figures."""
+    """Compare F1 of each rubric, average precision of each rubric, then the overall metrics."""
     n, rubrics = before.truth.shape
     statistics = metrics_of(before, before.told), metrics_of(after, after.told)
     wanted = slice(2 * rubrics, 4 * rubrics + len(_OVERALL))  # neither precision nor recall
-    sure = np.flatnonzero((before.truth == 1).sum(axis=0) >= ENOUGH)  # of five articles draws prove anything
+    sure = np.flatnonzero(
+        (before.truth == 1).sum(axis=0) >= ENOUGH
+    )  # with fewer positives draws look significant by chance
     judged = np.array([*sure, *range(2 * rubrics, 2 * rubrics + 3)])
 
     def difference(weights: Weights) -> Floats:

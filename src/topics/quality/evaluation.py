@@ -1,4 +1,4 @@
-"""Answers beside the truth, out of fold or ahead in time, and how well calibrated they are."""
+"""Answers beside the truth, out of fold or on later articles, and their calibration."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from topics.versions.manifest import Likely
 Given = npt.NDArray[np.bool_]
 
 _LIKELY = 0.1
-"""Probability above which an answer is no mere «surely not»."""
+"""Probability above which an answer is not a clear «no»."""
 
 
 class Answers(NamedTuple):
-    """What was said of n articles beside what is true of them."""
+    """Answers about n articles, beside the truth."""
 
     truth: Truth
     """(n, rubrics): 1 holds, 0 does not hold, -1 unknown."""
     probabilities: Floats
     given: Given
     review: npt.NDArray[np.bool_]
-    """(n,): sent to an editor."""
+    """(n,): whether the article is sent to an editor."""
 
     @property
     def told(self) -> npt.NDArray[np.bool_]:
-        """(rubrics,): of which something is known. Of a rubric with rules alone nobody may have labels."""
+        """(rubrics,): rubrics with known labels; one that has only rules may have none."""
         return np.asarray((self.truth >= 0).any(axis=0))
 
     @property
     def judged(self) -> npt.NDArray[np.intp]:
-        """Rows of the articles of which something is known."""
+        """Rows of the articles with a known label."""
         return np.flatnonzero((self.truth >= 0).any(axis=1))
 
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
-        """Choose articles."""
+        """Return the answers about some articles."""
         truth, probabilities, given, review = self
         return Answers(truth[rows], probabilities[rows], given[rows], review[rows])
 
@@ -53,17 +53,17 @@ def cross_validated(
     rules: Rules | None = None,
     hits: Hits | None = None,
 ) -> Answers:
-    """Say of each article what would have been said had it not been in the training data.
+    """Return out-of-fold answers about each article.
 
-    The decisions of a fold are learned from the margins of the other folds, then the rules act.
+    The decisions for a fold are learned from the margins of the other folds; rules apply after that.
 
     Args:
-        held_out: margins by models of the other folds.
-        truth: (articles, rubrics); -1 where it must not count. Rubrics that have rules only come last.
-        rubrics: those that have a model.
+        held_out: margins by models trained on the other folds.
+        truth: (articles, rubrics); -1 where unknown. Rubrics that have only rules come last.
+        rubrics: rubrics with a model.
         policy: as in training.
-        rules: beside the model, if any.
-        hits: which phrase stands in which article.
+        rules: applied to the answers of the model.
+        hits: (articles, phrases), which article contains which phrase.
     """
     margins, folds = held_out.margins, held_out.folds
     rules = rules or Rules()
@@ -88,32 +88,35 @@ def time_ordered(
     rules: Rules,
     hits: Hits,
 ) -> Answers:
-    """Say of the later articles what a model of the earlier ones says.
+    """Return the answers of a model of the earlier articles about the later ones.
 
-    The decisions are learned from the earlier articles, each judged by models of the other folds. `later`,
-    (articles,), tells which `held_out.later` is about; the others are as in `cross_validated`.
+    The decisions are learned from the earlier articles, out of fold. `later`, shape (articles,), marks the
+    articles of `held_out.later`; the other arguments are those of `cross_validated`.
+
+    Raises:
+        ValueError: `held_out` has no margins of later articles.
     """
     if held_out.later is None:
-        raise ValueError("nobody asked the classifier about later articles")
+        raise ValueError("held_out has no margins of later articles")
     decisions = learn_decisions(held_out.margins[~later], truth[~later, : len(rubrics)], rubrics, policy)
     probabilities = decisions.probabilities(held_out.later)
     return Answers(truth[later], *rules.judge(probabilities, decisions, rubrics, hits[later]))
 
 
 def calibration_error(holds: Given, probabilities: Floats, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal size: how far shares lie from probabilities.
+    """Return the expected calibration error, in bins of equal size.
 
-    Among many rubrics nearly all answers are near 0 and near right, and hide the others; see `likely`.
+    With many rubrics nearly all answers are close to 0 and right, and hide the others; see `likely`.
     """
     gaps = [abs((holds[part] - probabilities[part]).sum()) for part in _bins(probabilities, bins)]
     return float(sum(gaps) / max(len(holds), 1))
 
 
 def likely(holds: Given, probabilities: Floats, bins: int = 10) -> Likely:
-    """Measure the calibration of the answers that state more than one chance in ten.
+    """Return the calibration of answers with a probability above 0.1.
 
-    If all probabilities were true, the sum of a bin would stray by the root of the sum of p (1 - p), and from
-    0 by sqrt(2 / pi) of that on the average.
+    If the probabilities are exact, the number of positives in a bin has a variance of sum p (1 - p), and its
+    expected absolute deviation is sqrt(2 / pi) times the standard deviation.
     """
     some = probabilities > _LIKELY
     stated = probabilities[some]

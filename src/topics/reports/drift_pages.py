@@ -1,4 +1,4 @@
-"""The HTML page of `monitor`: one file, no script, nothing fetched from elsewhere."""
+"""The HTML page of `monitor`, without scripts or network."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from topics.reports.wording import words
 
 
 def drift_page(report: Report, language: str = "en") -> str:
-    """Draw the page; everything that comes from the data is escaped."""
+    """Return the page; everything from the data is escaped."""
     said = words("drift", language)
 
     def figure(value: float | None) -> str:
-        """Write a share, or a length in words."""
+        """Format a share, or a length in words."""
         return "" if value is None else said.number(value, 0 if value > 10 else 3)
 
     return render(
