@@ -18,10 +18,10 @@ from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import comparing, profile
-from topics.drift.comparing import Drift, Finding, Word, divergence, drift, likeness
-from topics.drift.monitoring import Report, monitor
+from topics.drift.comparing import Drift, Finding, ShareChange, divergence, drift, likeness
+from topics.drift.monitoring import DriftReport, monitor
 from topics.drift.profile import Facts, Profile
-from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, Expected, Measure, of_rubrics
+from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, DriftMeasure, Expected, of_rubrics
 from topics.drift.stream import Stream
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
@@ -47,11 +47,11 @@ def half(tmp_path_factory) -> Version:
     return train(Corpus(data), Config(), Registry(folder / "models"))[0]
 
 
-def report(version: Version, folder: Path, rows: Rows, **options: object) -> Report:
+def report(version: Version, folder: Path, rows: Rows, **options: object) -> DriftReport:
     return monitor(Corpus(write(folder / "поток.jsonl", *rows)), version, **options)
 
 
-def alarms(found: Report) -> set[str]:
+def alarms(found: DriftReport) -> set[str]:
     return {finding.measure for finding in found.drift.alarms}
 
 
@@ -241,7 +241,7 @@ def test_a_version_that_never_saw_the_articles_is_compared_though_another_was_tr
 
 
 def test_the_last_bin_is_named_for_what_it_holds():
-    word = Word("other", 0.0, 0.8)
+    word = ShareChange("other", 0.0, 0.8)
     for measure, said in ((OUTLETS, "other outlets"), (TOPICS, "another topic or none")):
         alarm = Finding(measure, 0.2, 0.1, True, moved=(word,))
         assert (
@@ -251,9 +251,9 @@ def test_the_last_bin_is_named_for_what_it_holds():
 
 @pytest.mark.parametrize(("language", "share"), [("en", "12.5%"), ("ru", "12,5\u00a0%")])
 def test_a_name_with_a_number_is_left_as_it_is(language, share):
-    alarm = Finding(OUTLETS, 0.25, 0.1, True, moved=(Word("Радио 1.0", 0.5, 0.125),))
+    alarm = Finding(OUTLETS, 0.25, 0.1, True, moved=(ShareChange("Радио 1.0", 0.5, 0.125),))
     rubric = Finding("given: Мода 2.0", 0.25, 0.1, True, 0.5, 0.125)
-    drifted = Drift(500, 500, (alarm, rubric), (Word("web3.0", 0.5, 0.125),), (), (), ())
+    drifted = Drift(500, 500, (alarm, rubric), (ShareChange("web3.0", 0.5, 0.125),), (), (), ())
     told = sentences(drifted, language)
     for name, said in zip(("Радио 1.0", "Мода 2.0", "web3.0"), told, strict=True):
         assert name in said
@@ -392,7 +392,7 @@ def stream(rng: np.random.Generator, n: int, *rates: float) -> np.ndarray:
 
 def yardstick(rng: np.random.Generator, rates: np.ndarray, size: int) -> Profile:
     counts = np.stack([rng.multinomial(size, [1 - rate, rate]) for rate in rates]).astype(np.int32)
-    facts = Facts((size,) * len(rates), "", "", (Measure("given: x", (0.5,)),), ())
+    facts = Facts((size,) * len(rates), "", "", (DriftMeasure("given: x", (0.5,)),), ())
     return Profile(facts, counts, counts[:, 1:] / size, [], np.empty(0, np.int64))
 
 
@@ -431,7 +431,11 @@ def test_windows_that_share_runs_do_not_make_a_limit_tighter(length):
 def of_lengths(means: list[float], table: list[list[int]]) -> Profile:
     """Runs of articles by their length; the bins end at 100 and at 300 words."""
     facts = Facts(
-        tuple(map(sum, table)), "", "", (Measure(LENGTH, (100.0, 300.0)), Measure(OUTLETS, labels=LABELS)), ()
+        tuple(map(sum, table)),
+        "",
+        "",
+        (DriftMeasure(LENGTH, (100.0, 300.0)), DriftMeasure(OUTLETS, labels=LABELS)),
+        (),
     )
     outlets = [[sum(row) if r % 2 == o else 0 for o in (0, 1)] + [0] for r, row in enumerate(table)]
     counts = np.concatenate([np.array(table), np.array(outlets)], axis=1).astype(np.int32)

@@ -17,7 +17,7 @@ from topics.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from topics.drift.monitoring import Report
+    from topics.drift.monitoring import DriftReport
     from topics.versions.registry import Version
 
 DRIFTED = 5
@@ -62,7 +62,7 @@ def monitor(
     corpus = Corpus(data, columns=columns, format=options["input_format"])
     base = Corpus(reference, columns=columns, format=options["input_format"]) if reference else None
 
-    def monitored(opened: Version) -> Report:
+    def monitored(opened: Version) -> DriftReport:
         with terminal.progress() as watch:
             return job(corpus, opened, base, watch)
 
@@ -80,7 +80,7 @@ def monitor(
         raise SystemExit(DRIFTED)
 
 
-def _show(report: Report, language: str) -> None:
+def _show(report: DriftReport, language: str) -> None:
     from rich.table import Table
 
     from topics.reports.drift_wording import name_of, sentences

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from topics.drift.profile import Profile
-from topics.drift.readings import LENGTH, TOPICS, Expected, Floats, Ints, Measure
+from topics.drift.readings import LENGTH, TOPICS, DriftMeasure, Expected, Floats, Ints
 from topics.drift.tally import Tally
 
 WORDS = "words"
@@ -42,7 +42,7 @@ _PRIOR = 10.0
 """Weight of a word's pooled share, in articles."""
 
 
-class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ShareChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A lemma, an outlet or a topic whose share of the articles changed."""
 
     word: str
@@ -66,7 +66,7 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least: float | None = None
     """Range of the means of the runs of the profile."""
     most: float | None = None
-    moved: tuple[Word, ...] = ()
+    moved: tuple[ShareChange, ...] = ()
     """The names whose shares changed most, if the measure is a name."""
 
     @property
@@ -88,9 +88,9 @@ class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Articles of the profile."""
     findings: tuple[Finding, ...]
     """Alarms first, then by `ratio`."""
-    rising: tuple[Word, ...]
+    rising: tuple[ShareChange, ...]
     """Words that became more frequent, most certain first."""
-    falling: tuple[Word, ...]
+    falling: tuple[ShareChange, ...]
     expected: tuple[Expected, ...]
     before: tuple[Expected, ...]
     """Expected quality on the articles of the profile."""
@@ -176,11 +176,13 @@ def _is_far(finding: Finding, runs: tuple[int, ...], n: int) -> bool:
     return not finding.least / far <= finding.now <= finding.most * far
 
 
-def _moved(measure: Measure, counts: Ints, found: Floats, called: Mapping[str, str]) -> tuple[Word, ...]:
+def _moved(
+    measure: DriftMeasure, counts: Ints, found: Floats, called: Mapping[str, str]
+) -> tuple[ShareChange, ...]:
     before, now = _shares(counts.sum(axis=0)), _shares(found)
     order = np.argsort(-np.abs(now - before), kind="stable")[:_SHOWN_BINS].tolist()
     names = [called.get(label, label) for label in measure.labels]
-    return tuple(Word(names[i], float(before[i]), float(now[i])) for i in order)
+    return tuple(ShareChange(names[i], float(before[i]), float(now[i])) for i in order)
 
 
 def _words(profile: Profile, found: Floats, n: int, level: float) -> Finding:
@@ -278,7 +280,7 @@ def _shares(counts: Ints | Floats) -> Floats:
 
 def _changed(
     profile: Profile, tally: Tally, words: Mapping[str, int] | None
-) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
+) -> tuple[tuple[ShareChange, ...], tuple[ShareChange, ...]]:
     """Return the words that changed most, by the z-score of log odds with a prior (Monroe et al. 2008)."""
     before, now = profile.articles, tally.articles
     if not before or not now:
@@ -297,7 +299,7 @@ def _changed(
     ]
     certainty = (odds[0] - odds[1]) / np.sqrt(1 / (new + prior) + 1 / (old + prior))
     order = np.argsort(-certainty, kind="stable")
-    found = [Word(lemmas[i], float(old[i]) / before, float(new[i]) / now) for i in order.tolist()]
+    found = [ShareChange(lemmas[i], float(old[i]) / before, float(new[i]) / now) for i in order.tolist()]
     rising = [word for word in found[:_SHOWN_WORDS] if word.now > word.before]
     falling = [word for word in found[: -_SHOWN_WORDS - 1 : -1] if word.now < word.before]
     return tuple(rising), tuple(falling)

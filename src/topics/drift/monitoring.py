@@ -26,7 +26,7 @@ TRAINING = "training"
 Watch = Callable[[str, int], None]
 
 
-class Report(msgspec.Struct, frozen=True):
+class DriftReport(msgspec.Struct, frozen=True):
     """The result of `monitor`."""
 
     model: str
@@ -77,7 +77,7 @@ def monitor(
     version: Version,
     reference: Corpus | None = None,
     watch: Watch = lambda stage, done: None,
-) -> Report:
+) -> DriftReport:
     """Compare a stream with what a version of rubrics or of topics was trained on.
 
     Args:
@@ -102,7 +102,7 @@ def monitor(
         rejects += len(batch.rejects)
         done += len(batch.articles)
         watch("monitoring", done)
-    return Report(
+    return DriftReport(
         model=version.label,
         sources=corpus.names,
         compared_with=", ".join(reference.names) if reference else TRAINING,

@@ -24,10 +24,10 @@ from topics.drift.readings import (
     SCORES,
     TOPICS,
     UNTAGGED,
+    DriftMeasure,
     Expected,
     Floats,
     Ints,
-    Measure,
     Readings,
     bins,
     expected,
@@ -64,7 +64,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: str
     """First and last date; empty if no article has one."""
     until: str
-    measures: tuple[Measure, ...]
+    measures: tuple[DriftMeasure, ...]
     expected: tuple[Expected, ...]
 
 
@@ -91,7 +91,7 @@ class Profile(NamedTuple):
         """Number of words in `counts`."""
         return min(_COMMON_WORDS, len(self.words))
 
-    def tables(self) -> Iterator[tuple[Measure, npt.NDArray[np.int32], Floats]]:
+    def tables(self) -> Iterator[tuple[DriftMeasure, npt.NDArray[np.int32], Floats]]:
         """Iterate over measures with their counts, shape (runs, bins), and means, shape (runs,)."""
         start = 0
         for at, measure in enumerate(self.facts.measures):
@@ -227,9 +227,9 @@ def _fits(profile: Profile) -> bool:
     return bool(whole and held and counts.min(initial=0) >= 0)
 
 
-def _measures(readings: Readings) -> tuple[Measure, ...]:
-    numbers = [Measure(name, tuple(_edges(name, values))) for name, values in readings.numbers.items()]
-    names = [Measure(name, labels=_labels(name, values)) for name, values in readings.names.items()]
+def _measures(readings: Readings) -> tuple[DriftMeasure, ...]:
+    numbers = [DriftMeasure(name, tuple(_edges(name, values))) for name, values in readings.numbers.items()]
+    names = [DriftMeasure(name, labels=_labels(name, values)) for name, values in readings.names.items()]
     return (*numbers, *names)
 
 

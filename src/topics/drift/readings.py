@@ -25,7 +25,7 @@ NO_TOPIC = "no topic"
 _NAMELESS = "unknown"
 
 
-class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DriftMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A property of articles and the bins of its histogram."""
 
     name: str
@@ -98,7 +98,7 @@ def names_of(topics: Sequence[Topic]) -> dict[str, str]:
     return {str(topic.id): topic.name or topic.label for topic in topics}
 
 
-def bins(measure: Measure, readings: Readings) -> Ints:
+def bins(measure: DriftMeasure, readings: Readings) -> Ints:
     """Return the bin of each article, shape (n,)."""
     if not measure.labels:
         return np.searchsorted(measure.edges, readings.numbers[measure.name], "left")
@@ -107,7 +107,7 @@ def bins(measure: Measure, readings: Readings) -> Ints:
     return np.array(found, np.int64)
 
 
-def rubrics_of(measures: Sequence[Measure]) -> list[str]:
+def rubrics_of(measures: Sequence[DriftMeasure]) -> list[str]:
     """Return the rubrics among the measures."""
     return [one.name.removeprefix(SCORES) for one in measures if one.name.startswith(SCORES)]
 

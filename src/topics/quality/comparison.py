@@ -29,7 +29,7 @@ LEVEL = 0.05
 _OVERALL = ("exact match", "micro-F1", "macro-F1", "mean average precision")
 
 
-class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MetricChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One metric of both versions; None where it is undefined."""
 
     before: float | None
@@ -40,17 +40,17 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Empty if not significant or not tested."""
 
 
-class RubricChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RubricMetricChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Metrics of one rubric by both versions."""
 
     rubric: str
     positives: int
-    f1: Change
-    average_precision: Change
+    f1: MetricChange
+    average_precision: MetricChange
     """Reported, not tested: editors see decisions, not rankings."""
 
 
-class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RubricComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What would change if `after` replaced `before`."""
 
     before: str
@@ -60,9 +60,9 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reprints: int
     """Labelled articles left out as near-duplicates of others."""
     rejects: int
-    rubrics: tuple[RubricChange, ...]
+    rubrics: tuple[RubricMetricChange, ...]
     """Rubrics known to both."""
-    overall: dict[str, Change]
+    overall: dict[str, MetricChange]
     """`exact match`, `micro-F1`, `macro-F1`, `mean average precision` (not tested); of these rubrics."""
     lost: tuple[str, ...]
     """Rubrics known only to `before`."""
@@ -86,7 +86,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def compare(
     before: Version, after: Version, corpus: Corpus, watch: Watch = lambda stage, done: None
-) -> Comparison:
+) -> RubricComparison:
     """Compare two versions on labelled articles that neither was trained on.
 
     Near-duplicates count once; unknown labels are ignored.
@@ -108,7 +108,7 @@ def compare(
     ]
     changes = _changes(*found) if shared else []
     count = len(shared)
-    return Comparison(
+    return RubricComparison(
         before=before.label,
         after=after.label,
         sources=corpus.names,
@@ -116,7 +116,7 @@ def compare(
         reprints=asked.reprints,
         rejects=asked.rejects,
         rubrics=tuple(
-            RubricChange(name, int((found[0].truth[:, r] == 1).sum()), changes[r], changes[count + r])
+            RubricMetricChange(name, int((found[0].truth[:, r] == 1).sum()), changes[r], changes[count + r])
             for r, name in enumerate(shared)
         ),
         overall=dict(zip(_OVERALL, changes[2 * count :], strict=False)),
@@ -132,7 +132,7 @@ def _columns(answers: Answers, have: Sequence[str], want: Sequence[str]) -> Answ
     return Answers(truth[:, at], probabilities[:, at], given[:, at], review)
 
 
-def _changes(before: Answers, after: Answers) -> list[Change]:
+def _changes(before: Answers, after: Answers) -> list[MetricChange]:
     """Compare F1 of each rubric, average precision of each rubric, then the overall metrics."""
     n, rubrics = before.truth.shape
     statistics = metrics_of(before, before.told), metrics_of(after, after.told)
@@ -151,7 +151,7 @@ def _changes(before: Answers, after: Answers) -> list[Change]:
         verdicts[judged[holm(chance_of_loss(signed[judged])) < LEVEL]] = verdict
     each = [as_they_are(statistic, n)[wanted].tolist() for statistic in statistics]
     return [
-        Change(_defined(one), _defined(other), estimate(interval), verdict)
+        MetricChange(_defined(one), _defined(other), estimate(interval), verdict)
         for one, other, interval, verdict in zip(
             *each, intervals(values, drawn), verdicts.tolist(), strict=True
         )

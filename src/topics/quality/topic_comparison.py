@@ -15,7 +15,7 @@ import numpy as np
 
 from topics.corpus import Corpus
 from topics.errors import DataError, UsageError
-from topics.quality.comparison import LEVEL, Change
+from topics.quality.comparison import LEVEL, MetricChange
 from topics.quality.intervals import holm
 from topics.quality.measuring import Estimate
 from topics.rubrics.calibration import Floats
@@ -42,7 +42,7 @@ class TopicComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: tuple[str, ...]
     articles: int
     rejects: int
-    overall: dict[str, Change]
+    overall: dict[str, MetricChange]
     """`coherence`, in windows of the same words; `reached`, the share of articles with a known word."""
     kept: tuple[str, ...]
     """Topics of `before` whose ids `after` has."""
@@ -124,7 +124,7 @@ def _ancestors(registry: Registry, version: Version) -> set[str]:
     return line(manifest.version, parent | parents_of(registry.events(manifest.name)))
 
 
-def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[str, Change]:
+def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[str, MetricChange]:
     count = len(tokens[0])
     group = np.random.default_rng(0).permutation(count) % GROUPS
     rows = [np.arange(count), *(np.flatnonzero(group != left_out) for left_out in range(GROUPS))]
@@ -141,7 +141,7 @@ def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[s
     verdicts = _verdicts(difference, spread)
     half = _quantile(0.975) * spread
     return {
-        name: Change(
+        name: MetricChange(
             float(each[0, 0, i]),
             float(each[1, 0, i]),
             Estimate(*(float(difference[i] + side * half[i]) for side in (0, -1, 1))),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from topics.drift.monitoring import TRAINING, Report
+from topics.drift.monitoring import TRAINING, DriftReport
 from topics.reports.drift_wording import name_of, sentences, word_of
 from topics.reports.pages import render
 from topics.reports.wording import words
 
 
-def drift_page(report: Report, language: str = "en") -> str:
+def drift_page(report: DriftReport, language: str = "en") -> str:
     """Return the page; everything from the data is escaped."""
     said = words("drift", language)
 

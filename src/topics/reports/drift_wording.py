@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topics.drift.comparing import LEAST, LEAST_BEFORE, WORDS, Drift, Finding, Word
+from topics.drift.comparing import LEAST, LEAST_BEFORE, WORDS, Drift, Finding, ShareChange
 from topics.drift.profile import OTHER
 from topics.drift.readings import GIVEN, LENGTH, OUTLETS, SCORES, TOPICS
 from topics.errors import counted
@@ -105,6 +105,6 @@ def _figure(measure: str, value: float, said: Words) -> str:
     return said.number(value, 0) if measure == LENGTH else said.share(value, 1)
 
 
-def _word(word: Word, said: Words, key: str, measure: str = WORDS) -> str:
+def _word(word: ShareChange, said: Words, key: str, measure: str = WORDS) -> str:
     name = word_of(word.word, said.language, measure)
     return said(key, word=name, before=said.share(word.before, 1), now=said.share(word.now, 1))
