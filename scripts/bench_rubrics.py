@@ -40,7 +40,8 @@ import news
 from rubric_peers import peers
 from topics.classifiers.linear import LinearClassifier, LinearSettings
 from topics.corpus import Corpus, embedded
-from topics.quality.evaluation import calibration_error, metrics
+from topics.quality import measuring
+from topics.quality.evaluation import Answers, calibration_error
 from topics.rubrics.calibration import Truth, log_odds
 from topics.rubrics.decisions import best_threshold
 from topics.text.boilerplate import BoilerplateLearner
@@ -243,7 +244,8 @@ def _metrics(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> l
     margins = np.concatenate([r.scores if r.margins is None else r.margins for r in results])
     known = [truth[:, r] >= 0 for r in range(len(rubrics))]
     by_margins = [average_precision_score(truth[k, r], margins[k, r]) for r, k in enumerate(known)]
-    found = metrics(truth, scores, given, np.zeros(len(truth), bool), rubrics, "")
+    answers = Answers(truth, scores, given, np.zeros(len(truth), bool))
+    found = measuring.summary(measuring.measure(answers, rubrics, draws=1), "")
     calibration = likely = reviewed = np.nan
     if all(result.wrong is not None for result in results):
         calibration = calibration_error((truth == 1).ravel(), scores.ravel())

@@ -26,7 +26,7 @@ from topics.corpus import Corpus
 from topics.drift import comparing, profile, readings
 from topics.drift.comparing import Drift
 from topics.drift.monitoring import Observer
-from topics.drift.readings import Measure, Readings, of_rubrics, of_topics
+from topics.drift.readings import DriftMeasure, Readings, of_rubrics, of_topics
 from topics.pipeline import Pipeline
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline, open_either
@@ -158,7 +158,7 @@ def _wandering(rng: np.random.Generator, runs: int, kept: float, spread: float) 
 
 def _share(rng: np.random.Generator, rates: np.ndarray, size: int) -> profile.Profile:
     counts = np.stack([rng.multinomial(size, [1 - rate, rate]) for rate in rates]).astype(np.int32)
-    facts = profile.Facts((size,) * len(rates), "", "", (Measure("given: x", (0.5,)),), ())
+    facts = profile.Facts((size,) * len(rates), "", "", (DriftMeasure("given: x", (0.5,)),), ())
     return profile.Profile(facts, counts, counts[:, 1:] / size, [], np.empty(0, np.int64))
 
 

@@ -20,7 +20,8 @@ import numpy as np
 import news
 from bench_rubrics import ARCHIVE, DEMO, RUBRICS, gold, gold_splits
 from topics.classifiers.linear import LinearClassifier
-from topics.quality.evaluation import metrics
+from topics.quality.evaluation import Answers
+from topics.quality.measuring import measure, summary
 from topics.rubrics.brevity import Brevity
 from topics.rubrics.calibration import Truth
 from topics.text.tokens import take, tokenize
@@ -72,7 +73,8 @@ def main() -> None:
     print("| | corrected | mean AP | macro-F1 | micro-F1 | calibration error |\n|---|---|---|---|---|---|")
     for (name, corrected), folds in found.items():
         truth, probabilities, given = map(np.concatenate, zip(*folds, strict=True))
-        one = metrics(truth, probabilities, given, np.zeros(len(truth), bool), RUBRICS, "")
+        answers = Answers(truth, probabilities, given, np.zeros(len(truth), bool))
+        one = summary(measure(answers, RUBRICS, draws=1), "")
         numbers = (one.mean_average_precision, one.macro_f1, one.micro_f1, one.calibration_error)
         print(f"| {name} | {'yes' if corrected else 'no'} | {' | '.join(f'{x:.3f}' for x in numbers)} |")
 

@@ -20,7 +20,7 @@ _ROOMS = """
     corpus rubrics
     config estimator classifiers topic_models
     pipeline topic_pipeline
-    quality trends reports drift lifecycle
+    quality trends drift reports lifecycle
     training tagger
     archive labelling serving terminal
     commands cli __main__

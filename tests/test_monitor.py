@@ -18,15 +18,15 @@ from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import comparing, profile
-from topics.drift.comparing import Drift, Finding, Word, divergence, drift, likeness
-from topics.drift.monitoring import Report, monitor
-from topics.drift.page import page
+from topics.drift.comparing import Drift, Finding, ShareChange, divergence, drift, likeness
+from topics.drift.monitoring import DriftReport, monitor
 from topics.drift.profile import Facts, Profile
-from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, Expected, Measure, of_rubrics
+from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, DriftMeasure, Expected, of_rubrics
 from topics.drift.stream import Stream
-from topics.drift.wording import briefly, name_of, sentences
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
+from topics.reports.drift_pages import drift_page
+from topics.reports.drift_wording import briefly, name_of, sentences
 from topics.rubrics.rules import Judgement
 from topics.text.tokens import tokenize
 from topics.topic_pipeline import TopicPipeline
@@ -47,11 +47,11 @@ def half(tmp_path_factory) -> Version:
     return train(Corpus(data), Config(), Registry(folder / "models"))[0]
 
 
-def report(version: Version, folder: Path, rows: Rows, **options: object) -> Report:
+def report(version: Version, folder: Path, rows: Rows, **options: object) -> DriftReport:
     return monitor(Corpus(write(folder / "поток.jsonl", *rows)), version, **options)
 
 
-def alarms(found: Report) -> set[str]:
+def alarms(found: DriftReport) -> set[str]:
     return {finding.measure for finding in found.drift.alarms}
 
 
@@ -71,14 +71,16 @@ def test_what_is_usual_is_not_known_from_a_handful(tmp_path, articles):
     version = train(Corpus(known), Config(), Registry(tmp_path / "models"))[0]
     found = report(version, tmp_path, ROWS[200:300]).drift
     assert {finding.limit for finding in found.findings} == {None}
-    assert sentences(found) == [f"What is usual is not known from {articles} articles; 200 are wanted."]
+    assert sentences(found) == [
+        f"{articles} articles are too few to establish a usual range; at least 200 are needed."
+    ]
 
 
 def test_a_stream_of_the_same_kind_is_quiet(half, tmp_path):
     found = report(half, tmp_path, ROWS[1::2])
     assert alarms(found) == set()
-    assert sentences(found.drift) == ["Nothing is out of its usual range: 250 articles against 250."]
-    assert sentences(found.drift, "ru") == ["Всё в обычных пределах; статей: 250 против 250."]
+    assert sentences(found.drift) == ["Everything is within its usual range: 250 articles compared with 250."]
+    assert sentences(found.drift, "ru") == ["Всё в обычных пределах. Статей: 250, для сравнения: 250."]
 
 
 EPIDEMIC = " Коронавирус: карантин, заражённые в больнице, врачи и вакцина, эпидемия и пандемия."
@@ -113,8 +115,8 @@ def test_the_words_of_an_epidemic_are_named(half, tmp_path):
     assert {"коронавирус", "пандемия", "карантин"} <= {word.word for word in found.drift.rising}
     said = " ".join(sentences(found.drift, "ru"))
     assert "Слов в статье: было 82, стало 89; изменение в 2,7 раза больше обычного предела" in said
-    assert re.search(r"Чаще: .*коронавирус \(было в [01],\d% статей, стало в 9\d,\d%\)", said)
-    assert "Words in an article: 82 before, 89 now" in " ".join(sentences(found.drift))
+    assert re.search(r"Чаще: .*коронавирус \(было в [01],\d\u00a0% статей, стало в 9\d,\d\u00a0%\)", said)
+    assert "Words per article: 82 before, 89 now" in " ".join(sentences(found.drift))
 
 
 def test_a_rubric_that_vanishes_is_told_and_what_it_should_be_worth(half, tmp_path):
@@ -132,9 +134,9 @@ def test_of_dozens_of_rubrics_those_are_told_whose_precision_fell_furthest():
     alarm = Finding(UNKNOWN_WORDS, 0.2, 0.1, True)
     told = sentences(Drift(500, 500, (alarm,), (), (), now, before))[1:]
     assert len(told) == 10
-    assert told[0] == "«рубрика 11»: expected precision 0.69, before 0.90."
+    assert told[0] == "“рубрика 11”: expected precision 0.69, before 0.90."
     few = sentences(Drift(500, 500, (alarm,), (), (), now[:3], before))[1:]
-    assert [one.split(":")[0] for one in few] == ["«рубрика 0»", "«рубрика 1»", "«рубрика 2»"]
+    assert [one.split(":")[0] for one in few] == ["“рубрика 0”", "“рубрика 1”", "“рубрика 2”"]
 
 
 def test_of_hundreds_of_alarms_the_worst_are_told_and_the_others_counted():
@@ -142,7 +144,7 @@ def test_of_hundreds_of_alarms_the_worst_are_told_and_the_others_counted():
     told = sentences(Drift(500, 500, alarms, (), (), (), ()), "ru")
     assert len(told) == 21
     assert told[0] == "Статьи с рубрикой «рубрика 0»: изменение в 9,0 раза больше обычного предела."
-    assert told[-1] == "Вне обычных пределов и другие показатели: 5."
+    assert told[-1] == "Ещё показателей вне обычных пределов: 5."
     assert len(sentences(Drift(500, 500, alarms[:20], (), (), (), ()))) == 20
 
 
@@ -201,7 +203,7 @@ def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half,
     for source, on_rubrics, on_topics in (
         (quiet, usual, usual_mix),
         (loud, "Outlets: the change", usual_mix),
-        (tourism, "«tourism»", "Topics (the foremost of each article): the change"),
+        (tourism, "“tourism”", "Topics (the main one of each article): the change"),
         (few, "", ""),
         (taught, "", ""),
     ):
@@ -239,12 +241,23 @@ def test_a_version_that_never_saw_the_articles_is_compared_though_another_was_tr
 
 
 def test_the_last_bin_is_named_for_what_it_holds():
-    word = Word("other", 0.0, 0.8)
+    word = ShareChange("other", 0.0, 0.8)
     for measure, said in ((OUTLETS, "other outlets"), (TOPICS, "another topic or none")):
         alarm = Finding(measure, 0.2, 0.1, True, moved=(word,))
         assert (
             f": {said} (0.0% before, 80.0% now)." in sentences(Drift(500, 500, (alarm,), (), (), (), ()))[0]
         )
+
+
+@pytest.mark.parametrize(("language", "share"), [("en", "12.5%"), ("ru", "12,5\u00a0%")])
+def test_a_name_with_a_number_is_left_as_it_is(language, share):
+    alarm = Finding(OUTLETS, 0.25, 0.1, True, moved=(ShareChange("Радио 1.0", 0.5, 0.125),))
+    rubric = Finding("given: Мода 2.0", 0.25, 0.1, True, 0.5, 0.125)
+    drifted = Drift(500, 500, (alarm, rubric), (ShareChange("web3.0", 0.5, 0.125),), (), (), ())
+    told = sentences(drifted, language)
+    for name, said in zip(("Радио 1.0", "Мода 2.0", "web3.0"), told, strict=True):
+        assert name in said
+        assert share in said
 
 
 def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_articles(topics, tmp_path):
@@ -286,7 +299,7 @@ def test_what_the_version_knows_by_heart_is_told(topics, half, mix, tmp_path):
         assert (said in ran.err) == known
         assert json.loads(ran.out)["trained_on"] == [taught] * known
         html = (tmp_path / "д.html").read_text(encoding="utf-8")
-        assert ("articles that it knows by heart look different" in html) == known
+        assert ("articles it has already seen look different from new ones" in html) == known
 
 
 def test_nothing_to_compare(half, tmp_path):
@@ -379,7 +392,7 @@ def stream(rng: np.random.Generator, n: int, *rates: float) -> np.ndarray:
 
 def yardstick(rng: np.random.Generator, rates: np.ndarray, size: int) -> Profile:
     counts = np.stack([rng.multinomial(size, [1 - rate, rate]) for rate in rates]).astype(np.int32)
-    facts = Facts((size,) * len(rates), "", "", (Measure("given: x", (0.5,)),), ())
+    facts = Facts((size,) * len(rates), "", "", (DriftMeasure("given: x", (0.5,)),), ())
     return Profile(facts, counts, counts[:, 1:] / size, [], np.empty(0, np.int64))
 
 
@@ -418,7 +431,11 @@ def test_windows_that_share_runs_do_not_make_a_limit_tighter(length):
 def of_lengths(means: list[float], table: list[list[int]]) -> Profile:
     """Runs of articles by their length; the bins end at 100 and at 300 words."""
     facts = Facts(
-        tuple(map(sum, table)), "", "", (Measure(LENGTH, (100.0, 300.0)), Measure(OUTLETS, labels=LABELS)), ()
+        tuple(map(sum, table)),
+        "",
+        "",
+        (DriftMeasure(LENGTH, (100.0, 300.0)), DriftMeasure(OUTLETS, labels=LABELS)),
+        (),
     )
     outlets = [[sum(row) if r % 2 == o else 0 for o in (0, 1)] + [0] for r, row in enumerate(table)]
     counts = np.concatenate([np.array(table), np.array(outlets)], axis=1).astype(np.int32)
@@ -450,7 +467,7 @@ def test_articles_far_shorter_than_any_week_had_are_told_though_some_weeks_had_a
     assert alarm.measure == LENGTH
     assert alarm.distance < alarm.limit
     assert found.findings[0] == alarm
-    assert sentences(found)[0] == "Words in an article: 470 before, 52 now; before, it was 106 to 833."
+    assert sentences(found)[0] == "Words per article: 470 before, 52 now; the usual range is 106 to 833."
     assert sentences(found, "ru")[0] == "Слов в статье: было 470, стало 52; раньше бывало от 106 до 833."
     assert not drift(base, posts(30, 52, 15, 15, 0)).alarms, "thirty of them prove less"
 
@@ -459,11 +476,11 @@ def test_where_the_mean_is_as_before_the_spread_is_told():
     alarm = Finding("scores: industry", 0.37, 0.05, True, 0.3011, 0.3014, 0.2, 0.4)
     found = Drift(500, 500, (alarm,), (), (), (), ())
     assert briefly(found) == (
-        "Probabilities of «industry»: 30.1% on average as before, but the spread is another; "
+        "Probabilities of “industry”: 30.1% on average as before, but the distribution changed; "
         "the change is 7.4 times the usual limit."
     )
     assert " ".join(sentences(found, "ru")) == (
-        "Вероятности рубрики «industry»: в среднем 30,1%, как и было, но распределение другое; "
+        "Вероятности рубрики «industry»: в среднем 30,1\u00a0%, как и было, но распределение другое; "
         "изменение в 7,4 раза больше обычного предела."
     )
 
@@ -473,8 +490,8 @@ def test_of_a_handful_of_articles_nothing_is_said(half, tmp_path):
     assert alarms(report(half, tmp_path, rows))
     found = report(half, tmp_path, rows[:24])
     assert alarms(found) == set()
-    assert sentences(found.drift) == ["Too few articles to tell: 24; 25 are wanted."]
-    assert sentences(found.drift, "ru") == ["Слишком мало статей, чтобы судить: 24; нужно 25."]
+    assert sentences(found.drift) == ["Too few articles to judge: 24; at least 25 are needed."]
+    assert sentences(found.drift, "ru") == ["Слишком мало статей, чтобы судить: 24; нужно не меньше 25."]
 
 
 def test_a_change_is_seen_the_sooner_the_longer_the_stream():
@@ -492,22 +509,22 @@ def test_the_page_is_one_file_and_escapes_what_the_data_brings(half, tmp_path):
     evil = [row | {"text": row["text"] + " <script>alert</script>", "outlet": "<b>&"} for row in ROWS[1::2]]
     found = report(half, tmp_path, evil)
     for language in ("en", "ru"):
-        html = page(found, language)
+        html = drift_page(found, language)
         assert "<script" not in html
         assert "http:" not in html
         assert "https:" not in html
         assert "default-src 'none'" in html
         assert "<b>&" not in html
-    assert "поток изменился" in page(found, "ru")
-    assert "без изменений" in page(report(half, tmp_path, ROWS[1::2]), "ru")
+    assert "поток изменился" in drift_page(found, "ru")
+    assert "без изменений" in drift_page(report(half, tmp_path, ROWS[1::2]), "ru")
 
 
 def test_kinds_of_words_are_named_for_a_reader(half, tmp_path):
     loud = [row | {"text": row["text"] + " Рост на 5%, до 18 млн, ₽ и $ с 2019 года."} for row in ROWS[1::2]]
     found = report(half, tmp_path, loud)
     assert {"<percent>", "<money>", "<year>"} <= {word.word for word in found.drift.rising}
-    for language, name in (("en", "sums of money"), ("ru", "суммы денег")):
-        assert name in page(found, language)
+    for language, name in (("en", "amounts of money"), ("ru", "суммы денег")):
+        assert name in drift_page(found, language)
         assert "<" not in "".join(sentences(found.drift, language))
 
 
@@ -517,8 +534,8 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
     ran = topics("monitor", "rubrics", quiet, *models)
     assert ran.code == 0
-    assert "Nothing is out of its usual range" in ran.out
-    assert re.search(r"distance +┃ limit +┃ before +┃ now +┃ usual", ran.out)
+    assert "Everything is within its usual range" in ran.out
+    assert re.search(r"distance +┃ limit +┃ before +┃ now +┃ usual range", ran.out)
     ran = topics(
         "monitor", "rubrics", loud, "--json", "--html", tmp_path / "дрейф.html", "--lang", "ru", *models
     )
@@ -529,8 +546,8 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     others = [write(tmp_path / f"{n}.jsonl", *CHANGES["a new outlet"][0](ROWS[n::4])) for n in (1, 3)]
     ran = topics("monitor", "rubrics", others[0], "--reference", others[1], "--lang", "ru", *models)
     assert ran.code == 0
-    assert "По стольким статьям не узнать, что обычно: 125; нужно 200." in ran.out
-    assert re.search(r"расстояние +┃ предел +┃ было +┃ стало +┃ обычно", ran.out)
+    assert "чтобы понять, что считать обычным: 125; нужно не меньше 200." in ran.out
+    assert re.search(r"отклонение +┃ предел +┃ было +┃ стало +┃ обычно", ran.out)
     assert re.search(r"слов в статье +│ 0,\d{4} +│ \S* +│ \d\d,\d{3} ", ran.out)
 
 
@@ -543,4 +560,4 @@ def test_the_table_of_dozens_of_rubrics_can_be_read(topics, tmp_path):
     measures = len(monitor(Corpus(tmp_path / "поток.jsonl"), many).drift.findings)
     assert measures > 2 * 21
     assert len(re.findall(r"│ +\d\.\d{4}(?: !)? +│", ran.out)) == 40
-    assert f"… and {measures - 40} more measures, all in --json and on the page of --html" in ran.out
+    assert f"… and {measures - 40} more measures; see --json or the --html page for all of them" in ran.out

@@ -107,7 +107,7 @@ def test_the_choice_is_of_candidates_each_once(size, n, blind, seed):
     candidates = np.setdiff1d(np.arange(size), known)
     doubts = np.zeros((size, 0)) if blind else generator.random((size, 2))
     examples = generator.integers(0, 9, doubts.shape[1])
-    found, asked = choose(doubts, examples, places(*generator.random(size)), known, candidates, n, seed)
+    found, asked = choose(doubts, examples, places(*generator.random(size)), known, candidates, n)
     assert len(found) == len(asked) == len(set(found.tolist())) == min(n, len(candidates))
     assert set(found.tolist()) <= set(candidates.tolist())
     assert set(asked.tolist()) <= ({-1} if blind else {0, 1})
@@ -145,7 +145,7 @@ def test_the_rare_rubric_is_asked_about_beyond_its_share(pool, labels):
     assert found.positives["tourism"] < min(found.positives["economy"], found.positives["industry"])
     share_of_labels = found.positives["tourism"] / found.labelled
     assert asked["tourism"] / 40 > 3 * share_of_labels
-    assert all("На границе рубрики «" in row.reason for row in found.chosen)
+    assert all("Модель сомневается в рубрике «" in row.reason for row in found.chosen)
 
 
 def test_without_labels_articles_are_drawn_by_chance(pool):
@@ -153,7 +153,7 @@ def test_without_labels_articles_are_drawn_by_chance(pool):
     assert len(found.chosen) == 25
     assert (found.labelled, found.positives) == (0, {})
     assert {row.reason for row in found.chosen} == {
-        "Drawn by chance: too few articles are labelled to learn from."
+        "Chosen at random: too few articles are labelled to learn from."
     }
     assert len({row.id.split("-")[0] for row in found.chosen}) > 1
 

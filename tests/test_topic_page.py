@@ -143,7 +143,7 @@ def test_changes_are_told_by_name(report):
     told = replace(report, changes=(died,), before=((99, "ярмарка, гармонь"),))
     page = check_page(topic_pages.topic_page(told, "ru"))
     assert "Исчезли: 1" in page.text
-    assert "«ярмарка, гармонь» самая близкая из новых похожа на 40" in page.text
+    assert "«ярмарка, гармонь» ближайшая из новых: сходство 40" in page.text
 
 
 @pytest.mark.parametrize(

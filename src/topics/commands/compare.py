@@ -17,7 +17,7 @@ from topics.commands.options import (
 from topics.errors import UsageError, listed
 
 if TYPE_CHECKING:
-    from topics.quality.comparison import Comparison
+    from topics.quality.comparison import RubricComparison
     from topics.quality.topic_comparison import TopicComparison
     from topics.versions.registry import Version
 
@@ -68,7 +68,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
 
-    def compared(versions: tuple[Version, Version]) -> Comparison | TopicComparison:
+    def compared(versions: tuple[Version, Version]) -> RubricComparison | TopicComparison:
         _expect_in_common(*versions)
         with terminal.progress() as watch:
             return either(registry, *versions, corpus, watch)

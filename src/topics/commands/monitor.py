@@ -17,7 +17,7 @@ from topics.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from topics.drift.monitoring import Report
+    from topics.drift.monitoring import DriftReport
     from topics.versions.registry import Version
 
 DRIFTED = 5
@@ -55,20 +55,20 @@ def monitor(
     from topics import terminal
     from topics.corpus import Corpus
     from topics.drift.monitoring import monitor as job
-    from topics.drift.page import page
+    from topics.reports.drift_pages import drift_page
     from topics.versions.registry import Registry
 
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, format=options["input_format"])
     base = Corpus(reference, columns=columns, format=options["input_format"]) if reference else None
 
-    def monitored(opened: Version) -> Report:
+    def monitored(opened: Version) -> DriftReport:
         with terminal.progress() as watch:
             return job(corpus, opened, base, watch)
 
     report = Registry(options["models"]).opening(version, monitored)
     if options["html"]:
-        deliver(options["html"], page(report, options["lang"]).encode())
+        deliver(options["html"], drift_page(report, options["lang"]).encode())
     if as_json:
         click.echo(msgspec.json.encode(report))
     else:
@@ -80,10 +80,10 @@ def monitor(
         raise SystemExit(DRIFTED)
 
 
-def _show(report: Report, language: Any) -> None:
+def _show(report: DriftReport, language: str) -> None:
     from rich.table import Table
 
-    from topics.drift.wording import name_of, sentences
+    from topics.reports.drift_wording import name_of, sentences
     from topics.reports.wording import words
     from topics.terminal import out
 

@@ -1,1 +1,1 @@
-"""Whether a stream still looks like what a version was trained on."""
+"""Drift detection: does a stream still look like the articles a version was trained on?"""

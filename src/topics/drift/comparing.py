@@ -1,15 +1,16 @@
-"""Whether a stream still looks like the articles of a profile.
+"""Compare a stream with a profile.
 
-A measure's distance is the Jensen-Shannon divergence between the stream's histogram and the profile's. What
-distance is usual is taken from the profile itself: windows of neighbouring runs, as long as the stream, are
-held against the rest, so that both a week's own character and a small sample's scatter are in it. The limit
-follows from the mean and the spread of these distances by an F distribution (Satterthwaite's degrees of
-freedom): with few windows, or with windows that differ much, more is forgiven, but never all that a distance
-can be. The level is 1 % for all measures together (Bonferroni), so that one quiet stream in a hundred raises
-an alarm.
+The distance of a measure is the Jensen-Shannon divergence between the histograms of the stream and of the
+profile. The profile itself shows which distances are usual: windows of neighbouring runs, as long as the
+stream, are compared with the rest, which accounts both for differences between weeks and for sampling noise.
+The limit is derived from the mean and the variance of these distances by an F distribution with
+Satterthwaite's degrees of freedom: the fewer the windows and the more they differ, the higher the limit, but
+it never reaches the largest possible distance. The level is 1 % for all measures together (Bonferroni), so
+about one quiet stream in a hundred raises an alarm.
 
-The bins of the length end where training did: articles half as long as any before may fill the lowest no more
-than some weeks did. So a mean far outside those of all runs is an alarm, too.
+The bins of the length cover only the lengths seen in training: articles half as long as any before may fill
+the lowest bin no more than some weeks did. A mean far outside the means of all runs is therefore an alarm,
+too.
 """
 
 from __future__ import annotations
@@ -21,82 +22,82 @@ import msgspec
 import numpy as np
 
 from topics.drift.profile import Profile
-from topics.drift.readings import LENGTH, TOPICS, Expected, Floats, Ints, Measure
+from topics.drift.readings import LENGTH, TOPICS, DriftMeasure, Expected, Floats, Ints
 from topics.drift.tally import Tally
 
 WORDS = "words"
 LEVEL = 0.01
 LEAST = 25
-"""Articles that make a stream; of fewer nothing is told."""
+"""Fewest articles of a stream to compare."""
 LEAST_BEFORE = 200
-"""Articles of the profile, and its runs, from which on it shows what is usual: with three runs one quiet
-stream in ten would be an alarm."""
+"""Fewest articles of a profile, and below fewest runs, to derive limits from: with three runs one quiet
+stream in ten would raise an alarm."""
 _LEAST_RUNS = 8
 _DRAWS = 50
-"""Samples drawn from each run, for a stream that is shorter than a run."""
+"""Samples drawn from each run if the stream is shorter than a run."""
 _FAR = 1.5
-"""How many times longer or shorter than in any run the articles must be for this alone to be an alarm."""
+"""Factor by which the mean length must leave the range of all runs to raise an alarm by itself."""
 _SHOWN_WORDS, _SHOWN_BINS = 15, 3
 _PRIOR = 10.0
-"""Articles that a word's pooled share weighs as much as, before any is counted."""
+"""Weight of a word's pooled share, in articles."""
 
 
-class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A lemma, an outlet or a topic that more of the articles have than before, or fewer."""
+class ShareChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A lemma, an outlet or a topic whose share of the articles changed."""
 
     word: str
     before: float
-    """Share of the profile's articles that have it."""
+    """Share of the articles of the profile that have it."""
     now: float
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One measure of the stream against the profile."""
+    """One measure of the stream compared with the profile."""
 
     measure: str
     distance: float
     """Jensen-Shannon divergence, 0 to 1."""
     limit: float | None
-    """The distance that quiet streams of this size hardly ever exceed; None: too few articles to tell."""
+    """The distance that quiet streams of this size rarely exceed; None if there are too few articles."""
     alarm: bool
     before: float | None = None
-    """Mean in the profile, of a number."""
+    """Mean in the profile, if the measure is a number."""
     now: float | None = None
     least: float | None = None
-    """Range of the means of the profile's runs."""
+    """Range of the means of the runs of the profile."""
     most: float | None = None
-    moved: tuple[Word, ...] = ()
-    """Of names, those whose share changed most."""
+    moved: tuple[ShareChange, ...] = ()
+    """The names whose shares changed most, if the measure is a name."""
 
     @property
     def is_beyond(self) -> bool:
-        """Whether it is the mean alone that raises the alarm: it lies far outside the range."""
+        """Whether the mean alone raises the alarm, far outside the range of the runs."""
         return self.alarm and (self.limit is None or self.distance <= self.limit)
 
     @property
     def ratio(self) -> float:
-        """How many times the limit the distance is; 0 without a limit, and where there is but one bin."""
+        """Distance divided by the limit; 0 without a limit, or if there is only one bin."""
         return self.distance / self.limit if self.limit else 0.0
 
 
 class Drift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What changed."""
+    """The comparison of a stream with a profile."""
 
     articles: int
     reference_articles: int
-    """Of the profile."""
+    """Articles of the profile."""
     findings: tuple[Finding, ...]
-    """Alarms first, then by how near the limit is."""
-    rising: tuple[Word, ...]
-    """Words that became more frequent, by the certainty of it."""
-    falling: tuple[Word, ...]
+    """Alarms first, then by `ratio`."""
+    rising: tuple[ShareChange, ...]
+    """Words that became more frequent, most certain first."""
+    falling: tuple[ShareChange, ...]
     expected: tuple[Expected, ...]
     before: tuple[Expected, ...]
-    """What the probabilities promised of the profile's articles."""
+    """Expected quality on the articles of the profile."""
 
     @property
     def alarms(self) -> list[Finding]:
-        """The measures that are out of their usual range."""
+        """Measures outside their usual range."""
         return [finding for finding in self.findings if finding.alarm]
 
 
@@ -105,28 +106,26 @@ def drift(
     summed: Floats,
     words: Mapping[str, int] | None = None,
     topics: Mapping[str, str] = MappingProxyType({}),
-    seed: int = 0,
 ) -> Drift:
-    """Hold a stream of n articles against a profile.
+    """Compare a stream with a profile.
 
     Args:
-        profile: what was before.
-        summed: the stream, as a gauge of this profile has added it up.
-        words: lemma -> articles of the stream that hold it. Without it only words that are common in the
-            profile can be named.
-        topics: id -> what the topic is called.
-        seed: of the drawing.
+        profile: the reference.
+        summed: the stream, as added up by a gauge of this profile.
+        words: lemma -> articles of the stream that contain it. Without it, only common words of the profile
+            can be named.
+        topics: id -> name of the topic.
     """
     tally = Tally.of(profile, summed)
     n, runs = tally.articles, profile.facts.runs
     level = LEVEL / (len(profile.facts.measures) + 1)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     findings = []
     for (measure, counts, means), found, total in zip(
         profile.tables(), tally.counts, tally.sums.tolist(), strict=True
     ):
         limit = _limit(counts, runs, n, level, generator)
-        if limit is not None:  # where nothing varied, the first that is otherwise is no alarm yet
+        if limit is not None:  # where nothing varied, a single article is not an alarm yet
             limit = max(limit, _chance(_shares(counts.sum(axis=0)), profile.articles, n, level))
         finding = _finding(measure.name, found, counts, limit)
         if measure.labels:
@@ -146,15 +145,12 @@ def drift(
 
 
 def divergence(some: Floats, others: Floats) -> Floats:
-    """Jensen-Shannon divergence in bits, of shares along the last axis."""
+    """Return the Jensen-Shannon divergence, in bits, of distributions along the last axis."""
+    from scipy.special import rel_entr
+
     middle = (some + others) / 2
-    return (_relative(some, middle) + _relative(others, middle)) / 2
-
-
-def _relative(shares: Floats, middle: Floats) -> Floats:
-    ratio = np.divide(shares, middle, out=np.ones(np.broadcast(shares, middle).shape), where=shares > 0)
-    found: Floats = (shares * np.log2(ratio)).sum(axis=-1)
-    return found
+    bits: Floats = (rel_entr(some, middle) + rel_entr(others, middle)).sum(axis=-1) / (2 * np.log(2))
+    return bits
 
 
 def _finding(name: str, found: Floats, counts: Ints, limit: float | None) -> Finding:
@@ -173,24 +169,26 @@ def _with_means(finding: Finding, means: Floats, runs: tuple[int, ...], now: flo
 
 
 def _is_far(finding: Finding, runs: tuple[int, ...], n: int) -> bool:
-    """Tell whether the mean lies far outside those of all runs; the farther, the fewer articles there are."""
+    """Return whether the mean is far outside the range of the runs; fewer articles need a larger distance."""
     if n < LEAST or not finding.now or not finding.least or not finding.most:
         return False
     far = _FAR ** max(1.0, float(np.sqrt(np.mean(runs) / n)))
     return not finding.least / far <= finding.now <= finding.most * far
 
 
-def _moved(measure: Measure, counts: Ints, found: Floats, called: Mapping[str, str]) -> tuple[Word, ...]:
+def _moved(
+    measure: DriftMeasure, counts: Ints, found: Floats, called: Mapping[str, str]
+) -> tuple[ShareChange, ...]:
     before, now = _shares(counts.sum(axis=0)), _shares(found)
     order = np.argsort(-np.abs(now - before), kind="stable")[:_SHOWN_BINS].tolist()
     names = [called.get(label, label) for label in measure.labels]
-    return tuple(Word(names[i], float(before[i]), float(now[i])) for i in order)
+    return tuple(ShareChange(names[i], float(before[i]), float(now[i])) for i in order)
 
 
 def _words(profile: Profile, found: Floats, n: int, level: float) -> Finding:
-    """Hold the frequencies of the common words against the profile's: what the articles are about."""
+    """Compare the frequencies of the common words with those of the profile."""
     counts = profile.counts[:, profile.counts.shape[1] - profile.common_words :]
-    # Words of one article come together; so a short stream cannot be imitated by drawing words one by one.
+    # Words of one article are not independent, so drawing single words would not imitate a short stream.
     long_enough = n >= np.mean(profile.facts.runs)
     limit = _limit(counts, profile.facts.runs, n, level, None) if long_enough else None
     return _finding(WORDS, found, counts, limit)
@@ -199,12 +197,12 @@ def _words(profile: Profile, found: Floats, n: int, level: float) -> Finding:
 def _limit(
     counts: Ints, runs: tuple[int, ...], n: int, level: float, generator: np.random.Generator | None
 ) -> float | None:
-    """Find the distance that n neighbouring articles of the profile hardly ever have to the others.
+    """Return the distance that n neighbouring articles of the profile rarely have from the others.
 
-    None: so few articles, or so few runs, tell nothing.
+    None if there are too few articles or runs.
 
-    Shorter windows than n lie farther from the rest, so that a limit found on them is on the safe side; but
-    there are more of them, which makes it surer. The lowest of the limits is taken.
+    Windows shorter than n lie farther from the rest, so limits found on them are conservative; but there are
+    more of them, which makes their limits more precise. The lowest limit is returned.
     """
     if n < LEAST or len(runs) < _LEAST_RUNS:
         return None
@@ -227,17 +225,17 @@ def _limit_of_windows(
     usual = divergence(shares, _shares(sums[-1] - windows)).ravel()
     mean, variance = float(usual.mean()), float(usual.var(ddof=1)) / (1 - likeness(len(windows), length))
     highest = _highest(shares, _shares(sums[-1]))
-    if mean <= 0 or variance <= 0:  # one bin: it cannot differ
+    if mean <= 0 or variance <= 0:  # only one bin
         return min(mean, highest)
     freedom = max(1.0, 2 * mean**2 / variance)
     return min(float(mean * fdtri(freedom, len(counts) / length * freedom, 1 - level)), highest)
 
 
 def _chance(whole: Floats, articles: int, n: int, level: float) -> float:
-    """Find how far a stream may lie for what the profile was too short to show.
+    """Return the distance explained by what the profile was too short to show.
 
-    What none of so many articles was may still be the share -ln(level) / articles of all, and of n articles
-    one more. These leave the commonest bin for the rarest.
+    A kind of article not seen among so many may still have a true share of -ln(level) / articles, plus one of
+    the n articles. This share is moved from the most frequent bin to the rarest.
     """
     share = min(-float(np.log(level)) / max(articles, 1) + 1 / n, float(whole.max()))
     moved = whole.copy()
@@ -247,9 +245,9 @@ def _chance(whole: Floats, articles: int, n: int, level: float) -> float:
 
 
 def _highest(windows: Floats, whole: Floats) -> float:
-    """Find the highest limit: halfway from the farthest window's distance to the highest that there can be.
+    """Return the highest limit allowed, halfway from the farthest window to the largest possible distance.
 
-    Farthest of all from the whole profile is a stream that lies in its rarest bin alone.
+    A stream whose articles are all in the rarest bin is the farthest from the profile.
     """
     rarest = float(whole.min())
     farthest = divergence(np.array([1.0, 0.0]), np.array([rarest, 1 - rarest]))
@@ -257,22 +255,22 @@ def _highest(windows: Floats, whole: Floats) -> float:
 
 
 def likeness(windows: int, length: int) -> float:
-    """Mean correlation of two of the windows, which slide by one run and so share runs.
+    """Return the mean correlation between overlapping windows, which slide by one run.
 
-    The sums of windows that lie k runs apart correlate by 1 - k / length. Correlated figures scatter less
-    around their own mean than independent ones, by one minus this.
+    Sums of windows k runs apart have a correlation of 1 - k / length. The sample variance of correlated
+    values is too small by a factor of one minus their mean correlation.
     """
     apart = np.arange(1, length)
     return float(2 * ((windows - apart) * (1 - apart / length)).sum() / (windows * (windows - 1)))
 
 
 def _drawn(windows: Floats, n: int, generator: np.random.Generator) -> Floats:
-    """Draw n articles from each window, many times; shape (draws, windows, bins)."""
+    """Return the shares of n articles drawn from each window, shape (draws, windows, bins)."""
     return _shares(generator.multinomial(max(n, 1), _shares(windows), (_DRAWS, len(windows))))
 
 
 def _shares(counts: Ints | Floats) -> Floats:
-    """Divide by the sum along the last axis; where nothing was counted, all bins are alike."""
+    """Normalize counts along the last axis; uniform where nothing was counted."""
     total = counts.sum(axis=-1, keepdims=True)
     shares: Floats = np.divide(
         counts, total, out=np.full(counts.shape, 1 / max(counts.shape[-1], 1)), where=total > 0
@@ -282,8 +280,8 @@ def _shares(counts: Ints | Floats) -> Floats:
 
 def _changed(
     profile: Profile, tally: Tally, words: Mapping[str, int] | None
-) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
-    """Find the words whose share changed most certainly, by log odds with a prior (Monroe et al. 2008)."""
+) -> tuple[tuple[ShareChange, ...], tuple[ShareChange, ...]]:
+    """Return the words that changed most, by the z-score of log odds with a prior (Monroe et al. 2008)."""
     before, now = profile.articles, tally.articles
     if not before or not now:
         return (), ()
@@ -294,14 +292,14 @@ def _changed(
     lemmas = sorted(known.keys() | words.keys())
     old = np.array([known.get(lemma, 0) for lemma in lemmas], np.float64)
     new = np.array([words.get(lemma, 0) for lemma in lemmas], np.float64)
-    # Half an article more and half a one less, for a word of every article leaves none without it.
+    # Half an article more with and without the word: a word may be in every article.
     prior = _PRIOR * (old + new + 0.5) / (before + now + 1)
     odds = [
         np.log((held + prior) / (all_ - held + _PRIOR - prior)) for held, all_ in ((new, now), (old, before))
     ]
     certainty = (odds[0] - odds[1]) / np.sqrt(1 / (new + prior) + 1 / (old + prior))
     order = np.argsort(-certainty, kind="stable")
-    found = [Word(lemmas[i], float(old[i]) / before, float(new[i]) / now) for i in order.tolist()]
+    found = [ShareChange(lemmas[i], float(old[i]) / before, float(new[i]) / now) for i in order.tolist()]
     rising = [word for word in found[:_SHOWN_WORDS] if word.now > word.before]
     falling = [word for word in found[: -_SHOWN_WORDS - 1 : -1] if word.now < word.before]
     return tuple(rising), tuple(falling)

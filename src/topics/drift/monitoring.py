@@ -1,4 +1,4 @@
-"""The monitoring job: does a stream still look like what a version was trained on?"""
+"""The monitoring job: compare a stream with what a version was trained on."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ TRAINING = "training"
 Watch = Callable[[str, int], None]
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What `monitor` found."""
+class DriftReport(msgspec.Struct, frozen=True):
+    """The result of `monitor`."""
 
     model: str
     sources: tuple[str, ...]
     compared_with: str
     """`TRAINING`, or the sources named as reference."""
     since: str
-    """First and last date of what it was compared with."""
+    """First and last date of the reference."""
     until: str
     rejects: int
     trained_on: tuple[str, ...]
-    """Those of the sources and of the reference that the version was trained on, and so knows by heart."""
+    """Sources of the stream or the reference that the version was trained on, and so answers differently."""
     drift: Drift
 
     @property
     def alarmed(self) -> bool:
-        """Whether anything is out of its usual range."""
+        """Whether any measure is outside its usual range."""
         return bool(self.drift.alarms)
 
 
 class Observer:
-    """Gathers what a stream looks like, batch by batch; of the texts nothing is kept but their words."""
+    """Accumulates a stream batch by batch; of the texts, only words are kept."""
 
     def __init__(self, reference: Profile) -> None:
         self._gauge = Gauge(reference)
@@ -56,16 +56,16 @@ class Observer:
         self._words: Counter[str] = Counter()
 
     def add(self, articles: Sequence[Article], tokens: TokenBatch, said: Readings) -> None:
-        """Take a batch: articles, their tokens, and what the version said of them."""
+        """Add a batch: articles, their tokens and the answers of the version."""
         held = np.bincount(profile.held_by(tokens).indices, minlength=len(tokens.lemmas))
         self._words.update({tokens.lemmas[i]: int(held[i]) for i in np.flatnonzero(held).tolist()})
         self._sums += self._gauge.measure(articles, tokens, said)
 
     def drift(self, topics: Mapping[str, str] = MappingProxyType({})) -> Drift:
-        """Hold what was gathered against the reference; `topics`: id -> what the topic is called.
+        """Compare what was added with the reference; `topics`: id -> name of the topic.
 
         Raises:
-            DataError: nothing was gathered.
+            DataError: nothing was added.
         """
         if not self._sums[0]:
             raise DataError("no article could be read; there is nothing to compare")
@@ -77,19 +77,19 @@ def monitor(
     version: Version,
     reference: Corpus | None = None,
     watch: Watch = lambda stage, done: None,
-) -> Report:
+) -> DriftReport:
     """Compare a stream with what a version of rubrics or of topics was trained on.
 
     Args:
-        corpus: the stream; labels are not looked at.
+        corpus: the stream; labels are ignored.
         version: as the registry opened it.
-        reference: articles to compare with instead, of a time when all was well. Its tokens are held in
+        reference: articles to compare with instead, from a time without problems. Its tokens are held in
             memory.
-        watch: told of the progress.
+        watch: called with the progress.
 
     Raises:
-        DataError: there is no article to compare.
-        ModelError: the version keeps no profile, and there is no reference.
+        DataError: there are no articles to compare.
+        ModelError: the version has no profile, and no reference is given.
     """
     pipeline, topics = open_either(version.folder), dict[str, str]()
     if isinstance(pipeline, TopicPipeline):
@@ -102,7 +102,7 @@ def monitor(
         rejects += len(batch.rejects)
         done += len(batch.articles)
         watch("monitoring", done)
-    return Report(
+    return DriftReport(
         model=version.label,
         sources=corpus.names,
         compared_with=", ".join(reference.names) if reference else TRAINING,
@@ -117,7 +117,7 @@ def monitor(
 
 
 def said(pipeline: Pipeline | TopicPipeline, tokens: TokenBatch) -> Readings:
-    """Measure what a version says of articles."""
+    """Measure the answers of a version."""
     if isinstance(pipeline, TopicPipeline):
         return of_topics(pipeline.model.transform(tokens), pipeline.topics)
     return of_rubrics(pipeline.judge(tokens), pipeline.rubrics)

@@ -1,7 +1,7 @@
-"""What the articles of a version looked like: the yardstick that `monitor` holds a stream against.
+"""The profile of the training articles, which `monitor` compares a stream with.
 
-Every measure is a histogram, kept apart for runs of articles in the order of their dates. How far the runs
-lie from each other says how much a newsroom's week differs from its year when nothing is wrong.
+Every measure is a histogram, kept separately for runs of articles in the order of their dates. The distances
+between runs show how much one week of a newsroom differs from its year when nothing is wrong.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from topics.drift.readings import (
     SCORES,
     TOPICS,
     UNTAGGED,
+    DriftMeasure,
     Expected,
     Floats,
     Ints,
-    Measure,
     Readings,
     bins,
     expected,
@@ -43,64 +43,63 @@ _FILE, _COUNTS, _MEANS = "profile.json", "profile.counts.npy", "profile.means.np
 _WORDS, _FREQUENCIES = "profile.words.txt", "profile.frequencies.npy"
 
 LEAST = 3
-"""Articles that must hold a word before it counts as known."""
+"""Articles that must contain a word for it to count as known."""
 _MOST_RUNS, _RUN = 60, 25
-"""Runs that the articles are cut into, and the articles that each should have."""
+"""Most runs that the articles are cut into, and the articles that each should have."""
 _MOST_ARTICLES = 50_000
 _BINS = 10
 _COMMON_WORDS = 1_000
 """The words whose frequencies are kept for each run."""
 _RARE = 0.01
-"""Share of the articles under which an outlet is counted among the others."""
+"""Outlets with a smaller share of the articles are merged into `OTHER`."""
 OTHER = "other"
-"""Stands for the outlets that are not named."""
+"""The bin of everything that has no bin of its own."""
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What of a profile is no table."""
+    """The part of a profile that is not an array."""
 
     runs: tuple[int, ...]
-    """Articles of each."""
+    """Articles of each run."""
     since: str
-    """The first date and the last, as far as the articles have one."""
+    """First and last date; empty if no article has one."""
     until: str
-    measures: tuple[Measure, ...]
+    measures: tuple[DriftMeasure, ...]
     expected: tuple[Expected, ...]
 
 
 class Profile(NamedTuple):
-    """Articles in figures."""
+    """Histograms of the training articles."""
 
     facts: Facts
     counts: npt.NDArray[np.int32]
-    """(runs, bins of all measures, then common words): articles of the run that are in the bin, or hold the
-    word."""
+    """(runs, bins of all measures, then common words): articles of the run in the bin, or with the word."""
     means: Floats
-    """(runs, measures); 0 where the measure is no number."""
+    """(runs, measures); 0 where the measure is not a number."""
     words: list[str]
-    """Known lemmas, the most frequent first."""
+    """Known lemmas, most frequent first."""
     frequencies: npt.NDArray[np.int64]
-    """(words,): articles that hold each."""
+    """(words,): articles that contain each."""
 
     @property
     def articles(self) -> int:
-        """Count the articles."""
+        """Number of articles."""
         return sum(self.facts.runs)
 
     @property
     def common_words(self) -> int:
-        """Count the words that are in `counts`."""
+        """Number of words in `counts`."""
         return min(_COMMON_WORDS, len(self.words))
 
-    def tables(self) -> Iterator[tuple[Measure, npt.NDArray[np.int32], Floats]]:
-        """Go over the measures: its (runs, bins) counts and its (runs,) means."""
+    def tables(self) -> Iterator[tuple[DriftMeasure, npt.NDArray[np.int32], Floats]]:
+        """Iterate over measures with their counts, shape (runs, bins), and means, shape (runs,)."""
         start = 0
         for at, measure in enumerate(self.facts.measures):
             yield measure, self.counts[:, start : start + measure.width], self.means[:, at]
             start += measure.width
 
     def only(self, name: str) -> Profile:
-        """Keep one measure, and no words."""
+        """Return the profile of one measure, without words."""
         [(measure, counts, means)] = [table for table in self.tables() if table[0].name == name]
         facts = msgspec.structs.replace(self.facts, measures=(measure,), expected=())
         return Profile(facts, counts, means[:, None], [], self.frequencies[:0])
@@ -112,16 +111,16 @@ def describe(
     outlets: Sequence[str],
     said: Callable[[npt.NDArray[np.int64]], Readings],
 ) -> Profile:
-    """Draw the profile of n articles.
+    """Build the profile of n articles.
 
-    A word is unknown in a run if fewer than three articles of the other runs hold it: so the profile says how
-    many words of a new week the model would not know, not that it knows all it was taught.
+    A word is unknown in a run if fewer than three articles of the other runs contain it: the profile thus
+    shows how many words of a new week a model would not know.
 
     Args:
-        tokens: n articles; of more than fifty thousand, every so-and-so-manyth is looked at.
-        dates: n, ISO 8601 or empty. Without dates the order of the articles stands for time.
+        tokens: n articles; more than fifty thousand are thinned evenly.
+        dates: n, ISO 8601 or empty; without dates the order of the articles is used.
         outlets: n.
-        said: row numbers -> what a version said of these articles; one that had not seen them, at best.
+        said: row numbers -> answers about these articles, preferably out of fold.
     """
     step = max(1, -(-len(tokens) // _MOST_ARTICLES))
     order = np.argsort(np.array(dates, dtype=str), kind="stable")[::step]
@@ -158,7 +157,7 @@ def describe(
 
 
 def held_by(tokens: TokenBatch) -> sparse.csr_array:
-    """Tell which lemma stands in which article, shape (articles, lemmas)."""
+    """Return which articles contain which lemmas, shape (articles, lemmas)."""
     rows = np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
     shape = len(tokens), len(tokens.lemmas)
     found = sparse.coo_array((np.ones(len(rows), np.float32), (rows, tokens.ids)), shape).tocsr()
@@ -184,12 +183,12 @@ def save(folder: Path, profile: Profile) -> None:
 
 
 def is_kept(folder: Path) -> bool:
-    """Tell whether a version has a profile."""
+    """Return whether a version has a profile."""
     return (folder / _FILE).exists()
 
 
 def load(folder: Path) -> Profile:
-    """Read what `save` wrote.
+    """Read a profile written by `save`.
 
     Raises:
         ModelError: the version has no profile, or a file of it is damaged.
@@ -228,21 +227,21 @@ def _fits(profile: Profile) -> bool:
     return bool(whole and held and counts.min(initial=0) >= 0)
 
 
-def _measures(readings: Readings) -> tuple[Measure, ...]:
-    numbers = [Measure(name, tuple(_edges(name, values))) for name, values in readings.numbers.items()]
-    names = [Measure(name, labels=_labels(name, values)) for name, values in readings.names.items()]
+def _measures(readings: Readings) -> tuple[DriftMeasure, ...]:
+    numbers = [DriftMeasure(name, tuple(_edges(name, values))) for name, values in readings.numbers.items()]
+    names = [DriftMeasure(name, labels=_labels(name, values)) for name, values in readings.names.items()]
     return (*numbers, *names)
 
 
 def _labels(measure: str, values: Sequence[str]) -> tuple[str, ...]:
-    """Name the bins: of outlets those that are not rare."""
+    """Return the names of the bins, without rare outlets."""
     names, counts = np.unique(np.array(values, dtype=str), return_counts=True)
     frequent = names[counts >= _RARE * len(values)] if measure == OUTLETS else names
     return (*(name for name in frequent.tolist() if name != OTHER), OTHER)
 
 
 def _edges(name: str, values: Floats) -> list[float]:
-    """Cut a number into ten bins of equal size, yes and no into two."""
+    """Return the edges of ten bins of equal size, or of two for a yes-or-no measure."""
     if name in (UNTAGGED, REVIEW) or name.startswith(GIVEN):
         return [0.5]
     return np.unique(np.quantile(values, np.arange(1, _BINS) / _BINS)).tolist() if len(values) else []
@@ -264,13 +263,13 @@ def _at_least(numbers: Ints, least: int) -> list[int]:
 
 
 def _parts(run: Ints, runs: int) -> list[slice]:
-    """Give the articles of each run, which stand in a row."""
+    """Return the slice of articles of each run."""
     borders = np.searchsorted(run, np.arange(runs + 1)).tolist()
     return [slice(first, last) for first, last in pairwise(borders)]
 
 
 def _held(holds: sparse.csr_array, part: slice) -> npt.NDArray[np.int64]:
-    """Count the articles of a part that hold each lemma."""
+    """Count the articles of a part that contain each lemma."""
     inside = holds.indices[holds.indptr[part.start] : holds.indptr[part.stop]]
     return np.bincount(inside, minlength=holds.shape[1])
 
@@ -278,7 +277,7 @@ def _held(holds: sparse.csr_array, part: slice) -> npt.NDArray[np.int64]:
 def _unknown(
     tokens: TokenBatch, holds: sparse.csr_array, run: Ints, frequencies: Ints
 ) -> npt.NDArray[np.bool_]:
-    """Tell which tokens a model of the other runs would not know, shape (tokens,)."""
+    """Return which tokens a model of the other runs would not know, shape (tokens,)."""
     unknown = np.ones(len(tokens.ids), bool)
     for part in _parts(run, int(run.max(initial=-1)) + 1):
         rare = frequencies - _held(holds, part) < LEAST

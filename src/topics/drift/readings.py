@@ -1,7 +1,7 @@
-"""Articles as they are measured, one number or one name an article, and what they add up to.
+"""Measures of articles, one number or one name per article, and their sums.
 
-A tally is one array of sums over the bins of a profile. Tallies of batches, of shards and of whole streams
-are added up alike, so that a stream of any size is compared in the memory of one.
+A tally is one array of sums over the bins of a profile. Tallies of batches, shards and streams are
+additive, so a stream of any size takes constant memory.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ NO_TOPIC = "no topic"
 _NAMELESS = "unknown"
 
 
-class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A property of articles and the bins that it is counted in."""
+class DriftMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A property of articles and the bins of its histogram."""
 
     name: str
     edges: tuple[float, ...] = ()
-    """Of a number: upper ends of all bins but the last."""
+    """Upper ends of all bins but the last, if the measure is a number."""
     labels: tuple[str, ...] = ()
-    """Of names, as those of outlets: the names of the bins; what is none of them is in the last."""
+    """Names of the bins, if the measure is a name, such as the outlet; the last bin holds all other names."""
 
     @property
     def width(self) -> int:
-        """Count the bins."""
+        """Number of bins."""
         return len(self.labels) or len(self.edges) + 1
 
 
 class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often a rubric is given rightly if the probabilities are right: no labels are looked at."""
+    """Expected quality of a rubric if the probabilities are calibrated; labels are not needed."""
 
     rubric: str
     given: int
     precision: float | None
-    """Mean probability of the articles that were given the rubric; None: none was."""
+    """Mean probability of the articles given the rubric; None if there are none."""
     recall: float | None
-    """Their share of the probability of all articles."""
+    """Sum of the probabilities of these articles, divided by the sum over all articles."""
 
 
 class Readings(NamedTuple):
-    """Some articles as they are measured."""
+    """Measures of n articles."""
 
     numbers: Mapping[str, Floats]
     """Measure -> (n,)."""
@@ -60,12 +60,12 @@ class Readings(NamedTuple):
     """Measure -> n names."""
 
     def __or__(self, others: Readings) -> Readings:
-        """Measure the same articles by more."""
+        """Combine measures of the same articles."""
         return Readings({**self.numbers, **others.numbers}, {**self.names, **others.names})
 
 
 def of_text(tokens: TokenBatch, unknown: npt.NDArray[np.bool_], outlets: Sequence[str]) -> Readings:
-    """Measure articles without asking a model; `unknown` says which tokens are, shape (tokens,)."""
+    """Measure articles without a model; `unknown`, shape (tokens,), marks unknown tokens."""
     lengths = np.diff(tokens.offsets)
     rows = np.repeat(np.arange(len(tokens)), lengths)
     shares: Floats = np.bincount(rows, unknown, len(tokens)) / np.maximum(lengths, 1)
@@ -74,7 +74,7 @@ def of_text(tokens: TokenBatch, unknown: npt.NDArray[np.bool_], outlets: Sequenc
 
 
 def of_rubrics(judgement: Judgement, rubrics: Sequence[str]) -> Readings:
-    """Measure what a version of rubrics said of articles."""
+    """Measure the answers of a version of rubrics."""
     probabilities, given, review = judgement
     numbers = {
         UNTAGGED: np.asarray(~given.any(axis=1), np.float64),
@@ -87,19 +87,19 @@ def of_rubrics(judgement: Judgement, rubrics: Sequence[str]) -> Readings:
 
 
 def of_topics(shares: npt.NDArray[np.float32], topics: Sequence[Topic]) -> Readings:
-    """Measure what a version of topics said of articles, (n, topics): the id of each one's foremost topic."""
+    """Measure shares of topics, shape (n, topics), by the id of the main topic of each article."""
     names = [*(str(topic.id) for topic in topics), NO_TOPIC]
     foremost = np.where(shares.any(axis=1), shares.argmax(axis=1), len(topics))
     return Readings({}, {TOPICS: [names[k] for k in foremost.tolist()]})
 
 
 def names_of(topics: Sequence[Topic]) -> dict[str, str]:
-    """Topic id -> what an editor calls it, or its label."""
+    """Return topic id -> the name given by an editor, or the label."""
     return {str(topic.id): topic.name or topic.label for topic in topics}
 
 
-def bins(measure: Measure, readings: Readings) -> Ints:
-    """Tell the bin of each article."""
+def bins(measure: DriftMeasure, readings: Readings) -> Ints:
+    """Return the bin of each article, shape (n,)."""
     if not measure.labels:
         return np.searchsorted(measure.edges, readings.numbers[measure.name], "left")
     places = {label: at for at, label in enumerate(measure.labels)}
@@ -107,17 +107,17 @@ def bins(measure: Measure, readings: Readings) -> Ints:
     return np.array(found, np.int64)
 
 
-def rubrics_of(measures: Sequence[Measure]) -> list[str]:
-    """Name the rubrics that are measured."""
+def rubrics_of(measures: Sequence[DriftMeasure]) -> list[str]:
+    """Return the rubrics among the measures."""
     return [one.name.removeprefix(SCORES) for one in measures if one.name.startswith(SCORES)]
 
 
 def sure(readings: Readings, rubrics: Sequence[str]) -> Floats:
-    """Add up, rubric by rubric, the probabilities of the articles that were given it."""
+    """Sum the probabilities of the articles given each rubric, shape (rubrics,)."""
     numbers = readings.numbers
     return np.array([numbers[f"{GIVEN}{rubric}"] @ numbers[f"{SCORES}{rubric}"] for rubric in rubrics])
 
 
 def expected(rubric: str, given: float, sure: float, all_: float) -> Expected:
-    """Say how good the answers should be; `sure`: the probabilities of the articles given it, added up."""
+    """Return the expected quality; `sure` and `all_` sum probabilities over given and over all articles."""
     return Expected(rubric, int(given), sure / given if given else None, sure / all_ if all_ > 0 else None)

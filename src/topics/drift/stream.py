@@ -1,4 +1,4 @@
-"""What a scoring job reads and says, held against the training of its versions when it ends."""
+"""Drift of a scoring job: what its versions read and answer, compared with their training at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from topics.versions.registry import Version
 
 
 class Stream:
-    """Adds up what versions read and said, each by its own profile; a version without one is passed over."""
+    """Accumulates the input and answers of versions by their profiles; versions without one are skipped."""
 
     def __init__(self, versions: Sequence[Version], topics: Sequence[Topic]) -> None:
         self._topics = names_of(topics)
@@ -29,17 +29,17 @@ class Stream:
         self._sums = {label: gauge.nothing() for label, gauge in self._gauges.items()}
 
     def hear(self, version: Version, articles: Sequence[Article], tokens: TokenBatch, said: Readings) -> None:
-        """Take what a version said of a batch."""
+        """Add the answers of a version about a batch."""
         if gauge := self._gauges.get(version.label):
             self._sums[version.label] += gauge.measure(articles, tokens, said)
 
     @property
     def summed(self) -> Floats:
-        """All sums in a row: those of two parts of a stream add up to those of the whole."""
+        """All sums in one array; sums of parts of a stream add up to those of the whole."""
         return np.concatenate([np.zeros(0), *self._sums.values()])
 
     def add(self, summed: Floats) -> None:
-        """Take in another part of the stream."""
+        """Add the sums of another part of the stream."""
         if not self._sums:
             return
         ends = np.cumsum([len(sums) for sums in self._sums.values()])
@@ -47,7 +47,7 @@ class Stream:
             sums += more
 
     def drift(self, but: Container[str] = ()) -> dict[str, Drift]:
-        """Compare, but for some versions: version -> what has changed; nothing, of a handful of articles."""
+        """Return version -> comparison, without the versions in `but` and streams of too few articles."""
         return {
             label: drift(gauge.profile, self._sums[label], topics=self._topics)
             for label, gauge in self._gauges.items()
@@ -56,9 +56,9 @@ class Stream:
 
 
 def shares_in_training(version: Version) -> dict[str, float]:
-    """Tell what share of the training articles had each rubric (`GIVEN` and its name) and went to `REVIEW`.
+    """Return the share of training articles given each rubric (`GIVEN` + name) and sent to `REVIEW`.
 
-    Nothing without a profile.
+    Empty if the version has no profile.
     """
     gauge = _gauge(version.folder, mix_alone=False)
     if gauge is None:
@@ -73,7 +73,7 @@ def shares_in_training(version: Version) -> dict[str, float]:
 
 @lru_cache(4)
 def _gauge(folder: Path, *, mix_alone: bool) -> Gauge | None:
-    """Open the profile of a version; words, lengths and outlets are judged once, by the first version."""
+    """Open the profile of a version; with `mix_alone` only topics are compared."""
     if not profile.is_kept(folder):
         return None
     looks = profile.load(folder)

@@ -1,4 +1,4 @@
-"""A stream in the bins of a profile, as one array of sums: batches, shards and streams are added up alike."""
+"""A stream in the bins of a profile, as one array of additive sums."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from topics.types import Article, TokenBatch
 
 
 class Tally(NamedTuple):
-    """What the articles of a stream add up to."""
+    """The sums of a stream, taken apart."""
 
     articles: int
     counts: list[Floats]
-    """For each measure, its bins."""
+    """Counts of each measure, shape (bins,) each."""
     words: Floats
-    """Articles that hold each of the common words."""
+    """(common words,): articles that contain each."""
     sums: Floats
-    """(measures,); 0 where the measure is no number."""
+    """(measures,): sums of values; 0 where the measure is not a number."""
     expected: tuple[Expected, ...]
 
     @classmethod
     def of(cls, profile: Profile, summed: Floats) -> Self:
-        """Take apart what a gauge of this profile has added up."""
+        """Take apart the sums of a gauge of this profile."""
         measures = profile.facts.measures
         rubrics = rubrics_of(measures)
         widths = [1, *(measure.width for measure in measures), profile.common_words, len(measures)]
@@ -54,17 +54,17 @@ class Tally(NamedTuple):
 
 
 class Gauge:
-    """Adds up articles in the bins of a profile; of the texts nothing is kept."""
+    """Counts articles in the bins of a profile; texts are not kept."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self._number = Numbering(profile.words)
 
     def measure(self, articles: Sequence[Article], tokens: TokenBatch, said: Readings) -> Floats:
-        """Take a batch: articles, their tokens, and what the version said of them.
+        """Return the sums of a batch: articles, their tokens and the answers of the version.
 
         Raises:
-            ModelError: the profile is not of this version.
+            ModelError: the profile belongs to another version.
         """
         places, measures = self._number(tokens), self.profile.facts.measures
         readings = of_text(tokens, places < 0, [article.outlet for article in articles]) | said
@@ -82,13 +82,13 @@ class Gauge:
         return np.concatenate(parts)
 
     def nothing(self) -> Floats:
-        """What no article adds up to."""
+        """Return the sums of no articles."""
         measures = self.profile.facts.measures
         size = self.profile.counts.shape[1] + len(measures) + len(rubrics_of(measures))
         return np.zeros(1 + size)
 
     def _held(self, places: Ints, tokens: TokenBatch) -> Ints:
-        """Count the articles that hold each of the common words."""
+        """Count the articles that contain each of the common words."""
         width = self.profile.common_words
         rows = np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))
         common = (places >= 0) & (places < width)

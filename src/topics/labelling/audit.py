@@ -1,7 +1,7 @@
-"""The audit job: a carelessly labelled archive becomes a list of rows that an editor should look at.
+"""The audit job: find the labels of an archive that an editor should check.
 
-Each article is judged by a model that was trained without it. A label is doubted as far as that model is sure
-of the opposite («self-confidence», Northcutt et al., Confident Learning, JAIR 2021, ranked by it);
+Each article is classified out of fold. Labels are ranked by the out-of-fold probability of the opposite
+(«self-confidence» of Northcutt et al., Confident Learning, JAIR 2021);
 `docs/quality.md` and `scripts/measure_audit.py` compare this with cleanlab's thresholds and scores.
 """
 
@@ -16,10 +16,11 @@ import numpy as np
 from topics.config import Config
 from topics.corpus import Corpus
 from topics.corpus.articles import cell_of
-from topics.labelling.worksheets import beginning
+from topics.labelling.worksheets import BEGINNING
 from topics.pipeline import telling
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth
+from topics.text.excerpts import excerpt
 from topics.training.job import prepare
 from topics.training.learning import Learned, learn
 from topics.types import Article, Explanation
@@ -27,7 +28,7 @@ from topics.types import Article, Explanation
 Watch = Callable[[str, int], None]
 
 DOUBT = 0.5
-"""Probability from which on a label is taken to be wrong."""
+"""Probability from which a label is considered wrong."""
 _WORDS = 5
 COLUMNS = ("now", "proposed", "sure", "reason", "title", "beginning", "outlet", "date")
 
@@ -37,10 +38,10 @@ class Suspect(msgspec.Struct, frozen=True):
 
     id: str
     now: tuple[str, ...]
-    """Rubrics as the archive has them."""
+    """Rubrics in the archive."""
     proposed: tuple[str, ...]
     sure: float
-    """Probability that the worst of its labels is wrong, by a model that had not seen the article."""
+    """Out-of-fold probability that its most doubtful label is wrong."""
     reason: str
     title: str
     beginning: str
@@ -49,14 +50,14 @@ class Suspect(msgspec.Struct, frozen=True):
 
 
 class Audit(NamedTuple):
-    """What an audit found."""
+    """The result of an audit."""
 
     suspects: list[Suspect]
-    """Worst first."""
+    """Most probable errors first."""
     examined: int
-    """Articles with a label that nobody has checked."""
+    """Articles with unchecked labels."""
     doubted: int
-    """Of how many of them the model says otherwise, listed or not: some are mislabelled, some it misreads."""
+    """Those on which the model disagrees, listed or not: some are mislabelled, some the model gets wrong."""
 
 
 def audit(
@@ -68,18 +69,18 @@ def audit(
     jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> Audit:
-    """Find the n labels of a corpus that are likeliest to be wrong.
+    """Find the n articles of a corpus whose labels are most probably wrong.
 
     Args:
-        corpus: read three times; articles that `labels_file` settles teach and are not doubted.
+        corpus: read three times; articles with checked labels are used for training and never listed.
         config: as for training.
         n: articles to list.
         language: of the reasons, `ru` or `en`.
         jobs: processes.
-        watch: told of the progress.
+        watch: called with the progress.
 
     Raises:
-        DataError: no rubric has enough articles to learn from.
+        DataError: no rubric has enough articles.
     """
     phrases = words("audit", language)
     learned = learn(prepare(corpus, config, jobs, watch), config, jobs, watch)
@@ -98,7 +99,7 @@ def audit(
 
 
 def doubt(truth: Truth, probabilities: Floats) -> Floats:
-    """Tell how sure the model is of the opposite of each label; 0 where nothing is known.
+    """Return the probability of the opposite of each label, shape (articles, rubrics); 0 where unknown.
 
     Args:
         truth: (articles, rubrics).
@@ -108,7 +109,7 @@ def doubt(truth: Truth, probabilities: Floats) -> Floats:
 
 
 def table(suspects: Sequence[Suspect]) -> list[tuple[str, ...]]:
-    """Lay suspects out as the rows of a worksheet."""
+    """Return suspects as rows of a worksheet."""
     return [
         (
             row.id,
@@ -141,14 +142,14 @@ def _suspect(article: Article, learned: Learned, doubts: Floats, row: int, phras
         sure=float(doubts.max()),
         reason=" ".join(reasons),
         title=found[0].title,
-        beginning=beginning(found[0].text),
+        beginning=excerpt(found[0].text, BEGINNING),
         outlet=article.outlet,
         date=article.date,
     )
 
 
 def _reason(found: Explanation, is_given: bool, sure: float, phrases: Words) -> str:
-    """Say in words what is doubted and which words of the article speak for that."""
+    """Describe which label is doubted and the words that are evidence for that."""
     said = phrases("wrong" if is_given else "missing", rubric=found.rubric, sure=phrases.share(sure))
     sign = -1 if is_given else 1
     if speaking := telling(found, sign, _WORDS):

@@ -1,7 +1,7 @@
-"""What to label next: the articles that teach most, so that a few hundred labels do the work of many.
+"""Active learning: which articles to label next.
 
-An article is worth a label if a model of the labels so far is in doubt about it (uncertainty sampling, Lewis
-and Gale 1994), most of all about a rubric with few examples, and if it is unlike those chosen already
+An article is worth labelling if a model of the labels so far is uncertain about it (uncertainty sampling,
+Lewis and Gale 1994), especially about a rubric with few examples, and if it is unlike those already chosen
 (maximal marginal relevance, Carbonell and Goldstein 1998). `docs/cold_start.md` has the learning curves.
 """
 
@@ -18,11 +18,12 @@ from topics import plugins
 from topics.config import Config, Rubrics, convert
 from topics.corpus import Corpus
 from topics.errors import DataError
-from topics.labelling.worksheets import beginning
+from topics.labelling.worksheets import BEGINNING
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth, log_odds
 from topics.rubrics.features import Fields, Tfidf
 from topics.text import duplicates
+from topics.text.excerpts import excerpt
 from topics.training.job import prepare
 from topics.training.learning import truth_table
 from topics.types import Article, Labels, TokenBatch
@@ -32,16 +33,16 @@ Rows = npt.NDArray[np.intp]
 
 COLUMNS = ("reason", "title", "beginning", "outlet", "date")
 _BLOCK = 64
-"""Labelled articles that all candidates are compared with at once."""
+"""Labelled articles compared with all candidates at once."""
 LIKENESS = 0.3
-"""How much likeness to what is chosen already takes from an article's worth."""
+"""Weight of the similarity to labelled and chosen articles."""
 _DIMENSIONS = 100
 _TRIES = 30
-"""Labels below which nothing can be learned: articles are then drawn by chance."""
+"""With fewer labels nothing can be learned, and articles are chosen at random."""
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """An article that is worth labelling."""
+    """An article worth labelling."""
 
     id: str
     reason: str
@@ -52,13 +53,13 @@ class Suggestion(msgspec.Struct, frozen=True):
 
 
 class Suggestions(NamedTuple):
-    """What was chosen of a pool."""
+    """The articles chosen from a pool."""
 
     chosen: list[Suggestion]
-    """Most worth first."""
+    """Most useful first."""
     labelled: int
     positives: dict[str, int]
-    """Examples so far, by rubric."""
+    """Rubric -> positive examples so far."""
 
 
 def suggest(
@@ -70,16 +71,16 @@ def suggest(
     jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> Suggestions:
-    """Choose n articles of a pool to be labelled next.
+    """Choose n articles of a pool to label next.
 
     Args:
-        pool: labelled articles teach and are not chosen; where a file of labels is laid over it, only the
-            articles that the file names count as labelled.
+        pool: labelled articles are used for training and not chosen; if a file of labels is laid over it,
+            only the articles in the file count as labelled.
         config: as for training.
         n: articles to choose.
         language: of the reasons, `ru` or `en`.
         jobs: processes.
-        watch: told of the progress.
+        watch: called with the progress.
 
     Raises:
         DataError: every article of the pool is labelled.
@@ -123,10 +124,11 @@ def suggest(
 
 
 def doubt(probabilities: Floats, truth: Truth) -> Floats:
-    """Tell how much is to be learned of each rubric from each article: 1 at the cut, less far from it.
+    """Return the uncertainty about each rubric of each article: 1 at the cut, less far from it.
 
-    The cut of a rubric leaves as large a share of the articles above it as of the labels so far: a threshold
-    learned from three examples would be that of the other rubrics, and lie far above all probabilities.
+    The cut of a rubric is chosen so that the share of articles above it equals the share of positives among
+    the labels: a threshold learned from three examples would be mostly that of the other rubrics, far above
+    all probabilities.
 
     Args:
         probabilities: (articles, rubrics).
@@ -140,9 +142,9 @@ def doubt(probabilities: Floats, truth: Truth) -> Floats:
 
 
 def latent(tokens: TokenBatch) -> npt.NDArray[np.float32]:
-    """Place articles by what they are about: latent semantic analysis, rows of length 1.
+    """Return vectors of articles by latent semantic analysis, shape (articles, dimensions), rows of length 1.
 
-    Where no word stands in two articles, all are in one place.
+    All zeros if no word occurs in two articles.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.preprocessing import normalize
@@ -166,28 +168,26 @@ def choose(
     known: Rows,
     candidates: Rows,
     n: int,
-    seed: int = 0,
 ) -> tuple[Rows, Rows]:
-    """Choose n candidates, one by one: doubtful, of rare rubrics first, unlike what is labelled or chosen.
+    """Choose n candidates greedily: uncertain, of rare rubrics, unlike those labelled or chosen.
 
-    A rubric with four times as many examples weighs half as much. What is asked for a rubric's sake counts as
-    an example from then on, so that the rarest of dozens is not all that is asked about.
+    A rubric with four times as many examples has half the weight. An article chosen for a rubric counts as an
+    example of it from then on, so the rarest of dozens does not take all places.
 
     Args:
-        doubts: (articles, rubrics); without columns the choice is by chance.
-        examples: (rubrics,), how many there are.
+        doubts: (articles, rubrics); without columns the choice is random.
+        examples: (rubrics,), number of examples.
         vectors: (articles, dimensions), rows of length 1.
-        known: rows that are labelled.
+        known: labelled rows.
         candidates: rows to choose from.
         n: how many.
-        seed: of chance.
 
     Returns:
-        The rows, most worth first, and the rubric that each is asked for; -1: by chance.
+        The rows, most useful first, and the rubric that each is chosen for; -1 if at random.
     """
     n = min(n, len(candidates))
     if not doubts.shape[1]:
-        return np.random.default_rng(seed).permutation(candidates)[:n], np.full(n, -1)
+        return np.random.default_rng(0).permutation(candidates)[:n], np.full(n, -1)
     doubts, places = doubts[candidates], vectors[candidates]
     examples = np.maximum(examples, 1)
     likeness = np.zeros(len(candidates), np.float32)
@@ -208,7 +208,7 @@ def choose(
 
 
 def table(chosen: Sequence[Suggestion]) -> list[tuple[str, ...]]:
-    """Lay suggestions out as the rows of a worksheet."""
+    """Return suggestions as rows of a worksheet."""
     return [(row.id, row.reason, row.title, row.beginning, row.outlet, row.date) for row in chosen]
 
 
@@ -217,13 +217,13 @@ def _counts(labels: Labels | None, only_clean: bool) -> bool:
 
 
 def _unseen(tokens: TokenBatch, known: npt.NDArray[np.bool_]) -> Rows:
-    """Name one article of each group of reprints, and none of a group with a labelled one."""
+    """Return one article of each group of reprints, except groups with a labelled article."""
     groups = duplicates.groups(tokens)
     return np.setdiff1d(np.unique(groups), groups[known])
 
 
 def _truth(labels: list[Labels | None], wanted: Rubrics) -> tuple[Truth, tuple[str, ...]]:
-    """Lay out the labels so far; of a rubric one example and one counter-example will do."""
+    """Return the labels so far; one positive and one negative example of a rubric are enough."""
     try:
         truth, rubrics, _ = truth_table(labels, msgspec.structs.replace(wanted, min_positives=1))
     except DataError:
@@ -239,5 +239,5 @@ def _suggestion(
         probability = phrases.share(float(probabilities[asked]))
         reason = phrases("doubt", rubric=rubrics[asked], probability=probability)
     return Suggestion(
-        article.id, reason, article.title, beginning(article.text), article.outlet, article.date
+        article.id, reason, article.title, excerpt(article.text, BEGINNING), article.outlet, article.date
     )

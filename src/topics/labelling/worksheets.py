@@ -1,4 +1,4 @@
-"""Tables that an editor fills in with Excel and `train --labels` reads back."""
+"""Tables for editors to fill in with Excel, read back by `train --labels`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Iterable, Sequence
 from topics.readers import harmless
 
 BEGINNING = 300
-"""Characters of an article that an editor sees."""
+"""Characters of an article shown to an editor."""
 
 
 def worksheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Write CSV as Excel in a Russian Windows opens it by a double click: `;` and a byte-order mark.
+    """Return CSV that Excel opens by a double click on Russian Windows: `;` and a byte-order mark.
 
-    The columns `id` and `rubrics` come first. `rubrics` is empty, for the editor to fill in:
-    `economy+tourism`, or `none`. Rows left empty settle nothing.
+    The columns `id` and `rubrics` come first; the editor fills in `rubrics`: `economy+tourism`, or `none`.
+    Rows left empty are ignored.
 
     Args:
-        columns: names of what follows.
-        rows: the id, then what follows; text is made harmless, see `topics.readers.harmless`.
+        columns: names of the other columns.
+        rows: the id, then the other columns; formulas are made harmless, see `topics.readers.harmless`.
     """
     stream = io.StringIO()
     table = csv.writer(stream, delimiter=";", lineterminator="\n")
@@ -28,8 +28,3 @@ def worksheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     for name, *cells in rows:
         table.writerow([name, "", *map(harmless, cells)])
     return f"\ufeff{stream.getvalue()}".encode()
-
-
-def beginning(text: str) -> str:
-    """Take the beginning of a text, on one line."""
-    return " ".join(text[: 2 * BEGINNING].split())[:BEGINNING]

@@ -10,7 +10,7 @@ import msgspec
 
 from topics.corpus import Corpus
 from topics.errors import ModelError, ModelWarning, UsageError
-from topics.quality.comparison import Comparison, compare
+from topics.quality.comparison import RubricComparison, compare
 from topics.quality.topic_comparison import TopicComparison, compare_topics
 from topics.versions.history import Event
 from topics.versions.registry import PRODUCTION, Registry, Version
@@ -21,7 +21,7 @@ Watch = Callable[[str, int], None]
 class LossError(ModelError):
     """The candidate is worse than what is live."""
 
-    def __init__(self, message: str, comparison: Comparison | TopicComparison) -> None:
+    def __init__(self, message: str, comparison: RubricComparison | TopicComparison) -> None:
         super().__init__(message)
         self.comparison = comparison
 
@@ -31,7 +31,7 @@ class Promotion(NamedTuple):
 
     event: Event | None
     """None: the alias pointed there already."""
-    comparison: Comparison | TopicComparison | None
+    comparison: RubricComparison | TopicComparison | None
     """None: there was nothing to compare with, or no data."""
 
 
@@ -107,14 +107,14 @@ def _open_live(registry: Registry, name: str, alias: str, live: str, force: bool
 
 def either(
     registry: Registry, before: Version, after: Version, corpus: Corpus, watch: Watch
-) -> Comparison | TopicComparison:
+) -> RubricComparison | TopicComparison:
     """Compare two versions of rubrics, or two of topics."""
     if before.manifest.topics is None:
         return compare(before, after, corpus, watch)
     return compare_topics(registry, before, after, corpus, watch)
 
 
-def _refuse_losses(comparison: Comparison | TopicComparison) -> None:
+def _refuse_losses(comparison: RubricComparison | TopicComparison) -> None:
     for label, sources in comparison.trained_on.items():
         if label == comparison.after:
             raise UsageError(
@@ -129,7 +129,7 @@ def _refuse_losses(comparison: Comparison | TopicComparison) -> None:
         )
 
 
-def _because(comparison: Comparison | TopicComparison | None) -> str:
+def _because(comparison: RubricComparison | TopicComparison | None) -> str:
     if comparison is None:
         return "nothing was live"
     return f"not worse than {comparison.before} on {comparison.articles} articles"

@@ -1,1 +1,1 @@
-"""How good a version is, and how sure that is."""
+"""Evaluation: metrics with confidence intervals, comparisons of versions."""

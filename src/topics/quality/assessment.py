@@ -1,12 +1,15 @@
-"""The evaluation job: a version and labelled articles become figures, in whole and by slices."""
+"""The evaluation job: metrics of a version on labelled articles, overall and by slices."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from topics.corpus import Corpus
 from topics.corpus.articles import iso
@@ -25,19 +28,19 @@ Watch = Callable[[str, int], None]
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """What a version is worth on some articles."""
+    """Metrics of a version on a corpus."""
 
     model: str
     sources: tuple[str, ...]
     read: int
     labelled: int
     reprints: int
-    """Labelled articles left out as near-duplicates of others that are counted."""
+    """Labelled articles left out as near-duplicates of others."""
     rejects: int
     trained_on: tuple[str, ...]
-    """Sources that the version was trained on as well: figures on the same articles flatter it."""
+    """Sources that the version was trained on: metrics on them are too optimistic."""
     not_known: dict[str, int]
-    """Rubrics that the data names and the version does not know, with their articles."""
+    """Rubric in the data that the version does not know -> articles."""
     whole: Measure
     slices: dict[str, tuple[Slice, ...]]
 
@@ -50,18 +53,18 @@ def evaluate(
     since: str = "",
     watch: Watch = lambda stage, done: None,
 ) -> Assessment:
-    """Measure a version on labelled articles that it was not trained on.
+    """Evaluate a version on labelled articles that it was not trained on.
 
     Args:
-        corpus: articles without labels are read and not counted.
+        corpus: articles without labels are read and ignored.
         version: as the registry opened it.
-        by: any of `outlet`, `month`, `length`.
-        since: count only articles of this day (ISO 8601) or later; those without a date are left out.
-        watch: told of the progress.
+        by: slices to report, any of `outlet`, `month`, `length`.
+        since: use only articles from this day (ISO 8601) on; those without a date are left out.
+        watch: called with the progress.
 
     Raises:
-        DataError: no article is labelled.
-        UsageError: there is no such slice, or the version knows topics, not rubrics.
+        DataError: no articles are labelled.
+        UsageError: a slice or the date is invalid, or the version is of topics.
     """
     unknown = set(by) - set(Origin._fields)
     if unknown:
@@ -71,50 +74,91 @@ def evaluate(
     version.manifest.rubric_metrics()
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
-    batches: list[TokenBatch] = []
-    answers: list[Answers] = []
-    origins: list[Origin] = []
-    counts: Counter[str] = Counter()
-    not_known: Counter[str] = Counter()
-    for batch in corpus.batches():
-        counts.update(read=len(batch.articles), rejects=len(batch.rejects))
-        chosen = [article for article in batch.articles if article.labels and article.date >= iso(since)]
-        if chosen:
-            tokens = pipeline.read(chosen)
-            answers.append(answer(pipeline, chosen, tokens))
-            batches.append(tokens)
-            lengths = np.diff(tokens.offsets).tolist()
-            origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
-            for article in chosen:
-                not_known.update(article.labels.rubrics - set(rubrics) if article.labels else ())
-        watch("evaluating", counts["read"])
-    if not answers:
-        after = f" since {since}" if since else ""
-        raise DataError(
-            f"{counts['read']} articles, none labelled{after}; "
-            "name the column with --rubrics-column, or lay labels over with --labels"
-        )
-    found = Answers(*(np.concatenate(column) for column in zip(*answers, strict=True)))
+    asked = ask([pipeline], corpus, partial(watch, "evaluating"), since)
+    [found], firsts = asked.answers, asked.firsts
     alone = len(pipeline.classifier.rubrics)  # from here on rubrics with rules only
     found.truth[:, alone:] = known_if_named(found.truth[:, alone:])
-    firsts = np.unique(duplicates.groups(concatenate(batches)))
     counted = found.take(firsts)
     return Assessment(
         model=version.label,
         sources=corpus.names,
-        read=counts["read"],
+        read=asked.read,
         labelled=len(found.truth),
-        reprints=len(found.truth) - len(firsts),
-        rejects=counts["rejects"],
+        reprints=asked.reprints,
+        rejects=asked.rejects,
         trained_on=version.manifest.trained_on(corpus.sources),
-        not_known=dict(not_known.most_common()),
+        not_known={name: n for name, n in asked.named.most_common() if name not in rubrics},
         whole=measure(counted, rubrics),
-        slices={name: slices([getattr(origins[i], name) for i in firsts], counted, rubrics) for name in by},
+        slices={
+            name: slices([getattr(asked.origins[i], name) for i in firsts], counted, rubrics) for name in by
+        },
     )
 
 
+class Asked(NamedTuple):
+    """Answers of pipelines about the labelled articles of a corpus."""
+
+    answers: list[Answers]
+    """One for each pipeline; the columns are its rubrics."""
+    firsts: npt.NDArray[np.intp]
+    """Rows of the articles, one of each group of near-duplicates."""
+    origins: list[Origin]
+    named: Counter[str]
+    """Rubric -> labelled articles that have it."""
+    read: int
+    rejects: int
+
+    @property
+    def reprints(self) -> int:
+        """Number of labelled articles that are near-duplicates of others."""
+        return len(self.origins) - len(self.firsts)
+
+
+def ask(
+    pipelines: Sequence[Pipeline], corpus: Corpus, watch: Callable[[int], None], since: str = ""
+) -> Asked:
+    """Ask pipelines about the labelled articles of a corpus.
+
+    Args:
+        pipelines: the tokens of the first are used to find near-duplicates.
+        corpus: articles without labels are read and ignored.
+        watch: called with the number of articles read.
+        since: use only articles from this day (ISO 8601) on.
+
+    Raises:
+        DataError: no articles are labelled.
+    """
+    batches: list[TokenBatch] = []
+    answers: list[list[Answers]] = [[] for _ in pipelines]
+    origins: list[Origin] = []
+    named: Counter[str] = Counter()
+    read = rejects = 0
+    for batch in corpus.batches():
+        read, rejects = read + len(batch.articles), rejects + len(batch.rejects)
+        chosen = [article for article in batch.articles if article.labels and article.date >= iso(since)]
+        if chosen:
+            tokens = [pipeline.read(chosen) for pipeline in pipelines]
+            for found, pipeline, its in zip(answers, pipelines, tokens, strict=True):
+                found.append(answer(pipeline, chosen, its))
+            batches.append(tokens[0])
+            lengths = np.diff(tokens[0].offsets).tolist()
+            origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
+            for article in chosen:
+                named.update(article.labels.rubrics if article.labels else ())
+        watch(read)
+    if not batches:
+        after = f" since {since}" if since else ""
+        raise DataError(
+            f"{read} articles, none labelled{after}; "
+            "name the column with --rubrics-column, or lay labels over with --labels"
+        )
+    joined = [Answers(*map(np.concatenate, zip(*found, strict=True))) for found in answers]
+    firsts = np.unique(duplicates.groups(concatenate(batches)))
+    return Asked(joined, firsts, origins, named, read, rejects)
+
+
 def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:
-    """Lay what a pipeline says of articles, which it has read, beside their labels."""
+    """Return the answers of a pipeline about articles, with their labels; `tokens` are of `pipeline.read`."""
     states = [
         [article.labels.state(rubric) if article.labels else None for rubric in pipeline.rubrics]
         for article in articles

@@ -1,4 +1,4 @@
-"""What can be drawn of a version's answers: ranking, calibration, risk and coverage, confusions."""
+"""Curves of the answers of a version: precision-recall, reliability, risk-coverage; and confusions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from topics.quality.evaluation import Answers
 from topics.rubrics.calibration import Floats
 
 POINTS = 60
-"""Points of a curve."""
+"""Most points of a curve."""
 BINS = 10
 
 Point = tuple[float, float]
 
 
 class Bin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Answers of nearly the same probability, and the share of them that hold."""
+    """Answers of similar probability, and the share of them that are right."""
 
     probability: float
     share: float
@@ -27,7 +27,7 @@ class Bin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Confusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rubric held and was missed, another was given in its place; empty: none."""
+    """A rubric that was missed (`held`) and one that was given instead (`given`); empty if there is none."""
 
     held: str
     given: str
@@ -35,21 +35,21 @@ class Confusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def precision_recall(answers: Answers, r: int) -> tuple[Point, ...]:
-    """Draw (recall, precision) of one rubric, from the surest article to the last positive."""
+    """Return points (recall, precision) of rubric `r`, most probable article to last positive."""
     known = answers.truth[:, r] >= 0
     probabilities, holds = answers.probabilities[known, r], answers.truth[known, r] == 1
     order = np.argsort(-probabilities, kind="stable")
     hits = np.cumsum(holds[order])
     if not len(hits) or not hits[-1]:
         return ()
-    ends = np.flatnonzero(np.append(np.diff(probabilities[order]) < 0, True))  # equal ones come in together
+    ends = np.flatnonzero(np.append(np.diff(probabilities[order]) < 0, True))  # ties are one step
     ends = ends[: int(np.searchsorted(hits[ends], hits[-1])) + 1]
     ends = _thinned(ends)
     return tuple(zip((hits[ends] / hits[-1]).tolist(), (hits[ends] / (ends + 1)).tolist(), strict=True))
 
 
 def reliability(answers: Answers, r: int | None = None) -> tuple[Bin, ...]:
-    """Part the answers of one rubric, or of all, by probability into ten bins of equal width."""
+    """Return the answers of rubric `r`, or of all rubrics, in ten bins of equal width by probability."""
     columns = slice(None) if r is None else slice(r, r + 1)
     known = answers.truth[:, columns] >= 0
     probabilities = answers.probabilities[:, columns][known]
@@ -63,13 +63,13 @@ def reliability(answers: Answers, r: int | None = None) -> tuple[Bin, ...]:
 
 
 def risk_coverage(answers: Answers, errors: Floats) -> tuple[Point, ...]:
-    """Draw (share of the articles that no editor sees, share of these that are wholly right).
+    """Return the points (share of articles not reviewed, share of these with every rubric right).
 
-    Only articles of which every rubric is known count.
+    Only articles with all rubrics known are used.
 
     Args:
         answers: of n articles.
-        errors: (n,), how likely each is not to be wholly right; the likeliest go to an editor first.
+        errors: (n,), probability that some rubric is wrong; the most probable errors are reviewed first.
     """
     truth, given = answers.truth[:, answers.told], answers.given[:, answers.told]
     whole = (truth >= 0).all(axis=1)
@@ -84,7 +84,7 @@ def risk_coverage(answers: Answers, errors: Floats) -> tuple[Point, ...]:
 
 
 def confusions(answers: Answers, rubrics: tuple[str, ...]) -> tuple[Confusion, ...]:
-    """Count which rubric was given in place of which, most frequent first."""
+    """Count which rubric was given instead of which, most frequent first."""
     missed = (answers.truth == 1) & ~answers.given
     wrong = (answers.truth == 0) & answers.given
     counts: Counter[tuple[str, str]] = Counter()
@@ -97,7 +97,7 @@ def confusions(answers: Answers, rubrics: tuple[str, ...]) -> tuple[Confusion, .
 
 
 def _thinned(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Keep the first, the last and evenly many between."""
+    """Keep at most `POINTS`, evenly spaced, with the first and the last."""
     if len(places) <= POINTS:
         return places
     thinned: npt.NDArray[np.intp] = places[np.linspace(0, len(places) - 1, POINTS).round().astype(int)]

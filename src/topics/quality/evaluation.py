@@ -1,4 +1,4 @@
-"""How good a classifier is: figures an editor can rely on, unknown labels masked."""
+"""Answers beside the truth, out of fold or on later articles, and their calibration."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ from topics.estimator import HeldOut
 from topics.rubrics.calibration import Floats, Truth
 from topics.rubrics.decisions import Policy, learn_decisions
 from topics.rubrics.rules import Hits, Rules
-from topics.versions.manifest import Likely, Metrics, RubricMetrics
+from topics.versions.manifest import Likely
 
 Given = npt.NDArray[np.bool_]
 
 _LIKELY = 0.1
-"""Probability above which an answer is no mere «surely not»."""
+"""Probability above which an answer is not a clear «no»."""
 
 
 class Answers(NamedTuple):
-    """What was said of n articles beside what is true of them."""
+    """Answers about n articles, beside the truth."""
 
     truth: Truth
     """(n, rubrics): 1 holds, 0 does not hold, -1 unknown."""
     probabilities: Floats
     given: Given
     review: npt.NDArray[np.bool_]
-    """(n,): sent to an editor."""
+    """(n,): whether the article is sent to an editor."""
 
     @property
     def told(self) -> npt.NDArray[np.bool_]:
-        """(rubrics,): of which something is known. Of a rubric with rules alone nobody may have labels."""
+        """(rubrics,): rubrics with known labels; one that has only rules may have none."""
         return np.asarray((self.truth >= 0).any(axis=0))
 
+    @property
+    def judged(self) -> npt.NDArray[np.intp]:
+        """Rows of the articles with a known label."""
+        return np.flatnonzero((self.truth >= 0).any(axis=1))
+
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
-        """Choose articles."""
+        """Return the answers about some articles."""
         truth, probabilities, given, review = self
         return Answers(truth[rows], probabilities[rows], given[rows], review[rows])
 
@@ -48,17 +53,17 @@ def cross_validated(
     rules: Rules | None = None,
     hits: Hits | None = None,
 ) -> Answers:
-    """Say of each article what would have been said had it not been in the training data.
+    """Return out-of-fold answers about each article.
 
-    The decisions of a fold are learned from the margins of the other folds, then the rules act.
+    The decisions for a fold are learned from the margins of the other folds; rules apply after that.
 
     Args:
-        held_out: margins by models of the other folds.
-        truth: (articles, rubrics); -1 where it must not count. Rubrics that have rules only come last.
-        rubrics: those that have a model.
+        held_out: margins by models trained on the other folds.
+        truth: (articles, rubrics); -1 where unknown. Rubrics that have only rules come last.
+        rubrics: rubrics with a model.
         policy: as in training.
-        rules: beside the model, if any.
-        hits: which phrase stands in which article.
+        rules: applied to the answers of the model.
+        hits: (articles, phrases), which article contains which phrase.
     """
     margins, folds = held_out.margins, held_out.folds
     rules = rules or Rules()
@@ -83,76 +88,35 @@ def time_ordered(
     rules: Rules,
     hits: Hits,
 ) -> Answers:
-    """Say of the later articles what a model of the earlier ones says.
+    """Return the answers of a model of the earlier articles about the later ones.
 
-    The decisions are learned from the earlier articles, each judged by models of the other folds. `later`,
-    (articles,), tells which `held_out.later` is about; the others are as in `cross_validated`.
+    The decisions are learned from the earlier articles, out of fold. `later`, shape (articles,), marks the
+    articles of `held_out.later`; the other arguments are those of `cross_validated`.
+
+    Raises:
+        ValueError: `held_out` has no margins of later articles.
     """
     if held_out.later is None:
-        raise ValueError("nobody asked the classifier about later articles")
+        raise ValueError("held_out has no margins of later articles")
     decisions = learn_decisions(held_out.margins[~later], truth[~later, : len(rubrics)], rubrics, policy)
     probabilities = decisions.probabilities(held_out.later)
     return Answers(truth[later], *rules.judge(probabilities, decisions, rubrics, hits[later]))
 
 
-def held_out_metrics(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tuple[str, ...]) -> Metrics:
-    """Measure what `cross_validated` answered, where anything is known."""
-    method = f"{len(np.unique(folds))}-fold cross-validation, thresholds and calibration of the other folds"
-    known = answers.truth >= 0
-    counted = answers.take(np.flatnonzero(known.any(axis=1)))
-    told = np.flatnonzero(answers.told)
-    names = tuple(rubrics[r] for r in told)
-    truth, probabilities, given, review = counted
-    return metrics(truth[:, told], probabilities[:, told], given[:, told], review, names, method)
-
-
-def metrics(
-    truth: Truth,
-    probabilities: Floats,
-    given: Given,
-    review: npt.NDArray[np.bool_],
-    rubrics: tuple[str, ...],
-    method: str,
-) -> Metrics:
-    """Count how often the answers are right.
-
-    Exact match counts articles of which every rubric is known.
-    """
-    known = truth >= 0
-    each = [
-        _rubric(name, truth[known[:, r], r], probabilities[known[:, r], r], given[known[:, r], r])
-        for r, name in enumerate(rubrics)
-    ]
-    whole = known.all(axis=1)
-    return Metrics(
-        method=method,
-        articles=len(truth),
-        rubrics=tuple(each),
-        micro_f1=_precision_recall_f1(truth[known] == 1, given[known])[2],
-        macro_f1=float(np.mean([rubric.f1 for rubric in each])),
-        mean_average_precision=float(np.mean([rubric.average_precision for rubric in each])),
-        exact_match=float(((truth == 1) == given)[whole].all(axis=1).mean()) if whole.any() else 0.0,
-        calibration_error=calibration_error(truth[known] == 1, probabilities[known]),
-        review_share=float(review.mean()),
-        wholly_known=int(whole.sum()),
-        likely=likely(truth[known] == 1, probabilities[known]),
-    )
-
-
 def calibration_error(holds: Given, probabilities: Floats, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal size: how far shares lie from probabilities.
+    """Return the expected calibration error, in bins of equal size.
 
-    Among many rubrics nearly all answers are near 0 and near right, and hide the others; see `likely`.
+    With many rubrics nearly all answers are close to 0 and right, and hide the others; see `likely`.
     """
     gaps = [abs((holds[part] - probabilities[part]).sum()) for part in _bins(probabilities, bins)]
     return float(sum(gaps) / max(len(holds), 1))
 
 
 def likely(holds: Given, probabilities: Floats, bins: int = 10) -> Likely:
-    """Measure the calibration of the answers that state more than one chance in ten.
+    """Return the calibration of answers with a probability above 0.1.
 
-    If all probabilities were true, the sum of a bin would stray by the root of the sum of p (1 - p), and from
-    0 by sqrt(2 / pi) of that on the average.
+    If the probabilities are exact, the number of positives in a bin has a variance of sum p (1 - p), and its
+    expected absolute deviation is sqrt(2 / pi) times the standard deviation.
     """
     some = probabilities > _LIKELY
     stated = probabilities[some]
@@ -167,19 +131,3 @@ def likely(holds: Given, probabilities: Floats, bins: int = 10) -> Likely:
 def _bins(probabilities: Floats, bins: int) -> list[npt.NDArray[np.intp]]:
     order = np.argsort(probabilities, kind="stable")
     return np.array_split(order, min(bins, max(len(order), 1)))
-
-
-def _rubric(name: str, truth: npt.NDArray[np.int8], probabilities: Floats, given: Given) -> RubricMetrics:
-    from sklearn.metrics import average_precision_score
-
-    holds = truth == 1
-    precision, recall, f1 = _precision_recall_f1(holds, given)
-    average = float(average_precision_score(holds, probabilities)) if holds.any() else 0.0
-    counts = int(holds.sum()), int((~holds).sum())
-    return RubricMetrics(name, *counts, precision, recall, f1, average, given=int(given.sum()))
-
-
-def _precision_recall_f1(holds: Given, given: Given) -> tuple[float, float, float]:
-    hits = int((holds & given).sum())
-    precision, recall = hits / max(int(given.sum()), 1), hits / max(int(holds.sum()), 1)
-    return precision, recall, 2 * hits / max(int(given.sum() + holds.sum()), 1)

@@ -1,10 +1,10 @@
-"""How sure a figure is: bootstrap over articles, reprints drawn together.
+"""Confidence intervals by a cluster bootstrap over articles: reprints are drawn together.
 
-A draw takes as many groups of articles as there are, with replacement, and is kept as weights: how often each
-article was drawn. A statistic gets a block of draws at once and answers with one column a draw, so that a
-thousand draws over ten thousand articles and hundreds of rubrics are a few products with sparse matrices. See
-Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 6 and 13; Koehn, EMNLP 2004, for paired
-comparison.
+A draw takes as many groups of articles as there are, with replacement, and is represented by weights: how
+often each article was drawn. A statistic takes a block of draws and returns one column per draw, so a
+thousand draws of ten thousand articles and hundreds of rubrics take a few products with sparse matrices.
+See Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 6 and 13; Koehn, EMNLP 2004, for
+paired comparison.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ Truth = npt.NDArray[np.int8]
 Weights = npt.NDArray[np.float64]
 """(articles, draws): how often each article was drawn."""
 Statistic = Callable[[Weights], Floats]
-"""Weights of d draws -> (figures, d). NaN where a figure has no meaning, as recall without positives."""
+"""Weights of d draws -> (metrics, d); NaN where a metric is undefined, as recall without positives."""
 
 DRAWS = 2000
 _MANY = 1000
-"""Draws that tell a mean and a spread."""
+"""Draws that are enough to estimate a mean and a standard deviation."""
 _AT_ONCE = 4_000_000
 """Weights held at a time, 32 MB."""
 
 
 class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A figure and the range in which 95 of 100 such samples of articles would put it."""
+    """A metric and its 95 % confidence interval."""
 
     value: float
     low: float
@@ -43,53 +43,51 @@ class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def bootstrap(
-    statistic: Statistic, groups: npt.NDArray[np.integer], draws: int = DRAWS, seed: int = 0
+    statistic: Statistic, groups: npt.NDArray[np.integer], draws: int = DRAWS
 ) -> tuple[Floats, Floats]:
-    """Compute figures on the articles as they are, and on draws of them.
+    """Compute a statistic on the articles and on bootstrap draws of them.
 
     Args:
-        statistic: is given weights, answers with figures.
-        groups: (articles,); articles of one number are drawn together.
-        draws: how many.
-        seed: the same seed gives the same draws, whatever the statistic.
+        statistic: weights -> metrics.
+        groups: (articles,); articles with the same number are drawn together.
+        draws: number of draws; they do not depend on the statistic, so statistics can be compared pairwise.
 
     Returns:
-        The figures, shape (figures,), and those of each draw, shape (figures, draws).
+        The metrics, shape (metrics,), and those of each draw, shape (metrics, draws).
     """
-    parts = [statistic(weights) for weights in _drawn(groups, draws, seed)]
+    parts = [statistic(weights) for weights in _drawn(groups, draws)]
     return as_they_are(statistic, len(groups)), np.concatenate(parts, axis=1)
 
 
 def as_they_are(statistic: Statistic, articles: int) -> Floats:
-    """Compute figures, shape (figures,), with every article counted once."""
+    """Return metrics, shape (metrics,), with every article counted once."""
     metrics: Floats = statistic(np.ones((articles, 1)))[:, 0]
     return metrics
 
 
-def intervals(value: Floats, drawn: Floats, level: float = 0.95) -> list[Interval]:
-    """Cut the tails off the draws (percentile intervals); a figure that no draw has is NaN all over."""
-    tail = (1 - level) / 2
+def intervals(value: Floats, drawn: Floats) -> list[Interval]:
+    """Return percentile intervals; NaN for a metric that is undefined in every draw."""
     found = []
     for at, row in zip(value.tolist(), drawn, strict=True):
         defined = row[~np.isnan(row)]
-        low, high = np.quantile(defined, [tail, 1 - tail]).tolist() if len(defined) else (np.nan, np.nan)
+        low, high = np.quantile(defined, [0.025, 0.975]).tolist() if len(defined) else (np.nan, np.nan)
         found.append(Interval(at, low, high))
     return found
 
 
 def widened(found: Interval, n: float) -> Interval:
-    """Make an interval of a share no narrower than Wilson's (1927) for n articles.
+    """Make the interval of a proportion at least as wide as Wilson's (1927) for n articles.
 
-    Of ten articles that are all right every draw is, too, and yet one of the next ten may well be wrong.
+    If ten of ten articles are right, so is every draw; yet one of the next ten may well be wrong.
     """
     low, high = wilson(found.value, n)
     return Interval(found.value, min(found.low, low), max(found.high, high))
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:
-    """Compute the range in which the true share lies, of which n trials found this one: 95 of 100 times.
+    """Return Wilson's (1927) 95 % confidence interval of a proportion observed in n trials.
 
-    NaN for a share that is none.
+    NaN if the proportion is NaN or there are no trials.
     """
     z = statistics.NormalDist().inv_cdf(0.975)
     if math.isnan(share) or n <= 0:
@@ -99,7 +97,7 @@ def wilson(share: float, n: float) -> tuple[float, float]:
 
 
 def averaged(found: Interval, parts: Sequence[Interval]) -> Interval:
-    """Make the interval of an average no narrower than those of its parts allow, if these err apart."""
+    """Make the interval of a mean at least as wide as those of its parts imply if independent."""
     defined = [part for part in parts if not math.isnan(part.value)]
     if not defined:
         return found
@@ -110,11 +108,14 @@ def averaged(found: Interval, parts: Sequence[Interval]) -> Interval:
 
 
 def chance_of_loss(drawn: Floats) -> Floats:
-    """Say how well draws of differences agree with «no loss»: one-sided p-values, shape (figures,).
+    """Return one-sided p-values of «no loss» from bootstrap draws of differences, shape (metrics,).
 
-    Small where nearly every draw is below zero; 1 where no draw is defined. Where all of many draws are below
-    zero, they cannot tell how much smaller it is than one in a thousand, and `holm` would hide any loss among
-    hundreds of rubrics: there it is as if the draws were normally distributed.
+    Small where nearly every draw is below zero; 1 where no draw is defined. If all of many draws are below
+    zero, the p-value cannot fall below about one in a thousand, and `holm` would hide any loss among
+    hundreds of rubrics; a normal approximation is used there.
+
+    Args:
+        drawn: (metrics, draws); NaN where undefined.
     """
     defined = ~np.isnan(drawn)
     below, count = defined & (np.nan_to_num(drawn) < 0), defined.sum(axis=1)
@@ -127,7 +128,7 @@ def chance_of_loss(drawn: Floats) -> Floats:
 
 
 def holm(p: Floats) -> Floats:
-    """Correct p-values for their number (Holm 1979): of many figures some fall by chance alone."""
+    """Return p-values corrected for multiple testing (Holm 1979)."""
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     corrected = np.empty(len(p))
@@ -136,16 +137,16 @@ def holm(p: Floats) -> Floats:
 
 
 def counted_metrics(truth: Truth, given: Bools, told: Bools | None = None) -> Statistic:
-    """Make the statistic of what is given: 3 figures a rubric, then micro-F1 and exact match.
+    """Return the statistic of metrics of decisions.
 
     Args:
-        truth: (articles, rubrics); 1 holds, 0 does not, -1 is not known and does not count.
+        truth: (articles, rubrics); 1 if the rubric is right, 0 if not, -1 if unknown and ignored.
         given: the same shape.
-        told: (rubrics,), which of them exact match asks about; None: those of which something is known.
+        told: (rubrics,), rubrics that exact match takes into account; None: those with known labels.
 
     Returns:
-        A statistic of 3 * rubrics + 2 figures: precision of every rubric, recall of every rubric, F1 of every
-        rubric, micro-F1, exact match. Exact match counts articles of which all that it asks about is known.
+        A statistic of 3 * rubrics + 2 metrics: precision of every rubric, recall of every rubric, F1 of every
+        rubric, micro-F1, exact match. Exact match uses articles for which all rubrics in `told` are known.
     """
     known, rubrics = truth >= 0, truth.shape[1]
     asked = known.any(axis=0) if told is None else told
@@ -167,12 +168,12 @@ def counted_metrics(truth: Truth, given: Bools, told: Bools | None = None) -> St
 
 
 def average_precisions(truth: Truth, scores: Floats) -> Statistic:
-    """Make the statistic of average precision, one figure a rubric.
+    """Return the statistic of average precision of each rubric.
 
     Ties are one step of the curve, as in scikit-learn's average_precision_score.
 
     Args:
-        truth: (articles, rubrics); 1 holds, 0 does not, -1 is not known and does not count.
+        truth: (articles, rubrics); 1 if the rubric is right, 0 if not, -1 if unknown and ignored.
         scores: the same shape.
     """
     curves = [_curve(truth[:, r], scores[:, r]) for r in range(truth.shape[1])]
@@ -181,10 +182,10 @@ def average_precisions(truth: Truth, scores: Floats) -> Statistic:
 
 
 def _curve(truth: npt.NDArray[np.int8], scores: Floats) -> Callable[[Weights], Floats]:
-    """Weigh the precision at each step of the curve by the positives of the step.
+    """Return average precision of one rubric: precision at each step, weighted by the positives of the step.
 
-    A step ends where articles of one score do, and some of these are positives: what lies between two such
-    ends, thousands of articles where the rubric is rare, counts as one sum.
+    Only steps with positives matter, so the articles between two of them, thousands for a rare rubric, are
+    one sum.
     """
     rows = np.flatnonzero(truth >= 0)
     rows = rows[np.argsort(-scores[rows], kind="stable")]
@@ -203,16 +204,16 @@ def _curve(truth: npt.NDArray[np.int8], scores: Floats) -> Callable[[Weights], F
 
 
 def _sums(rows: npt.NDArray[np.intp], ends: npt.NDArray[np.intp], articles: int) -> sparse.csr_array:
-    """Make the matrix that adds up articles: the first of `rows` up to the first end, and so on."""
+    """Return the matrix that sums articles: `rows` up to the first end, then up to the second, and so on."""
     starts = np.append(0, ends)
     chosen = rows[: starts[-1]]
     return sparse.csr_array((np.ones(len(chosen)), chosen, starts), shape=(len(ends), articles))
 
 
-def _drawn(groups: npt.NDArray[np.integer], draws: int, seed: int) -> Iterator[Weights]:
+def _drawn(groups: npt.NDArray[np.integer], draws: int) -> Iterator[Weights]:
     _, member = np.unique(groups, return_inverse=True)
     number = int(member.max()) + 1 if len(member) else 0
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     at_once = max(1, _AT_ONCE // max(len(groups), 1))
     for start in range(0, draws, at_once):
         block = min(at_once, draws - start)

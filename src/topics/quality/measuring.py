@@ -1,7 +1,7 @@
-"""Figures with intervals: what a version's answers are worth, and how sure that is.
+"""Metrics with confidence intervals.
 
-A figure that the articles cannot tell, such as the recall of a rubric that none of them carries, is None and
-not 0; the macro averages leave it out.
+An undefined metric, such as the recall of a rubric without positives, is None and not 0; macro averages
+leave it out.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from topics.quality.intervals import (
 )
 from topics.rubrics.calibration import Floats
 from topics.text.duplicates import Groups
-from topics.versions.manifest import Likely
+from topics.versions.manifest import Likely, Metrics, RubricMetrics
 
 ENOUGH = 10
-"""Positives below which a rubric's figures are a matter of luck, and said to be so."""
+"""Fewest positives of a rubric whose metrics can be relied on."""
 
 
 class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A figure with its 95 % bootstrap interval; None where the articles cannot tell."""
+    """A metric with its 95 % bootstrap interval; None where undefined."""
 
     value: float | None
     low: float | None = None
@@ -42,7 +42,7 @@ class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RubricMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How well one rubric is told."""
+    """Metrics of one rubric."""
 
     rubric: str
     positives: int
@@ -53,11 +53,11 @@ class RubricMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     f1: Estimate
     average_precision: Estimate
     too_few: bool
-    """Fewer than ten positives: read the interval, not the figure."""
+    """Fewer than ten positives: look at the interval, not at the value."""
 
 
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How good the answers are."""
+    """Metrics of answers."""
 
     articles: int
     rubrics: tuple[RubricMeasure, ...]
@@ -65,21 +65,21 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     macro_f1: Estimate
     mean_average_precision: Estimate
     exact_match: Estimate
-    """Share of the articles, of those with every rubric known, of which every answer is right."""
+    """Share of articles with every rubric right, among those with all rubrics known."""
     exact_match_unreviewed: Estimate
-    """The same without the articles that are sent to an editor."""
+    """The same without articles that are sent to an editor."""
     calibration_error: float
     brier_score: float
-    """Mean squared distance of probabilities from what holds."""
+    """Mean squared difference between probabilities and the truth."""
     review_share: float
     wholly_known: int = 0
-    """Articles with every rubric known: exact match is of these. 0 of a report before they were counted."""
+    """Articles with all rubrics known, which exact match is measured on; 0 in older reports."""
     likely: Likely | None = None
-    """How true the answers are that state more than one in ten; None of a report before it was measured."""
+    """Calibration of answers above 0.1; None in older reports."""
 
     @property
     def partly_known(self) -> bool:
-        """Whether exact match is of fewer articles than the other figures."""
+        """Whether exact match is measured on fewer articles than the other metrics."""
         return self.wholly_known < self.articles
 
 
@@ -90,14 +90,14 @@ def measure(
     alike: Groups | None = None,
     told: Bools | None = None,
 ) -> Measure:
-    """Compute figures and intervals.
+    """Compute metrics and their confidence intervals.
 
     Args:
-        answers: of n articles; unknown labels do not count.
+        answers: about n articles; unknown labels are ignored.
         rubrics: names of the columns.
-        draws: of the bootstrap.
-        alike: (n,); articles of one number are reprints and are drawn together. None: there are none.
-        told: (rubrics,), which exact match asks about; None: those of which something is known.
+        draws: number of bootstrap draws.
+        alike: (n,); articles with the same number are reprints and are drawn together. None: no reprints.
+        told: (rubrics,), rubrics that exact match takes into account; None: those with known labels.
     """
     told = answers.told if told is None else told
     groups = np.arange(len(answers.truth)) if alike is None else alike
@@ -123,8 +123,43 @@ def measure(
     )
 
 
+def summary(measured: Measure, method: str) -> Metrics:
+    """Return the metrics that a manifest stores: without intervals, and 0 where undefined.
+
+    Args:
+        measured: rubrics without known labels are left out.
+        method: how the answers were obtained.
+    """
+    return Metrics(
+        method=method,
+        articles=measured.articles,
+        rubrics=tuple(
+            RubricMetrics(
+                rubric=one.rubric,
+                positives=one.positives,
+                negatives=one.negatives,
+                precision=one.precision.value or 0.0,
+                recall=one.recall.value or 0.0,
+                f1=one.f1.value or 0.0,
+                average_precision=one.average_precision.value or 0.0,
+                given=one.given,
+            )
+            for one in measured.rubrics
+            if one.positives + one.negatives
+        ),
+        micro_f1=measured.micro_f1.value or 0.0,
+        macro_f1=measured.macro_f1.value or 0.0,
+        mean_average_precision=measured.mean_average_precision.value or 0.0,
+        exact_match=measured.exact_match.value or 0.0,
+        calibration_error=measured.calibration_error,
+        review_share=measured.review_share,
+        wholly_known=measured.wholly_known,
+        likely=measured.likely,
+    )
+
+
 def _no_narrower(found: list[Interval], answers: Answers, told: Bools, groups: Groups) -> list[Interval]:
-    """Widen the intervals of `metrics_of` where few articles, reprints counted once, stand behind them."""
+    """Widen intervals of `metrics_of` that rest on few articles, reprints counted once."""
     truth, given = answers.truth, answers.given
     known, holds, width = truth >= 0, truth == 1, truth.shape[1]
 
@@ -151,7 +186,7 @@ def _no_narrower(found: list[Interval], answers: Answers, told: Bools, groups: G
 
 
 def _of_overlap(f1: Interval, n: int) -> Interval:
-    """Widen F1 by way of the share of the n articles given or right that are both: F1 is 2 s / (1 + s)."""
+    """Widen F1 by way of the Jaccard index s of the n articles given or right: F1 = 2 s / (1 + s)."""
     overlap = widened(Interval(*(edge / (2 - edge) for edge in (f1.value, f1.low, f1.high))), n)
     return Interval(f1.value, *(2 * edge / (1 + edge) for edge in (overlap.low, overlap.high)))
 
@@ -174,7 +209,7 @@ def _rubric(name: str, answers: Answers, r: int, estimates: list[Estimate]) -> R
 
 
 def estimate(found: Interval) -> Estimate:
-    """Turn NaN into None."""
+    """Return the interval with None in place of NaN."""
     return Estimate(
         *(None if math.isnan(number) else number for number in (found.value, found.low, found.high))
     )
@@ -184,10 +219,10 @@ _OVERALL = 5
 
 
 def metrics_of(answers: Answers, told: Bools) -> Statistic:
-    """Make the statistic of all figures, shape (4 * rubrics + 5, draws).
+    """Return the statistic of all metrics, shape (4 * rubrics + 5, draws).
 
-    Precision of every rubric, recall of every rubric, F1, average precision, then over all of them exact
-    match, micro-F1, macro-F1, mean average precision, and exact match without those for review.
+    Precision, recall, F1 and average precision of every rubric, then exact match, micro-F1, macro-F1, mean
+    average precision, and exact match without articles for review.
     """
     truth, probabilities, given, review = answers
     width = truth.shape[1]
@@ -207,7 +242,7 @@ def metrics_of(answers: Answers, told: Bools) -> Statistic:
 
 
 def _mean(metrics: Floats) -> Floats:
-    """Average the defined figures of each draw; NaN if none is."""
+    """Return the mean of the defined metrics of each draw; NaN if there are none."""
     defined = ~np.isnan(metrics)
     number = defined.sum(axis=0)
     return np.where(number, np.nan_to_num(metrics).sum(axis=0) / np.maximum(number, 1), np.nan)

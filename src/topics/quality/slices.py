@@ -1,4 +1,4 @@
-"""Figures by outlet, by month and by length: where a version is weaker than on the whole."""
+"""Metrics by outlet, month and length: where a version is weaker than overall."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from topics.quality.evaluation import Answers
 from topics.quality.measuring import Measure, measure
 
 _LEAST = 20
-"""Articles that a slice must have to be measured; the rest is gathered under `OTHER`."""
+"""Fewest articles of a slice; smaller ones are merged into `OTHER`."""
 OTHER, UNKNOWN = "other", "unknown"
 _DRAWS = 200
 LENGTHS = (
@@ -25,18 +25,18 @@ LENGTHS = (
     (599, "300 to 599 words"),
     (math.inf, "600 words and more"),
 )
-"""Most words of each class of length, and its name."""
+"""Most words of each length class, and its name."""
 
 
 class Slice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Figures of the articles that share an outlet, a month or a length."""
+    """Metrics of the articles of one outlet, month or length class."""
 
     name: str
     measure: Measure
 
 
 class Origin(NamedTuple):
-    """What slices are made by."""
+    """The slices that an article belongs to."""
 
     outlet: str
     month: str
@@ -44,20 +44,20 @@ class Origin(NamedTuple):
 
 
 def origin(outlet: str, date: str, words: int) -> Origin:
-    """Tell where an article of this outlet and day, and of so many words, belongs."""
+    """Return the slices of an article by its outlet, date (ISO 8601, or empty) and number of words."""
     length = next(name for longest, name in LENGTHS if words <= longest)
     return Origin(outlet or UNKNOWN, date[:7] or UNKNOWN, length)
 
 
 def slices(names: Sequence[str], answers: Answers, rubrics: tuple[str, ...]) -> tuple[Slice, ...]:
-    """Measure each slice of some size, by name; lengths from short to long.
+    """Compute the metrics of each slice, sorted by name, length classes from short to long.
 
-    Of single rubrics those are kept that have enough positives there: hundreds of rubrics in a hundred months
-    would else be megabytes of luck.
+    Only rubrics with enough positives in a slice are kept: hundreds of rubrics in a hundred months would be
+    megabytes of noise.
 
     Args:
-        names: (n,), the slice that each article belongs to.
-        answers: of the n articles.
+        names: n, the slice of each article.
+        answers: about the n articles.
         rubrics: names of the columns.
     """
     sizes = Counter(names)

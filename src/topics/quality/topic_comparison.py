@@ -1,8 +1,8 @@
-"""Two versions of topics on the same articles: topics have no right answers, but better and worse words.
+"""Compare two versions of topics on the same articles.
 
-What is judged: the coherence of the topics' words in these articles, the share of articles that the topics
-reach, and whether the topics that the newsroom knows are still there. How sure the first two are is found by
-leaving out a tenth of the articles in turn (delete-a-group jackknife, Kott 2001).
+Topics have no ground truth. Compared are the coherence of their words in these articles, the share of
+articles with a known word, and whether the topics known to the newsroom are still there. The standard
+errors of the first two come from a delete-a-group jackknife over tenths of the articles (Kott 2001).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from topics.corpus import Corpus
 from topics.errors import DataError, UsageError
-from topics.quality.comparison import LEVEL, Change
+from topics.quality.comparison import LEVEL, MetricChange
 from topics.quality.intervals import holm
 from topics.quality.measuring import Estimate
 from topics.rubrics.calibration import Floats
@@ -29,34 +29,33 @@ Watch = Callable[[str, int], None]
 
 GROUPS = 10
 LEAST = 100
-"""Articles from which on something can be said."""
+"""Fewest articles to compare on."""
 _LEAST_SPREAD = 1e-9
-"""Where whatever is left out changes nothing, a difference is sure, unless it is of the last digits."""
+"""Lower bound of a standard error: without variance, rounding errors must not be significant."""
 
 
 class TopicComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What would change if `after` took the place of `before`."""
+    """What would change if `after` replaced `before`."""
 
     before: str
     after: str
     sources: tuple[str, ...]
     articles: int
     rejects: int
-    overall: dict[str, Change]
-    """`coherence`, in windows of the same words for both; `reached`, the share of articles with a word that
-    the topics know."""
+    overall: dict[str, MetricChange]
+    """`coherence`, in windows of the same words; `reached`, the share of articles with a known word."""
     kept: tuple[str, ...]
-    """Topics of `before` that `after` knows under the same ids."""
+    """Topics of `before` whose ids `after` has."""
     gone: tuple[str, ...]
     new: tuple[str, ...]
     is_related: bool
-    """Whether one was trained going on from the other; otherwise ids mean nothing to each other."""
+    """Whether one version continues the other; otherwise ids are not comparable."""
     trained_on: dict[str, tuple[str, ...]]
-    """Version -> sources that it was trained on: figures on the same articles flatter it."""
+    """Version -> sources that it was trained on: metrics on them are too optimistic."""
 
     @property
     def losses(self) -> list[str]:
-        """Name what `after` does worse."""
+        """What is worse in `after`."""
         worse = {name: change for name, change in self.overall.items() if change.verdict == "worse"}
         found = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
         if len(self.kept) < len(self.gone):
@@ -71,12 +70,12 @@ def compare_topics(
     corpus: Corpus,
     watch: Watch = lambda stage, done: None,
 ) -> TopicComparison:
-    """Hold two versions of topics against articles that neither was trained on; labels are not looked at.
+    """Compare two versions of topics on articles that neither was trained on; labels are ignored.
 
     Raises:
         DataError: there are fewer than a hundred articles.
         ModelError: a version is damaged.
-        UsageError: a version knows rubrics, not topics.
+        UsageError: a version is of rubrics.
     """
     for version in (before, after):
         if version.manifest.topics is None:
@@ -119,13 +118,13 @@ def _is_related(registry: Registry, before: Version, after: Version) -> bool:
 
 
 def _ancestors(registry: Registry, version: Version) -> set[str]:
-    """Name a version and those that it went on from, whether they are still there or not."""
+    """Return a version and those that it continues, including removed ones."""
     manifest = version.manifest
     parent = {manifest.version: manifest.topics.previous} if manifest.topics else {}
     return line(manifest.version, parent | parents_of(registry.events(manifest.name)))
 
 
-def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[str, Change]:
+def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[str, MetricChange]:
     count = len(tokens[0])
     group = np.random.default_rng(0).permutation(count) % GROUPS
     rows = [np.arange(count), *(np.flatnonzero(group != left_out) for left_out in range(GROUPS))]
@@ -142,7 +141,7 @@ def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[s
     verdicts = _verdicts(difference, spread)
     half = _quantile(0.975) * spread
     return {
-        name: Change(
+        name: MetricChange(
             float(each[0, 0, i]),
             float(each[1, 0, i]),
             Estimate(*(float(difference[i] + side * half[i]) for side in (0, -1, 1))),

@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn here: a page that needs no network and no script can hold them."""
+"""SVG charts for pages without network or scripts."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def chart(
     y_ticks: Sequence[str] = (),
     y_from: float = 0.0,
 ) -> str:
-    """Draw a line and dots over the unit square, or over its upper part.
+    """Return an SVG of a line and dots in the unit square, or in its upper part.
 
     Args:
-        x_label: below.
-        y_label: above, on the left.
+        x_label: text below.
+        y_label: text above.
         line: points from left to right.
-        dots: drawn as circles.
+        dots: points drawn as circles.
         sizes: area of each dot relative to the largest, 0 to 1.
-        marked: one point to stand out.
-        diagonal: draw what would be perfect calibration.
-        ticks: how 0, 25, 50, 75, 100 per cent read, or so many other parts.
-        y_ticks: the same on the vertical axis, if it is another there.
-        y_from: where the vertical axis begins.
+        marked: a highlighted point.
+        diagonal: draw the line of perfect calibration.
+        ticks: labels of the axes, evenly spaced.
+        y_ticks: labels of the vertical axis, if different.
+        y_from: start of the vertical axis.
     """
 
     def at(point: Point) -> str:

@@ -1,4 +1,4 @@
-"""A map of things of which only the distances are known: topics as circles that do not overlap."""
+"""A map of topics by their distances: circles that do not overlap."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from scipy.linalg import orthogonal_procrustes
 Floats = npt.NDArray[np.float64]
 
 _FILLED = 0.4
-"""Share of the map that the circles take before they are pushed apart."""
+"""Share of the map covered by circles before they are pushed apart."""
 _SMALLEST = 0.008
-"""Radius that a circle has at least, of the width of the map."""
+"""Smallest radius, relative to the width of the map."""
 _LARGEST = 0.15
-"""Radius at most, which few topics would pass."""
+"""Largest radius, which matters if there are few topics."""
 _GAP = 0.008
 _ROUNDS = 300
 _NEAREST = 0.05
-"""Rank of the smallest distance, where that of the greatest is 1."""
+"""Rank of the smallest distance; that of the largest is 1."""
 _ANCHORS = 3
-"""Things known from a former map that it takes to say how this one is turned and whether it is mirrored."""
+"""Fewest items in common with a former map to determine rotation and reflection."""
 
 
 class Map(NamedTuple):
@@ -30,24 +30,24 @@ class Map(NamedTuple):
     places: Floats
     """(n, 2), centres; y grows downwards."""
     radii: Floats
-    """(n,); areas are as the sizes, but for the smallest."""
+    """(n,); areas are proportional to the sizes, except the smallest."""
     height: float
-    """Of the frame."""
+    """Height of the frame."""
 
 
 def draw(distances: Floats, sizes: Floats, former: Floats | None = None) -> Map:
-    """Lay out n things so that the nearer ones lie nearer; the same numbers give the same map.
+    """Lay out n items by their distances; deterministic.
 
-    Distances do not say where left and up are. So the map is turned, and mirrored if need be, until the
-    things that a former map has lie as near to their places there as they can.
+    Distances do not determine rotation and reflection. The map is turned, and mirrored if necessary, so
+    that items of a former map lie as close to their places there as possible.
 
     Topics of one archive are all far apart, and distances of .6 to .9 make a shapeless heap in two
-    dimensions. So it is their order that is drawn, and a near pair counts for more than a far one.
+    dimensions. So the order of the distances is drawn, and small distances have more weight.
 
     Args:
         distances: (n, n), symmetric.
         sizes: (n,), at least one above 0.
-        former: (n, 2), centres on a former map; nan where a thing was not on it.
+        former: (n, 2), centres on a former map; nan where an item was not on it.
     """
     wanted = _ranked(distances)
     places = _settled(wanted, _scaled(wanted))
@@ -65,7 +65,7 @@ def draw(distances: Floats, sizes: Floats, former: Floats | None = None) -> Map:
 
 
 def _ranked(distances: Floats) -> Floats:
-    """Turn distances into the roots of their ranks, up to 1; the root keeps outliers near."""
+    """Replace distances by the square roots of their ranks, up to 1; the root keeps outliers close."""
     upper = np.triu_indices(len(distances), 1)
     order = np.argsort(distances[upper], kind="stable")
     ranks = np.empty(len(order))
@@ -76,19 +76,19 @@ def _ranked(distances: Floats) -> Floats:
 
 
 def _scaled(wanted: Floats) -> Floats:
-    """Find a beginning: classical scaling (Torgerson 1952)."""
+    """Return initial places by classical scaling (Torgerson 1952)."""
     centring = np.eye(len(wanted)) - 1 / len(wanted)
     values, vectors = np.linalg.eigh(-0.5 * centring @ wanted**2 @ centring)
     places = np.zeros((len(wanted), 2))
     for column, best in enumerate(np.argsort(-values)[:2].tolist()):
         vector = vectors[:, best]
-        sign = np.sign(vector[np.abs(vector).argmax()])  # else the machine's own choice
+        sign = np.sign(vector[np.abs(vector).argmax()])  # otherwise arbitrary, and different between machines
         places[:, column] = sign * vector * np.sqrt(max(values[best], 0.0))
     return places
 
 
 def _settled(wanted: Floats, places: Floats) -> Floats:
-    """Lower the stress, each pair weighing as its nearness: SMACOF (de Leeuw 1977)."""
+    """Minimize the stress, weighted by inverse distances: SMACOF (de Leeuw 1977)."""
     n = len(wanted)
     if n < 3:
         return places
@@ -102,7 +102,7 @@ def _settled(wanted: Floats, places: Floats) -> Floats:
 
 
 def _turned(places: Floats) -> Floats:
-    """Turn the map so that it is as wide as it can be."""
+    """Rotate the map to its principal axes, widest first."""
     centred = places - places.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     for axis in axes:
@@ -112,7 +112,7 @@ def _turned(places: Floats) -> Floats:
 
 
 def _as_before(places: Floats, former: Floats) -> Floats:
-    """Turn the map onto a former one by what is on both: orthogonal Procrustes (Schönemann 1966)."""
+    """Align the map with a former one by the items on both: orthogonal Procrustes (Schönemann 1966)."""
     known = np.isfinite(former).all(axis=1)
     if known.sum() < _ANCHORS:
         return places
@@ -123,7 +123,7 @@ def _as_before(places: Floats, former: Floats) -> Floats:
 
 
 def _apart(places: Floats, radii: Floats) -> Floats:
-    """Push circles that overlap away from each other, each by half."""
+    """Push overlapping circles apart, each by half of the overlap."""
     wanted = radii[:, None] + radii
     np.fill_diagonal(wanted, 0)
     for _ in range(_ROUNDS):
@@ -132,7 +132,7 @@ def _apart(places: Floats, radii: Floats) -> Floats:
         lacking = np.maximum(wanted - found, 0)
         if lacking.max() <= 1e-6:
             break
-        gaps[found == 0] = [1, 0]  # two in one place part sideways, the first to the right
+        gaps[found == 0] = [1, 0]  # two in the same place move sideways, the first to the right
         gaps[(found == 0) & np.tri(len(places), dtype=bool)] = [-1, 0]
         steps = gaps / np.where(found == 0, 1, found)[..., None] * lacking[..., None] / 2
         np.einsum("iij->ij", steps)[:] = 0

@@ -1,4 +1,4 @@
-"""Pages for people, from Jinja templates: self-contained HTML, and the model card."""
+"""Self-contained HTML pages and the model card, from Jinja templates."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SHOWN_REASONS = 40
 
 
 def report_page(report: Report, language: str, manifest: Manifest | None = None) -> str:
-    """Write the report of a version as one HTML page that needs no network.
+    """Return the report of a version as one HTML page that needs no network.
 
     Args:
-        report: what there is to say.
+        report: the content.
         language: `ru` or `en`.
-        manifest: of the version; the page then tells when and of what it was trained.
+        manifest: of the version; adds when and on what it was trained.
     """
     said = words("report", language)
     names = {name: said(f"length_{i}") for i, (_, name) in enumerate(LENGTHS)}
@@ -36,25 +36,25 @@ def report_page(report: Report, language: str, manifest: Manifest | None = None)
 
 
 def model_card(report: Report, language: str, manifest: Manifest | None = None) -> str:
-    """Write what a version is, is for and is not for, in Markdown; the arguments are those of the page."""
+    """Return the model card in Markdown; the arguments are those of `report_page`."""
     said = words("report", language)
     return render("MODEL_CARD.md", said, **_facts(report, said, manifest))
 
 
 def write(folder: Path, report: Report, language: str) -> None:
-    """Write `report.json`, and the page and the card made of it, into the folder of a version."""
+    """Write `report.json`, the page and the card into the folder of a version."""
     write_documents(folder, report, report_page(report, language), model_card(report, language))
 
 
 def write_documents(folder: Path, report: object, page: str, card: str) -> None:
-    """Write the three files for people of a version of rubrics or of topics."""
+    """Write the three documents of a version of rubrics or topics."""
     persistence.write_struct(folder / "report.json", report)
     for name, content in (("report.html", page), ("MODEL_CARD.md", card)):
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
 
 
 def load(folder: Path) -> Report:
-    """Read what `write` wrote of a version.
+    """Read the report of a version.
 
     Raises:
         ModelError: the version has no report.
@@ -63,7 +63,7 @@ def load(folder: Path) -> Report:
 
 
 def explanation_page(explanations: Sequence[Explanation], language: str) -> str:
-    """Write one article with the words marked that speak for its rubrics and against."""
+    """Return a page of one article with the evidence for and against its rubrics marked."""
     parts = [
         {"explanation": found, "title": pieces(found, "title"), "text": pieces(found, "text")}
         for found in explanations
@@ -72,7 +72,7 @@ def explanation_page(explanations: Sequence[Explanation], language: str) -> str:
 
 
 def render(template: str, said: Words, **values: Any) -> str:
-    """Fill a template in; what it is given is escaped if it is HTML."""
+    """Render a template; values are escaped if it is HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -92,11 +92,11 @@ def _facts(report: Report, said: Words, manifest: Manifest | None) -> dict[str, 
 
 
 def _charts(report: Report, said: Words) -> dict[str, Any]:
-    """Draw every chart of the page: `review`, `reliability`, and two a rubric."""
+    """Return the charts of the page: `review`, `reliability`, and two for each rubric."""
     right = [share for _, share in report.risk_coverage]
     least = max(0.0, min([*right, 1.0]) - 0.05)
     reviewed = [(1 - coverage, share) for coverage, share in reversed(report.risk_coverage)]
-    share = report.whole.review_share  # of all articles; the curve is of those with every rubric known
+    share = report.whole.review_share  # of all articles; the curve is of those with all rubrics known
     places = np.array(reviewed).reshape(-1, 2)
     drawn: dict[str, Any] = {
         "review": charts.chart(
@@ -135,9 +135,9 @@ def _reliability(bins: Sequence[Any], said: Words) -> str:
 
 
 def pieces(explanation: Explanation, part: str) -> list[tuple[str, float, str]]:
-    """Cut a text where marks begin and end: piece, weight (0: none), what acted.
+    """Split a text into pieces of equal marks: piece, weight (0 if unmarked), effect of a rule or "".
 
-    Where a word and a phrase overlap, the heavier is shown; a rule is shown over both.
+    Where reasons overlap, the one with the largest weight is shown; rules come before both.
     """
     text = explanation.title if part == "title" else explanation.text
     marks: list[tuple[float, str]] = [(0.0, "")] * len(text)

@@ -1,7 +1,7 @@
-"""What a version is worth, gathered for people: `report.json`, of which the page and the card are made.
+"""The content of `report.json`, from which the page and the model card are made.
 
-Every figure is of articles that the models had not seen. The text of an article is kept only where an answer
-was surely wrong, and of it the title and the beginning, as long as `[report] excerpt` says.
+All metrics are out of fold. The title and the beginning of an article are kept only for confident mistakes,
+up to `[report] excerpt` characters.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from topics.quality.measuring import Measure, measure
 from topics.quality.slices import Origin, Slice, origin, slices
 from topics.rubrics.decisions import chance_of_error
 from topics.text.duplicates import groups
+from topics.text.excerpts import excerpt
 from topics.text.tokens import take
 from topics.types import Article
 from topics.versions.manifest import Manifest
@@ -38,23 +39,23 @@ if TYPE_CHECKING:
 
 _DRAWS = 500
 _SAMPLE = 600
-"""Articles over which the weight of words is averaged, all rubrics together."""
+"""Articles over which the weights of words are averaged, all rubrics together."""
 _STRONGEST = 14
 _MISTAKES = 4
-"""Of a kind and a rubric."""
+"""Most mistakes of a kind and a rubric."""
 _ARTICLES = 3
-"""Articles of the sample that must hold a word before it counts as telling."""
+"""Articles of the sample that must contain a word for it to be listed."""
 
 
 class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A lemma or two, and what it adds on the average to the log odds where it stands."""
+    """A lemma or two, and the mean contribution to the log odds where they occur."""
 
     words: str
     weight: float
 
 
 class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An article that was given a rubric wrongly, or was not given it, and the model was sure."""
+    """An article with a confident mistake: a rubric given wrongly or missed."""
 
     id: str
     title: str
@@ -66,32 +67,32 @@ class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RubricReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rubric: how its scores rank and how true they are, what speaks for it, where it fails."""
+    """One rubric: its curves, its strongest words, its mistakes."""
 
     rubric: str
     threshold: float
     curve: tuple[Point, ...]
-    """(recall, precision), from the surest article on."""
+    """(recall, precision), from the most probable article on."""
     reliability: tuple[Bin, ...]
     words_for: tuple[Word, ...]
     words_against: tuple[Word, ...]
     given_wrongly: tuple[Mistake, ...]
     missed: tuple[Mistake, ...]
     goal: dict[str, float] = {}
-    """What editors asked for, `precision` or `recall` -> share; else the best F1."""
+    """The goal, `precision` or `recall` -> share; empty if the threshold maximizes F1."""
 
 
 class Later(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model of the articles of before a day is worth on those from this day on."""
+    """Metrics of a model of earlier articles on those from a day on."""
 
     since: str
     measure: Measure
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that the page says; when and of which files a version was trained its manifest knows.
+    """The content of the page, without the date and the sources, which are in the manifest.
 
-    The same training gives the same report, byte for byte.
+    Reproducible byte for byte.
     """
 
     name: str
@@ -103,35 +104,37 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     whole: Measure
     rubrics: tuple[RubricReport, ...]
     reliability: tuple[Bin, ...]
-    """Of all rubrics together."""
+    """All rubrics together."""
     risk_coverage: tuple[Point, ...]
-    """(share of the articles that no editor sees, share of these that are wholly right)."""
+    """(share of articles not reviewed, share of these with every rubric right)."""
     confusions: tuple[Confusion, ...]
     slices: dict[str, tuple[Slice, ...]]
     rules: dict[str, tuple[str, ...]]
-    """Rubric -> phrases that force, forbid or lift it."""
+    """Rubric -> phrases of its rules."""
     later: Later | None = None
-    """None: too few articles say when they were written."""
+    """None if too few articles have a date."""
     review_share: float | None = None
-    """Of all articles of the training, measured or not, that go to an editor; None before it was told."""
+    """Share of all training articles, with or without known labels, for review; None in older reports."""
 
 
-def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt: int) -> Report:
-    """Gather what there is to say of a training run.
+def build(learned: Learned, corpus: Corpus, manifest: Manifest, most: int) -> Report:
+    """Build the report of a training run.
 
     Args:
-        learned: what came of it.
-        corpus: gone over once more for the titles of mistakes; standard input cannot be, then there are none.
+        learned: the result of the training.
+        corpus: read again for the titles of mistakes; there are none if it cannot be, as standard input.
         manifest: of the version.
-        excerpt: characters of the text of a mistake to keep; 0 for no mistakes at all.
+        most: characters of the text of a mistake to keep; 0 to list no mistakes.
     """
     rubrics, thresholds = learned.pipeline.rubrics, learned.pipeline.thresholds
-    rows = np.flatnonzero((learned.answers.truth >= 0).any(axis=1))
+    rows = learned.answers.judged
     answers = learned.answers.take(rows)
-    modelled = slice(len(learned.pipeline.classifier.rubrics))  # rubrics with rules only are certain
+    modelled = slice(
+        len(learned.pipeline.classifier.rubrics)
+    )  # rubrics that have only rules have no probability of an error
     errors = chance_of_error(answers.probabilities[:, modelled], answers.given[:, modelled])
     strongest = _strongest(learned)
-    mistakes = _mistakes(learned, answers, rows, corpus, excerpt)
+    mistakes = _mistakes(learned, answers, rows, corpus, most)
     return Report(
         name=manifest.name,
         folds=len(np.unique(learned.folds)),
@@ -171,8 +174,7 @@ def _later(learned: Learned) -> Later | None:
     if learned.later is None:
         return None
     since, answers = learned.later
-    counted = answers.take(np.flatnonzero((answers.truth >= 0).any(axis=1)))
-    return Later(since, measure(counted, learned.pipeline.rubrics, _DRAWS))
+    return Later(since, measure(answers.take(answers.judged), learned.pipeline.rubrics, _DRAWS))
 
 
 def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> dict[str, tuple[Slice, ...]]:
@@ -188,19 +190,19 @@ def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> d
 
 
 def _mistakes(
-    learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, excerpt: int
+    learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, most: int
 ) -> list[tuple[tuple[Mistake, ...], tuple[Mistake, ...]]]:
-    """Find, for each rubric, what was given most surely wrongly and what was missed most surely."""
+    """Return the most confident mistakes of each rubric: given wrongly, and missed."""
     at = learned.material.places[rows]
     chosen = [_surest(answers, r) for r in range(answers.truth.shape[1])]
-    again = excerpt > 0 and all(source.path is not None or source.shown for source in corpus.sources)
+    again = most > 0 and all(source.path is not None or source.shown for source in corpus.sources)
     wanted = {int(at[i]) for i in chain.from_iterable(chain.from_iterable(chosen))} if again else set()
     articles = corpus.pick(wanted)
 
     def described(places: list[int], r: int) -> Iterator[Mistake]:
         for i in places:
             if article := articles.get(int(at[i])):
-                yield _mistake(learned, article, float(answers.probabilities[i, r]), excerpt)
+                yield _mistake(learned, article, float(answers.probabilities[i, r]), most)
 
     return [
         (tuple(described(wrongly, r)), tuple(described(missed, r)))
@@ -217,18 +219,17 @@ def _surest(answers: Answers, r: int) -> tuple[list[int], list[int]]:
     )
 
 
-def _mistake(learned: Learned, article: Article, probability: float, excerpt: int) -> Mistake:
+def _mistake(learned: Learned, article: Article, probability: float, most: int) -> Mistake:
     title, text = learned.pipeline.cleaner.clean(article.title, article.text, article.outlet)
-    beginning = " ".join(text[: 2 * excerpt].split())
-    cut = beginning[:excerpt].rsplit(" ", 1)[0] + " …" if len(beginning) > excerpt else beginning
     labels = tuple(sorted(article.labels.rubrics)) if article.labels else ()
-    return Mistake(article.id, title, cut, article.outlet, article.date[:10], labels, probability)
+    beginning = excerpt(text, most)
+    return Mistake(article.id, title, beginning, article.outlet, article.date[:10], labels, probability)
 
 
 def _strongest(learned: Learned) -> list[tuple[tuple[Word, ...], tuple[Word, ...]]]:
-    """Average what each word adds, where it stands, over articles that carry a rubric or come near it.
+    """Return the strongest words for and against each rubric, by mean contribution where they occur.
 
-    This asks the model for its own reasons, article by article, and so holds for any classifier.
+    Uses the explanations of the model on a sample of articles, so it works for any classifier.
     """
     classifier = learned.pipeline.classifier
     sums: dict[str, npt.NDArray[np.float64]] = {}
@@ -248,13 +249,13 @@ def _strongest(learned: Learned) -> list[tuple[tuple[Word, ...], tuple[Word, ...
     names = [words for words, count in counts.items() if count >= _ARTICLES and words[0] != "<"]
     number = np.array([counts[words] for words in names]).reshape(-1, 1)
     weights = np.array([sums[words] for words in names]).reshape(len(names), len(classifier.rubrics)) / number
-    strength = weights * np.sqrt(number)  # neither the rare word nor the one that stands everywhere
+    strength = weights * np.sqrt(number)  # a compromise between rare and ubiquitous words
     strongest = [_ends(names, weights[:, r], strength[:, r]) for r in range(len(classifier.rubrics))]
     return strongest + [((), ())] * (len(learned.pipeline.rubrics) - len(strongest))
 
 
 def _sample(learned: Learned) -> list[int]:
-    """Choose articles of each rubric, half that carry it, half that the model was surest of among others."""
+    """Sample articles of each rubric: half positives, half the most probable negatives."""
     generator = np.random.default_rng(0)
     chosen: set[int] = set()
     rubrics = len(learned.pipeline.classifier.rubrics)
@@ -271,7 +272,7 @@ def _sample(learned: Learned) -> list[int]:
 def _ends(
     names: list[str], weights: npt.NDArray[np.float64], strength: npt.NDArray[np.float64]
 ) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
-    """Take the words that do most, for and against, the heaviest first."""
+    """Return the strongest words for and against, largest weights first."""
     order = np.argsort(-strength, kind="stable")
     best = [Word(names[i], float(weights[i])) for i in order[:_STRONGEST] if weights[i] > 0]
     worst = [Word(names[i], float(weights[i])) for i in order[::-1][:_STRONGEST] if weights[i] < 0]

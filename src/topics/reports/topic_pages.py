@@ -1,4 +1,4 @@
-"""The page of a version's topics, with its own script in it, and their model card."""
+"""The page of topics, with its script embedded, and the model card of topics."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from topics.types import TopicChange
 from topics.versions.manifest import Manifest
 
 _LEADING = 8
-"""Words that stand under a topic in the table."""
+"""Words shown below a topic in the table."""
 _KINDS = ("born", "died", "split", "merged", "kept")
 
 
 def topic_page(report: TopicReport, language: str, manifest: Manifest | None = None) -> str:
-    """Write the topics of a version as one HTML page that needs no network; its script is in it.
+    """Return the topics of a version as one HTML page that needs no network; the script is embedded.
 
     Args:
-        report: what there is to say.
+        report: the content.
         language: `ru` or `en`.
-        manifest: of the version; the page then tells when and of what it was trained.
+        manifest: of the version; adds when and on what it was trained.
     """
     said = words("topics", language)
     folder = resources.files("topics.reports") / "templates"
@@ -49,18 +49,18 @@ def topic_page(report: TopicReport, language: str, manifest: Manifest | None = N
 
 
 def topic_card(report: TopicReport, language: str, manifest: Manifest | None = None) -> str:
-    """Write what a version is, is for and is not for, in Markdown; the arguments are those of the page."""
+    """Return the model card in Markdown; the arguments are those of `topic_page`."""
     said = words("topics", language)
     return render("TOPICS_CARD.md", said, **_facts(report, said, manifest), card=words("report", language))
 
 
 def write(folder: Path, report: TopicReport, language: str) -> None:
-    """Write `report.json`, and the page and the card made of it, into the folder of a version."""
+    """Write `report.json`, the page and the card into the folder of a version."""
     write_documents(folder, report, topic_page(report, language), topic_card(report, language))
 
 
 def load(folder: Path) -> TopicReport:
-    """Read what `write` wrote of a version.
+    """Read the report of a version.
 
     Raises:
         ModelError: the version has no report.
@@ -69,14 +69,14 @@ def load(folder: Path) -> TopicReport:
 
 
 def renamed(report: TopicReport, names: Mapping[int, str]) -> TopicReport:
-    """Show the names that editors gave since, by the ids of topics."""
+    """Return the report with names given by editors; `names`: id -> name."""
     replace = msgspec.structs.replace
     topics = (replace(topic, name=names.get(topic.id, topic.name)) for topic in report.topics)
     return replace(report, topics=tuple(topics))
 
 
 def _embedded(content: object) -> str:
-    """Write JSON that can stand in a script element, whatever a title says: `</script>`, `<!--`."""
+    """Return JSON that is safe in a script element, whatever the titles: `</script>`, `<!--`."""
     text = msgspec.json.encode(content).decode()
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -104,7 +104,7 @@ def _facts(report: TopicReport, said: Words, manifest: Manifest | None) -> dict[
 
 
 def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]]:
-    """List what became of the earlier topics, by kind, with names in place of ids."""
+    """Return what happened to the earlier topics, by kind, with names instead of ids."""
     before = dict(report.before)
     now = {topic.id: topic.name or topic.label for topic in report.topics}
 
@@ -121,7 +121,7 @@ def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]
 
 
 def _curve(report: TopicReport, said: Words) -> str:
-    """Draw how good the numbers of topics are that were tried, side by side."""
+    """Return the chart of the scores of the numbers of topics that were tried."""
     tried = report.tried
     scores = [0.0, *(point.score for point in tried)]
     low, high = min(scores), max(scores)

@@ -1,4 +1,4 @@
-"""What a version knows of its topics, gathered for people: `report.json`, of which the topic page is made."""
+"""The content of the `report.json` of topics, from which the page is made."""
 
 from __future__ import annotations
 
@@ -22,69 +22,69 @@ from topics.types import NumberTried, Topic, TopicChange, TopicWord
 from topics.versions.manifest import Manifest, TopicMetrics
 
 _NEAREST = 3
-"""Topics named as the most like one."""
+"""Most similar topics listed for each."""
 _DIGITS = 4
 _FARTHEST = 10.0
-"""From the corner of a map of width 1 no circle lies so far away."""
+"""Largest plausible coordinate on a map of width 1."""
 
 Places: TypeAlias = Mapping[int, tuple[float, float]]
-"""Id of a topic -> the centre of its circle."""
+"""Topic id -> centre of its circle."""
 
 
 class TopicSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One topic as the page shows it."""
+    """One topic on the page."""
 
     id: int
     label: str
     name: str
-    """What an editor calls it, or ""."""
+    """Name given by an editor, or ""."""
     share: float
-    """Of the words of the archive."""
+    """Share of the words of the archive."""
     circle: tuple[float, float, float]
-    """Its centre and radius on a map of width 1."""
+    """Centre and radius on a map of width 1."""
     words: tuple[int, ...]
-    """Places in `TopicReport.words`, most telling first."""
+    """Indices into `TopicReport.words`, most distinctive first."""
     weights: tuple[float, ...]
-    """The share of each of these words among the words of the topic."""
+    """Share of each of these words among the words of the topic."""
     nearest: tuple[tuple[int, float], ...]
-    """Ids of the topics most like it, and how much alike: 1 the same words, 0 none in common."""
+    """Ids and similarities of the most similar topics: 1 for the same words, 0 for none in common."""
     shares: tuple[float, ...]
     """Mean share in the articles of each period."""
     change: Change | None
-    """Whether it rises or falls; None: neither."""
+    """None if it neither rises nor falls."""
     articles: tuple[Typical, ...]
     carriers: tuple[Typical, ...]
-    """Articles that carry the change."""
+    """Articles behind the change."""
     rubrics: dict[str, float]
-    """Share of each among its articles, highest first; without those that none carries."""
+    """Rubric -> share of its articles, largest first; without zeros."""
 
 
 class TopicReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that the page says; when and of which files a version was trained its manifest knows.
+    """The content of the page, without the date and the sources, which are in the manifest.
 
-    A word stands once, however many topics share it: with a hundred topics that is half of the page.
+    Words shared by topics are stored once, which halves the page of a hundred topics.
     """
 
     name: str
     articles: int
     metrics: TopicMetrics
     height: float
-    """Of the map."""
+    """Height of the map."""
     words: tuple[str, ...]
     overall: tuple[float, ...]
-    """The share of each word among the words of the archive."""
+    """Share of each word among the words of the archive."""
     unit: Unit
     periods: tuple[str, ...]
-    """The first day of each."""
+    """First day of each period."""
     counts: tuple[int, ...]
     """Articles of each period."""
     topics: tuple[TopicSheet, ...]
-    """The largest first."""
+    """Largest first."""
     changes: tuple[TopicChange, ...]
     before: tuple[tuple[int, str], ...]
-    """What the topics of the version before are called; a topic that died has no other place."""
+    """Ids and names of the topics of the previous version."""
     tried: tuple[NumberTried, ...]
-    """Numbers of topics that were tried before this one was chosen."""
+    """Numbers of topics that were tried."""
 
 
 def build(
@@ -94,14 +94,14 @@ def build(
     previous: Sequence[Topic] = (),
     former: Places = MappingProxyType({}),
 ) -> TopicReport:
-    """Gather what there is to say of the topics of a version.
+    """Build the report of the topics of a version.
 
     Args:
-        model: just trained.
-        activity: its topics in time.
+        model: the trained model.
+        activity: its topics over time.
         manifest: of the version.
-        previous: the topics of the version before.
-        former: where these lie on its map; the new map is turned as that one is.
+        previous: topics of the previous version.
+        former: their places on its map; the new map is aligned with it.
     """
     assert manifest.topics is not None
     words = dict.fromkeys(_key(word) for topic in model.topics for word in topic.words)
@@ -144,9 +144,9 @@ class _Map(msgspec.Struct, frozen=True):
 
 
 def places(folder: Path) -> Places:
-    """Look up where topics lie on the map of a version; none: it has no map, or none that can be used.
+    """Return the places of topics on the map of a version; empty if it has no usable map.
 
-    A map is not worth a training: whatever stands in the report, this does not fail.
+    Never fails: a damaged report must not stop a training.
     """
     try:
         found = persistence.read_struct(folder / "report.json", _Map).topics
@@ -157,7 +157,7 @@ def places(folder: Path) -> Places:
 
 
 def _key(word: TopicWord) -> tuple[str, float]:
-    """Tell words apart, for two terms may be written alike."""
+    """Identify a word: two terms may be spelled alike."""
     return word.words, word.overall
 
 
@@ -191,7 +191,7 @@ def _sheet(
 def _nearest(
     topics: Sequence[Topic], distances: npt.NDArray[np.float64]
 ) -> list[tuple[tuple[int, float], ...]]:
-    """Name the topics most like each, with the share of words in common: 1 - d² of Hellinger's distance."""
+    """Return the most similar topics of each, with similarity 1 - d² of the Hellinger distance d."""
     orders = np.argsort(distances, axis=1, kind="stable").tolist()
     others = [[k for k in order if k != own][:_NEAREST] for own, order in enumerate(orders)]
     return [

@@ -52,7 +52,7 @@ def _foremost(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
 
 
 def _show_drift(summary: Summary) -> None:
-    from topics.drift.wording import briefly
+    from topics.reports.drift_wording import briefly
 
     for label, drift in summary.drift.items():
         see = f" `topics monitor {label}` tells more." if drift.alarms else ""
@@ -81,8 +81,8 @@ def show_explanation(explanation: Explanation, language: str) -> None:
     for rule in explanation.rules:
         weight = f" ({_signed(said, rule.weight)})" if rule.effect == "lift" else ""
         console.print(Text.assemble((rule.phrase, "yellow"), f" {said(rule.effect)}{weight}"))
-    console.print(_painted(explanation, "title", explanation.title), style="bold")
-    console.print(_painted(explanation, "text", explanation.text))
+    console.print(_painted(explanation, "title"), style="bold")
+    console.print(_painted(explanation, "text"))
     table = Table(said("words"), said("weight"), said("times"))
     for reason in explanation.reasons[:15]:
         table.add_row(reason.words, _signed(said, reason.weight), str(len(reason.places)))
@@ -93,17 +93,15 @@ def _signed(said: Words, value: float) -> str:
     return "+" * (value >= 0) + said.number(value)
 
 
-def _painted(explanation: Explanation, part: str, text: str) -> Text:
-    painted = Text(text)
-    for reason in explanation.reasons[:40]:
-        for place in reason.places:
-            if place.part == part:
-                painted.stylize("green" if reason.weight > 0 else "red", place.start, place.stop)
-    for rule in explanation.rules:
-        for place in rule.places:
-            if place.part == part:
-                painted.stylize("yellow", place.start, place.stop)
-    return painted
+def _painted(explanation: Explanation, part: str) -> Text:
+    from topics.reports.pages import pieces
+
+    def style(weight: float, effect: str) -> str:
+        return "yellow" if effect else "green" if weight > 0 else "red" if weight < 0 else ""
+
+    return Text.assemble(
+        *((piece, style(weight, effect)) for piece, weight, effect in pieces(explanation, part))
+    )
 
 
 def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Prediction]], None]:

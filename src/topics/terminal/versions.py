@@ -14,7 +14,7 @@ from topics.errors import counted
 from topics.terminal import SOME, calibrated, carried, err, line, luck, out, some, tell, tell_some
 
 if TYPE_CHECKING:
-    from topics.quality.comparison import Change, Comparison
+    from topics.quality.comparison import MetricChange, RubricComparison
     from topics.quality.topic_comparison import TopicComparison
     from topics.versions.manifest import Manifest, Metrics, RubricMetrics
 
@@ -150,7 +150,7 @@ def _known(rubrics: Sequence[str]) -> str:
     return ", ".join(rubrics) if len(rubrics) <= SOME else f"{len(rubrics)} rubrics"
 
 
-def show_comparison(comparison: Comparison | TopicComparison) -> None:
+def show_comparison(comparison: RubricComparison | TopicComparison) -> None:
     """Print two versions side by side; on stderr, what makes the figures doubtful."""
     from topics.quality.topic_comparison import TopicComparison
 
@@ -179,7 +179,7 @@ def _show_topics_compared(comparison: TopicComparison) -> None:
             console.print(f"  {verb}: {name}")
 
 
-def _show_rubrics_compared(comparison: Comparison) -> None:
+def _show_rubrics_compared(comparison: RubricComparison) -> None:
     console, errors = out(), err()
     console.print(
         f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} labelled articles, "
@@ -199,7 +199,7 @@ def _show_rubrics_compared(comparison: Comparison) -> None:
     tell_some([f"{name}: too few articles carry it to show a loss" for name in comparison.unsure])
 
 
-def _change(change: Change) -> tuple[str, ...]:
+def _change(change: MetricChange) -> tuple[str, ...]:
     difference = change.difference
     numbers = (change.before, change.after)
     return (

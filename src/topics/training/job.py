@@ -23,7 +23,7 @@ from topics.drift import profile
 from topics.drift.readings import of_rubrics, of_topics
 from topics.errors import ModelError, ModelWarning
 from topics.lifecycle.naming import open_topics
-from topics.quality.evaluation import held_out_metrics
+from topics.quality.measuring import summary
 from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
 from topics.rubrics.rules import Judgement, Rules
@@ -170,11 +170,13 @@ def train_rubrics(
         left_out={name: count for name, count in learned.left_out.items() if name not in config.rules},
         configuration=msgspec.to_builtins(config),
         corpus=material.facts,
-        metrics=held_out_metrics(answers, learned.folds, pipeline.rubrics),
+        metrics=None,  # those of the report, below
         libraries=libraries(),
     )
     watch("writing the report", 0)
     report = build(learned, corpus, manifest, config.report.excerpt)
+    method = f"{report.folds}-fold cross-validation, thresholds and calibration of the other folds"
+    manifest = replace(manifest, metrics=summary(report.whole, method))
     said = Judgement(answers.probabilities, answers.given, answers.review)
     outlets, days = zip(*seen.origins, strict=True)
     looks = profile.describe(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from topics.corpus import Corpus
 from topics.corpus.material import Material
 from topics.text import duplicates
+from topics.text.excerpts import excerpt
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
 from topics.trends.activity import Activity, TopicActivity, Typical
@@ -180,9 +181,4 @@ def _once(found: _Rows, original: dict[int, int]) -> Iterator[tuple[int, float]]
 
 def _typical(pipeline: TopicPipeline, article: Article, share: float) -> Typical:
     title, text = pipeline.cleaner.clean(article.title, article.text, article.outlet)
-    return Typical(article.id, title or _opening(text), article.outlet, article.date[:10], share)
-
-
-def _opening(text: str) -> str:
-    words = " ".join(text[: 2 * _OPENING].split())
-    return words[:_OPENING].rsplit(" ", 1)[0] + " …" if len(words) > _OPENING else words
+    return Typical(article.id, title or excerpt(text, _OPENING), article.outlet, article.date[:10], share)

@@ -1,19 +1,19 @@
-"""The HTML page of `monitor`: one file, no script, nothing fetched from elsewhere."""
+"""The HTML page of `monitor`, without scripts or network."""
 
 from __future__ import annotations
 
-from topics.drift.monitoring import TRAINING, Report
-from topics.drift.wording import Language, name_of, sentences, word_of
+from topics.drift.monitoring import TRAINING, DriftReport
+from topics.reports.drift_wording import name_of, sentences, word_of
 from topics.reports.pages import render
 from topics.reports.wording import words
 
 
-def page(report: Report, language: Language = "en") -> str:
-    """Draw the page; everything that comes from the data is escaped."""
+def drift_page(report: DriftReport, language: str = "en") -> str:
+    """Return the page; everything from the data is escaped."""
     said = words("drift", language)
 
     def figure(value: float | None) -> str:
-        """Write a share, or a length in words."""
+        """Format a share, or a length in words."""
         return "" if value is None else said.number(value, 0 if value > 10 else 3)
 
     return render(
