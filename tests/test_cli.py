@@ -187,6 +187,44 @@ def test_train_by_a_configuration_whose_columns_the_command_line_overrules(topic
     assert Registry(tmp_path).open("туры").manifest.rubrics == ("tourism",)
 
 
+def test_settings_that_only_training_reads_are_reported_where_the_version_has_others(
+    topics: Topics, models, inbox, tmp_path
+):
+    config = tmp_path / "c.toml"
+    config.write_text('[rules.economy]\nforce = ["паводок"]\n[topics]\nmodel = "lda"\n', encoding="utf-8")
+    commands = (
+        ["predict", inbox],
+        ["predict", inbox, "-o", tmp_path / "scored.jsonl"],
+        ["predict", "-"],
+        ["diff", "rubrics", "rubrics@latest", "--on", inbox],
+        ["evaluate", "rubrics", embedded()[0]],
+        ["compare", "rubrics", "rubrics@latest", embedded()[0]],
+        ["monitor", "rubrics", embedded()[0]],
+        ["promote", "rubrics@latest", "--alias", "latest"],
+    )
+    for command in commands:
+        ran = topics(*command, "--config", config, "--models", models)
+        assert ran.code == (5 if command[0] == "monitor" else 0), ran.err
+        assert ran.err.count("c.toml: ignored 'rules.economy.force': only [columns] is read here") == 1
+        assert "train again" in ran.err
+        assert ran.err.count("ignored") == 1
+
+
+def test_the_configuration_of_the_training_is_not_reported(topics: Topics, inbox, tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text(
+        '[rules.economy]\nforce = ["паводок"]\nlift = { "банк" = 1 }\n[rubrics]\nmin_positives = 5\n',
+        encoding="utf-8",
+    )
+    options = ["--config", config, "--models", tmp_path]
+    assert topics("train", embedded()[0], "--only", "rubrics", *options).code == 0
+    ran = topics("predict", inbox, *options)
+    assert ran.code == 0
+    assert "ignored" not in ran.err
+    config.write_text(config.read_text(encoding="utf-8").replace("= 1 }", "= 2 }"), encoding="utf-8")
+    assert "ignored 'rules.economy.lift.банк'" in topics("predict", inbox, *options).err
+
+
 def test_predict_prints_json_lines_with_cyrillic_as_it_is(topics: Topics, models, inbox):
     ran = topics("predict", inbox, "--models", models, "--keep", "title")
     rows = list(map(json.loads, ran.out.splitlines()))
@@ -344,7 +382,7 @@ FAILURES = [
     ("predict {inbox} --input-format xml", 2, ["there is no reader called 'xml'; known: 'csv', 'jsonl'"]),
     ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
     ("predict {inbox} --nonsense", 2, ["No such option", "--nonsense", "--help"]),
-    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: there is no such file; check the name"]),
+    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: no such file; check the name"]),
     ("predict {tmp}/a.docx", 3, ["a.docx: there is no such file or folder"]),
     ("train {inbox} --models {tmp}/m", 3, ["no rubric has 10 articles", "--rubrics-column", "--labels"]),
     (

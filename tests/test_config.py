@@ -81,9 +81,9 @@ COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title
         ),
         ('[rules."нет"]\nforce = ["снег"]', "'нет' is no name of a rubric"),
         ('[rubrics]\nnames = ["быт\\nдня"]', "'быт\\nдня' is no name of a rubric"),
-        ("text = ", "is no configuration (Invalid value"),
-        (b"\xff\xfe", "is no configuration ('utf-8' codec can't decode"),
-        (None, "there is no such file; check the name"),
+        ("text = ", "not a configuration (Invalid value"),
+        (b"\xff\xfe", "not a configuration ('utf-8' codec can't decode"),
+        (None, "no such file; check the name"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content, message):

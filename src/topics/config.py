@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
@@ -90,19 +90,40 @@ def load_config(path: Path) -> Config:
         UsageError: the file is missing, is no TOML, or holds an unknown key, a value of the wrong type or a
             rubric that no label can name.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: there is no such file; check the name") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: is no configuration ({error}); see docs/configuration.md") from error
-    config = convert(content, Config, str(path))
+    config = convert(_read(path), Config, str(path))
     for name in (*config.rubrics.names, *config.rules):
         if meant([name]) != frozenset([name]):
             raise UsageError(
                 f"{path}: {name!r} is no name of a rubric that a label can have; call it otherwise"
             )
     return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file; check the name") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: not a configuration ({error}); see docs/configuration.md") from error
+
+
+def differences(path: Path, trained: Mapping[str, Any], sections: Collection[str]) -> set[str]:
+    """Return the settings in these sections of a file that are not those of a trained version.
+
+    What the file leaves out is not compared: `rules.economy.force`, `rubrics.settings.C`.
+    """
+    given = {name: table for name, table in _read(path).items() if name in sections}
+    return set(_differences(given, trained, ""))
+
+
+def _differences(given: Mapping[str, Any], trained: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in given.items():
+        known = trained.get(key)
+        if isinstance(value, Mapping):
+            yield from _differences(value, known if isinstance(known, Mapping) else {}, f"{prefix}{key}.")
+        elif value != known:
+            yield f"{prefix}{key}"
 
 
 def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
     format_option,
     labels_option,
     models_option,
     settings,
+    warn_of_ignored,
 )
 from topics.errors import UsageError, listed
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.argument("data", nargs=-1)
 @labels_option("Table of id and rubrics, laid over the data.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
@@ -70,6 +71,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
 
     def compared(versions: tuple[Version, Version]) -> Comparison | TopicComparison:
         _expect_in_common(*versions)
+        warn_of_ignored(options, [version.manifest for version in versions])
         with terminal.progress() as watch:
             return either(registry, *versions, corpus, watch)
 

@@ -10,12 +10,13 @@ import click
 
 from topics.commands.options import (
     NEW_FILE,
+    columns_config_option,
     columns_options,
-    config_option,
     expect_apart,
     format_option,
     models_option,
     settings,
+    warn_of_ignored,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     "--examples", type=click.IntRange(0), default=3, show_default=True, help="Shown a rubric and way."
 )
 @click.option("--json", "as_json", is_flag=True, help="The counts and examples as JSON.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
@@ -73,7 +74,9 @@ def _pairs(old: str, new: str, options: dict[str, Any]) -> Iterator[Pair]:
         return paired(read(storage.path(old)), read(storage.path(new)))
     _, columns = settings(options)
     corpus = Corpus(options["archive"], columns=columns, format=options["input_format"])
-    return tagged(corpus, *(Tagger.load(options["models"], version, None) for version in (old, new)))
+    taggers = [Tagger.load(options["models"], version, None) for version in (old, new)]
+    warn_of_ignored(options, [tagger.manifest for tagger in taggers])
+    return tagged(corpus, *taggers)
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
     format_option,
     labels_option,
     models_option,
     settings,
+    warn_of_ignored,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ SLICES = ("outlet", "month", "length")
 @click.option("--by", multiple=True, type=click.Choice(SLICES), help="Slice by this as well. Repeatable.")
 @click.option("--since", default="", metavar="DATE", help="Count only articles of this day or later.")
 @click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
@@ -56,6 +57,7 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
 
     def assessed(opened: Version) -> Assessment:
+        warn_of_ignored(options, [opened.manifest])
         with terminal.progress() as watch:
             return job(corpus, opened, by, since=options["since"], watch=watch)
 

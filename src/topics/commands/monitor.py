@@ -8,12 +8,13 @@ import click
 
 from topics.commands.options import (
     NEW_FILE,
+    columns_config_option,
     columns_options,
-    config_option,
     deliver,
     format_option,
     models_option,
     settings,
+    warn_of_ignored,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _SHOWN = 40
 @click.option("--html", type=NEW_FILE, help="Write a page for editors here.")
 @click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="All measures as one JSON object.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
@@ -63,6 +64,7 @@ def monitor(
     base = Corpus(reference, columns=columns, format=options["input_format"]) if reference else None
 
     def monitored(opened: Version) -> Report:
+        warn_of_ignored(options, [opened.manifest])
         with terminal.progress() as watch:
             return job(corpus, opened, base, watch)
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from topics.errors import UsageError, counted
+from topics.errors import UsageError, counted, listed
 
 if TYPE_CHECKING:
     from topics.config import Config
     from topics.corpus import Corpus
     from topics.corpus.articles import Columns
     from topics.types import Reject
+    from topics.versions.manifest import Manifest
 
 _SHOWN_REJECTS = 5
 F = TypeVar("F", bound=Callable[..., Any])
@@ -149,6 +150,11 @@ version_of_topics_option = click.option(
     help="Which topics: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
 )
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
+columns_config_option = click.option(
+    "--config",
+    type=FILE,
+    help="Configuration, of which only [columns] is read; see docs/configuration.md.",
+)
 language_option = click.option(
     "--lang",
     type=click.Choice(["ru", "en"]),
@@ -191,6 +197,30 @@ def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
     }
     columns = msgspec.structs.replace(config.columns, **named)
     return msgspec.structs.replace(config, columns=columns), columns
+
+
+def warn_of_ignored(options: dict[str, Any], manifests: Sequence[Manifest]) -> None:
+    """Warn on stderr of settings in `--config` that have no effect, as no version was trained with them.
+
+    A file that a version was trained with is passed over in silence: scheduled jobs name it everywhere.
+    """
+    from topics.config import differences
+
+    path = options["config"]
+    of_rubrics = [manifest for manifest in manifests if manifest.topics is None]
+    of_topics = [manifest for manifest in manifests if manifest.topics]
+    groups = [(["cleaning"], manifests), (["rubrics", "rules"], of_rubrics), (["topics"], of_topics)]
+    ignored: set[str] = set()
+    for sections, group in groups if path else ():
+        found = [differences(path, manifest.configuration, sections) for manifest in group]
+        ignored |= set.intersection(*found) if found else set()
+    if ignored:
+        labels = ", ".join(f"{manifest.name}/{manifest.version}" for manifest in manifests)
+        click.echo(
+            f"topics: {path}: ignored {listed(ignored)}: only [columns] is read here, and the training of "
+            f"{labels} had other values; train again to apply these",
+            err=True,
+        )
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import click
 from topics.commands.options import (
     NEW_FILE,
     NEW_FILE_OR_FOLDER,
+    columns_config_option,
     columns_options,
-    config_option,
     expect_apart,
     format_option,
     models_option,
@@ -24,6 +24,7 @@ from topics.commands.options import (
     rubrics_option,
     settings,
     topics_option,
+    warn_of_ignored,
     workers_option,
 )
 from topics.errors import DataError, UsageError, counted
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     help="Rows that could not be read. [default: OUTPUT.rejects.jsonl]",
 )
 @click.option("--summary", "summary_file", type=NEW_FILE, help="Write what was done as JSON.")
-@config_option
+@columns_config_option
 @models_option
 @rubrics_option
 @topics_option
@@ -123,6 +124,7 @@ def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Sum
         from topics.tagger import Stored, Tagger
 
         tagger = Tagger.load(options["models"], options["reference"], options["topics"])
+        warn_of_ignored(options, [version.manifest for version in tagger.versions])
         stored = Stored.of(tagger, options["models"])
     suffix = output.suffix or f".{options['form']}"
     if options["form"] == "table" and not output.suffix:
@@ -168,6 +170,7 @@ def _here(
     from topics.tagger import Tagger
 
     tagger = Tagger.load(options["models"], options["reference"], options["topics"])
+    warn_of_ignored(options, [version.manifest for version in tagger.versions])
     place = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
     bad: list[Reject] = []
     with rejects_to(place) as note, _output(output, options["form"], corpus.shape.keep, tagger) as write:

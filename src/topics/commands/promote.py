@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
     format_option,
     labels_option,
     models_option,
     settings,
+    warn_of_ignored,
 )
 
 
@@ -24,7 +25,7 @@ from topics.commands.options import (
 @click.option("--reason", default="", help="For the history.")
 @click.option("--force", is_flag=True, help="Promote whatever the comparison says; wants a --reason.")
 @click.option("--json", "as_json", is_flag=True, help="The comparison as one JSON object.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
@@ -61,11 +62,13 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
     corpus = None
     if data:
         corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    alias = options["alias"]
+    registry, alias = Registry(options["models"]), options["alias"]
+    if options["config"]:
+        warn_of_ignored(options, [registry.manifest(*registry.resolve(version))])
     try:
         with terminal.progress() as watch:
             event, comparison = job(
-                Registry(options["models"]),
+                registry,
                 version,
                 corpus,
                 alias=alias,

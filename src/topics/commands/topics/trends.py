@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
     format_option,
     models_option,
     rejects_to,
     settings,
     standard_input_kept,
     version_of_topics_option,
+    warn_of_ignored,
     workers_option,
 )
 from topics.errors import DataError, UsageError
@@ -36,7 +37,7 @@ _CARRIERS = 3
 @version_of_topics_option
 @models_option
 @workers_option
-@config_option
+@columns_config_option
 @format_option
 @columns_options
 def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
@@ -90,6 +91,7 @@ def _read(
     from topics.training.gathering import gather
     from topics.trends.recording import record
 
+    warn_of_ignored(options, [version.manifest])
     _, columns = settings(options)
     corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
     with standard_input_kept(corpus), terminal.progress() as watch, rejects_to(None) as reject:
