@@ -296,7 +296,7 @@ def test_two_jobs_on_one_output_do_not_mix(tmp_path, source, stored, monkeypatch
     monkeypatch.setattr(room, "score_shard", second)
     score_archive(Corpus(source), stored, order(output))
     assert f"process {os.getpid()} of " in told[0]
-    assert "works on it" in told[0]
+    assert "is working on it" in told[0]
 
 
 @pytest.mark.parametrize("name", ["summary.json", "job.json"])
@@ -365,7 +365,7 @@ def test_a_part_that_is_gone_is_told_and_not_passed_over(tmp_path, source, store
         with pytest.raises(StoppedError):
             score_archive(Corpus(source), stored, order(folder))
     next((folder / ".job").rglob("00001.jsonl")).unlink()
-    with pytest.raises(OutputError, match=r"00001.jsonl: was done, and is gone; begin anew with --restart"):
+    with pytest.raises(OutputError, match=r"00001.jsonl: was done but is missing; start over with --restart"):
         score_archive(Corpus(source), stored, order(folder))
     score_archive(Corpus(source), stored, order(folder, restart=True))
 
@@ -375,7 +375,7 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):
     (tmp_path / "дом" / "роман.txt").write_text("глава первая")
     (tmp_path / "дом" / ".черновик.part").write_text("глава вторая")
     for restart in (False, True):
-        with pytest.raises(UsageError, match="is no folder of predictions"):
+        with pytest.raises(UsageError, match="is not a folder of predictions"):
             score_archive(Corpus(source), stored, order(tmp_path / "дом", restart=restart))
     assert {path.name for path in (tmp_path / "дом").iterdir()} == {"роман.txt", ".черновик.part"}
 

@@ -173,6 +173,6 @@ def test_a_job_on_an_object_store_goes_on(source, stored, bucket, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "score_shard", fails_once)
-        with pytest.raises(OutputError, match="the network is gone; mend that"):
+        with pytest.raises(OutputError, match="the network is gone; fix that"):
             score_archive(Corpus(source), stored, order(output))
     assert score_archive(Corpus(source), stored, order(output)).resumed > 0

@@ -181,7 +181,7 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_there_is_room(source, mod
     ballast.write_bytes(b"x" * 180_000)
     asked = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
     full = predict(*asked, cwd=tmp_path)
-    told = f"topics: {disk}/выход.jsonl: No space left on device; mend that; 0 of 1 shards are done; the same"
+    told = f"topics: {disk}/выход.jsonl: No space left on device; fix that; 0 of 1 shards are done; the same"
     assert (full.code, last_line(full).startswith(told)) == (1, True), full.err
     assert not (disk / "выход.jsonl").exists()
     ballast.unlink()
@@ -193,9 +193,9 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_there_is_room(source, mod
 def test_a_disk_that_cannot_be_written_is_told(source, models, disk, tmp_path):
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     ran = predict(source, "-o", disk / "выход.jsonl", "--models", models, cwd=tmp_path)
-    assert (ran.code, f"nothing can be written into '{disk}'" in last_line(ran)) == (2, True), ran.err
+    assert (ran.code, f"folder is not writable: '{disk}'" in last_line(ran)) == (2, True), ran.err
     ran = apart("train", embedded()[0], "--models", disk / "models", cwd=tmp_path)
-    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: nothing can be written there")
+    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: folder is not writable")
     assert "learning" not in ran.err, "told before the work"
 
 
@@ -215,7 +215,7 @@ def test_an_editors_sheet_is_not_written_over(topics, source, tmp_path):
     sheet.write_text("id,rubrics\n1,economy\n", encoding="utf-8")
     for command in ("suggest", "audit"):
         ran = topics(command, source, "-o", sheet)
-        assert (ran.code, "лист.csv' is there already; an editor may have filled it in" in ran.err) == (
+        assert (ran.code, "лист.csv' already exists and may have been filled in" in ran.err) == (
             2,
             True,
         )

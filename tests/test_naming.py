@@ -159,10 +159,10 @@ def test_names_of_topics_of_a_later_version_are_not_carried(registry, tmp_path):
 
 
 HOSTILE_NAMES = [
-    (b'{"1": "\\u001b[31m"}', "is no name of a topic"),
-    ('{"1": "\u202eадзеоп"}'.encode(), "is no name of a topic"),
-    (f'{{"1": "{"а" * (LONGEST + 1)}"}}'.encode(), "is no name of a topic"),
-    (b'{"1": " a  b"}', "is no name of a topic"),
+    (b'{"1": "\\u001b[31m"}', "is not a valid topic name"),
+    ('{"1": "\u202eадзеоп"}'.encode(), "is not a valid topic name"),
+    (f'{{"1": "{"а" * (LONGEST + 1)}"}}'.encode(), "is not a valid topic name"),
+    (b'{"1": " a  b"}', "is not a valid topic name"),
     (b'{"99": "a"}', "has no topic 99 that is named"),
     (b'{"-1": "a"}', "has no topic -1 that is named"),
     (b'{"1": 7}', "cannot be read"),
@@ -198,9 +198,9 @@ def test_rubrics_have_no_names_to_carry(topics: Topics, models, tmp_path):
 
 UNFIT = [
     (99, "Поезда", "has no topic 99"),
-    (1, "а" * (LONGEST + 1), "is no name"),
-    (1, "а\x1b[31m", "is no name"),
-    (1, "\u202eадзеоп", "is no name"),
+    (1, "а" * (LONGEST + 1), "is not a valid name"),
+    (1, "а\x1b[31m", "is not a valid name"),
+    (1, "\u202eадзеоп", "is not a valid name"),
 ]
 
 

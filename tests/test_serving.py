@@ -141,5 +141,5 @@ def test_without_mlflow_the_extra_is_named(models, monkeypatch):
 
 
 def test_a_folder_that_is_no_version(tmp_path):
-    with pytest.raises(ModelError, match="is no folder of a version; log it again"):
+    with pytest.raises(ModelError, match="is not a version folder; log it again"):
         _load_pyfunc(str(tmp_path / "нет"))

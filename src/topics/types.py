@@ -24,7 +24,7 @@ class Labels(msgspec.Struct, frozen=True):
     """Given by careful reading, not by the outlet's own section."""
 
     def state(self, rubric: str) -> bool | None:
-        """Say whether the rubric holds (True), does not (False), or is not known (None)."""
+        """Return whether the rubric holds: True, False, or None if unknown."""
         if rubric in self.rubrics:
             return True
         return None if rubric in self.unknown else False
@@ -96,7 +96,7 @@ class TokenBatch:
 
     @property
     def wordless(self) -> npt.NDArray[np.bool_]:
-        """Tell which articles have no word to judge them by, (articles,)."""
+        """Boolean mask (articles,) of those without a single word."""
         empty: npt.NDArray[np.bool_] = np.diff(self.offsets) == 0
         return empty
 
@@ -241,5 +241,5 @@ class Explanation(msgspec.Struct, frozen=True):
     """What settled it: the probability and its threshold, a rule that forces or forbids, or how many rubrics
     an article gets."""
     review: ReviewReason = ""
-    """Why an editor should look at the article: an error is likely, or hardly a word of it is known, as of
-    one in another language; "" if nobody need."""
+    """Why an editor should look at the article: an error is likely, or few of its words are known, as in
+    another language; "" if there is no need."""

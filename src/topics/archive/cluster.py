@@ -42,7 +42,7 @@ def delivered(stored: Stored, versions: Sequence[Version], address: str) -> Stor
 
 
 def send(stored: Stored, versions: Sequence[Version], scheduler: object) -> Sent:
-    """Give every worker the files, and every one that joins later."""
+    """Send the files to every worker, including those that join later."""
     from distributed import Worker, WorkerPlugin
 
     class Models(WorkerPlugin):

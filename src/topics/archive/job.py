@@ -53,7 +53,7 @@ _SUMMARY = "summary.json"
 
 
 class Order(NamedTuple):
-    """Where an archive's predictions go, and how they are to be made."""
+    """Where predictions go, and how to compute them."""
 
     output: Path
     """A file, or a folder of parts."""
@@ -64,7 +64,7 @@ class Order(NamedTuple):
     dask: str | None = None
     """Address of a scheduler."""
     restart: bool = False
-    """Forget what an earlier job has done."""
+    """Discard what an earlier job has done."""
     limit_rejects: int | None = None
     shard_size: int | None = None
     """In bytes; None: as it fits the inputs."""
@@ -88,7 +88,7 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         UsageError: another job holds the output, or has begun it from other inputs, versions or options.
         WorkerDiedError: a shard kills the workers that read it.
         OutputError: a disk is full or cannot be written.
-        StoppedError: somebody pressed Ctrl-C.
+        StoppedError: the user pressed Ctrl-C.
     """
     start, tagger = time.monotonic(), opened(stored)
     record = _record(corpus, tagger, order)
@@ -129,7 +129,7 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
 
 @contextmanager
 def _resumable(job: Job, order: Order) -> Iterator[None]:
-    """Say how to go on after what may stop a job."""
+    """Turn what stops a job into errors that say how to resume."""
     try:
         yield
     except DataError:
@@ -140,9 +140,11 @@ def _resumable(job: Job, order: Order) -> Iterator[None]:
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {_remaining(job)}") from None
     except OSError as error:
-        within = str(error.filename or order.home).startswith(str(order.home))  # of which nobody has heard
+        within = str(error.filename or order.home).startswith(
+            str(order.home)
+        )  # an internal path: name the output instead
         what = f"{order.output if within else error.filename}: {error.strerror or error}"
-        raise OutputError(f"{what}; mend that; {_remaining(job)}") from error
+        raise OutputError(f"{what}; fix that; {_remaining(job)}") from error
 
 
 def _remaining(job: Job) -> str:
@@ -167,14 +169,14 @@ def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
 
 
 def _fingerprint(version: Version, topics: Sequence[Topic]) -> str:
-    """Tell a version from others, and one of topics from itself with these called otherwise."""
+    """Hash a version, and the names of its topics."""
     names = [(topic.id, topic.name) for topic in topics if version.manifest.topics]
     content = msgspec.json.encode((version.manifest, names), order="sorted")
     return hashlib.sha256(content).hexdigest()
 
 
 def _finished(order: Order, record: Record) -> Summary | None:
-    """Look at a folder of parts: done already, free to use, or not to be touched.
+    """Inspect a folder of parts: return its summary if finished, None if usable.
 
     Raises:
         UsageError: it holds something else.
@@ -186,7 +188,7 @@ def _finished(order: Order, record: Record) -> Summary | None:
     if not names:
         return None
     if not {_SUMMARY, ledger.RECORD} <= names:
-        raise UsageError(f"{folder}: is no folder of predictions and is not empty; name another")
+        raise UsageError(f"{folder}: is not a folder of predictions and is not empty; name another")
     storage.sweep(folder)
     if order.restart:
         order.home.mkdir()  # from here on the folder is that of a job, whenever this is stopped
@@ -197,15 +199,15 @@ def _finished(order: Order, record: Record) -> Summary | None:
     saved = ledger.recalled(folder / ledger.RECORD, Record)
     if saved != record:
         changes = "; ".join(ledger.differences(saved, record))
-        raise UsageError(f"{folder}: is finished, and since then {changes}; score anew with --restart")
+        raise UsageError(f"{folder}: is finished, and since then {changes}; start over with --restart")
     return ledger.recalled(folder / _SUMMARY, Summary)
 
 
 def _score_missing(
     job: Job, before: Mapping[int, Done], shape: Shape, stored: Opener, order: Order, watch: Watch
 ) -> dict[int, Done]:
-    """Score the shards that nobody has scored, and return them."""
-    job.desk.begun()  # whoever had begun them is gone
+    """Score the missing shards, and return them."""
+    job.desk.begun()  # their workers are dead
     tasks = [
         Task(shard, job.desk, shape, stored, order.limit_rejects)
         for shard in job.shards
@@ -252,7 +254,7 @@ def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None])
 
 
 def _one_by_one(suspects: Sequence[Task]) -> Iterator[Done]:
-    """Let each shard during which a worker died have a worker for itself: the guilty one is found."""
+    """Score each suspect shard in a worker of its own, to find the one that kills it."""
     for task in suspects:
         try:
             yield from parallel.run(score_shard, [task], apart=True)
@@ -268,11 +270,11 @@ def _named(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
 
 
 def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
-    """Make one output of the parts, without the articles whose ids came before."""
+    """Join the parts into one output, without articles with repeated ids."""
     numbers = [shard.number for shard in job.shards]
     for part in map(job.desk.part, numbers):
         if not part.exists() and not (order.is_folder and _final(order, part).exists()):
-            raise OutputError(f"{part}: was done, and is gone; begin anew with --restart")
+            raise OutputError(f"{part}: was done but is missing; start over with --restart")
     counts = sum((done[number].counts for number in numbers), Counts())
     found = repeats.find([job.desk.ids(number) for number in numbers], counts.articles)
     check_limit(counts.rejects + sum(map(len, found.values())), order.limit_rejects)
@@ -300,7 +302,7 @@ def _join_file(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dic
 
 
 def _join_folder(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
-    """Give the parts their names; what was moved before this process was begun stays."""
+    """Move the parts into the output folder; those moved by an earlier run stay."""
     rows: dict[int, list[Row]] = {}
     finals = set[str]()
     for shard in job.shards:
@@ -345,7 +347,7 @@ def _counted(rows: Sequence[Row]) -> Counts:
 
 
 def _write_rejects(job: Job, place: Path, repeated: Mapping[int, list[Reject]]) -> None:
-    """Write the rejects of all shards in order; without any there is no file."""
+    """Write the rejects of all shards in order, or no file if there are none."""
     lines = (reject_line(row) for shard in job.shards for row in _in_order(job, shard, repeated))
     first = next(lines, None)
     if first is None:

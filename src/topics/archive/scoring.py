@@ -44,11 +44,11 @@ class Watch(Protocol):
     """Told what is being done, how many articles are done, and the share of the work, where it is known."""
 
     def __call__(self, stage: str, done: int, share: float | None = None) -> None:
-        """Take note."""
+        """Show the progress."""
 
 
 def unwatched(stage: str, done: int, share: float | None = None) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -155,14 +155,14 @@ def answer(
 
 
 def nothing(tagger: Tagger) -> Counts:
-    """Name every rubric, given or not."""
+    """Return zero counts of every rubric."""
     return Counts(rubrics=dict.fromkeys(tagger.manifest.rubrics, 0))
 
 
 def count(
     articles: Sequence[Article], predictions: Sequence[Prediction], rejects: int, keep: Sequence[str]
 ) -> Counts:
-    """Count what a batch came to."""
+    """Count a batch."""
     given = Counter(score.label for prediction in predictions for score in prediction.rubrics)
     without = sum(not prediction.rubrics for prediction in predictions)
     review = sum(prediction.needs_review for prediction in predictions)
@@ -179,17 +179,17 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
     for row in example:
         raise DataError(
             f"more than {limit} rows cannot be read, such as {row.source}:{row.line} ({row.reason}); "
-            "mend the input or raise --limit-rejects"
+            "fix the input or raise --limit-rejects"
         )
     raise DataError(
-        f"{rejects} rows cannot be read, more than {limit}; mend the input or raise --limit-rejects"
+        f"{rejects} rows cannot be read, more than {limit}; fix the input or raise --limit-rejects"
     )
 
 
 def summarize(
     tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0, scored: int | None = None
 ) -> Summary:
-    """Put what was counted in relation.
+    """Summarize counts.
 
     `scored` articles took the seconds, `resumed` were there before; of both some may have come twice.
     """
@@ -256,12 +256,12 @@ def opened(stored: Opener) -> Tagger:
 
 
 def prepare(stored: Opener) -> None:
-    """Make a process ready for shards before there are any."""
+    """Warm up a worker process before it gets shards."""
     recall(opened(stored), _WORTH_RECALLING)
 
 
 def recall(tagger: Tagger, articles: int) -> None:
-    """Begin with the words that the versions bring along, before so many articles are read."""
+    """Load the lemma caches of the versions if there are enough articles to make it worthwhile."""
     if articles >= _WORTH_RECALLING:
         for version in tagger.versions:
             words.recall(version.folder)

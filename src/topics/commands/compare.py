@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, laid over the data.")
-@click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
+@labels_option("Table of id and rubrics, overlaid on the data.")
+@click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
 @columns_config_option
 @models_option
 @format_option
 @columns_options
 def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Say what version B does better than A on the articles of DATA, and what worse.
+    """Compare versions A and B on the articles of DATA: what is better, what is worse.
 
     Versions of rubrics are compared on the labels of DATA; versions of topics by how well the topics' words
-    keep company in it, by the share of articles that they reach, and by which topics are still there.
+    occur together in it, by the share of articles that they reach, and by which topics are still there.
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
     bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that

@@ -27,10 +27,10 @@ SLICES = ("outlet", "month", "length")
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
-@labels_option("Table of id and rubrics, laid over the data.")
-@click.option("--by", multiple=True, type=click.Choice(SLICES), help="Slice by this as well. Repeatable.")
-@click.option("--since", default="", metavar="DATE", help="Count only articles of this day or later.")
-@click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
+@labels_option("Table of id and rubrics, overlaid on the data.")
+@click.option("--by", multiple=True, type=click.Choice(SLICES), help="Also slice by this. Repeatable.")
+@click.option("--since", default="", metavar="DATE", help="Only articles from this day on.")
+@click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
 @columns_config_option
 @models_option
 @format_option
@@ -96,9 +96,7 @@ def _show(assessment: Assessment) -> None:
     tell_some([f"{name}: {carried(count)}, the version does not know it" for name, count in unknown])
     if assessment.trained_on:
         names = ", ".join(assessment.trained_on)
-        click.echo(
-            f"topics: trained on {names} too: figures on the same articles flatter the version", err=True
-        )
+        click.echo(f"topics: trained on {names} too: results on training data are optimistic", err=True)
 
 
 def _table(measure: Measure) -> Any:

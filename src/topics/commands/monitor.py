@@ -29,7 +29,9 @@ _SHOWN = 40
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
-@click.option("--reference", multiple=True, metavar="DATA", help="Compare with these, not with training.")
+@click.option(
+    "--reference", multiple=True, metavar="DATA", help="Compare with these instead of training data."
+)
 @click.option("--html", type=NEW_FILE, help="Write a page for editors here.")
 @click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="All measures as one JSON object.")
@@ -40,7 +42,7 @@ _SHOWN = 40
 def monitor(
     version: str, data: tuple[str, ...], reference: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:
-    """Say whether the articles of DATA still look like those that VERSION was trained on. No labels needed.
+    """Check whether the articles of DATA still look like those that VERSION was trained on. No labels needed.
 
     Held against the profile of training: the words, unknown words, length, outlets; of a version of rubrics
     their shares and probabilities and the articles for review, of one of topics their mix. An alarm is a
@@ -77,7 +79,9 @@ def monitor(
         _show(report, options["lang"])
     if report.trained_on:
         names = ", ".join(report.trained_on)
-        click.echo(f"topics: {report.model} was trained on {names}: what it knows looks different", err=True)
+        click.echo(
+            f"topics: {report.model} was trained on {names}: drift on training data is misleading", err=True
+        )
     if report.alarmed:
         raise SystemExit(DRIFTED)
 

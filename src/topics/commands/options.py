@@ -30,7 +30,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class _New(click.Path):
-    """What is written after the work. What will not do is said before; object stores have no folders."""
+    """An output path, checked before the work starts; object stores have no folders."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(value).absolute()
@@ -38,18 +38,18 @@ class _New(click.Path):
             if self.type is Path:
                 self.fail(f"{value!r} is of an object store; name a file of this machine", param, ctx)
         elif not path.parent.is_dir():
-            self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
+            self.fail(f"cannot write {path.name!r}: no such folder: {str(path.parent)!r}", param, ctx)
         elif not os.access(path.parent if path.is_file() or not path.exists() else path, os.W_OK):
-            self.fail(f"nothing can be written into {str(path.parent)!r}", param, ctx)
+            self.fail(f"folder is not writable: {str(path.parent)!r}", param, ctx)
         return super().convert(value, param, ctx)
 
 
 class _NewSheet(_New):
-    """A table that an editor fills in: none that is there already is written over."""
+    """A table that an editor fills in: an existing one is never overwritten."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if Path(value).is_file() and not Path(value).is_symlink():
-            self.fail(f"{str(value)!r} is there already; an editor may have filled it in: name another file")
+            self.fail(f"{str(value)!r} already exists and may have been filled in; name another file")
         return super().convert(value, param, ctx)
 
 
@@ -59,11 +59,11 @@ NEW_FILE_OR_FOLDER = _New(path_type=str)
 
 
 def expect_apart(inputs: Iterable[str], outputs: Mapping[str, str | Path | None]) -> None:
-    """Refuse an output among the inputs, which would be read next time or lost, and two of one name.
+    """Refuse an output that is inside an input, and two outputs with the same name.
 
     Args:
         inputs: files, folders and patterns.
-        outputs: how each is called -> where it goes; what is no file, as /dev/null, loses nothing.
+        outputs: option -> path; devices such as /dev/null are ignored.
     """
     named: dict[Path, str] = {}
     for option, place in outputs.items():
@@ -71,12 +71,12 @@ def expect_apart(inputs: Iterable[str], outputs: Mapping[str, str | Path | None]
             continue
         whole = Path(place).resolve()
         if whole in named:
-            raise UsageError(f"{place}: is named by {named[whole]} and by {option}; write to two files")
+            raise UsageError(f"{place}: {named[whole]} and {option} both write to it; name two files")
         named[whole] = option
         for name in inputs:
             below = "://" not in name and whole.is_relative_to(Path(name).resolve())
             if below or fnmatch(str(Path(place).absolute()), str(Path(name).absolute())):
-                raise UsageError(f"{place}: lies in {name}, which is to be read; write somewhere else")
+                raise UsageError(f"{place}: is inside the input {name}; write somewhere else")
 
 
 def _holds_data(place: Path) -> bool:
@@ -105,7 +105,7 @@ def columns_options(command: F) -> F:
 
 
 def labels_option(help_text: str) -> Callable[[F], F]:
-    """Make the option that lays a table of labels over the data."""
+    """Return the option that overlays a table of labels on the data."""
     return click.option(
         "--labels", type=FILE, multiple=True, callback=_one_table, metavar="FILE", help=help_text
     )
@@ -172,7 +172,7 @@ workers_option = click.option(
 format_option = click.option(
     "--input-format",
     metavar="FORMAT",
-    help="For `-`: jsonl, csv, tsv. [default: told from its start]",
+    help="For `-`: jsonl, csv, tsv. [default: detected]",
 )
 
 

@@ -108,7 +108,7 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
         storage.publish(options["summary_file"], persistence.readable(summary))
     if summary.rejects and not summary.articles:
         first = "".join(f"; the first, {row.source}:{row.line}: {row.reason}" for row in bad)
-        raise DataError(f"none of {counted(summary.rejects, 'row')} could be scored{first}; mend the input")
+        raise DataError(f"none of {counted(summary.rejects, 'row')} could be scored{first}; fix the input")
 
 
 def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Summary, list[Reject]]:
@@ -214,7 +214,7 @@ def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -
 
 
 def _check_name(output: Path, form: str | None) -> None:
-    """Refuse a name that is not what it seems: a file where parts are to lie, a suffix of another format."""
+    """Refuse an output name that contradicts the format or an existing file."""
     if not output.suffix and output.exists() and not output.is_dir():
         raise UsageError(
             f"{output}: a name without a suffix means a folder of parts, and this is a file; "

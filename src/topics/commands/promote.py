@@ -20,10 +20,10 @@ from topics.commands.options import (
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, laid over the data.")
+@labels_option("Table of id and rubrics, overlaid on the data.")
 @click.option("--alias", default="production", show_default=True, help="Which alias to move.")
-@click.option("--reason", default="", help="For the history.")
-@click.option("--force", is_flag=True, help="Promote whatever the comparison says; wants a --reason.")
+@click.option("--reason", default="", help="Reason to record in the history.")
+@click.option("--force", is_flag=True, help="Promote whatever the comparison says; requires --reason.")
 @click.option("--json", "as_json", is_flag=True, help="The comparison as one JSON object.")
 @columns_config_option
 @models_option

@@ -27,7 +27,7 @@ Found = TypeVar("Found", bound=tuple[Any, ...])
 
 
 def sheet_options(number: int, help_text: str) -> Callable[[F], F]:
-    """Make the options of a command that writes `number` rows, unless it is told how many."""
+    """Return the options of a command that writes `number` rows by default."""
     options = (
         click.option("-o", "--output", type=NEW_SHEET, help="CSV to write. [default: stdout]"),
         click.option(
@@ -58,7 +58,7 @@ def write_sheet(
     *,
     labelled: bool = True,
 ) -> Found:
-    """Let `find` choose articles of the sources, and write them for an editor.
+    """Write the articles that `find` chooses as a table for an editor.
 
     Args:
         sources: files, folders, patterns or `-`.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The manifest.")
 @models_option
 def show(version: str, as_json: bool, models: Path) -> None:
-    """Tell all that is known of VERSION (NAME, NAME@ALIAS or NAME/VERSION): corpus, figures, libraries, past.
+    """Show everything known about VERSION (NAME, NAME@ALIAS or NAME/VERSION): corpus, metrics, history.
 
     \b
     python -m topics show rubrics@production

@@ -34,16 +34,16 @@ def _number(context: click.Context, option: click.Parameter, value: str | None) 
 
 @click.command()
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, laid over the data; counts as clean.")
+@labels_option("Table of id and rubrics, overlaid on the data; counts as clean.")
 @config_option
 @models_option
-@click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
-@click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
+@click.option("--name", default="rubrics", show_default=True, help="Name of the model of rubrics.")
+@click.option("--topics-name", default="topics", show_default=True, help="Name of the model of topics.")
 @click.option(
     "--num-topics",
     metavar="N|auto",
     callback=_number,
-    help="How many topics to look for; `auto`: try some and take the best. [default: as before, or by the "
+    help="Number of topics; `auto`: try several and take the best. [default: as before, or by the "
     "size of the archive]",
 )
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
@@ -101,7 +101,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         rejects_to(options["rejects_file"]) as reject,
     ):
         versions = []
-        for name in names:  # what will not do is told before the work begins
+        for name in names:  # fail before the work begins
             registry.expect_writable(name)
             registry.versions(name)
         if options["only"] != "rubrics":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @models_option
 def compare(before: str, after: str, as_json: bool, models: Path) -> None:
-    """Say which topics of A are which of B, and which were born, died, split or merged.
+    """Match the topics of A and B: which were kept, born, split or merged, and which died.
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Similarity is that of the words, from 0 (none in common) to
     1; two topics are one from .7 on.

@@ -32,7 +32,7 @@ _CARRIERS = 3
 @click.command()
 @click.argument("data", nargs=-1)
 @click.option("--unit", type=click.Choice(["week", "month"]), help="[default: by the time that DATA span]")
-@click.option("--labels", metavar="FILE", help="Table of id and rubrics, laid over DATA.")
+@click.option("--labels", metavar="FILE", help="Table of id and rubrics, overlaid on DATA.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: every topic with its course.")
 @version_of_topics_option
 @models_option
@@ -41,7 +41,7 @@ _CARRIERS = 3
 @format_option
 @columns_options
 def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Say which topics rise and which fall in DATA, and which articles carry that.
+    """Show which topics rise and fall in DATA, and the articles behind it.
 
     Without DATA: in the articles that the version was trained on. A topic is told when its usual swing from
     period to period does not explain the change (false discovery rate 5 %). Shares are of all articles: where
