@@ -784,8 +784,8 @@ def test_a_stream_is_asked_for_its_columns(topics: Topics, models, inbox, tmp_pa
 
 def test_too_many_rejects_stop_a_stream(topics: Topics, models):
     bad = b'{"text": "\xd0\x97\xd0\xb0\xd0\xb2\xd0\xbe\xd0\xb4"}\n{\n{\n'
-    assert topics("predict", "-", "--models", models, "--limit-rejects", 2, stdin=bad).code == 0
-    ran = topics("predict", "-", "--models", models, "--limit-rejects", 1, stdin=bad)
+    assert topics("predict", "-", "--models", models, "--max-rejects", 2, stdin=bad).code == 0
+    ran = topics("predict", "-", "--models", models, "--max-rejects", 1, stdin=bad)
     assert (ran.code, "2 rows cannot be read, more than 1" in ran.err) == (3, True)
 
 

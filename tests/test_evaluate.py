@@ -184,7 +184,7 @@ def test_a_rubric_that_the_version_does_not_know_is_named(models, tmp_path):
 
 
 def test_the_command_prints_metrics_on_stdout_and_doubts_on_stderr(topics, models, data):
-    ran = topics("evaluate", "rubrics", data, "--models", models, "--by", "outlet")
+    ran = topics("evaluate", "rubrics", data, "--models", models, "--slice-by", "outlet")
     assert ran.code == 0, ran.err
     assert "tourism" in ran.out
     assert "macro" in ran.out

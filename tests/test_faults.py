@@ -21,7 +21,7 @@ from topics.archive.job import score_archive
 from topics.archive.scoring import score_shard
 from topics.corpus import Corpus, embedded
 from topics.errors import WorkerDiedError
-from topics.tagger import Stored
+from topics.tagger import TaggerRef
 from topics.types import Reject
 
 MOMENTS = random.Random(17)
@@ -125,11 +125,11 @@ def test_workers_that_die_before_their_first_shard_one_after_another_end_the_job
     monkeypatch.setattr(parallel, "run", stillborn)
     output = tmp_path / "выход.jsonl"
     with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command goes on from here"):
-        score_archive(Corpus(source), Stored(models, "rubrics"), order(output, workers=2))
+        score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output, workers=2))
     assert sum(jobs) == 2
     monkeypatch.undo()
-    score_archive(Corpus(source), Stored(models, "rubrics"), order(output))
-    score_archive(Corpus(source), Stored(models, "rubrics"), order(tmp_path / "целиком.jsonl"))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(tmp_path / "целиком.jsonl"))
     assert contents(output) == contents(tmp_path / "целиком.jsonl")
 
 

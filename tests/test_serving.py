@@ -73,7 +73,7 @@ def test_the_names_of_topics_go_along(both, store, tmp_path):
     registry = Registry(models)
     version = registry.open("topics")
     for topic in Tagger.load(models, None, "topics").topics:
-        registry.call(version, topic.id, f"Названа {topic.id}")
+        registry.name_topic(version, topic.id, f"Названа {topic.id}")
     found = mlflow.pyfunc.load_model(log(registry.open("topics"), store)).predict(FRAME)
     expected = Tagger.load(models, None, "topics").tag_many(FRAME)
     assert any("Названа" in name for shares in expected["topics"] for name in shares)

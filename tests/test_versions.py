@@ -477,7 +477,7 @@ def test_who_waits_for_another_says_so_and_gives_up_in_the_end(registry, monkeyp
     with drafts.lock(registry.folder / "rubrics"):
         with (
             pytest.warns(ModelWarning, match=r"waiting for .*models/rubrics/\.lock, held by another process"),
-            pytest.raises(ModelError, match=r"\.lock: is held by another process for too long; end that one"),
+            pytest.raises(ModelError, match=r"\.lock: held by another process for too long; stop it"),
         ):
             put(registry, a)
         assert registry.prune("rubrics", keep=1, days=0).removed == [a], "to look, nobody is waited for"
@@ -956,6 +956,6 @@ def test_a_loader_whose_version_is_pruned_meanwhile_loads_the_next(registry):
             shutil.rmtree(version.folder)
         return (version.folder / "слова.txt").read_bytes()
 
-    assert registry.opening("rubrics", load) == "завод\n0\n".encode()
+    assert registry.open_with("rubrics", load) == "завод\n0\n".encode()
     with pytest.raises(ModelError, match=r"нет\.txt: is missing; restore the version from a backup or train"):
-        registry.opening("rubrics", lambda version: (version.folder / "нет.txt").read_bytes())
+        registry.open_with("rubrics", lambda version: (version.folder / "нет.txt").read_bytes())

@@ -105,7 +105,7 @@ class Done(msgspec.Struct, frozen=True):
     counts: Counts
 
 
-class Desk(NamedTuple):
+class JobFolder(NamedTuple):
     """The folder in which workers store results; all that a worker must know of the job."""
 
     folder: Path
@@ -153,7 +153,7 @@ class Desk(NamedTuple):
         yield
         note.unlink(missing_ok=True)
 
-    def begun(self) -> list[int]:
+    def pop_unfinished(self) -> list[int]:
         """Return the shards that were begun and not ended, and forget that they were begun."""
         notes = [path for path in storage.listed(self.folder) if path.name.endswith(".running")]
         for note in notes:
@@ -165,7 +165,7 @@ class Job(NamedTuple):
     """A job that this process holds."""
 
     home: Path
-    desk: Desk
+    folder: JobFolder
     shards: list[Shard]
 
 
@@ -207,7 +207,7 @@ def held(
     home.mkdir(exist_ok=True)
     with _locked(home):
         saved = None if restart else _saved(home)
-        if saved and saved.record != record and not Desk(home / saved.record.key, suffix).done():
+        if saved and saved.record != record and not JobFolder(home / saved.record.key, suffix).done():
             saved = None  # nothing is lost
         if saved is None:
             for path in storage.listed(home):
@@ -224,7 +224,7 @@ def held(
         folder = home / record.key
         folder.mkdir(exist_ok=True)
         storage.sweep(folder)
-        yield Job(home, Desk(folder, suffix), saved.shards)
+        yield Job(home, JobFolder(folder, suffix), saved.shards)
 
 
 def _saved(home: Path) -> _Saved | None:

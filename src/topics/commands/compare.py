@@ -75,8 +75,8 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
         with terminal.progress() as watch:
             return either(registry, *versions, corpus, watch)
 
-    comparison = registry.opening(
-        before, lambda first: registry.opening(after, lambda second: compared((first, second)))
+    comparison = registry.open_with(
+        before, lambda first: registry.open_with(after, lambda second: compared((first, second)))
     )
     show_labels(corpus)
     show_rejects(corpus)

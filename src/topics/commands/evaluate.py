@@ -28,21 +28,23 @@ SLICES = ("outlet", "month", "length")
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
 @labels_option("Table of id and rubrics, overlaid on the data.")
-@click.option("--by", multiple=True, type=click.Choice(SLICES), help="Also slice by this. Repeatable.")
+@click.option("--slice-by", multiple=True, type=click.Choice(SLICES), help="Also slice by this. Repeatable.")
 @click.option("--since", default="", metavar="DATE", help="Only articles from this day on.")
 @click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
 @columns_config_option
 @models_option
 @format_option
 @columns_options
-def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def evaluate(
+    version: str, data: tuple[str, ...], slice_by: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
     """Measure VERSION (NAME, NAME@ALIAS or NAME/VERSION) on the labelled articles of DATA.
 
     Every figure comes with its 95 % bootstrap interval. Near-duplicates count once, unknown labels not at
     all. DATA should be articles that the version was not trained on: later ones (--since), or others.
 
     \b
-    python -m topics evaluate rubrics archive/2026-11.jsonl --by outlet --by month
+    python -m topics evaluate rubrics archive/2026-11.jsonl --slice-by outlet --slice-by month
     python -m topics evaluate rubrics@production archive/ --labels checked.csv --json
     """
     import msgspec
@@ -59,9 +61,9 @@ def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: 
     def assessed(opened: Version) -> Assessment:
         warn_of_ignored(options, [opened.manifest])
         with terminal.progress() as watch:
-            return job(corpus, opened, by, since=options["since"], watch=watch)
+            return job(corpus, opened, slice_by, since=options["since"], watch=watch)
 
-    assessment = Registry(options["models"]).opening(version, assessed)
+    assessment = Registry(options["models"]).open_with(version, assessed)
     show_labels(corpus)
     show_rejects(corpus)
     if as_json:

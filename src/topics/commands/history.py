@@ -87,7 +87,7 @@ def _show_events(events: list[Event]) -> None:
 
     table = Table("when", "who", "what", Column("why", overflow="fold"), "metrics")  # versions, to be copied
     for event in events:
-        what = f"{event.version}\n{event.deed} {event.alias and f'to @{event.alias}'}"
+        what = f"{event.version}\n{event.description} {event.alias and f'to @{event.alias}'}"
         why = f"{event.why} (forced)" if event.forced else event.why
         metrics = "\n".join(_telling(_metrics(event.metrics)))
         table.add_row(_local(event.when), event.who, Text(what), Text(why), metrics)

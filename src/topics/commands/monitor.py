@@ -70,7 +70,7 @@ def monitor(
         with terminal.progress() as watch:
             return job(corpus, opened, base, watch)
 
-    report = Registry(options["models"]).opening(version, monitored)
+    report = Registry(options["models"]).open_with(version, monitored)
     if options["html"]:
         deliver(options["html"], page(report, options["lang"]).encode())
     if as_json:

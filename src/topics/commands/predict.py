@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @workers_option
 @click.option("--dask", metavar="ADDRESS", help="Work on a Dask cluster, tcp://HOST:8786.")
 @click.option("--restart", is_flag=True, help="Forget what an interrupted job has done.")
-@click.option("--limit-rejects", type=click.IntRange(0), metavar="N", help="Stop at more bad rows than this.")
+@click.option("--max-rejects", type=click.IntRange(0), metavar="N", help="Stop at more bad rows than this.")
 @click.option(
     "--rejects",
     "rejects_file",
@@ -120,12 +120,12 @@ def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Sum
     # What takes this process half a second takes them another: meanwhile.
     with parallel.starting(import_module, "topics.archive.scoring", options["workers"] if several else 1):
         from topics.archive import writers
-        from topics.archive.job import Order, score_archive
-        from topics.tagger import Stored, Tagger
+        from topics.archive.job import ScoringOptions, score_archive
+        from topics.tagger import Tagger, TaggerRef
 
         tagger = Tagger.load(options["models"], options["reference"], options["topics"])
         warn_of_ignored(options, [version.manifest for version in tagger.versions])
-        stored = Stored.of(tagger, options["models"])
+        ref = TaggerRef.of(tagger, options["models"])
     suffix = output.suffix or f".{options['form']}"
     if options["form"] == "table" and not output.suffix:
         raise UsageError(
@@ -133,21 +133,21 @@ def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Sum
         )
     writers.format_of(output.with_suffix(suffix))
     rejects = output.with_name(f"{output.name}.rejects.jsonl") if output.suffix else output / "rejects.jsonl"
-    order = Order(
+    scoring = ScoringOptions(
         output,
         suffix,
         options["rejects_file"] or rejects,
         options["workers"],
         options["dask"],
         options["restart"],
-        options["limit_rejects"],
+        options["max_rejects"],
     )
     with terminal.progress() as watch:
-        summary = score_archive(corpus, stored, order, watch)
+        summary = score_archive(corpus, ref, scoring, watch)
     if summary.rejects:
-        told = f"{counted(summary.rejects, 'row')} could not be read; see {order.rejects}"
+        told = f"{counted(summary.rejects, 'row')} could not be read; see {scoring.rejects}"
         click.echo(f"topics: {told}", err=True)
-    return summary, [] if summary.articles else _first_of(order.rejects)
+    return summary, [] if summary.articles else _first_of(scoring.rejects)
 
 
 def _first_of(rejects: Path) -> list[Reject]:
@@ -182,10 +182,10 @@ def _here(
             (_error if to_stdout else note)(row)
 
         if is_stream and options["form"] != "table":
-            flush, limit = sys.stdout.buffer.flush, options["limit_rejects"]
+            flush, limit = sys.stdout.buffer.flush, options["max_rejects"]
             return answer(corpus, tagger, write, reject, flush, limit), bad
         with terminal.progress() as watch:
-            return score(corpus, tagger, write, reject, watch, options["limit_rejects"]), bad
+            return score(corpus, tagger, write, reject, watch, options["max_rejects"]), bad
 
 
 def _error(row: Reject) -> None:

@@ -65,5 +65,5 @@ def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
         gone = f", in place of {event.before}" if event.alias and event.before else ""
         which = "" if event.topic else f" {'it' if event.version == manifest.version else event.version}"
         why = f": {event.why}" if event.why else ""
-        text = f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {event.deed}{which}{moved}{gone}{why}"
-        console.print(text)
+        what = f"{event.description}{which}{moved}{gone}{why}"
+        console.print(f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {what}")

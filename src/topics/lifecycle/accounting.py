@@ -22,7 +22,7 @@ def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Findi
     """Check every byte of these versions, and that all of it can be opened; without any, account for all."""
     for reference in references:
         yield _checked(registry, reference)
-    for name in registry.homes() if not references else ():
+    for name in registry.model_names() if not references else ():
         try:
             lost, versions, events = _lost(registry, name), registry.versions(name), registry.events(name)
         except ModelError as error:  # of a damaged history: each version would say the same
@@ -41,7 +41,7 @@ def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Findi
 
 def _checked(registry: Registry, reference: str) -> Finding:
     try:
-        return Finding("whole", registry.opening(reference, _opened))
+        return Finding("whole", registry.open_with(reference, _opened))
     except ModelError as error:
         return Finding("trouble", str(error))
 

@@ -100,7 +100,7 @@ def unpack(path: Path, registry: Registry, probe: Callable[[Path], object] = lam
                 _check_names(names, draft)
 
         found = registry.adopt(name, version, fill, f"from {path.name}", probe_all)
-    registry.call_all(found, names, f"from {path.name}")
+    registry.name_topics(found, names, f"from {path.name}")
     return found
 
 

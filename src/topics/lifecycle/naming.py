@@ -17,7 +17,7 @@ def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Vers
         ModelError: there is no such version, or it is damaged.
         UsageError: it knows rubrics.
     """
-    return registry.opening(reference, _load)
+    return registry.open_with(reference, _load)
 
 
 def _load(version: Version) -> tuple[TopicPipeline, Version]:
@@ -53,4 +53,4 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
             if other != topic and taken.casefold() == words.casefold():
                 raise UsageError(f"topic {other} is called {taken!r} already; choose another name")
 
-    return registry.call(version, topic, words, why, expect_free)
+    return registry.name_topic(version, topic, words, why, expect_free)

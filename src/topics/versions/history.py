@@ -68,7 +68,7 @@ class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     who: str = ""
 
     @property
-    def deed(self) -> str:
+    def description(self) -> str:
         """Describe what was done: `named topic 7 'Железные дороги'`."""
         return f"{self.what} topic {self.topic} {self.name!r}" if self.what == NAMED else self.what
 

@@ -139,9 +139,9 @@ class Registry:
         Raises:
             ModelError: there is none, it is damaged, or a newer `topics` made it.
         """
-        return self.opening(reference, lambda version: version)
+        return self.open_with(reference, lambda version: version)
 
-    def opening(self, reference: str, load: Callable[[Version], T]) -> T:
+    def open_with(self, reference: str, load: Callable[[Version], T]) -> T:
         """Find a version, check every byte of it and load what is wanted of it: `load` reads its files.
 
         Should it be pruned meanwhile, and the alias point elsewhere by now, that one is loaded.
@@ -212,7 +212,7 @@ class Registry:
             path.name for path in _listed(self.folder) if is_name(path.name) and self._is_model(path)
         )
 
-    def homes(self) -> list[str]:
+    def model_names(self) -> list[str]:
         """Models that have a version or a history, in order."""
         told = [path.parent.name for path in self.folder.glob(f"*/{history.FILE}")]
         return sorted({*self.names(), *filter(is_name, told)})
@@ -282,7 +282,7 @@ class Registry:
             event = Event(history.PROMOTED, version, alias, found, why, forced, metrics or {})
             return History(self._home(name)).append(event)
 
-    def call(
+    def name_topic(
         self,
         found: Version,
         topic: int,
@@ -305,7 +305,7 @@ class Registry:
                 Event(history.NAMED, version, why=why, topic=topic, name=words)
             )
 
-    def call_all(self, found: Version, names: Mapping[int, str], why: str) -> None:
+    def name_topics(self, found: Version, names: Mapping[int, str], why: str) -> None:
         """Write down what the topics of a version are called elsewhere; what was said of one here stays."""
         name, version = found.manifest.name, found.manifest.version
         with self._lock(name):
