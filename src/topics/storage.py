@@ -6,6 +6,7 @@ What is published is there whole or not at all.
 from __future__ import annotations
 
 import errno
+import getpass
 import glob
 import os
 import shutil
@@ -61,6 +62,14 @@ def naming(place: Path) -> Iterator[None]:
             raise
         code = error.errno or errno.ENOSPC  # numpy: «6997 requested and 4592 written»
         raise OSError(code, os.strerror(code), str(place)) from error
+
+
+def user() -> str:
+    """Return who runs this process."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a bare container has no such user
+        return "unknown"
 
 
 def expect_writable(folder: Path) -> None:

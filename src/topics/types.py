@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -99,6 +99,17 @@ class TokenBatch:
         """Boolean mask (articles,) of those without a single word."""
         empty: npt.NDArray[np.bool_] = np.diff(self.offsets) == 0
         return empty
+
+
+class Watch(Protocol):
+    """Called with what is being done, how many articles are done, and the share of the work, if known."""
+
+    def __call__(self, stage: str, done: int, share: float | None = None) -> None:
+        """Show the progress."""
+
+
+def unwatched(stage: str, done: int, share: float | None = None) -> None:
+    """Ignore the progress."""
 
 
 Texts = Callable[[npt.NDArray[np.intp]], Iterable[tuple[str, str]]]

@@ -28,7 +28,6 @@ from topics.archive.scoring import (
     Opener,
     Summary,
     Task,
-    Watch,
     check_limit,
     compared,
     nothing,
@@ -37,7 +36,6 @@ from topics.archive.scoring import (
     reject_line,
     score_shard,
     summarize,
-    unwatched,
 )
 from topics.corpus import Corpus
 from topics.corpus.articles import Shape
@@ -45,7 +43,7 @@ from topics.corpus.shards import Shard, fitting, plan
 from topics.drift.stream import Stream
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Tagger, TaggerRef
-from topics.types import Reject, Topic
+from topics.types import Reject, Topic, Watch, unwatched
 from topics.versions.registry import Version
 
 _SUMMARY = "summary.json"

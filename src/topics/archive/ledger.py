@@ -14,7 +14,6 @@ scored.jsonl.job/  (scored/.job/ where the output is a folder)
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import platform
@@ -295,14 +294,7 @@ def _locked(home: Path) -> Iterator[None]:
 
 def _me() -> dict[str, object]:
     since = datetime.now().astimezone().isoformat(timespec="seconds")
-    return {"process": os.getpid(), "machine": platform.node(), "user": _user(), "since": since}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    return {"process": os.getpid(), "machine": platform.node(), "user": storage.user(), "since": since}
 
 
 def _who(owner: Path) -> str:

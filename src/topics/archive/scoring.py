@@ -33,22 +33,11 @@ from topics.drift.stream import Stream, shares_in_training
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
-from topics.types import Article, Prediction, Reject
+from topics.types import Article, Prediction, Reject, Watch, unwatched
 from topics.versions.registry import Version, trained_on
 
 _WORTH_RECALLING = 500
 """Articles at a time from which on the words of a version are worth the 0.1 s to recall them."""
-
-
-class Watch(Protocol):
-    """Told what is being done, how many articles are done, and the share of the work, where it is known."""
-
-    def __call__(self, stage: str, done: int, share: float | None = None) -> None:
-        """Show the progress."""
-
-
-def unwatched(stage: str, done: int, share: float | None = None) -> None:
-    """Ignore the progress."""
 
 
 class Share(msgspec.Struct, frozen=True):

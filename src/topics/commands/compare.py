@@ -9,10 +9,11 @@ import click
 from topics.commands.options import (
     columns_config_option,
     columns_options,
+    corpus_of,
+    emit,
     format_option,
     labels_option,
     models_option,
-    settings,
     warn_of_ignored,
 )
 from topics.errors import UsageError, listed
@@ -49,11 +50,8 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     python -m topics compare topics@production topics@latest archive/2026-11.jsonl
     python -m topics compare topics@production topics@latest
     """
-    import msgspec
-
     from topics import terminal
     from topics.commands.topics.compare import show
-    from topics.corpus import Corpus
     from topics.lifecycle import continuity
     from topics.lifecycle.promotion import either
     from topics.terminal.data import show_labels, show_rejects
@@ -64,10 +62,9 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     if not data:
         if registry.open(before).manifest.topics is None:
             raise UsageError("versions of rubrics are compared on labelled articles: name DATA")
-        show(continuity.compare(registry, before, after), as_json)
+        emit(continuity.compare(registry, before, after), show, as_json=as_json)
         return
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
+    corpus = corpus_of(data, options)
 
     def compared(versions: tuple[Version, Version]) -> Comparison | TopicComparison:
         _expect_in_common(*versions)
@@ -80,10 +77,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     )
     show_labels(corpus)
     show_rejects(corpus)
-    if as_json:
-        click.echo(msgspec.json.encode(comparison))
-    else:
-        show_comparison(comparison)
+    emit(comparison, show_comparison, as_json=as_json)
 
 
 def _expect_in_common(before: Version, after: Version) -> None:

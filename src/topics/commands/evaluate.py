@@ -9,10 +9,11 @@ import click
 from topics.commands.options import (
     columns_config_option,
     columns_options,
+    corpus_of,
+    emit,
     format_option,
     labels_option,
     models_option,
-    settings,
     warn_of_ignored,
 )
 
@@ -47,16 +48,12 @@ def evaluate(
     python -m topics evaluate rubrics archive/2026-11.jsonl --slice-by outlet --slice-by month
     python -m topics evaluate rubrics@production archive/ --labels checked.csv --json
     """
-    import msgspec
-
     from topics import terminal
-    from topics.corpus import Corpus
     from topics.quality.assessment import evaluate as job
     from topics.terminal.data import show_labels, show_rejects
     from topics.versions.registry import Registry
 
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
+    corpus = corpus_of(data, options)
 
     def assessed(opened: Version) -> Assessment:
         warn_of_ignored(options, [opened.manifest])
@@ -66,10 +63,7 @@ def evaluate(
     assessment = Registry(options["models"]).open_with(version, assessed)
     show_labels(corpus)
     show_rejects(corpus)
-    if as_json:
-        click.echo(msgspec.json.encode(assessment))
-    else:
-        _show(assessment)
+    emit(assessment, _show, as_json=as_json)
 
 
 def _show(assessment: Assessment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +11,11 @@ from topics.commands.options import (
     NEW_FILE,
     columns_config_option,
     columns_options,
+    corpus_of,
     deliver,
+    emit,
     format_option,
     models_option,
-    settings,
     warn_of_ignored,
 )
 
@@ -53,17 +55,13 @@ def monitor(
     python -m topics monitor topics yesterday.jsonl
     python -m topics monitor rubrics march.jsonl --reference january/ --reference february/
     """
-    import msgspec
-
     from topics import terminal
-    from topics.corpus import Corpus
     from topics.drift.monitoring import monitor as job
     from topics.drift.page import page
     from topics.versions.registry import Registry
 
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, format=options["input_format"])
-    base = Corpus(reference, columns=columns, format=options["input_format"]) if reference else None
+    corpus = corpus_of(data, options)
+    base = corpus_of(reference, options) if reference else None
 
     def monitored(opened: Version) -> Report:
         warn_of_ignored(options, [opened.manifest])
@@ -73,10 +71,7 @@ def monitor(
     report = Registry(options["models"]).open_with(version, monitored)
     if options["html"]:
         deliver(options["html"], page(report, options["lang"]).encode())
-    if as_json:
-        click.echo(msgspec.json.encode(report))
-    else:
-        _show(report, options["lang"])
+    emit(report, partial(_show, language=options["lang"]), as_json=as_json)
     if report.trained_on:
         names = ", ".join(report.trained_on)
         click.echo(

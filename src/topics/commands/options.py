@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from topics.errors import UsageError, counted, listed
+from topics.errors import UsageError, listed
 
 if TYPE_CHECKING:
     from topics.config import Config
     from topics.corpus import Corpus
-    from topics.corpus.articles import Columns
     from topics.types import Reject
     from topics.versions.manifest import Manifest
 
-_SHOWN_REJECTS = 5
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -183,7 +182,7 @@ def cores() -> int:
     return int(cpu_count())
 
 
-def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
+def settings(options: dict[str, Any]) -> Config:
     """Read the configuration; columns named on the command line win over it, in what is recorded too."""
     import msgspec
 
@@ -195,8 +194,25 @@ def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
         for key, value in options.items()
         if key.endswith("_column") and value
     }
-    columns = msgspec.structs.replace(config.columns, **named)
-    return msgspec.structs.replace(config, columns=columns), columns
+    return msgspec.structs.replace(config, columns=msgspec.structs.replace(config.columns, **named))
+
+
+def corpus_of(data: Sequence[str | Path], options: dict[str, Any], **more: Any) -> Corpus:
+    """Open the articles that a command line names; `more` is what else `Corpus` takes."""
+    from topics.corpus import Corpus
+
+    columns, labels = settings(options).columns, options.get("labels")
+    return Corpus(data, columns=columns, labels_file=labels, format=options["input_format"], **more)
+
+
+def emit(result: T, show: Callable[[T], None], *, as_json: bool) -> None:
+    """Print a result to stdout, as one JSON object or by `show`."""
+    import msgspec
+
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+    else:
+        show(result)
 
 
 def warn_of_ignored(options: dict[str, Any], manifests: Sequence[Manifest]) -> None:
@@ -246,6 +262,8 @@ def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
     import msgspec
 
     from topics import storage
+    from topics.corpus.corpus import TOLD
+    from topics.terminal.data import show_reject, show_reject_count
 
     with ExitStack() as stack:
         count = 0
@@ -259,13 +277,11 @@ def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
                 stream = stack.enter_context(path.open("wb")) if count == 1 else opened[0]
                 opened[:] = [stream]
                 stream.write(msgspec.json.encode(row) + b"\n")
-            elif count <= _SHOWN_REJECTS:
-                click.echo(f"topics: {row.source}:{row.line}: {row.reason}", err=True)
+            elif count <= TOLD:
+                show_reject(row)
 
         opened: list[BinaryIO] = []
         yield reject
     if path and not count:
         storage.unlink(path)
-    if count:
-        where = f"; see {path}" if path else ""
-        click.echo(f"topics: {counted(count, 'row')} could not be read{where}", err=True)
+    show_reject_count(count, path)

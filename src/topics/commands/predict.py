@@ -17,12 +17,12 @@ from topics.commands.options import (
     NEW_FILE_OR_FOLDER,
     columns_config_option,
     columns_options,
+    corpus_of,
     expect_apart,
     format_option,
     models_option,
     rejects_to,
     rubrics_option,
-    settings,
     topics_option,
     warn_of_ignored,
     workers_option,
@@ -83,7 +83,6 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     zcat archive.jsonl.gz | python -m topics predict - | jq .rubrics
     """
     from topics import persistence, storage
-    from topics.corpus import Corpus
     from topics.terminal.answers import show_summary
     from topics.terminal.data import show_missing, show_others
 
@@ -93,10 +92,9 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     if output:
         _check_name(output, options["form"])
     options["form"] = options["form"] or "jsonl"
-    _, columns = settings(options)
     asked = [name.strip() for given in options["keep"] for name in given.split(",")]
     keep = tuple(dict.fromkeys(filter(None, asked)))
-    corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"], labelled=False)
+    corpus = corpus_of(inputs, options, keep=keep, labelled=False)
     show_others(corpus.others)
     if output and "-" not in inputs:
         summary, bad = _archive(corpus, output, options)
@@ -115,6 +113,7 @@ def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Sum
     """Score files by several processes; return also, if all rows are bad, the first of them."""
     from topics import parallel, terminal
     from topics.corpus.shards import SIZE
+    from topics.terminal.data import show_reject_count
 
     several = not options["dask"] and corpus.size > SIZE
     # What takes this process half a second takes them another: meanwhile.
@@ -144,9 +143,7 @@ def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Sum
     )
     with terminal.progress() as watch:
         summary = score_archive(corpus, ref, scoring, watch)
-    if summary.rejects:
-        told = f"{counted(summary.rejects, 'row')} could not be read; see {scoring.rejects}"
-        click.echo(f"topics: {told}", err=True)
+    show_reject_count(summary.rejects, scoring.rejects)
     return summary, [] if summary.articles else _first_of(scoring.rejects)
 
 

@@ -10,6 +10,7 @@ from topics.commands.options import (
     NEW_FILE,
     columns_options,
     config_option,
+    corpus_of,
     expect_apart,
     format_option,
     labels_option,
@@ -66,7 +67,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     import msgspec
 
     from topics import terminal
-    from topics.corpus import Corpus, embedded
+    from topics.corpus import embedded
     from topics.corpus.articles import mistaken
     from topics.terminal.data import show_labels, show_others, show_unread_dates
     from topics.terminal.versions import show_version
@@ -78,7 +79,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         raise UsageError(
             f"rubrics and topics cannot both be called {names[0]!r}; change --name or --topics-name"
         )
-    config, columns = settings(options)
+    config = settings(options)
     if options["lang"]:
         report = msgspec.structs.replace(config.report, lang=options["lang"])
         config = msgspec.structs.replace(config, report=report)
@@ -88,9 +89,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         config = msgspec.structs.replace(config, topics=topics)
     labels = (str(options["labels"]),) if options["labels"] else ()
     expect_apart((*data, *labels), {"--rejects": options["rejects_file"]})
-    corpus = Corpus(
-        data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
-    )
+    corpus = corpus_of(data or embedded(), options)
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     show_others(corpus.others)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -12,10 +11,9 @@ from topics.corpus import Corpus
 from topics.errors import ModelError, ModelWarning, UsageError
 from topics.quality.comparison import Comparison, compare
 from topics.quality.topic_comparison import TopicComparison, compare_topics
+from topics.types import Watch, unwatched
 from topics.versions.history import Event
 from topics.versions.registry import PRODUCTION, Registry, Version
-
-Watch = Callable[[str, int], None]
 
 
 class LossError(ModelError):
@@ -43,7 +41,7 @@ def promote(
     alias: str = PRODUCTION,
     reason: str = "",
     force: bool = False,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Promotion:
     """Point an alias to a version unless it is worse than the live one.
 

@@ -16,7 +16,7 @@ from topics.errors import counted
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from topics.archive.scoring import Watch
+    from topics.types import Watch
     from topics.versions.manifest import Likely
 
 SOME = 10

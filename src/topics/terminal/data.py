@@ -11,6 +11,7 @@ from topics.terminal import SOME, tell
 
 if TYPE_CHECKING:
     from topics.corpus import Corpus
+    from topics.types import Reject
 
 
 def show_labelled(labelled: int, positives: dict[str, int]) -> None:
@@ -36,9 +37,20 @@ def show_labels(corpus: Corpus) -> None:
 def show_rejects(corpus: Corpus) -> None:
     """Print to stderr the first rejected rows, and how many there are."""
     for row in corpus.first_rejects:
-        tell(f"topics: {row.source}:{row.line}: {row.reason}")
-    if corpus.rejected:
-        tell(f"topics: {counted(corpus.rejected, 'row')} could not be read")
+        show_reject(row)
+    show_reject_count(corpus.rejected)
+
+
+def show_reject(row: Reject) -> None:
+    """Print a rejected row to stderr."""
+    tell(f"topics: {row.source}:{row.line}: {row.reason}")
+
+
+def show_reject_count(count: int, path: Path | None = None) -> None:
+    """Print to stderr how many rows were rejected, if any, and the file that lists them."""
+    if count:
+        where = f"; see {path}" if path else ""
+        tell(f"topics: {counted(count, 'row')} could not be read{where}")
 
 
 def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:

@@ -7,7 +7,6 @@ cut off by the next writer.
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -149,7 +148,7 @@ class History:
         """
         lines = self._whole_lines()
         now = max(datetime.now(UTC).replace(microsecond=0), _time_of_last(lines))
-        event = msgspec.structs.replace(event, when=now, who=_user())
+        event = msgspec.structs.replace(event, when=now, who=storage.user())
         content = msgspec.json.encode(event) + b"\n"
         # Unbuffered: closing a buffer would try to write once more what there was no room for.
         with storage.naming(self.path), self.path.open("ab", buffering=0) as stream:
@@ -292,13 +291,6 @@ def _time_of_last(lines: bytes) -> datetime:
         return _brief_decoder.decode(last).when
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return datetime.min.replace(tzinfo=UTC)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user on a bare container
-        return "unknown"
 
 
 _decoder = msgspec.json.Decoder(Event)

@@ -9,10 +9,9 @@ import click
 from topics.commands.options import (
     columns_config_option,
     columns_options,
+    corpus_of,
     format_option,
     models_option,
-    rejects_to,
-    settings,
     standard_input_kept,
     version_of_topics_option,
     warn_of_ignored,
@@ -87,17 +86,15 @@ def _read(
     data: tuple[str, ...], pipeline: TopicPipeline, version: Version, options: dict[str, Any]
 ) -> Activity:
     from topics import terminal
-    from topics.corpus import Corpus
+    from topics.terminal.data import show_rejects
     from topics.training.gathering import gather
     from topics.trends.recording import record
 
     warn_of_ignored(options, [version.manifest])
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    with standard_input_kept(corpus), terminal.progress() as watch, rejects_to(None) as reject:
+    corpus = corpus_of(data, options)
+    with standard_input_kept(corpus), terminal.progress() as watch:
         material = gather(corpus, pipeline.cleaner, options["workers"], watch, version.folder)
-        for row in material.rejects:
-            reject(row)
+        show_rejects(corpus)
         return record(pipeline, material, corpus, options["unit"])
 
 
