@@ -288,11 +288,13 @@ def drift(articles: int, turns: int, models: Path | None) -> None:
         for _ in range(turns + 1):
             stream, spent = Stream(tagger.versions, tagger.topics), [0.0]
 
-            def hear(*heard: Any, stream: Stream = stream, spent: list[float] = spent) -> None:
-                spent[0] += seconds_of(lambda: stream.hear(*heard))
+            def on_batch(*heard: Any, stream: Stream = stream, spent: list[float] = spent) -> None:
+                spent[0] += seconds_of(lambda: stream.on_batch(*heard))
 
             tagging.append(
-                seconds_of(lambda hear=hear: [tagger.tag_articles(some, hear) for some in batches])
+                seconds_of(
+                    lambda on_batch=on_batch: [tagger.tag_articles(some, on_batch) for some in batches]
+                )
             )
             inside.append(spent[0])
             comparing.append(seconds_of(stream.drift))

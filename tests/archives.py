@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newsroom import BANK, CAT, HOTEL, STEEL
-from topics.archive.job import Order
+from topics.archive.job import ScoringOptions
 from topics.archive.scoring import score
 from topics.archive.writers import writing
 from topics.corpus import Corpus
-from topics.tagger import Hear, Stored, Tagger
+from topics.tagger import OnBatch, Tagger, TaggerRef
 from topics.types import Article, Prediction, Reject
 
 TEXTS = (STEEL, BANK, HOTEL, CAT)
@@ -61,9 +61,9 @@ def mixed(folder: Path) -> Path:
     return folder
 
 
-def order(output: Path, suffix: str = ".jsonl", **options: object) -> Order:
+def order(output: Path, suffix: str = ".jsonl", **options: object) -> ScoringOptions:
     rejects = output.parent / f"{output.name}.rejects.jsonl"
-    return Order(output, output.suffix or suffix, rejects, **{"shard_size": SHARD} | options)
+    return ScoringOptions(output, output.suffix or suffix, rejects, **{"shard_size": SHARD} | options)
 
 
 def one_after_the_other(
@@ -79,7 +79,7 @@ def one_after_the_other(
 class Deadly(NamedTuple):
     """Opens a tagger that kills its process when it meets a word, as the system does where memory ends."""
 
-    stored: Stored
+    stored: TaggerRef
     word: str
 
     def load(self) -> Tagger:
@@ -92,10 +92,10 @@ class _DeadlyTagger:
         self.manifest, self.versions, self.topics = tagger.manifest, tagger.versions, tagger.topics
         self.tag = tagger.tag_articles
 
-    def tag_articles(self, articles: list[Article], hear: Hear) -> list[Prediction]:
+    def tag_articles(self, articles: list[Article], on_batch: OnBatch) -> list[Prediction]:
         if any(self.word in article.text for article in articles):
             os.kill(os.getpid(), signal.SIGKILL)
-        return self.tag(articles, hear)
+        return self.tag(articles, on_batch)
 
 
 def die_at(moment: int, counter: Path, watched: str) -> None:
@@ -122,7 +122,7 @@ def die_at(moment: int, counter: Path, watched: str) -> None:
 class Mortal(NamedTuple):
     """Opens a tagger in a worker whose life ends at a moment; see `die_at`."""
 
-    stored: Stored
+    stored: TaggerRef
     moment: int
     counter: Path
     watched: str

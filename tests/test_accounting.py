@@ -84,7 +84,7 @@ LOST = {
     "the live one": (lose_the_live_one, r"^rubrics@production points to 2\d+.*, which is not there; restore"),
     "one of many": (
         lose_one_that_nobody_needs,
-        r"models/rubrics/2.*: is gone, though nobody pruned it; restor",
+        r"models/rubrics/2.*: is missing but was not pruned; restor",
     ),
     "all": (
         lose_all,
@@ -96,7 +96,7 @@ LOST = {
     ),
     "the history": (
         lose_the_history,
-        r"history\.jsonl: is gone, .* where aliases .* seals of 2 versions; restor",
+        r"history\.jsonl: is missing, .* where aliases .* seals of 2 versions; restor",
     ),
 }
 
@@ -173,9 +173,7 @@ def test_no_answer_goes_silently_without_what_was_lost(topics: Topics, both, tmp
     article = write(tmp_path / "вход.jsonl", {"text": STEEL})
     for manifest in models.glob(f"{lost}/*/{integrity.MANIFEST}"):
         manifest.unlink()
-    told = (
-        f"there is no version of '{lost}', though its history names some; restore the version from a backup"
-    )
+    told = f"no version of '{lost}', though its history names some; restore the version from a backup"
     with pytest.raises(ModelError, match=told):
         Tagger.load(models)
     ran = topics("predict", article, "--models", models)

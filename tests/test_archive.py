@@ -28,7 +28,7 @@ from topics.corpus import Corpus, embedded
 from topics.corpus.seen import hashes
 from topics.corpus.shards import plan
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
-from topics.tagger import Stored, Tagger
+from topics.tagger import Tagger, TaggerRef
 from topics.training.job import train
 from topics.types import Reject
 from topics.versions.registry import Registry
@@ -40,8 +40,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stored(models: Path) -> Stored:
-    return Stored(str(models), "rubrics")
+def stored(models: Path) -> TaggerRef:
+    return TaggerRef(str(models), "rubrics")
 
 
 def rejects_of(path: Path) -> list[Reject]:
@@ -98,7 +98,7 @@ def test_topics_are_written_beside_rubrics(tmp_path, source, both, suffix):
     tagger = Tagger.load(both)
     one_after_the_other(source, tagger, tmp_path / f"ряд{suffix}", ("title",))
     output = tmp_path / f"выход{suffix}"
-    stored = Stored.of(tagger, both)
+    stored = TaggerRef.of(tagger, both)
     summary = score_archive(Corpus(source, keep=("title",)), stored, order(output))
     assert [version.partition("/")[0] for version in summary.versions] == ["rubrics", "topics"]
     if suffix == ".parquet":
@@ -279,7 +279,7 @@ def test_a_job_whose_options_changed_refuses(begun, source, stored):
 def test_a_job_whose_model_changed_refuses(begun, source, stored, own_models):
     train(Corpus(embedded()[:3]), Config(), Registry(own_models))
     with pytest.raises(UsageError, match=r"the model was rubrics/\S+ and is rubrics/\S+;"):
-        score_archive(Corpus(source), Stored(str(own_models), "rubrics"), order(begun))
+        score_archive(Corpus(source), TaggerRef(str(own_models), "rubrics"), order(begun))
 
 
 def test_two_jobs_on_one_output_do_not_mix(tmp_path, source, stored, monkeypatch):
@@ -296,7 +296,7 @@ def test_two_jobs_on_one_output_do_not_mix(tmp_path, source, stored, monkeypatch
     monkeypatch.setattr(room, "score_shard", second)
     score_archive(Corpus(source), stored, order(output))
     assert f"process {os.getpid()} of " in told[0]
-    assert "works on it" in told[0]
+    assert "is working on it" in told[0]
 
 
 @pytest.mark.parametrize("name", ["summary.json", "job.json"])
@@ -365,7 +365,7 @@ def test_a_part_that_is_gone_is_told_and_not_passed_over(tmp_path, source, store
         with pytest.raises(StoppedError):
             score_archive(Corpus(source), stored, order(folder))
     next((folder / ".job").rglob("00001.jsonl")).unlink()
-    with pytest.raises(OutputError, match=r"00001.jsonl: was done, and is gone; begin anew with --restart"):
+    with pytest.raises(OutputError, match=r"00001.jsonl: was done but is missing; start over with --restart"):
         score_archive(Corpus(source), stored, order(folder))
     score_archive(Corpus(source), stored, order(folder, restart=True))
 
@@ -375,7 +375,7 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):
     (tmp_path / "дом" / "роман.txt").write_text("глава первая")
     (tmp_path / "дом" / ".черновик.part").write_text("глава вторая")
     for restart in (False, True):
-        with pytest.raises(UsageError, match="is no folder of predictions"):
+        with pytest.raises(UsageError, match="is not a folder of predictions"):
             score_archive(Corpus(source), stored, order(tmp_path / "дом", restart=restart))
     assert {path.name for path in (tmp_path / "дом").iterdir()} == {"роман.txt", ".черновик.part"}
 
@@ -385,12 +385,12 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_too_many_rejects_stop_the_job_and_are_shown(tmp_path, source, stored, tagger, workers):
-    asked = order(tmp_path / "выход.jsonl", workers=workers, limit_rejects=3)
-    with pytest.raises(DataError, match=r"rows cannot be read, more than 3; .*--limit-rejects"):
+    asked = order(tmp_path / "выход.jsonl", workers=workers, max_rejects=3)
+    with pytest.raises(DataError, match=r"rows cannot be read, more than 3; .*--max-rejects"):
         score_archive(Corpus(source), stored, asked)
     assert len(rejects_of(asked.rejects)) > 3
     assert not asked.output.exists()
-    score_archive(Corpus(source), stored, asked._replace(limit_rejects=1000))
+    score_archive(Corpus(source), stored, asked._replace(max_rejects=1000))
     one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
     assert asked.output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
@@ -399,11 +399,11 @@ def test_too_many_rejects_stop_the_job_and_are_shown(tmp_path, source, stored, t
 def test_ids_that_repeat_in_other_shards_are_rejects_too(tmp_path, stored, workers):
     rows = [{"id": str(n % 200), "text": BANK} for n in range(400)]
     source = write(tmp_path / "дважды.jsonl", *rows)
-    asked = order(tmp_path / "выход.jsonl", workers=workers, limit_rejects=199)
+    asked = order(tmp_path / "выход.jsonl", workers=workers, max_rejects=199)
     with pytest.raises(DataError, match=r"200 rows cannot be read, more than 199"):
         score_archive(Corpus(source), stored, asked)
     assert not asked.output.exists()
-    summary = score_archive(Corpus(source), stored, asked._replace(limit_rejects=200))
+    summary = score_archive(Corpus(source), stored, asked._replace(max_rejects=200))
     assert (summary.articles, summary.rejects) == (200, 200)
 
 

@@ -146,7 +146,7 @@ def test_what_is_no_output_of_predict_is_told(tmp_path):
     with pytest.raises(DataError, match=r"holds no parts; is this an output of `predict`"):
         list(read(tmp_path))
     data = write(tmp_path / "a.jsonl", {"id": "1", "text": "слово"})
-    with pytest.raises(DataError, match=r"a\.jsonl:1: is no row that `predict` wrote"):
+    with pytest.raises(DataError, match=r"a\.jsonl:1: is not a row written by `predict`"):
         list(read(data))
 
 

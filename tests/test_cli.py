@@ -68,7 +68,7 @@ def test_train_tells_before_the_work_what_will_not_do(topics: Topics, tmp_path):
     for link in ("никуда", "круг"):
         ran = topics("train", embedded()[0], "--models", tmp_path / link)
         assert (ran.code, "learning" in ran.err) == (1, False)
-        assert ran.err == f"topics: {tmp_path / link}: is a link that leads nowhere; mend or remove it\n"
+        assert ran.err == f"topics: {tmp_path / link}: is a broken link; fix or remove it\n"
 
 
 def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_path):
@@ -187,6 +187,44 @@ def test_train_by_a_configuration_whose_columns_the_command_line_overrules(topic
     assert Registry(tmp_path).open("туры").manifest.rubrics == ("tourism",)
 
 
+def test_settings_that_only_training_reads_are_reported_where_the_version_has_others(
+    topics: Topics, models, inbox, tmp_path
+):
+    config = tmp_path / "c.toml"
+    config.write_text('[rules.economy]\nforce = ["паводок"]\n[topics]\nmodel = "lda"\n', encoding="utf-8")
+    commands = (
+        ["predict", inbox],
+        ["predict", inbox, "-o", tmp_path / "scored.jsonl"],
+        ["predict", "-"],
+        ["diff", "rubrics", "rubrics@latest", "--on", inbox],
+        ["evaluate", "rubrics", embedded()[0]],
+        ["compare", "rubrics", "rubrics@latest", embedded()[0]],
+        ["monitor", "rubrics", embedded()[0]],
+        ["promote", "rubrics@latest", "--alias", "latest"],
+    )
+    for command in commands:
+        ran = topics(*command, "--config", config, "--models", models)
+        assert ran.code == (5 if command[0] == "monitor" else 0), ran.err
+        assert ran.err.count("c.toml: ignored 'rules.economy.force': only [columns] is read here") == 1
+        assert "train again" in ran.err
+        assert ran.err.count("ignored") == 1
+
+
+def test_the_configuration_of_the_training_is_not_reported(topics: Topics, inbox, tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text(
+        '[rules.economy]\nforce = ["паводок"]\nlift = { "банк" = 1 }\n[rubrics]\nmin_positives = 5\n',
+        encoding="utf-8",
+    )
+    options = ["--config", config, "--models", tmp_path]
+    assert topics("train", embedded()[0], "--only", "rubrics", *options).code == 0
+    ran = topics("predict", inbox, *options)
+    assert ran.code == 0
+    assert "ignored" not in ran.err
+    config.write_text(config.read_text(encoding="utf-8").replace("= 1 }", "= 2 }"), encoding="utf-8")
+    assert "ignored 'rules.economy.lift.банк'" in topics("predict", inbox, *options).err
+
+
 def test_predict_prints_json_lines_with_cyrillic_as_it_is(topics: Topics, models, inbox):
     ran = topics("predict", inbox, "--models", models, "--keep", "title")
     rows = list(map(json.loads, ran.out.splitlines()))
@@ -254,7 +292,7 @@ def test_a_job_without_a_good_row_has_failed(topics: Topics, models, tmp_path, t
     ran = topics("predict", *arguments, "--models", models, "--summary", summary, stdin=bad.read_bytes())
     rows = "2 rows" if count == 2 else "1 row"
     name = "stdin" if to == "stdin" else bad
-    last = f"topics: none of {rows} could be scored; the first, {name}:1: no text; mend the input"
+    last = f"topics: none of {rows} could be scored; the first, {name}:1: no text; fix the input"
     assert (ran.code, ran.err.splitlines()[-1]) == (3, last)
     assert json.loads(summary.read_bytes())["rejects"] == count
     if to == "-o":
@@ -307,23 +345,23 @@ def test_explain_tells_that_an_article_may_be_in_another_language(
 
 # Errors
 
-NO_VERSION = "there is no version of 'rubrics'; trained models: none. Train one with `python -m topics train`"
+NO_VERSION = "no version of 'rubrics'; trained models: none. Train one with `python -m topics train`"
 
 FAILURES = [
     ("predict", 2, ["Missing argument 'INPUT...'", "--help"]),
-    ("predict нет.jsonl", 3, ["нет.jsonl: there is no such file or folder; check the name"]),
+    ("predict нет.jsonl", 3, ["нет.jsonl: no such file or folder; check the name"]),
     ("predict {inbox} --models {tmp}/пусто", 4, [NO_VERSION, "or name the folder with --models"]),
     ("predict {inbox} --rubrics rubrics@стенд", 4, ["no alias 'стенд'; it has 'latest'"]),
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
-    ("predict {inbox} --rubrics a/b/c", 4, ["there is no version of 'a'"]),
+    ("predict {inbox} --rubrics a/b/c", 4, ["no version of 'a'"]),
     ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
     ("predict {inbox} -o {inbox}.jsonl --format csv", 2, [".jsonl: is not written as --format csv; leave"]),
     ("predict - -o {tmp}/a.csv --format jsonl", 2, ["a.csv: is not written as --format jsonl"]),
     ("predict {inbox} -o /dev/null", 2, ["/dev/null: a name without a suffix means a folder of parts, and"]),
     ("report rubrics -o {tmp}/a.pdf", 2, ["a.pdf: a report is HTML or Markdown; name it with .html or .md"]),
-    ("predict {inbox} -o {tmp}/нет/a.csv", 2, ["'-o'", "there is no folder", "нет' to write 'a.csv' into"]),
+    ("predict {inbox} -o {tmp}/нет/a.csv", 2, ["'-o'", "cannot write 'a.csv': no such folder: ", "нет'"]),
     *(
-        (line.replace("нет/", "{tmp}/нет/"), 2, ["there is no folder", "to write"])
+        (line.replace("нет/", "{tmp}/нет/"), 2, ["cannot write ", "no such folder"])
         for line in (
             "predict {inbox} --rejects нет/a.jsonl",
             "predict {inbox} -o {tmp}/a.csv --summary нет/a.json",
@@ -337,21 +375,21 @@ FAILURES = [
             "diff {inbox} {inbox} -o нет/a.jsonl",
         )
     ),
-    ("predict {inbox} -o {tmp}", 2, ["is no folder of predictions and is not empty"]),
+    ("predict {inbox} -o {tmp}", 2, ["is not a folder of predictions and is not empty"]),
     ("predict {inbox} --text-column body", 3, ["no column 'body'; the columns are 'id', 'text', 'title'"]),
-    ("predict {inbox} --input-format xml", 2, ["there is no reader called 'xml'; known: 'csv', 'jsonl'"]),
+    ("predict {inbox} --input-format xml", 2, ["unknown reader 'xml'; known: 'csv', 'jsonl'"]),
     ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
     ("predict {inbox} --nonsense", 2, ["No such option", "--nonsense", "--help"]),
-    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: there is no such file; check the name"]),
-    ("predict {tmp}/a.docx", 3, ["a.docx: there is no such file or folder"]),
+    ("predict {inbox} --config {tmp}/нет.toml", 2, ["нет.toml: no such file; check the name"]),
+    ("predict {tmp}/a.docx", 3, ["a.docx: no such file or folder"]),
     ("train {inbox} --models {tmp}/m", 3, ["no rubric has 10 articles", "--rubrics-column", "--labels"]),
     (
         "train {inbox} --labels {tmp}/нет.tsv --models {tmp}/m",
         3,
-        ["нет.tsv: there is no such file or folder"],
+        ["нет.tsv: no such file or folder"],
     ),
     ("train {inbox} --only нет", 2, ["'нет' is not one of 'rubrics', 'topics'"]),
-    ("train {inbox} --name ../туда --models {tmp}/m", 2, ["'../туда' is no name of a model"]),
+    ("train {inbox} --name ../туда --models {tmp}/m", 2, ["'../туда' is not a valid model name"]),
     ("explain {tmp}/нет.txt", 3, ["нет.txt: cannot be read (No such file or directory); check the name"]),
     ("explain {tmp}", 3, ["cannot be read (Is a directory); check the name"]),
     ("explain {inbox} --rubric спорт", 2, ["no rubric 'спорт'; it knows 'economy', 'industry', 'tourism'"]),
@@ -376,7 +414,7 @@ def test_a_column_to_keep_that_a_table_does_not_have(topics: Topics, models, tmp
     table = tmp_path / "вход.csv"
     table.write_text(f"id;text\n1;{STEEL}\n", encoding="utf-8")
     ran = topics("predict", table, "--keep", "url", "--models", models)
-    failed(ran, 3, "вход.csv: there is no column 'url'; the columns are 'id', 'text'; name one of them")
+    failed(ran, 3, "вход.csv: no column 'url'; the columns are 'id', 'text'; name one of them")
     ran = topics("predict", table, "--keep", "url", "-o", tmp_path / "выход.jsonl", "--models", models)
     assert ran.code == 3
     assert [path.name for path in tmp_path.iterdir()] == [table.name], "a job that did nothing leaves nothing"
@@ -427,7 +465,7 @@ def test_explain_reads_the_encoding_of_windows(topics: Topics, models, tmp_path)
         (b"", "no text; name a file with an article"),
         (b" \n", "no text; name a file with an article"),
         ("Снег".encode("utf-16"), "the encoding is UTF-16; save it as «UTF-8»"),
-        (b"\x98\xff", "is no text in UTF-8 or CP1251"),
+        (b"\x98\xff", "is not UTF-8 or CP1251 text"),
     ],
 )
 def test_explain_without_a_text(topics: Topics, models, content, told):
@@ -687,14 +725,14 @@ def work(tmp_path, inbox) -> Path:
 def test_nothing_is_written_over_what_is_read(topics: Topics, models, work, line):
     before = {path: path.read_bytes() for path in work.rglob("*.jsonl")}
     ran = topics(*(part.format(work=work) for part in line.split()), "--models", models)
-    assert (ran.code, ", which is to be read; write somewhere else" in ran.err) == (2, True), ran.err
+    assert (ran.code, "is inside the input " in ran.err) == (2, True), ran.err
     assert {path: path.read_bytes() for path in work.rglob("*.jsonl")} == before
 
 
 def test_two_outputs_of_one_name_are_refused(topics: Topics, models, work):
     asked = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
     ran = topics(*asked, "--rejects", work / "в.jsonl")
-    assert (ran.code, "в.jsonl: is named by -o and by --rejects; write to two files" in ran.err) == (2, True)
+    assert (ran.code, "в.jsonl: -o and --rejects both write to it; name two files" in ran.err) == (2, True)
     ran = topics(*asked, "--summary", "s3://ведро/итог.json")
     assert (ran.code, "is of an object store; name a file of this machine" in ran.err) == (2, True)
 
@@ -731,7 +769,7 @@ def test_a_stream_is_asked_for_its_columns(topics: Topics, models, inbox, tmp_pa
     table = f"id,title,body\n1,Пуск,{STEEL * 5}\n".encode()
     for output in ((), ("-o", tmp_path / "в.jsonl")):
         ran = topics("predict", "-", *output, "--models", models, stdin=table)
-        failed(ran, 3, "stdin: there is no column 'text', and 'body' holds long texts")
+        failed(ran, 3, "stdin: no column 'text', and 'body' holds long texts")
     asked = "--text-column", "nosuch", "--keep", "title, nokeep"
     ran = topics("predict", "-", *asked, "--models", models, stdin=inbox.read_bytes())
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)
@@ -744,8 +782,8 @@ def test_a_stream_is_asked_for_its_columns(topics: Topics, models, inbox, tmp_pa
 
 def test_too_many_rejects_stop_a_stream(topics: Topics, models):
     bad = b'{"text": "\xd0\x97\xd0\xb0\xd0\xb2\xd0\xbe\xd0\xb4"}\n{\n{\n'
-    assert topics("predict", "-", "--models", models, "--limit-rejects", 2, stdin=bad).code == 0
-    ran = topics("predict", "-", "--models", models, "--limit-rejects", 1, stdin=bad)
+    assert topics("predict", "-", "--models", models, "--max-rejects", 2, stdin=bad).code == 0
+    ran = topics("predict", "-", "--models", models, "--max-rejects", 1, stdin=bad)
     assert (ran.code, "2 rows cannot be read, more than 1" in ran.err) == (3, True)
 
 
@@ -775,7 +813,7 @@ def test_what_labels_do_not_tell_is_told(topics: Topics, tmp_path):
         "id,rubrics\n" + f"{ids[0]},economy\n{ids[1]},\n{ids[2]},?\n{ids[3]},\n", encoding="utf-8"
     )
     ran = topics("train", data, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
-    assert (ran.code, "labels: 3 rows without rubrics: nothing is known of them" in ran.err) == (0, True), (
+    assert (ran.code, "labels: 3 rows without rubrics: they count as not labelled" in ran.err) == (0, True), (
         ran.err
     )
     assert "could not be read" not in ran.err

@@ -20,7 +20,7 @@ from topics.corpus import Corpus, embedded_inbox
 from topics.corpus.shards import plan
 from topics.errors import OutputError, UsageError
 from topics.parallel import client
-from topics.tagger import Hear, Stored, Tagger
+from topics.tagger import OnBatch, Tagger, TaggerRef
 from topics.types import Article, Prediction
 
 
@@ -30,8 +30,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stored(models: Path) -> Stored:
-    return Stored(str(models), "rubrics")
+def stored(models: Path) -> TaggerRef:
+    return TaggerRef(str(models), "rubrics")
 
 
 # A cluster
@@ -56,7 +56,7 @@ def test_a_cluster_writes_the_same(tmp_path, source, stored, tagger, cluster):
 class Once(NamedTuple):
     """Opens a tagger that kills the worker which tags the fifth batch; there is no second time."""
 
-    stored: Stored
+    stored: TaggerRef
     counter: Path
 
     def load(self) -> Tagger:
@@ -68,12 +68,12 @@ class FrailTagger(Tagger):
         super().__init__(tagger._pipeline, tagger.version)
         self.counter = counter
 
-    def tag_articles(self, articles: list[Article], hear: Hear | None = None) -> list[Prediction]:
+    def tag_articles(self, articles: list[Article], on_batch: OnBatch | None = None) -> list[Prediction]:
         with self.counter.open("ab") as stream:
             stream.write(b".")
         if self.counter.stat().st_size == 5:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().tag_articles(articles, hear)
+        return super().tag_articles(articles, on_batch)
 
 
 def test_a_cluster_that_loses_a_worker_writes_the_same(tmp_path, source, stored, tagger, cluster):
@@ -173,6 +173,6 @@ def test_a_job_on_an_object_store_goes_on(source, stored, bucket, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "score_shard", fails_once)
-        with pytest.raises(OutputError, match="the network is gone; mend that"):
+        with pytest.raises(OutputError, match="the network is gone; fix that"):
             score_archive(Corpus(source), stored, order(output))
     assert score_archive(Corpus(source), stored, order(output)).resumed > 0

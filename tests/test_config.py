@@ -59,31 +59,31 @@ def test_an_empty_file_is_the_defaults(tmp_path):
 
 
 SECTIONS = "'cleaning', 'columns', 'report', 'rubrics', 'rules', 'topics'"
-COLUMNS = "known are 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title', 'unknown'"
+COLUMNS = "known keys: 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'title', 'unknown'"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[colums]", f"nobody knows the key 'colums'; known are {SECTIONS}"),
-        ('[columns]\nbody = "text"', f"nobody knows the key 'columns.body'; {COLUMNS}"),
+        ("[colums]", f"unknown key 'colums'; known keys: {SECTIONS}"),
+        ('[columns]\nbody = "text"', f"unknown key 'columns.body'; {COLUMNS}"),
         ("[columns]\ntext = 5", "Expected `str`, got `int` - at `$.columns.text`"),
         ('[cleaning]\nskip = "urls"', "Expected `array`, got `str` - at `$.cleaning.skip`"),
         ("cleaning = 1", "Expected `object`, got `int` - at `$.cleaning`"),
         ('[report]\nlang = "de"', "Invalid enum value 'de' - at `$.report.lang`; words that fit: 'en', 'ru'"),
         (
             "[rubrics]\nmin = 1",
-            "nobody knows the key 'rubrics.min'; known are 'classifier', 'max_articles', 'min_positives'",
+            "unknown key 'rubrics.min'; known keys: 'classifier', 'max_articles', 'min_positives'",
         ),
         (
             '[rules.""]\nforce = ["снег"]',
-            "'' is no name of a rubric that a label can have; call it otherwise",
+            "'' is not a valid rubric name; rename it",
         ),
-        ('[rules."нет"]\nforce = ["снег"]', "'нет' is no name of a rubric"),
-        ('[rubrics]\nnames = ["быт\\nдня"]', "'быт\\nдня' is no name of a rubric"),
-        ("text = ", "is no configuration (Invalid value"),
-        (b"\xff\xfe", "is no configuration ('utf-8' codec can't decode"),
-        (None, "there is no such file; check the name"),
+        ('[rules."нет"]\nforce = ["снег"]', "'нет' is not a valid rubric name"),
+        ('[rubrics]\nnames = ["быт\\nдня"]', "'быт\\nдня' is not a valid rubric name"),
+        ("text = ", "not a configuration (Invalid value"),
+        (b"\xff\xfe", "not a configuration ('utf-8' codec can't decode"),
+        (None, "no such file; check the name"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content, message):
@@ -101,9 +101,9 @@ def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content,
     [
         (
             {"c": 1.0},
-            "rubrics.settings: nobody knows the key 'c'; known are 'C', 'clean_weight', 'decisions'",
+            "rubrics.settings: unknown key 'c'; known keys: 'C', 'clean_weight', 'decisions'",
         ),
-        ({"fields": {"x": 1}}, "rubrics.settings: nobody knows the key 'fields.x'; known are 'lead_weight'"),
+        ({"fields": {"x": 1}}, "rubrics.settings: unknown key 'fields.x'; known keys: 'lead_weight'"),
         ({"C": "много"}, "rubrics.settings: Expected `float`, got `str` - at `$.C`"),
     ],
 )

@@ -366,7 +366,7 @@ TABLES = [plugins.READERS, plugins.CLASSIFIERS, plugins.TOPIC_MODELS]
 def test_an_unknown_name_lists_the_known_ones(table):
     with pytest.raises(UsageError) as error:
         table.load("никакой")
-    assert str(error.value).startswith(f"there is no {table.kind} called 'никакой'; known: ")
+    assert str(error.value).startswith(f"unknown {table.kind} 'никакой'; known: ")
     assert all(repr(name) in str(error.value) for name in table)
 
 

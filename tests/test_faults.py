@@ -21,7 +21,7 @@ from topics.archive.job import score_archive
 from topics.archive.scoring import score_shard
 from topics.corpus import Corpus, embedded
 from topics.errors import WorkerDiedError
-from topics.tagger import Stored
+from topics.tagger import TaggerRef
 from topics.types import Reject
 
 MOMENTS = random.Random(17)
@@ -125,11 +125,11 @@ def test_workers_that_die_before_their_first_shard_one_after_another_end_the_job
     monkeypatch.setattr(parallel, "run", stillborn)
     output = tmp_path / "выход.jsonl"
     with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command goes on from here"):
-        score_archive(Corpus(source), Stored(models, "rubrics"), order(output, workers=2))
+        score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output, workers=2))
     assert sum(jobs) == 2
     monkeypatch.undo()
-    score_archive(Corpus(source), Stored(models, "rubrics"), order(output))
-    score_archive(Corpus(source), Stored(models, "rubrics"), order(tmp_path / "целиком.jsonl"))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(tmp_path / "целиком.jsonl"))
     assert contents(output) == contents(tmp_path / "целиком.jsonl")
 
 
@@ -181,7 +181,7 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_there_is_room(source, mod
     ballast.write_bytes(b"x" * 180_000)
     asked = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
     full = predict(*asked, cwd=tmp_path)
-    told = f"topics: {disk}/выход.jsonl: No space left on device; mend that; 0 of 1 shards are done; the same"
+    told = f"topics: {disk}/выход.jsonl: No space left on device; fix that; 0 of 1 shards are done; the same"
     assert (full.code, last_line(full).startswith(told)) == (1, True), full.err
     assert not (disk / "выход.jsonl").exists()
     ballast.unlink()
@@ -193,9 +193,9 @@ def test_a_full_disk_is_told_and_the_job_goes_on_where_there_is_room(source, mod
 def test_a_disk_that_cannot_be_written_is_told(source, models, disk, tmp_path):
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     ran = predict(source, "-o", disk / "выход.jsonl", "--models", models, cwd=tmp_path)
-    assert (ran.code, f"nothing can be written into '{disk}'" in last_line(ran)) == (2, True), ran.err
+    assert (ran.code, f"folder is not writable: '{disk}'" in last_line(ran)) == (2, True), ran.err
     ran = apart("train", embedded()[0], "--models", disk / "models", cwd=tmp_path)
-    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: nothing can be written there")
+    assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: folder is not writable")
     assert "learning" not in ran.err, "told before the work"
 
 
@@ -215,7 +215,7 @@ def test_an_editors_sheet_is_not_written_over(topics, source, tmp_path):
     sheet.write_text("id,rubrics\n1,economy\n", encoding="utf-8")
     for command in ("suggest", "audit"):
         ran = topics(command, source, "-o", sheet)
-        assert (ran.code, "лист.csv' is there already; an editor may have filled it in" in ran.err) == (
+        assert (ran.code, "лист.csv' already exists and may have been filled in" in ran.err) == (
             2,
             True,
         )

@@ -244,7 +244,7 @@ FORGED = {
     ),
     "a classifier of its own": (
         value("pipeline.json", classifier="os:system"),
-        "there is no classifier called 'os:system'",
+        "unknown classifier 'os:system'",
     ),
     "a key of its own": (value("pipeline.json", run="rm -rf"), "pipeline.json: cannot be read"),
     "no words": (in_file("lemmas.txt", lambda path: path.write_bytes(b"")), "do not fit together"),
@@ -343,10 +343,10 @@ def test_a_part_of_another_package_cannot_publish_what_runs(own_models, folder, 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.symlink_to("/dev/zero"), "manifest.json: is no file"),
-        (os.mkfifo, "manifest.json: is no file"),
-        (Path.mkdir, "manifest.json: is no file"),
-        (lambda path: path.write_bytes(b" " * 16_000_001), "is no manifest, having 16,000,001 bytes"),
+        (lambda path: path.symlink_to("/dev/zero"), "manifest.json: is not a file"),
+        (os.mkfifo, "manifest.json: is not a file"),
+        (Path.mkdir, "manifest.json: is not a file"),
+        (lambda path: path.write_bytes(b" " * 16_000_001), "is not a manifest: 16,000,001 bytes"),
     ],
 )
 def test_a_manifest_that_would_hang_its_reader(topics, own_models, folder, spoil, message):
@@ -358,7 +358,7 @@ def test_a_manifest_that_would_hang_its_reader(topics, own_models, folder, spoil
 def test_a_link_to_a_good_file_is_refused(topics, own_models, folder, tmp_path):
     (folder / "idf.npy").rename(tmp_path / "idf.npy")
     (folder / "idf.npy").symlink_to(tmp_path / "idf.npy")
-    refused(topics, own_models, "idf.npy: is no file of")
+    refused(topics, own_models, "idf.npy: is not a file of")
 
 
 # Bundles
@@ -410,11 +410,14 @@ def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/..": b"x"})
     yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/a\\b": b"x"})
     yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/.hidden": b"x"})
-    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.SYMTYPE, "/etc/passwd"))
-    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.LNKTYPE, f"{label}/idf.npy"))
-    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.CHRTYPE))
-    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.FIFOTYPE))
-    yield "is no plain file", tar_of(path, whole, special(f"{label}/x", tarfile.DIRTYPE))
+    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.SYMTYPE, "/etc/passwd"))
+    yield (
+        "is not a regular file",
+        tar_of(path, whole, special(f"{label}/x", tarfile.LNKTYPE, f"{label}/idf.npy")),
+    )
+    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.CHRTYPE))
+    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.FIFOTYPE))
+    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.DIRTYPE))
     yield "holds 2 versions", tar_of(path, whole | {"rubrics/20200101T000000Z-000000/x": b"x"})
     yield "holds 0 versions", tar_of(path, {})
     yield "files are missing or too many: 'x'", tar_of(path, whole | {f"{label}/x": b"x"})
@@ -425,10 +428,10 @@ def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     other = {name.replace("rubrics/", "туры/"): content for name, content in whole.items()}
     yield "its manifest is of rubrics/", tar_of(path, other)
     path.write_bytes(tar_of(path, whole).read_bytes()[:-30_000])
-    yield "is no whole bundle", path
+    yield "is damaged or not a bundle", path
     with tarfile.open(path, "w:gz") as tar:
         tar.addfile(tarfile.TarInfo(f"{label}/x"))
-    yield "is no whole bundle", path
+    yield "is damaged or not a bundle", path
 
 
 def test_no_tar_brings_harm(topics, tmp_path, whole):
@@ -476,7 +479,7 @@ def test_a_sparse_tar_that_would_fill_the_disk(topics, tmp_path, whole):
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
         tar.addfile(info)
-    nothing_comes_of(topics, path, "is no plain file")
+    nothing_comes_of(topics, path, "is not a regular file")
 
 
 def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
@@ -485,12 +488,12 @@ def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is not named NAME/VERSION/FILE", zip_of(path, whole | {f"{label}/": b""})
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{label}/x", bytes(50_000_000))
-    yield "is compressed, as nothing is in a bundle of ours", path
+    yield "is compressed, which `topics export` never does", path
     link = zipfile.ZipInfo(f"{label}/x")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(link, "/etc/passwd")
-    yield "is no plain file", path
+    yield "is not a regular file", path
     locked = bytearray(zip_of(path, {f"{label}/x": b"x"}).read_bytes())
     central = locked.rfind(b"PK\x01\x02")
     locked[central + 8] |= 1
@@ -507,7 +510,7 @@ def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     path.write_bytes(b"PK\x05\x06" + bytes(18))
     yield "holds 0 versions", path
     path.write_bytes(b"not a zip at all")
-    yield "is no whole bundle", path
+    yield "is damaged or not a bundle", path
 
 
 def test_no_zip_brings_harm(topics, tmp_path, whole):

@@ -295,7 +295,7 @@ def test_what_the_version_knows_by_heart_is_told(topics, half, mix, tmp_path):
         (half, (fresh,), False),
     ):
         ran = topics("monitor", version.label, *asked, "--html", tmp_path / "д.html", "--json", *models)
-        said = f"topics: {version.label} was trained on {taught}: what it knows looks different"
+        said = f"topics: {version.label} was trained on {taught}: drift on training data is misleading"
         assert (said in ran.err) == known
         assert json.loads(ran.out)["trained_on"] == [taught] * known
         html = (tmp_path / "д.html").read_text(encoding="utf-8")

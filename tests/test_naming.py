@@ -16,7 +16,7 @@ from topics.corpus import Corpus
 from topics.errors import ModelError, UsageError
 from topics.lifecycle import bundles, naming
 from topics.lifecycle.naming import open_topics, rename
-from topics.tagger import Stored, Tagger
+from topics.tagger import Tagger, TaggerRef
 from topics.topic_pipeline import TopicPipeline
 from topics.training.job import prepare, train_topics
 from topics.training.reproduction import reproduce
@@ -154,15 +154,15 @@ def test_a_name_taken_back_after_a_training_is_taken_back_elsewhere(registry, so
 
 
 def test_names_of_topics_of_a_later_version_are_not_carried(registry, tmp_path):
-    registry.call(registry.open("topics"), 99, "Ещё не родилась")
+    registry.name_topic(registry.open("topics"), 99, "Ещё не родилась")
     assert carried(registry, tmp_path / "b.tar", Registry(tmp_path / "там")) == {}
 
 
 HOSTILE_NAMES = [
-    (b'{"1": "\\u001b[31m"}', "is no name of a topic"),
-    ('{"1": "\u202eадзеоп"}'.encode(), "is no name of a topic"),
-    (f'{{"1": "{"а" * (LONGEST + 1)}"}}'.encode(), "is no name of a topic"),
-    (b'{"1": " a  b"}', "is no name of a topic"),
+    (b'{"1": "\\u001b[31m"}', "is not a valid topic name"),
+    ('{"1": "\u202eадзеоп"}'.encode(), "is not a valid topic name"),
+    (f'{{"1": "{"а" * (LONGEST + 1)}"}}'.encode(), "is not a valid topic name"),
+    (b'{"1": " a  b"}', "is not a valid topic name"),
     (b'{"99": "a"}', "has no topic 99 that is named"),
     (b'{"-1": "a"}', "has no topic -1 that is named"),
     (b'{"1": 7}', "cannot be read"),
@@ -198,9 +198,9 @@ def test_rubrics_have_no_names_to_carry(topics: Topics, models, tmp_path):
 
 UNFIT = [
     (99, "Поезда", "has no topic 99"),
-    (1, "а" * (LONGEST + 1), "is no name"),
-    (1, "а\x1b[31m", "is no name"),
-    (1, "\u202eадзеоп", "is no name"),
+    (1, "а" * (LONGEST + 1), "is not a valid name"),
+    (1, "а\x1b[31m", "is not a valid name"),
+    (1, "\u202eадзеоп", "is not a valid name"),
 ]
 
 
@@ -219,7 +219,7 @@ def test_no_two_topics_bear_one_name(registry):
         with pytest.raises(UsageError, match=r"is called .* already"):
             rename(registry, "topics", 2, taken)
     rename(registry, "topics", 1, "СПОРТ")
-    registry.call(registry.open("topics"), 2, "СПОРТ")
+    registry.name_topic(registry.open("topics"), 2, "СПОРТ")
     assert {"СПОРТ (1)", "СПОРТ (2)"} <= set(open_topics(registry, "topics")[0].names)
 
 
@@ -277,7 +277,7 @@ def test_the_parent_that_no_event_tells_is_given():
 def test_a_job_goes_on_with_the_names_that_it_began_with(registry):
     topic = rail(registry)
     rename(registry, "topics", topic, "Железные дороги")
-    stored = Stored.of(Tagger.load(registry.folder), registry.folder)
+    stored = TaggerRef.of(Tagger.load(registry.folder), registry.folder)
     rename(registry, "topics", topic, "Поезда")
     assert stored.load().tag(RAIL).topics[0].label == "Железные дороги"
     assert stored.topics == registry.open("topics").label

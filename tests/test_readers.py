@@ -341,13 +341,13 @@ def test_a_long_field_does_not_depend_on_the_limit_of_the_csv_module():
     [
         (";;;\n1;2;3;4\n", "лента: the header has no column names; write them into the first line"),
         ("id;text; text\n1;2;3\n", "лента: two columns are called 'text'; rename one of them"),
-        ('"id;text\n1;2\n', "лента: the first line is no header of columns (a quote is never closed)"),
+        ('"id;text\n1;2\n', "лента: the first line is not a header (a quote is never closed)"),
         (
             'id;"te"xt\n1;Мост\n',
-            f"лента: the first line is no header of columns ({UNDOUBLED})",
+            f"лента: the first line is not a header ({UNDOUBLED})",
         ),
         ("id;" * 2000 + "\n", "лента: the first line is too long for a header of columns"),
-        ('id;"text' + "\n" * 5000, "лента: the first line is no header of columns (the row is too long,"),
+        ('id;"text' + "\n" * 5000, "лента: the first line is not a header (the row is too long,"),
     ],
 )
 def test_a_header_that_cannot_be_used(data, message):

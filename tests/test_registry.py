@@ -140,7 +140,7 @@ def test_the_order_of_a_configuration_does_not_name_another_version():
 
 @pytest.mark.parametrize("name", ["", "../туда", "a/b", ".скрыто", "a b", "x" * 101, "a\nb"])
 def test_a_name_that_is_no_folder_of_ours(registry, name):
-    with pytest.raises(UsageError, match="is no name of a model: letters, digits"):
+    with pytest.raises(UsageError, match="is not a valid model name: letters, digits"):
         registry.publish(manifest(name=name), fill)
     assert not registry.folder.exists()
 
@@ -183,7 +183,7 @@ def test_references(registry):
     [
         (
             "topics",
-            r"there is no version of 'topics'; trained models: 'rubrics'\. Train one with `python -m topics",
+            r"no version of 'topics'; trained models: 'rubrics'\. Train one with `python -m topics",
         ),
         ("rubrics@стенд", "'rubrics' has no alias 'стенд'; it has 'latest'"),
         (
@@ -192,10 +192,10 @@ def test_references(registry):
         ),
         ("rubrics/../rubrics", "'rubrics' has no version '../rubrics'; it has '2026"),
         ("rubrics/.draft-1", "'rubrics' has no version '.draft-1'"),
-        ("", "'' is no name of a model"),
-        ("../rubrics", "'..' is no name of a model"),
-        ("@latest", "'' is no name of a model"),
-        ("rubrics\n", "is no name of a model"),
+        ("", "'' is not a valid model name"),
+        ("../rubrics", "'..' is not a valid model name"),
+        ("@latest", "'' is not a valid model name"),
+        ("rubrics\n", "is not a valid model name"),
     ],
 )
 def test_a_reference_to_nothing(registry, version, reference, message):
@@ -207,9 +207,7 @@ def test_an_empty_or_missing_folder_has_no_models(tmp_path):
     for folder in (tmp_path, tmp_path / "нет"):
         registry = Registry(folder)
         assert registry.names() == []
-        with pytest.raises(
-            ModelError, match=r"there is no version of 'rubrics'; trained models: none\. Train one"
-        ):
+        with pytest.raises(ModelError, match=r"no version of 'rubrics'; trained models: none\. Train one"):
             registry.open("rubrics")
     assert not (tmp_path / "нет").exists(), "looking makes no folder"
 
@@ -245,7 +243,7 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-NO_FILE = r"weights\.npy: is no file of 200 bytes; restore it or train again"
+NO_FILE = r"weights\.npy: is not a file of 200 bytes; restore it or train again"
 
 LEFTOVERS = [".DS_Store", "._weights.npy", "Thumbs.db", "desktop.ini"]
 
@@ -315,7 +313,7 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(registry, version, how):
 
 def test_a_folder_without_manifest_is_no_version(registry, version):
     (version.folder / "manifest.json").unlink()
-    with pytest.raises(ModelError, match="there is no version of 'rubrics'"):
+    with pytest.raises(ModelError, match="no version of 'rubrics'"):
         registry.open("rubrics")
 
 

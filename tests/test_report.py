@@ -245,7 +245,7 @@ def test_of_how_many_articles_something_is_said_is_told_where_labels_are_partly_
     [(curve, (share, right))] = [(drawn, mark) for drawn, mark in marked if mark][:1]
     assert right == pytest.approx(np.interp(share, *zip(*curve, strict=True)))
     assert right > 0.5
-    ran = topics("evaluate", "rubrics", data, "--by", "outlet", "--models", tmp_path / "models")
+    ran = topics("evaluate", "rubrics", data, "--slice-by", "outlet", "--models", tmp_path / "models")
     assert ran.out.count("(of ") == 1 + len(pages.load(folder).slices["outlet"])
 
 

@@ -277,7 +277,7 @@ def test_an_unknown_key_of_a_rule_is_refused(topics, tmp_path):
     (tmp_path / "c.toml").write_text('[rules.tourism]\nfarce = ["a"]\n', encoding="utf-8")
     ran = topics("train", "--config", tmp_path / "c.toml", "--models", tmp_path / "m")
     assert ran.code == 2
-    assert "nobody knows the key 'rules.tourism.farce'; known are 'forbid', 'force', 'lift'" in ran.err
+    assert "unknown key 'rules.tourism.farce'; known keys: 'forbid', 'force', 'lift'" in ran.err
 
 
 def test_saved_and_loaded_rules_act_alike(ruled):

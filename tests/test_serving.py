@@ -73,7 +73,7 @@ def test_the_names_of_topics_go_along(both, store, tmp_path):
     registry = Registry(models)
     version = registry.open("topics")
     for topic in Tagger.load(models, False, "topics").topics:
-        registry.call(version, topic.id, f"Названа {topic.id}")
+        registry.name_topic(version, topic.id, f"Названа {topic.id}")
     found = mlflow.pyfunc.load_model(log(registry.open("topics"), store)).predict(FRAME)
     expected = Tagger.load(models, False, "topics").tag_many(FRAME)
     assert any("Названа" in name for shares in expected["topics"] for name in shares)
@@ -141,5 +141,5 @@ def test_without_mlflow_the_extra_is_named(models, monkeypatch):
 
 
 def test_a_folder_that_is_no_version(tmp_path):
-    with pytest.raises(ModelError, match="is no folder of a version; log it again"):
+    with pytest.raises(ModelError, match="is not a version folder; log it again"):
         _load_pyfunc(str(tmp_path / "нет"))

@@ -62,12 +62,12 @@ def test_the_title_speaks_too(tagger):
 
 
 def test_a_version_that_is_not_there(tmp_path, models):
-    with pytest.raises(ModelError, match="there is no version of 'rubrics'"):
+    with pytest.raises(ModelError, match="no version of 'rubrics'"):
         Tagger.load(tmp_path)
     with pytest.raises(ModelError, match="'rubrics' has no alias 'стенд'; it has 'latest'"):
         Tagger.load(models, "rubrics@стенд")
     (tmp_path / "file.txt").write_text("")
-    with pytest.raises(ModelError, match="there is no version of 'rubrics'"):
+    with pytest.raises(ModelError, match="no version of 'rubrics'"):
         Tagger.load(tmp_path / "file.txt")
 
 

@@ -102,7 +102,7 @@ def test_nothing_was_ever_live(registry):
     made(registry)
     with pytest.raises(ModelError, match="rubrics@production has nowhere to go back to"):
         registry.rollback("rubrics")
-    with pytest.raises(ModelError, match="there is no model 'туры'; it has 'rubrics'"):
+    with pytest.raises(ModelError, match="no model 'туры'; there are 'rubrics'"):
         registry.rollback("туры")
 
 
@@ -262,7 +262,7 @@ def test_history_tells_who_promoted_what_and_why(topics, registry):
     wrong = topics("history", "--at", "третьего дня", "--models", registry.folder)
     assert (wrong.code, wrong.err) == (
         2,
-        "topics: 'третьего дня' is no date; write 2026-03-03 or 2026-03-03T10:15\n",
+        "topics: 'третьего дня' is not a date; write 2026-03-03 or 2026-03-03T10:15\n",
     )
 
 
@@ -278,7 +278,7 @@ SPRING, AUTUMN = "2026-03-29", "2026-10-25"
         (f"{AUTUMN}T02:30", ("2026-10-25T00:30", "2026-10-25T01:30")),
         (f"{AUTUMN}T02:30+01:00", ("2026-10-25T01:30", "2026-10-25T01:30")),
         (f"{AUTUMN}T03:30", ("2026-10-25T02:30", "2026-10-25T02:30")),
-        (f"{SPRING}T02:30", "was no time of that day, clocks were put forward over it; write 01:30 or 03:30"),
+        (f"{SPRING}T02:30", "does not exist on that day, clocks went forward; write 01:30 or 03:30"),
     ],
 )
 def test_a_day_or_a_moment_when_clocks_are_changed(monkeypatch, at, found):
@@ -302,7 +302,7 @@ def test_of_an_unknown_model_there_is_no_history(topics, registry):
     for options in ([], ["--json"], ["--at", "2026-03-03"]):
         ran = topics("history", "рубрики", *options, "--models", registry.folder)
         assert (ran.code, ran.out) == (4, "")
-        assert "nothing is known of 'рубрики'" in ran.err
+        assert "no history of 'рубрики'" in ran.err
 
 
 @pytest.mark.parametrize("alias", ["", "a b", "a/b", "@", ".скрыто", "х" * 101])
@@ -311,7 +311,7 @@ def test_an_alias_is_a_word(topics, registry, alias):
     ran = topics("promote", f"rubrics/{version}", "--alias", alias, "--models", registry.folder)
     assert ran.code == 2, ran
     assert ran.err == (
-        f"topics: {alias!r} is no name of an alias: letters, digits, '-', '_' and '.', not first\n"
+        f"topics: {alias!r} is not a valid alias name: letters, digits, '-', '_' and, not first, '.'\n"
     )
     assert registry.aliases("rubrics") == {"latest": version}
 
@@ -477,7 +477,7 @@ def test_who_waits_for_another_says_so_and_gives_up_in_the_end(registry, monkeyp
     with drafts.lock(registry.folder / "rubrics"):
         with (
             pytest.warns(ModelWarning, match=r"waiting for .*models/rubrics/\.lock, held by another process"),
-            pytest.raises(ModelError, match=r"\.lock: is held by another process for too long; end that one"),
+            pytest.raises(ModelError, match=r"\.lock: held by another process for too long; stop it"),
         ):
             put(registry, a)
         assert registry.prune("rubrics", keep=1, days=0).removed == [a], "to look, nobody is waited for"
@@ -671,7 +671,7 @@ def test_a_version_of_the_same_name_that_differs_stays(registry, tmp_path):
     other = bundles.unpack(tmp_path / "a.tar", elsewhere).folder / integrity.MANIFEST
     other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     (elsewhere.folder / "rubrics" / history.FILE).unlink()  # which would say whose it is
-    with pytest.raises(ModelError, match="is there already and differs; remove it or import elsewhere"):
+    with pytest.raises(ModelError, match="already exists and differs; remove it or import elsewhere"):
         bundles.unpack(tmp_path / "a.tar", elsewhere)
 
 
@@ -714,7 +714,7 @@ def test_an_import_mends_a_version_that_is_damaged(registry, tmp_path, spoil):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("a.tgz", "a bundle is a .tar or a .zip file"), ("нет.tar", "is no file; name one that")],
+    [("a.tgz", "a bundle is a .tar or a .zip file"), ("нет.tar", "is not a file; name one that")],
 )
 def test_a_file_that_is_no_bundle(registry, tmp_path, name, message):
     with pytest.raises(UsageError, match=message):
@@ -733,7 +733,7 @@ def test_the_commands_carry_a_version(topics, models, tmp_path):
     again = topics("export", "rubrics", tmp_path / "r.zip", "--models", models)
     assert (again.code, again.err) == (
         2,
-        f"topics: {tmp_path / 'r.zip'}: is there already; name another file\n",
+        f"topics: {tmp_path / 'r.zip'}: already exists; name another file\n",
     )
     verified = topics("verify", *there)
     assert verified.code == 0
@@ -767,7 +767,7 @@ def test_verify_tells_what_is_damaged_and_goes_on(topics, own_models):
     assert (ran.code, ran.out) == (4, "")
     assert [line.count("topics: ") for line in ran.err.splitlines()] == [1, 1]
     assert "it was moved" in ran.err
-    assert "idf.npy: is no file of" in ran.err
+    assert "idf.npy: is not a file of" in ran.err
 
 
 # Made again
@@ -956,6 +956,6 @@ def test_a_loader_whose_version_is_pruned_meanwhile_loads_the_next(registry):
             shutil.rmtree(version.folder)
         return (version.folder / "слова.txt").read_bytes()
 
-    assert registry.opening("rubrics", load) == "завод\n0\n".encode()
-    with pytest.raises(ModelError, match=r"нет\.txt: is gone; restore the version from a backup or train"):
-        registry.opening("rubrics", lambda version: (version.folder / "нет.txt").read_bytes())
+    assert registry.open_with("rubrics", load) == "завод\n0\n".encode()
+    with pytest.raises(ModelError, match=r"нет\.txt: is missing; restore the version from a backup or train"):
+        registry.open_with("rubrics", lambda version: (version.folder / "нет.txt").read_bytes())

@@ -24,31 +24,31 @@ SECTIONS = {
     "Learn": {
         "train": "Learn rubrics and topics from an archive and publish versions.",
         "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
-        "suggest": "Choose the articles that are worth labelling next.",
+        "suggest": "Choose the articles most worth labelling next.",
     },
     "Tag": {
         "predict": "Tag every article of an archive.",
-        "explain": "Say which words of an article speak for its rubrics and against.",
+        "explain": "Explain which words of an article count for and against its rubrics.",
         "diff": "Show what another model changes in a scored archive.",
     },
     "Judge": {
         "evaluate": "Measure a version on labelled articles, with intervals and slices.",
-        "compare": "Say what one version does better than another, and what worse.",
+        "compare": "Compare two versions: what is better, what is worse.",
         "report": "Write the report of a version as a page.",
-        "topics": "List, show and name the topics of an archive, and say which rise and fall.",
-        "monitor": "Say whether a stream still looks like what a version was trained on.",
+        "topics": "List, show, name and track the topics of an archive.",
+        "monitor": "Check whether a stream still looks like what a version was trained on.",
     },
     "Versions": {
-        "models": "List the trained versions with their figures.",
-        "show": "Tell all that is known of a version.",
+        "models": "List the trained versions with their metrics.",
+        "show": "Show everything known about a version.",
         "promote": "Put a version into production, if it is not worse than what is live.",
-        "rollback": "Put back into production what was there before.",
-        "history": "Say which version was live when, who promoted it, why, on what figures.",
+        "rollback": "Restore what was in production before.",
+        "history": "Show which version was live when, who promoted it, why, and on what metrics.",
         "verify": "Check every byte of the versions.",
         "reproduce": "Train a version again and compare every byte.",
-        "prune": "Remove old versions that nobody needs.",
+        "prune": "Remove old versions that are not needed.",
         "export": "Write a version into one file, or log it to MLflow.",
-        "import": "Take in a version that was exported.",
+        "import": "Import an exported version.",
     },
 }
 
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Give a process without a standard stream one that leads nowhere; write «?» for what a console lacks.
+    """Replace missing standard streams by null ones; print «?» for characters that a console lacks.
 
     A daemon may have closed them. Tables hold `▁█` and Russian, a console of Windows or of LANG=C not all of
     these; articles and predictions are bytes, which no console changes.
@@ -113,7 +113,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Say a warning of ours in a line; those of libraries are for developers, who run Python with -W."""
+    """Print our warnings in a line; those of libraries only with `python -W`."""
     if issubclass(category, DataWarning | ModelWarning) or sys.warnoptions:
         click.echo(f"topics: {message}", err=True)
 

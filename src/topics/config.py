@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
@@ -87,22 +87,41 @@ def load_config(path: Path) -> Config:
     """Read a configuration.
 
     Raises:
-        UsageError: the file is missing, is no TOML, or holds an unknown key, a value of the wrong type or a
+        UsageError: the file is missing, is not TOML, or holds an unknown key, a value of the wrong type or a
             rubric that no label can name.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path}: there is no such file; check the name") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path}: is no configuration ({error}); see docs/configuration.md") from error
-    config = convert(content, Config, str(path))
+    config = convert(_read(path), Config, str(path))
     for name in (*config.rubrics.names, *config.rules):
         if meant([name]) != frozenset([name]):
-            raise UsageError(
-                f"{path}: {name!r} is no name of a rubric that a label can have; call it otherwise"
-            )
+            raise UsageError(f"{path}: {name!r} is not a valid rubric name; rename it")
     return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such file; check the name") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: not a configuration ({error}); see docs/configuration.md") from error
+
+
+def differences(path: Path, trained: Mapping[str, Any], sections: Collection[str]) -> set[str]:
+    """Return the settings in these sections of a file that are not those of a trained version.
+
+    What the file leaves out is not compared: `rules.economy.force`, `rubrics.settings.C`.
+    """
+    given = {name: table for name, table in _read(path).items() if name in sections}
+    return set(_differences(given, trained, ""))
+
+
+def _differences(given: Mapping[str, Any], trained: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in given.items():
+        known = trained.get(key)
+        if isinstance(value, Mapping):
+            yield from _differences(value, known if isinstance(known, Mapping) else {}, f"{prefix}{key}.")
+        elif value != known:
+            yield f"{prefix}{key}"
 
 
 def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:
@@ -118,11 +137,11 @@ def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:
         if unknown is None:
             raise UsageError(f"{where}: {error}{_choices(str(error), kind)}") from error
         key, known = unknown
-        raise UsageError(f"{where}: nobody knows the key {key!r}; known are {listed(known)}") from error
+        raise UsageError(f"{where}: unknown key {key!r}; known keys: {listed(known)}") from error
 
 
 def _choices(error: str, kind: Any) -> str:
-    """Say what could stand where a word is none of those allowed; msgspec names the place alone."""
+    """Return the allowed words for an invalid one; msgspec names only the place."""
     if not error.startswith("Invalid enum value"):
         return ""
     for key in re.findall(r"\.(\w+)", error.rpartition(" at `$")[2]):
@@ -132,7 +151,7 @@ def _choices(error: str, kind: Any) -> str:
     words = [
         word for part in (kind, *get_args(kind)) if get_origin(part) is Literal for word in get_args(part)
     ]
-    return f"; words that fit: {listed(words)}" if words else ""
+    return f"; allowed: {listed(words)}" if words else ""
 
 
 def _first_unknown(content: Mapping[str, Any], kind: Any) -> tuple[str, list[str]] | None:
@@ -148,7 +167,7 @@ def _first_unknown(content: Mapping[str, Any], kind: Any) -> tuple[str, list[str
 
 
 def _nested(key: str, value: Any, kind: Any) -> Iterator[tuple[str, Mapping[str, Any], Any]]:
-    """Go over the tables that must fit a Struct: the value itself, or each of a table of such."""
+    """Iterate over the tables that must match a Struct: the value itself, or each of its values."""
     if not isinstance(value, Mapping):
         return
     if get_origin(kind) is dict:

@@ -3,7 +3,7 @@
     TopicsError
     ├── UsageError          a call or a configuration is wrong: change it      (exit code 2)
     │   └── NotFittedError  predict before fit
-    ├── DataError           an input cannot be used: mend the file             (exit code 3)
+    ├── DataError           an input cannot be used: fix the file              (exit code 3)
     ├── ModelError          a version cannot be used: name or train another    (exit code 4)
     ├── WorkerDiedError     a process of a job was killed: look at its rows    (exit code 1)
     ├── OutputError         a disk is full or cannot be written: make room     (exit code 1)
@@ -13,7 +13,7 @@ A message is one line: the value that is wrong, the values that would be right, 
 """
 
 _LISTED = 20
-"""Names told in a message, which is to stay a line."""
+"""Names listed in a message, which must stay one line."""
 
 
 class TopicsError(Exception):
@@ -29,11 +29,11 @@ class UsageError(TopicsError):
 
 
 class NotFittedError(UsageError):
-    """An estimator was asked before it was taught."""
+    """An estimator was used before `fit`."""
 
 
 class DataError(TopicsError):
-    """An input cannot be used at all. One bad row is no error but a `Reject`."""
+    """An input cannot be used at all. A single bad row is a `Reject`, not an error."""
 
     exit_code = 3
 
@@ -59,11 +59,11 @@ class StoppedError(TopicsError):
 
 
 class DataWarning(UserWarning):
-    """An input can be used, but something about it should be known."""
+    """An input can be used, with a caveat."""
 
 
 class ModelWarning(UserWarning):
-    """A version can be used, but something about it should be known."""
+    """A version can be used, with a caveat."""
 
 
 def counted(number: int, noun: str) -> str:

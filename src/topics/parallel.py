@@ -69,15 +69,15 @@ def run(
             # Dask's KilledWorker is not imported, being of an extra.
             if not isinstance(error, TerminatedWorkerError) and type(error).__name__ != "KilledWorker":
                 raise
-            raise WorkerDiedError("a worker was killed, most likely for want of memory") from error
+            raise WorkerDiedError("a worker was killed, most likely because memory ran out") from error
         finally:
-            with warnings.catch_warnings():  # of tasks that nobody waits for any more
+            with warnings.catch_warnings():  # of abandoned tasks
                 warnings.simplefilter("ignore", UserWarning)
                 results.close()
 
 
 def do(tasks: Iterable[Callable[[], R]], workers: int = 1) -> list[R]:
-    """Do tasks that need nothing more, and return what comes of them, in order; see `run`."""
+    """Run tasks without arguments, and return their results in order; see `run`."""
     return list(run(_done, tasks, workers, ordered=True))
 
 
@@ -89,7 +89,7 @@ def _done(task: Callable[[], R]) -> R:
 def starting(prepare: Callable[[T], object], task: T, workers: int) -> Iterator[None]:
     """Start the processes that `run` will use, and let them prepare themselves, while the caller is busy.
 
-    One that fails or dies meanwhile is no matter: `run` starts another. One worker is no process.
+    If one fails or dies meanwhile, `run` starts another. A single worker needs no process.
     """
     if workers <= 1:
         yield
@@ -147,7 +147,7 @@ def _backend(workers: int, dask: str | None) -> Iterator[None]:
 
     class Cluster(DaskDistributedBackend):  # type: ignore[misc]
         def effective_n_jobs(self, n_jobs: int) -> int:
-            # A cluster that has one worker just now is no reason for joblib to do the work in this process.
+            # Keep joblib from running in this process when the cluster has one worker at the moment.
             return int(max(2, super().effective_n_jobs(n_jobs)))
 
     with client(dask) as scheduler, parallel_config(backend=Cluster(client=scheduler), n_jobs=-1):
@@ -156,7 +156,7 @@ def _backend(workers: int, dask: str | None) -> Iterator[None]:
 
 @contextmanager
 def client(address: str) -> Iterator[Client]:
-    """Speak with the Dask scheduler at an address.
+    """Connect to the Dask scheduler at an address.
 
     Raises:
         UsageError: there is no Dask, or no scheduler.

@@ -18,7 +18,7 @@ from topics.errors import ModelError
 
 T = TypeVar("T")
 LARGEST = 1e9
-"""No weight of ours comes near it, and products of two such numbers still fit into 32 bits."""
+"""Far above any real weight, and products of two such numbers still fit into 32-bit floats."""
 REMEDY = "restore the version from a backup or train again"
 
 
@@ -31,7 +31,7 @@ def read_lines(path: Path) -> list[str]:
     """Read what `write_lines` wrote.
 
     Raises:
-        ModelError: the file is missing or is no UTF-8.
+        ModelError: the file is missing or not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8").split("\n")[:-1]
@@ -49,7 +49,7 @@ def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDAr
 
     Raises:
         ModelError: the file is missing or damaged, holds another type or number of dimensions, is longer or
-            shorter than its array, or holds what is no number up to a billion.
+            shorter than its array, or holds a number that is not finite or beyond a billion.
     """
     try:
         mapped = np.lib.format.open_memmap(path, mode="r")  # knows .npy alone: neither npz nor pickle

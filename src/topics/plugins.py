@@ -23,11 +23,11 @@ class Table:
         self.own = own
 
     def __iter__(self) -> Iterator[str]:
-        """Go over the project's own names; entry points join in `load` only, being slow to list."""
+        """Iterate over the project's own names; entry points are slow to list, so only `load` reads them."""
         return iter(self.own)
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether the project has a part of this name of its own."""
+        """Return whether the project itself has a part of this name."""
         return name in self.own
 
     def load(self, name: str) -> Any:
@@ -39,7 +39,7 @@ class Table:
         address = self.own.get(name) or self._entry_points().get(name)
         if address is None:
             known = listed({*self.own, *self._entry_points()})
-            raise UsageError(f"there is no {self.kind} called {name!r}; known: {known}")
+            raise UsageError(f"unknown {self.kind} {name!r}; known: {known}")
         module, _, attribute = address.partition(":")
         return getattr(import_module(module), attribute)
 

@@ -42,9 +42,7 @@ class Served:
 def _load_pyfunc(path: str, model_config: dict[str, Any] | None = None) -> Served:
     folder, names = Path(path), _names(model_config or {})
     if not folder.is_dir():
-        raise ModelError(
-            f"{folder}: is no folder of a version; log it again with `topics export --to mlflow`"
-        )
+        raise ModelError(f"{folder}: is not a version folder; log it again with `topics export --to mlflow`")
     version = Version(folder, integrity.check(folder))
     if version.manifest.topics is None:
         return Served(Tagger(Pipeline.load(folder), version))
@@ -56,9 +54,9 @@ def _names(settings: dict[str, Any]) -> dict[int, str]:
     try:
         names = msgspec.convert(settings.get(_NAMES, {}), dict[int, str], strict=False)
     except msgspec.ValidationError as error:
-        raise ModelError(f"model_config: {_NAMES!r} is no table of topics and names ({error})") from error
+        raise ModelError(f"model_config: {_NAMES!r} is not a table of topic names ({error})") from error
     if unfit := unfit_name(names):
-        raise ModelError(f"model_config: {unfit!r} is no name of a topic")
+        raise ModelError(f"model_config: {unfit!r} is not a valid topic name")
     return names
 
 
@@ -116,7 +114,7 @@ def _metrics(manifest: Manifest) -> dict[str, float]:
 
 
 def _answer(manifest: Manifest) -> dict[str, str]:
-    """Name the columns of an answer, with their types."""
+    """Return the columns of an answer, with their types."""
     if manifest.topics:
         return {"topics": "shares", "topic_model": "text"}
     return {"rubrics": "texts", "scores": "shares", "needs_review": "truth", "model": "text"}
@@ -147,5 +145,5 @@ def _requirement() -> str:
 
 
 def _is_key(name: str) -> bool:
-    """Tell whether MLflow takes it as the name of a metric: no letters beyond ASCII in some stores."""
+    """Return whether MLflow accepts it as a metric name: some stores allow only ASCII."""
     return name.isascii() and name.replace("_", "").replace("-", "").replace(" ", "").isalnum()

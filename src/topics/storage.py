@@ -6,6 +6,7 @@ What is published is there whole or not at all.
 from __future__ import annotations
 
 import errno
+import getpass
 import glob
 import os
 import shutil
@@ -42,18 +43,18 @@ def path(name: str | Path) -> Path:
 
 
 def is_remote(place: Path) -> bool:
-    """Tell whether a path is of an object store."""
+    """Return whether a path is in an object store."""
     return not isinstance(place, Path)
 
 
 def draft_of(place: Path) -> Path:
-    """Name a file beside another that nobody else writes to; what a kill leaves of it `sweep` deletes."""
+    """Return a unique temporary name beside a file; `sweep` deletes what a killed process leaves."""
     return place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}{_DRAFT}")
 
 
 @contextmanager
 def naming(place: Path) -> Iterator[None]:
-    """Say where it was written to when a disk is full: neither the system nor numpy does."""
+    """Add the path to errors of a full disk, which neither the system nor numpy names."""
     try:
         yield
     except OSError as error:
@@ -63,15 +64,23 @@ def naming(place: Path) -> Iterator[None]:
         raise OSError(code, os.strerror(code), str(place)) from error
 
 
+def user() -> str:
+    """Return who runs this process."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a bare container has no such user
+        return "unknown"
+
+
 def expect_writable(folder: Path) -> None:
-    """Raise an OSError now, not after the work, where nothing can be written into a folder or make it."""
+    """Raise an OSError early if a folder is not writable or cannot be created."""
     there = folder.absolute()
     while not os.path.lexists(there):
         there = there.parent
     if there.is_symlink() and not there.exists():
-        raise FileNotFoundError(errno.ENOENT, "is a link that leads nowhere; mend or remove it", str(there))
+        raise FileNotFoundError(errno.ENOENT, "is a broken link; fix or remove it", str(there))
     if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "nothing can be written there", str(folder))
+        raise PermissionError(errno.EACCES, "folder is not writable", str(folder))
 
 
 @contextmanager
@@ -119,7 +128,7 @@ def listed(folder: Path) -> list[Path]:
 
 
 def sync(folder: Path) -> None:
-    """Bring the names in a folder to disk."""
+    """Sync the names in a folder to disk."""
     if is_remote(folder):
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -130,7 +139,7 @@ def sync(folder: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file another name, in one step where the store can."""
+    """Rename a file, atomically where the store can."""
     if is_remote(source):
         source.fs.mv(source.path, target.path)  # type: ignore[attr-defined]
     else:
@@ -138,7 +147,7 @@ def move(source: Path, target: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Delete a folder and all in it; one that is not there is no error.
+    """Delete a folder and its contents; a missing one is not an error.
 
     It loses its name first: who is killed in between leaves no half of a folder, but what `sweep` deletes.
     """

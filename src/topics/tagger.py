@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _BATCH = 2_000
 _COLUMNS = ("id", "text", "title", "outlet", "source")
-Hear = Callable[[Version, Sequence[Article], TokenBatch, Readings], None]
+OnBatch = Callable[[Version, Sequence[Article], TokenBatch, Readings], None]
 
 
 class Tagger:
@@ -72,7 +72,7 @@ class Tagger:
             if pair is None:
                 raise UsageError("neither rubrics nor topics: name a version of one of them")
             return cls(None, pair[1], pair)
-        return cls(*registry.opening(rubrics, _load_rubrics), pair)
+        return cls(*registry.open_with(rubrics, _load_rubrics), pair)
 
     def named(self, names: Mapping[int, str]) -> Tagger:
         """Return the same tagger with these topics called so: topic -> name, "" for its label."""
@@ -114,10 +114,10 @@ class Tagger:
         """
         return self.tag_articles([_article(text, title, outlet, id)])[0]
 
-    def tag_articles(self, articles: list[Article], hear: Hear | None = None) -> list[Prediction]:
+    def tag_articles(self, articles: list[Article], on_batch: OnBatch | None = None) -> list[Prediction]:
         """Tag articles, in order. Memory grows with their number: give some thousand at a time.
 
-        `hear` is told what each version read and said.
+        `on_batch` is told what each version read and said.
         """
         tokens = None
         if self._pipeline is None:
@@ -125,8 +125,8 @@ class Tagger:
         else:
             tokens = self._pipeline.read(articles)
             judgement = self._pipeline.judge(tokens)
-            if hear:
-                hear(self.version, articles, tokens, of_rubrics(judgement, self._pipeline.rubrics))
+            if on_batch:
+                on_batch(self.version, articles, tokens, of_rubrics(judgement, self._pipeline.rubrics))
             predictions = self._pipeline.predict(articles, self.version.label, judgement)
         if self._topics is None:
             return predictions
@@ -134,8 +134,8 @@ class Tagger:
         if tokens is None or self._reads_twice:
             tokens = pipeline.read(articles)
         shares = pipeline.model.transform(tokens)
-        if hear:
-            hear(version, articles, tokens, of_topics(shares, pipeline.topics))
+        if on_batch:
+            on_batch(version, articles, tokens, of_topics(shares, pipeline.topics))
         return [
             replace(prediction, topics=topics, topic_model=version.label)
             for prediction, topics in zip(predictions, pipeline.top(shares), strict=True)
@@ -194,12 +194,12 @@ class Tagger:
             raise UsageError(f"{self.version.label} knows topics, not rubrics: there is nothing to explain")
         return self._pipeline.explain(_article(text, title, outlet), rubric, self.version.label)
 
-    def __reduce__(self) -> tuple[Callable[[Stored], Tagger], tuple[Stored]]:
+    def __reduce__(self) -> tuple[Callable[[TaggerRef], Tagger], tuple[TaggerRef]]:
         """Travel to another process by name: there the version is opened, and checked, anew."""
-        return Stored.load, (Stored.of(self, self.version.folder.parents[1]),)
+        return TaggerRef.load, (TaggerRef.of(self, self.version.folder.parents[1]),)
 
 
-class Stored(NamedTuple):
+class TaggerRef(NamedTuple):
     """A tagger by name, for a process that is to open it itself: arrays are mapped, not sent."""
 
     models: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ class Labels(msgspec.Struct, frozen=True):
     """Given by careful reading, not by the outlet's own section."""
 
     def state(self, rubric: str) -> bool | None:
-        """Say whether the rubric holds (True), does not (False), or is not known (None)."""
+        """Return whether the rubric holds: True, False, or None if unknown."""
         if rubric in self.rubrics:
             return True
         return None if rubric in self.unknown else False
@@ -96,9 +96,20 @@ class TokenBatch:
 
     @property
     def wordless(self) -> npt.NDArray[np.bool_]:
-        """Tell which articles have no word to judge them by, (articles,)."""
+        """Boolean mask (articles,) of those without a single word."""
         empty: npt.NDArray[np.bool_] = np.diff(self.offsets) == 0
         return empty
+
+
+class Watch(Protocol):
+    """Called with what is being done, how many articles are done, and the share of the work, if known."""
+
+    def __call__(self, stage: str, done: int, share: float | None = None) -> None:
+        """Show the progress."""
+
+
+def unwatched(stage: str, done: int, share: float | None = None) -> None:
+    """Ignore the progress."""
 
 
 Texts = Callable[[npt.NDArray[np.intp]], Iterable[tuple[str, str]]]
@@ -241,5 +252,5 @@ class Explanation(msgspec.Struct, frozen=True):
     """What settled it: the probability and its threshold, a rule that forces or forbids, or how many rubrics
     an article gets."""
     review: ReviewReason = ""
-    """Why an editor should look at the article: an error is likely, or hardly a word of it is known, as of
-    one in another language; "" if nobody need."""
+    """Why an editor should look at the article: an error is likely, or few of its words are known, as in
+    another language; "" if there is no need."""

@@ -20,7 +20,7 @@ _LIMIT = 1 << 24
 
 
 class Scored(msgspec.Struct, frozen=True):
-    """What a model said of one article."""
+    """A model's prediction for one article."""
 
     id: str
     rubrics: frozenset[str]
@@ -87,7 +87,7 @@ Tell = Callable[[Change], None]
 
 
 def compare(pairs: Iterator[Pair], examples: int = 5, tell: Tell = lambda change: None) -> Changes:
-    """Count what changed among pairs of old and new; `tell` hears of each article that did."""
+    """Count what changed among pairs of old and new; `tell` is called with each changed article."""
     tally = _Tally(examples)
     for old, new in pairs:
         change = tally.add(old, new)
@@ -97,10 +97,10 @@ def compare(pairs: Iterator[Pair], examples: int = 5, tell: Tell = lambda change
 
 
 def read(path: Path) -> Iterator[Scored]:
-    """Go over an output of `predict`: a file, or a folder of parts.
+    """Iterate over an output of `predict`: a file, or a folder of parts.
 
     Raises:
-        DataError: it is no such output.
+        DataError: it is not an output of `predict`.
     """
     if path.is_dir() and (path / ".job").exists():
         raise DataError(f"{path}: its job is not finished; let the same `predict` command go on first")
@@ -116,7 +116,7 @@ def read(path: Path) -> Iterator[Scored]:
 
 
 def tagged(corpus: Corpus, old: Tagger, new: Tagger) -> Iterator[Pair]:
-    """Let two versions tag a corpus."""
+    """Tag a corpus with two versions."""
     for batch in corpus.batches():
         answers = old.tag_articles(batch.articles), new.tag_articles(batch.articles)
         for article, before, after in zip(batch.articles, *answers, strict=True):
@@ -124,7 +124,7 @@ def tagged(corpus: Corpus, old: Tagger, new: Tagger) -> Iterator[Pair]:
 
 
 def paired(old: Iterator[Scored], new: Iterator[Scored]) -> Iterator[Pair]:
-    """Bring together what was said of the same article.
+    """Pair up predictions for the same article.
 
     Outputs of one archive come in one order, and nothing is held; otherwise what waits for its partner is.
     Of an id that comes again, as it may in a stream, the first meets the first.
@@ -175,7 +175,7 @@ def _scored(values: Mapping[str, Any], place: str) -> Scored:
         )
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError, UnfitError) as error:
         why = f"it has no column {error}" if isinstance(error, KeyError) else error
-        raise DataError(f"{place}: is no row that `predict` wrote ({why}); name its output") from error
+        raise DataError(f"{place}: is not a row written by `predict` ({why}); name its output") from error
 
 
 class _Rubric:

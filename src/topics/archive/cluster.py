@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from topics.parallel import client
-from topics.tagger import Stored, Tagger
+from topics.tagger import Tagger, TaggerRef
 from topics.versions.registry import Version
 
 _HOME = "topics-models"
@@ -20,17 +20,17 @@ _HOME = "topics-models"
 class Sent(NamedTuple):
     """A tagger whose versions lie in the worker's own folder."""
 
-    stored: Stored
+    ref: TaggerRef
 
     def load(self) -> Tagger:
         """Open it; inside a worker only."""
         from distributed import get_worker
 
         models = Path(get_worker().local_directory) / _HOME
-        return self.stored._replace(models=str(models)).load()
+        return self.ref._replace(models=str(models)).load()
 
 
-def delivered(stored: Stored, versions: Sequence[Version], address: str) -> Stored | Sent:
+def delivered(ref: TaggerRef, versions: Sequence[Version], address: str) -> TaggerRef | Sent:
     """Return how a worker opens the tagger: from the folder that is named, if every worker has it there.
 
     Raises:
@@ -38,11 +38,11 @@ def delivered(stored: Stored, versions: Sequence[Version], address: str) -> Stor
     """
     with client(address) as scheduler:
         there = scheduler.run(_are_there, [str(version.folder) for version in versions])
-        return stored if there and all(there.values()) else send(stored, versions, scheduler)
+        return ref if there and all(there.values()) else send(ref, versions, scheduler)
 
 
-def send(stored: Stored, versions: Sequence[Version], scheduler: object) -> Sent:
-    """Give every worker the files, and every one that joins later."""
+def send(ref: TaggerRef, versions: Sequence[Version], scheduler: object) -> Sent:
+    """Send the files to every worker, including those that join later."""
     from distributed import Worker, WorkerPlugin
 
     class Models(WorkerPlugin):
@@ -55,7 +55,7 @@ def send(stored: Stored, versions: Sequence[Version], scheduler: object) -> Sent
             unpack(self.packed, Path(worker.local_directory) / _HOME)
 
     scheduler.register_plugin(Models(_pack(versions)))  # type: ignore[attr-defined]
-    return Sent(stored)
+    return Sent(ref)
 
 
 def _are_there(folders: Sequence[str]) -> bool:

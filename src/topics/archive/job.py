@@ -28,7 +28,6 @@ from topics.archive.scoring import (
     Opener,
     Summary,
     Task,
-    Watch,
     check_limit,
     compared,
     nothing,
@@ -37,23 +36,22 @@ from topics.archive.scoring import (
     reject_line,
     score_shard,
     summarize,
-    unwatched,
 )
 from topics.corpus import Corpus
 from topics.corpus.articles import Shape
 from topics.corpus.shards import Shard, fitting, plan
 from topics.drift.stream import Stream
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
-from topics.tagger import Stored, Tagger
-from topics.types import Reject, Topic
+from topics.tagger import Tagger, TaggerRef
+from topics.types import Reject, Topic, Watch, unwatched
 from topics.versions.registry import Version
 
 _SUMMARY = "summary.json"
 """In a folder of parts, written last: all of it is there."""
 
 
-class Order(NamedTuple):
-    """Where an archive's predictions go, and how they are to be made."""
+class ScoringOptions(NamedTuple):
+    """Where predictions go, and how to compute them."""
 
     output: Path
     """A file, or a folder of parts."""
@@ -64,8 +62,8 @@ class Order(NamedTuple):
     dask: str | None = None
     """Address of a scheduler."""
     restart: bool = False
-    """Forget what an earlier job has done."""
-    limit_rejects: int | None = None
+    """Discard what an earlier job has done."""
+    max_rejects: int | None = None
     shard_size: int | None = None
     """In bytes; None: as it fits the inputs."""
 
@@ -80,7 +78,9 @@ class Order(NamedTuple):
         return self.output / ".job" if self.is_folder else self.output.with_name(f"{self.output.name}.job")
 
 
-def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = unwatched) -> Summary:
+def score_archive(
+    corpus: Corpus, ref: TaggerRef, options: ScoringOptions, watch: Watch = unwatched
+) -> Summary:
     """Tag an archive of any size by several processes: each article once, in order.
 
     Raises:
@@ -88,126 +88,131 @@ def score_archive(corpus: Corpus, stored: Stored, order: Order, watch: Watch = u
         UsageError: another job holds the output, or has begun it from other inputs, versions or options.
         WorkerDiedError: a shard kills the workers that read it.
         OutputError: a disk is full or cannot be written.
-        StoppedError: somebody pressed Ctrl-C.
+        StoppedError: the user pressed Ctrl-C.
     """
-    start, tagger = time.monotonic(), opened(stored)
-    record = _record(corpus, tagger, order)
-    if order.is_folder:
-        if summary := _finished(order, record):
+    start, tagger = time.monotonic(), opened(ref)
+    record = _record(corpus, tagger, options)
+    if options.is_folder:
+        if summary := _finished(options, record):
             return summary
-        order.output.mkdir(exist_ok=True)
+        options.output.mkdir(exist_ok=True)
 
     def planned() -> list[Shard]:
         watch("cutting the archive into shards", 0)
         total = sum(one.size for one in record.inputs)
-        size = order.shard_size or fitting(total)
-        several = not order.dask and total > size
-        with parallel.starting(prepare, stored, order.workers if several else 1):
+        size = options.shard_size or fitting(total)
+        several = not options.dask and total > size
+        with parallel.starting(prepare, ref, options.workers if several else 1):
             return plan([source.absolute() for source in corpus.sources], size)
 
-    with ledger.held(order.home.absolute(), order.suffix, record, planned, restart=order.restart) as job:
-        for place in (order.output, order.rejects, order.home):
+    with ledger.held(
+        options.home.absolute(), options.suffix, record, planned, restart=options.restart
+    ) as job:
+        for place in (options.output, options.rejects, options.home):
             storage.sweep(place.parent, place.name)
-        if order.is_folder:
-            storage.sweep(order.output)
-        before = job.desk.done()
-        opener = delivered(stored, tagger.versions, order.dask) if order.dask else stored
-        with _resumable(job, order):
-            done = before | _score_missing(job, before, corpus.shape, opener, order, watch)
+        if options.is_folder:
+            storage.sweep(options.output)
+        before = job.folder.done()
+        opener = delivered(ref, tagger.versions, options.dask) if options.dask else ref
+        with _resumable(job, options):
+            done = before | _score_missing(job, before, corpus.shape, opener, options, watch)
             watch("joining the parts", sum(shard.counts.articles for shard in done.values()))
-            counts = nothing(tagger) + _finish(job, order, done)
+            counts = nothing(tagger) + _finish(job, options, done)
             resumed = sum(shard.counts.articles for shard in before.values())
             scored = sum(shard.counts.articles for shard in done.values()) - resumed
             summary = summarize(tagger, counts, time.monotonic() - start, resumed, scored)
             summary = compared(summary, tagger, _stream(job, tagger), corpus)
-            if order.is_folder:
-                storage.publish(order.output / ledger.RECORD, msgspec.json.encode(record))
-                storage.publish(order.output / _SUMMARY, msgspec.json.encode(summary))
+            if options.is_folder:
+                storage.publish(options.output / ledger.RECORD, msgspec.json.encode(record))
+                storage.publish(options.output / _SUMMARY, msgspec.json.encode(summary))
         storage.remove(job.home)
     return summary
 
 
 @contextmanager
-def _resumable(job: Job, order: Order) -> Iterator[None]:
-    """Say how to go on after what may stop a job."""
+def _resumable(job: Job, options: ScoringOptions) -> Iterator[None]:
+    """Turn what stops a job into errors that say how to resume."""
     try:
         yield
     except DataError:
-        _write_rejects(job, order.rejects, {})
-        if not job.desk.done():  # nothing to go on from
+        _write_rejects(job, options.rejects, {})
+        if not job.folder.done():  # nothing to go on from
             storage.remove(job.home)
         raise
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {_remaining(job)}") from None
     except OSError as error:
-        within = str(error.filename or order.home).startswith(str(order.home))  # of which nobody has heard
-        what = f"{order.output if within else error.filename}: {error.strerror or error}"
-        raise OutputError(f"{what}; mend that; {_remaining(job)}") from error
+        # An internal path means nothing to the user: name the output instead.
+        within = str(error.filename or options.home).startswith(str(options.home))
+        what = f"{options.output if within else error.filename}: {error.strerror or error}"
+        raise OutputError(f"{what}; fix that; {_remaining(job)}") from error
 
 
 def _remaining(job: Job) -> str:
-    return f"{len(job.desk.done())} of {len(job.shards)} shards are done; the same command goes on from here"
+    return (
+        f"{len(job.folder.done())} of {len(job.shards)} shards are done; the same command goes on from here"
+    )
 
 
-def _record(corpus: Corpus, tagger: Tagger, order: Order) -> Record:
+def _record(corpus: Corpus, tagger: Tagger, options: ScoringOptions) -> Record:
     columns, keep, limit, _ = corpus.shape
-    options = {
+    settings = {
         "columns": columns,
         "--keep": keep,
         "the longest field": limit,
-        "the format": order.suffix,
-        "the size of a shard": order.shard_size,
+        "the format": options.suffix,
+        "the size of a shard": options.shard_size,
     }
     return Record(
         inputs=ledger.describe(corpus.sources),
         versions={version.label: _fingerprint(version, tagger.topics) for version in tagger.versions},
-        options=msgspec.json.decode(msgspec.json.encode(options)),  # as it will be read back
+        options=msgspec.json.decode(msgspec.json.encode(settings)),  # as it will be read back
         program=__version__,
     )
 
 
 def _fingerprint(version: Version, topics: Sequence[Topic]) -> str:
-    """Tell a version from others, and one of topics from itself with these called otherwise."""
+    """Hash a version, and the names of its topics."""
     names = [(topic.id, topic.name) for topic in topics if version.manifest.topics]
     content = msgspec.json.encode((version.manifest, names), order="sorted")
     return hashlib.sha256(content).hexdigest()
 
 
-def _finished(order: Order, record: Record) -> Summary | None:
-    """Look at a folder of parts: done already, free to use, or not to be touched.
+def _finished(options: ScoringOptions, record: Record) -> Summary | None:
+    """Inspect a folder of parts: return its summary if finished, None if usable.
 
     Raises:
         UsageError: it holds something else.
     """
-    folder = order.output
-    if not folder.exists() or order.home.exists():
+    folder = options.output
+    if not folder.exists() or options.home.exists():
         return None  # a job that was begun knows by itself what is done
     names = {path.name for path in storage.listed(folder)}
     if not names:
         return None
     if not {_SUMMARY, ledger.RECORD} <= names:
-        raise UsageError(f"{folder}: is no folder of predictions and is not empty; name another")
+        raise UsageError(f"{folder}: is not a folder of predictions and is not empty; name another")
     storage.sweep(folder)
-    if order.restart:
-        order.home.mkdir()  # from here on the folder is that of a job, whenever this is stopped
-        for name in (_SUMMARY, ledger.RECORD, order.rejects.name, *names):
-            if name.startswith("part-") or name in (_SUMMARY, ledger.RECORD, order.rejects.name):
+    if options.restart:
+        options.home.mkdir()  # from here on the folder is that of a job, whenever this is stopped
+        for name in (_SUMMARY, ledger.RECORD, options.rejects.name, *names):
+            if name.startswith("part-") or name in (_SUMMARY, ledger.RECORD, options.rejects.name):
                 (folder / name).unlink(missing_ok=True)
         return None
     saved = ledger.recalled(folder / ledger.RECORD, Record)
     if saved != record:
         changes = "; ".join(ledger.differences(saved, record))
-        raise UsageError(f"{folder}: is finished, and since then {changes}; score anew with --restart")
+        raise UsageError(f"{folder}: is finished, and since then {changes}; start over with --restart")
     return ledger.recalled(folder / _SUMMARY, Summary)
 
 
 def _score_missing(
-    job: Job, before: Mapping[int, Done], shape: Shape, stored: Opener, order: Order, watch: Watch
+    job: Job, before: Mapping[int, Done], shape: Shape, ref: Opener, options: ScoringOptions, watch: Watch
 ) -> dict[int, Done]:
-    """Score the shards that nobody has scored, and return them."""
-    job.desk.begun()  # whoever had begun them is gone
+    """Score the missing shards, and return them."""
+    job.folder.pop_unfinished()  # their workers are dead
     tasks = [
-        Task(shard, job.desk, shape, stored, order.limit_rejects)
+        Task(shard, job.folder, shape, ref, options.max_rejects)
         for shard in job.shards
         if shard.number not in before
     ]
@@ -220,39 +225,41 @@ def _score_missing(
     def note(more: int) -> None:
         watch("tagging", articles + more, worked / max(size, 1))
 
-    with closing(_run(missing, order, note)) as results:
+    with closing(_run(missing, options, note)) as results:
         for found in results:
             task = missing.pop(found.shard)
             done[found.shard] = found
             articles, rejects = articles + found.counts.articles, rejects + found.counts.rejects
             worked += task.shard.size
             note(0)
-            check_limit(rejects, order.limit_rejects)
+            check_limit(rejects, options.max_rejects)
     return done
 
 
-def _run(missing: Mapping[int, Task], order: Order, note: Callable[[int], None]) -> Generator[Done]:
+def _run(
+    missing: Mapping[int, Task], options: ScoringOptions, note: Callable[[int], None]
+) -> Generator[Done]:
     """Work on what is missing until nothing is; a worker that dies takes no other shard with it."""
-    is_here = not order.dask and (order.workers == 1 or len(missing) == 1)
+    is_here = not options.dask and (options.workers == 1 or len(missing) == 1)
     score = partial(score_shard, watch=note) if is_here else score_shard
     in_vain = 0
     while missing:
         count = len(missing)
         try:
-            yield from parallel.run(score, list(missing.values()), order.workers, order.dask)
+            yield from parallel.run(score, list(missing.values()), options.workers, options.dask)
         except WorkerDiedError as error:
-            desk = next(iter(missing.values())).desk
-            suspects = [number for number in desk.begun() if number in missing]
+            folder = next(iter(missing.values())).folder
+            suspects = [number for number in folder.pop_unfinished() if number in missing]
             in_vain = 0 if suspects or len(missing) < count else in_vain + 1
-            if order.dask or in_vain > 1:  # one that died before it had begun anything is replaced once
+            if options.dask or in_vain > 1:  # one that died before it had begun anything is replaced once
                 raise _named(error, [missing[number].shard for number in suspects]) from error
-            ended = desk.done()  # by workers that went down with the one that died
+            ended = folder.done()  # by workers that went down with the one that died
             yield from [ended[number] for number in list(missing) if number in ended]
             yield from _one_by_one([missing[number] for number in suspects if number in missing])
 
 
 def _one_by_one(suspects: Sequence[Task]) -> Iterator[Done]:
-    """Let each shard during which a worker died have a worker for itself: the guilty one is found."""
+    """Score each suspect shard in a worker of its own, to find the one that kills it."""
     for task in suspects:
         try:
             yield from parallel.run(score_shard, [task], apart=True)
@@ -267,18 +274,18 @@ def _named(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
     )
 
 
-def _finish(job: Job, order: Order, done: Mapping[int, Done]) -> Counts:
-    """Make one output of the parts, without the articles whose ids came before."""
+def _finish(job: Job, options: ScoringOptions, done: Mapping[int, Done]) -> Counts:
+    """Join the parts into one output, without articles with repeated ids."""
     numbers = [shard.number for shard in job.shards]
-    for part in map(job.desk.part, numbers):
-        if not part.exists() and not (order.is_folder and _final(order, part).exists()):
-            raise OutputError(f"{part}: was done, and is gone; begin anew with --restart")
+    for part in map(job.folder.part, numbers):
+        if not part.exists() and not (options.is_folder and _final(options, part).exists()):
+            raise OutputError(f"{part}: was done but is missing; start over with --restart")
     counts = sum((done[number].counts for number in numbers), Counts())
-    found = repeats.find([job.desk.ids(number) for number in numbers], counts.articles)
-    check_limit(counts.rejects + sum(map(len, found.values())), order.limit_rejects)
-    rows = _join_folder(job, order, found) if order.is_folder else _join_file(job, order, found)
+    found = repeats.find([job.folder.ids(number) for number in numbers], counts.articles)
+    check_limit(counts.rejects + sum(map(len, found.values())), options.max_rejects)
+    rows = _join_folder(job, options, found) if options.is_folder else _join_file(job, options, found)
     rejects = {number: _rejects(job.shards[number], found[number], rows[number]) for number in found}
-    _write_rejects(job, order.rejects, rejects)
+    _write_rejects(job, options.rejects, rejects)
     return counts - _counted(list(chain.from_iterable(rows.values())))
 
 
@@ -286,41 +293,43 @@ def _stream(job: Job, tagger: Tagger) -> Stream:
     """Add up, in their order, what the shards looked like; articles whose ids came before are among them."""
     stream = Stream(tagger.versions, tagger.topics)
     for shard in job.shards:
-        with job.desk.looks(shard.number).open("rb") as file:
+        with job.folder.looks(shard.number).open("rb") as file:
             stream.add(np.load(file, allow_pickle=False))
     return stream
 
 
-def _join_file(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
-    with storage.publishing(order.output) as stream, JOINERS[order.suffix](stream) as join:
+def _join_file(job: Job, options: ScoringOptions, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
+    with storage.publishing(options.output) as stream, JOINERS[options.suffix](stream) as join:
         return {
-            shard.number: join(job.desk.part(shard.number), _rows(found.get(shard.number, ())))
+            shard.number: join(job.folder.part(shard.number), _rows(found.get(shard.number, ())))
             for shard in job.shards
         }
 
 
-def _join_folder(job: Job, order: Order, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
-    """Give the parts their names; what was moved before this process was begun stays."""
+def _join_folder(
+    job: Job, options: ScoringOptions, found: Mapping[int, list[Repeat]]
+) -> dict[int, list[Row]]:
+    """Move the parts into the output folder; those moved by an earlier run stay."""
     rows: dict[int, list[Row]] = {}
     finals = set[str]()
     for shard in job.shards:
-        part = job.desk.part(shard.number)
-        final = _final(order, part)
+        part = job.folder.part(shard.number)
+        final = _final(options, part)
         if repeated := found.get(shard.number):
-            with storage.publishing(final) as stream, JOINERS[order.suffix](stream) as join:
+            with storage.publishing(final) as stream, JOINERS[options.suffix](stream) as join:
                 rows[shard.number] = join(part, _rows(repeated))
         elif part.exists():
             storage.move(part, final)
         finals.add(final.name)
-    for path in storage.listed(order.output):  # of an earlier job, which was not ended
+    for path in storage.listed(options.output):  # of an earlier job, which was not ended
         if path.name.startswith("part-") and path.name not in finals:
             path.unlink()
-    storage.sync(order.output)
+    storage.sync(options.output)
     return rows
 
 
-def _final(order: Order, part: Path) -> Path:
-    return order.output / f"part-{part.name}"
+def _final(options: ScoringOptions, part: Path) -> Path:
+    return options.output / f"part-{part.name}"
 
 
 def _rows(found: Sequence[Repeat]) -> frozenset[int]:
@@ -345,7 +354,7 @@ def _counted(rows: Sequence[Row]) -> Counts:
 
 
 def _write_rejects(job: Job, place: Path, repeated: Mapping[int, list[Reject]]) -> None:
-    """Write the rejects of all shards in order; without any there is no file."""
+    """Write the rejects of all shards in order, or no file if there are none."""
     lines = (reject_line(row) for shard in job.shards for row in _in_order(job, shard, repeated))
     first = next(lines, None)
     if first is None:
@@ -357,7 +366,7 @@ def _write_rejects(job: Job, place: Path, repeated: Mapping[int, list[Reject]]) 
 
 def _in_order(job: Job, shard: Shard, repeated: Mapping[int, list[Reject]]) -> Iterator[Reject]:
     order = {piece.source.name: i for i, piece in enumerate(shard.pieces)}
-    read, found = job.desk.rejects(shard.number), repeated.get(shard.number, [])
+    read, found = job.folder.rejects(shard.number), repeated.get(shard.number, [])
     if not read.exists():
         yield from found
         return

@@ -18,7 +18,7 @@ from topics.corpus.articles import names
 
 
 class Row(msgspec.Struct, frozen=True):
-    """What of a row of output is counted."""
+    """The counted fields of an output row."""
 
     id: str
     rubrics: tuple[str, ...]
@@ -109,7 +109,7 @@ def _sift(records: Iterator[bytes] | BinaryIO, dropped: Collection[int], out: Bi
 
 
 def _records(stream: BinaryIO) -> Iterator[bytes]:
-    """Go over the rows of a table of `topics.archive.writers`: in a whole row quotes come in pairs."""
+    """Iterate over the rows of a table of `topics.archive.writers`: in a whole row quotes come in pairs."""
     held: list[bytes] = []
     is_open = False
     while line := stream.readline():

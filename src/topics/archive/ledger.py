@@ -14,7 +14,6 @@ scored.jsonl.job/  (scored/.job/ where the output is a folder)
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import platform
@@ -63,12 +62,12 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Name jobs apart: the same record, the same bytes."""
+        """Hash of the record: equal records give equal output."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What a shard, or all of them, came to."""
+    """Counts of a shard, or of all."""
 
     articles: int = 0
     rejects: int = 0
@@ -105,8 +104,8 @@ class Done(msgspec.Struct, frozen=True):
     counts: Counts
 
 
-class Desk(NamedTuple):
-    """Where the workers of a job put what they make; all that a worker must know of the job."""
+class JobFolder(NamedTuple):
+    """The folder in which workers store results; all that a worker must know of the job."""
 
     folder: Path
     suffix: str
@@ -133,7 +132,7 @@ class Desk(NamedTuple):
         return None if storage.is_remote(self.folder) else self.folder / "words"
 
     def finish(self, done: Done) -> None:
-        """Note that a shard is done; everything else of it must have been published."""
+        """Record that a shard is done; its other files must have been published before."""
         storage.sync(self.folder)
         storage.publish(self.folder / f"{done.shard:05}.done", msgspec.json.encode(done))
 
@@ -147,13 +146,13 @@ class Desk(NamedTuple):
 
     @contextmanager
     def claim(self, number: int) -> Iterator[None]:
-        """Note who works on a shard, so that it is known what killed a worker."""
+        """Record who works on a shard, so that a dead worker's shard is known."""
         note = self.folder / f"{number:05}.running"
         note.write_bytes(str(os.getpid()).encode())
         yield
         note.unlink(missing_ok=True)
 
-    def begun(self) -> list[int]:
+    def pop_unfinished(self) -> list[int]:
         """Return the shards that were begun and not ended, and forget that they were begun."""
         notes = [path for path in storage.listed(self.folder) if path.name.endswith(".running")]
         for note in notes:
@@ -165,7 +164,7 @@ class Job(NamedTuple):
     """A job that this process holds."""
 
     home: Path
-    desk: Desk
+    folder: JobFolder
     shards: list[Shard]
 
 
@@ -175,7 +174,7 @@ class _Saved(msgspec.Struct, frozen=True):
 
 
 def describe(sources: Sequence[Source]) -> tuple[Input, ...]:
-    """Note what the files are now."""
+    """Describe the input files as they are now."""
     return tuple(_input(source.name, source.path) for source in sources if source.path)
 
 
@@ -192,7 +191,7 @@ def _input(name: str, path: Path) -> Input:
 def held(
     home: Path, suffix: str, record: Record, plan: Callable[[], list[Shard]], *, restart: bool = False
 ) -> Iterator[Job]:
-    """Begin a job in a folder, or go on with the one that is there; nobody else can meanwhile.
+    """Start or resume the job in a folder, locked against others.
 
     Args:
         home: the job's folder.
@@ -202,12 +201,12 @@ def held(
         restart: forget what is there.
 
     Raises:
-        UsageError: somebody works on it, or what is there was asked otherwise.
+        UsageError: another process is working on it, or the saved job has other inputs or options.
     """
     home.mkdir(exist_ok=True)
     with _locked(home):
         saved = None if restart else _saved(home)
-        if saved and saved.record != record and not Desk(home / saved.record.key, suffix).done():
+        if saved and saved.record != record and not JobFolder(home / saved.record.key, suffix).done():
             saved = None  # nothing is lost
         if saved is None:
             for path in storage.listed(home):
@@ -224,7 +223,7 @@ def held(
         folder = home / record.key
         folder.mkdir(exist_ok=True)
         storage.sweep(folder)
-        yield Job(home, Desk(folder, suffix), saved.shards)
+        yield Job(home, JobFolder(folder, suffix), saved.shards)
 
 
 def _saved(home: Path) -> _Saved | None:
@@ -244,12 +243,12 @@ def recalled(path: Path, kind: type[T]) -> T:
         return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=lambda _, name: storage.path(name))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
-            f"{path}: is damaged or of another version of topics ({error}); begin anew with --restart"
+            f"{path}: is damaged or of another version of topics ({error}); start over with --restart"
         ) from error
 
 
 def differences(old: Record, new: Record) -> Iterator[str]:
-    """Say in words what has changed."""
+    """Describe what has changed."""
     before, now = ({file.name: file for file in record.inputs} for record in (old, new))
     for verb, names in (
         ("changed", [name for name in before if now.get(name, before[name]) != before[name]]),
@@ -289,20 +288,13 @@ def _locked(home: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise UsageError(
-            f"{home}: {_who(owner)} works on it; wait until it is done or name another output"
+            f"{home}: {_who(owner)} is working on it; wait until it is done, or name another output"
         ) from None
 
 
 def _me() -> dict[str, object]:
     since = datetime.now().astimezone().isoformat(timespec="seconds")
-    return {"process": os.getpid(), "machine": platform.node(), "user": _user(), "since": since}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    return {"process": os.getpid(), "machine": platform.node(), "user": storage.user(), "since": since}
 
 
 def _who(owner: Path) -> str:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from topics import storage
 from topics.archive import repeats
-from topics.archive.ledger import Counts, Desk, Done
+from topics.archive.ledger import Counts, Done, JobFolder
 from topics.archive.writers import Write, writing
 from topics.corpus import Corpus, read
 from topics.corpus.articles import Shape
@@ -33,22 +33,11 @@ from topics.drift.stream import Stream, shares_in_training
 from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
-from topics.types import Article, Prediction, Reject
+from topics.types import Article, Prediction, Reject, Watch, unwatched
 from topics.versions.registry import Version, trained_on
 
 _WORTH_RECALLING = 500
 """Articles at a time from which on the words of a version are worth the 0.1 s to recall them."""
-
-
-class Watch(Protocol):
-    """Told what is being done, how many articles are done, and the share of the work, where it is known."""
-
-    def __call__(self, stage: str, done: int, share: float | None = None) -> None:
-        """Take note."""
-
-
-def unwatched(stage: str, done: int, share: float | None = None) -> None:
-    """Tell nobody."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -92,21 +81,21 @@ def score(
     write: Write,
     reject: Callable[[Reject], None],
     watch: Watch = unwatched,
-    limit_rejects: int | None = None,
+    max_rejects: int | None = None,
 ) -> Summary:
     """Tag every article of a corpus, in order; memory depends on the batch, not on the corpus.
 
     Raises:
-        DataError: more than `limit_rejects` rows cannot be read.
+        DataError: more than `max_rejects` rows cannot be read.
     """
     start, counts, stream = time.monotonic(), nothing(tagger), Stream(tagger.versions, tagger.topics)
     for batch in corpus.batches():
-        predictions = tagger.tag_articles(batch.articles, stream.hear)
+        predictions = tagger.tag_articles(batch.articles, stream.on_batch)
         write(batch.articles, predictions)
         for row in batch.rejects:
             reject(row)
         counts += count(batch.articles, predictions, len(batch.rejects), corpus.shape.keep)
-        check_limit(counts.rejects, limit_rejects, batch.rejects[-1:])
+        check_limit(counts.rejects, max_rejects, batch.rejects[-1:])
         watch("tagging", counts.articles)
     return compared(summarize(tagger, counts, time.monotonic() - start), tagger, stream, corpus)
 
@@ -155,14 +144,14 @@ def answer(
 
 
 def nothing(tagger: Tagger) -> Counts:
-    """Name every rubric, given or not."""
+    """Return zero counts of every rubric."""
     return Counts(rubrics=dict.fromkeys(tagger.manifest.rubrics, 0))
 
 
 def count(
     articles: Sequence[Article], predictions: Sequence[Prediction], rejects: int, keep: Sequence[str]
 ) -> Counts:
-    """Count what a batch came to."""
+    """Count a batch."""
     given = Counter(score.label for prediction in predictions for score in prediction.rubrics)
     without = sum(not prediction.rubrics for prediction in predictions)
     review = sum(prediction.needs_review for prediction in predictions)
@@ -179,17 +168,15 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
     for row in example:
         raise DataError(
             f"more than {limit} rows cannot be read, such as {row.source}:{row.line} ({row.reason}); "
-            "mend the input or raise --limit-rejects"
+            "fix the input or raise --max-rejects"
         )
-    raise DataError(
-        f"{rejects} rows cannot be read, more than {limit}; mend the input or raise --limit-rejects"
-    )
+    raise DataError(f"{rejects} rows cannot be read, more than {limit}; fix the input or raise --max-rejects")
 
 
 def summarize(
     tagger: Tagger, counts: Counts, seconds: float, resumed: int = 0, scored: int | None = None
 ) -> Summary:
-    """Put what was counted in relation.
+    """Summarize counts.
 
     `scored` articles took the seconds, `resumed` were there before; of both some may have come twice.
     """
@@ -243,25 +230,25 @@ class Task(NamedTuple):
     """All that a worker must know to score a shard; some hundred bytes, and no article among them."""
 
     shard: Shard
-    desk: Desk
+    folder: JobFolder
     shape: Shape
     tagger: Opener
-    limit_rejects: int | None
+    max_rejects: int | None
 
 
 @lru_cache(1)
-def opened(stored: Opener) -> Tagger:
+def opened(ref: Opener) -> Tagger:
     """Open a tagger once a process."""
-    return stored.load()
+    return ref.load()
 
 
-def prepare(stored: Opener) -> None:
-    """Make a process ready for shards before there are any."""
-    recall(opened(stored), _WORTH_RECALLING)
+def prepare(ref: Opener) -> None:
+    """Warm up a worker process before it gets shards."""
+    recall(opened(ref), _WORTH_RECALLING)
 
 
 def recall(tagger: Tagger, articles: int) -> None:
-    """Begin with the words that the versions bring along, before so many articles are read."""
+    """Load the lemma caches of the versions if there are enough articles to make it worthwhile."""
     if articles >= _WORTH_RECALLING:
         for version in tagger.versions:
             words.recall(version.folder)
@@ -271,21 +258,21 @@ def score_shard(task: Task, watch: Callable[[int], None] = lambda done: None) ->
     """Score a shard and publish what comes of it, its counts last.
 
     Raises:
-        DataError: a file cannot be read, or more than `limit_rejects` rows cannot.
+        DataError: a file cannot be read, or more than `max_rejects` rows cannot.
     """
-    desk, number = task.desk, task.shard.number
-    exchange = _exchange(desk.words)
-    with desk.claim(number), tempfile.SpooledTemporaryFile(1 << 20) as rejected:
+    folder, number = task.folder, task.shard.number
+    exchange = _exchange(folder.words)
+    with folder.claim(number), tempfile.SpooledTemporaryFile(1 << 20) as rejected:
         if exchange:
             exchange.take()
         counts = _score(task, rejected, watch)
         if exchange:
             exchange.give(f"{number:05}")
         if rejected.tell():
-            _publish_rejects(desk.rejects(number), rejected)
-        check_limit(counts.rejects, task.limit_rejects)
+            _publish_rejects(folder.rejects(number), rejected)
+        check_limit(counts.rejects, task.max_rejects)
         done = Done(number, counts)
-        desk.finish(done)
+        folder.finish(done)
     return done
 
 
@@ -299,15 +286,15 @@ def _exchange(folder: Path | None) -> words.Exchange | None:
 
 
 def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Counts:
-    tagger, desk, number = opened(task.tagger), task.desk, task.shard.number
+    tagger, folder, number = opened(task.tagger), task.folder, task.shard.number
     pieces = {piece.source.name: i for i, piece in enumerate(task.shard.pieces)}
     counts = Counts()
     ids, places = [np.empty(0, np.uint64)], [np.empty((0, 2), np.uint64)]
     stream = Stream(tagger.versions, tagger.topics)
-    with writing(desk.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
+    with writing(folder.part(number), task.shape.keep, topics=bool(tagger.topics)) as write:
         for batch in read(task.shard.pieces, task.shape):
             recall(tagger, len(batch.articles))
-            predictions = tagger.tag_articles(batch.articles, stream.hear)
+            predictions = tagger.tag_articles(batch.articles, stream.on_batch)
             write(batch.articles, predictions)
             rejected.writelines(map(reject_line, batch.rejects))
             ids.append(hashes(article.id for article in batch.articles))
@@ -315,9 +302,9 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
             places.append(np.array(found, np.uint64).reshape(len(found), 2))
             counts += count(batch.articles, predictions, len(batch.rejects), task.shape.keep)
             watch(counts.articles)
-    with storage.publishing(desk.ids(number)) as file:
+    with storage.publishing(folder.ids(number)) as file:
         repeats.save(file, np.concatenate(ids), np.concatenate(places))
-    with storage.publishing(desk.looks(number)) as file:
+    with storage.publishing(folder.looks(number)) as file:
         np.save(file, stream.summed, allow_pickle=False)
     return counts
 

@@ -144,7 +144,7 @@ def _row_with_topics(article: Article, prediction: Prediction) -> dict[str, Any]
 def _row(
     article: Article, prediction: Prediction, more: Mapping[str, Any] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """One row of output. A kept column that is called like one of ours becomes `source_…`."""
+    """One row of output. A kept column with the name of an output column becomes `source_…`."""
     row: dict[str, Any] = {
         "id": prediction.id,
         "rubrics": [score.label for score in prediction.rubrics],
@@ -159,7 +159,7 @@ def _row(
 
 
 def kept_name(name: str) -> str:
-    """Name a kept column in the output."""
+    """Return the output name of a kept column."""
     return f"source_{name}" if name in _OURS else name
 
 

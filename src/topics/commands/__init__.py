@@ -17,18 +17,18 @@ class Commands(click.Group):
     def __init__(
         self, *arguments: Any, sections: dict[str, dict[str, str]], package: str = __name__, **options: Any
     ) -> None:
-        """Take sections of commands and what each does in a line; NAME is `package.NAME:NAME`."""
+        """Set up sections of commands, each with its one-line help; NAME is `package.NAME:NAME`."""
         super().__init__(*arguments, **options)
         self.sections = sections
         self.table = {name: line for table in sections.values() for name, line in table.items()}
         self.package = package
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands, in the order of the sections."""
+        """List the commands, in the order of the sections."""
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; None: there is none of this name."""
+        """Import a command; None if it does not exist."""
         if cmd_name not in self.table:
             return None
         taken = iskeyword(cmd_name) or hasattr(builtins, cmd_name)
@@ -40,7 +40,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant; a slip of the finger is told what is near."""
+        """Resolve a command, with a suggestion for a mistyped name."""
         near = get_close_matches(args[0], self.table, 1)
         if args[0] not in self.table and near and not args[0].startswith("-"):
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")

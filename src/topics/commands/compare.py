@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
+    corpus_of,
+    emit,
     format_option,
     labels_option,
     models_option,
-    settings,
+    warn_of_ignored,
 )
 from topics.errors import UsageError, listed
 
@@ -26,17 +28,17 @@ if TYPE_CHECKING:
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, laid over the data.")
-@click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
-@config_option
+@labels_option("Table of id and rubrics, overlaid on the data.")
+@click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
+@columns_config_option
 @models_option
 @format_option
 @columns_options
 def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Say what version B does better than A on the articles of DATA, and what worse.
+    """Compare versions A and B on the articles of DATA: what is better, what is worse.
 
     Versions of rubrics are compared on the labels of DATA; versions of topics by how well the topics' words
-    keep company in it, by the share of articles that they reach, and by which topics are still there.
+    occur together in it, by the share of articles that they reach, and by which topics are still there.
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
     bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that
@@ -48,11 +50,8 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     python -m topics compare topics@production topics@latest archive/2026-11.jsonl
     python -m topics compare topics@production topics@latest
     """
-    import msgspec
-
     from topics import terminal
     from topics.commands.topics.compare import show
-    from topics.corpus import Corpus
     from topics.lifecycle import continuity
     from topics.lifecycle.promotion import either
     from topics.terminal.data import show_labels, show_rejects
@@ -63,25 +62,22 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     if not data:
         if registry.open(before).manifest.topics is None:
             raise UsageError("versions of rubrics are compared on labelled articles: name DATA")
-        show(continuity.compare(registry, before, after), as_json)
+        emit(continuity.compare(registry, before, after), show, as_json=as_json)
         return
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
+    corpus = corpus_of(data, options)
 
     def compared(versions: tuple[Version, Version]) -> RubricComparison | TopicComparison:
         _expect_in_common(*versions)
+        warn_of_ignored(options, [version.manifest for version in versions])
         with terminal.progress() as watch:
             return either(registry, *versions, corpus, watch)
 
-    comparison = registry.opening(
-        before, lambda first: registry.opening(after, lambda second: compared((first, second)))
+    comparison = registry.open_with(
+        before, lambda first: registry.open_with(after, lambda second: compared((first, second)))
     )
     show_labels(corpus)
     show_rejects(corpus)
-    if as_json:
-        click.echo(msgspec.json.encode(comparison))
-    else:
-        show_comparison(comparison)
+    emit(comparison, show_comparison, as_json=as_json)
 
 
 def _expect_in_common(before: Version, after: Version) -> None:

@@ -10,12 +10,14 @@ import click
 
 from topics.commands.options import (
     NEW_FILE,
+    columns_config_option,
     columns_options,
-    config_option,
+    corpus_of,
+    emit,
     expect_apart,
     format_option,
     models_option,
-    settings,
+    warn_of_ignored,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     "--examples", type=click.IntRange(0), default=3, show_default=True, help="Shown a rubric and way."
 )
 @click.option("--json", "as_json", is_flag=True, help="The counts and examples as JSON.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
@@ -50,30 +52,24 @@ def diff(old: str, new: str, **options: Any) -> None:
     python -m topics diff scored-may/ scored-june/ -o changes.jsonl
     python -m topics diff rubrics@production rubrics@latest --on archive/2026.jsonl
     """
-    import msgspec
-
     from topics.archive.changes import compare
 
     expect_apart(options["archive"] or (old, new), {"-o": options["output"]})
     with _changed(options["output"]) as tell:
         found = compare(_pairs(old, new, options), options["examples"], tell)
-    if options["as_json"]:
-        click.echo(msgspec.json.encode(found))
-    else:
-        _show(found)
+    emit(found, _show, as_json=options["as_json"])
 
 
 def _pairs(old: str, new: str, options: dict[str, Any]) -> Iterator[Pair]:
     from topics import storage
     from topics.archive.changes import paired, read, tagged
-    from topics.corpus import Corpus
     from topics.tagger import Tagger
 
     if not options["archive"]:
         return paired(read(storage.path(old)), read(storage.path(new)))
-    _, columns = settings(options)
-    corpus = Corpus(options["archive"], columns=columns, format=options["input_format"])
-    return tagged(corpus, *(Tagger.load(options["models"], version, topics=False) for version in (old, new)))
+    taggers = [Tagger.load(options["models"], version, topics=False) for version in (old, new)]
+    warn_of_ignored(options, [tagger.manifest for tagger in taggers])
+    return tagged(corpus_of(options["archive"], options), *taggers)
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
+    corpus_of,
+    emit,
     format_option,
     labels_option,
     models_option,
-    settings,
+    warn_of_ignored,
 )
 
 if TYPE_CHECKING:
@@ -26,46 +28,42 @@ SLICES = ("outlet", "month", "length")
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
-@labels_option("Table of id and rubrics, laid over the data.")
-@click.option("--by", multiple=True, type=click.Choice(SLICES), help="Slice by this as well. Repeatable.")
-@click.option("--since", default="", metavar="DATE", help="Count only articles of this day or later.")
-@click.option("--json", "as_json", is_flag=True, help="All figures as one JSON object.")
-@config_option
+@labels_option("Table of id and rubrics, overlaid on the data.")
+@click.option("--slice-by", multiple=True, type=click.Choice(SLICES), help="Also slice by this. Repeatable.")
+@click.option("--since", default="", metavar="DATE", help="Only articles from this day on.")
+@click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
+@columns_config_option
 @models_option
 @format_option
 @columns_options
-def evaluate(version: str, data: tuple[str, ...], by: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def evaluate(
+    version: str, data: tuple[str, ...], slice_by: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
     """Measure VERSION (NAME, NAME@ALIAS or NAME/VERSION) on the labelled articles of DATA.
 
     Every figure comes with its 95 % bootstrap interval. Near-duplicates count once, unknown labels not at
     all. DATA should be articles that the version was not trained on: later ones (--since), or others.
 
     \b
-    python -m topics evaluate rubrics archive/2026-11.jsonl --by outlet --by month
+    python -m topics evaluate rubrics archive/2026-11.jsonl --slice-by outlet --slice-by month
     python -m topics evaluate rubrics@production archive/ --labels checked.csv --json
     """
-    import msgspec
-
     from topics import terminal
-    from topics.corpus import Corpus
     from topics.quality.assessment import evaluate as job
     from topics.terminal.data import show_labels, show_rejects
     from topics.versions.registry import Registry
 
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
+    corpus = corpus_of(data, options)
 
     def assessed(opened: Version) -> Assessment:
+        warn_of_ignored(options, [opened.manifest])
         with terminal.progress() as watch:
-            return job(corpus, opened, by, since=options["since"], watch=watch)
+            return job(corpus, opened, slice_by, since=options["since"], watch=watch)
 
-    assessment = Registry(options["models"]).opening(version, assessed)
+    assessment = Registry(options["models"]).open_with(version, assessed)
     show_labels(corpus)
     show_rejects(corpus)
-    if as_json:
-        click.echo(msgspec.json.encode(assessment))
-    else:
-        _show(assessment)
+    emit(assessment, _show, as_json=as_json)
 
 
 def _show(assessment: Assessment) -> None:
@@ -94,9 +92,7 @@ def _show(assessment: Assessment) -> None:
     tell_some([f"{name}: {carried(count)}, the version does not know it" for name, count in unknown])
     if assessment.trained_on:
         names = ", ".join(assessment.trained_on)
-        click.echo(
-            f"topics: trained on {names} too: figures on the same articles flatter the version", err=True
-        )
+        click.echo(f"topics: trained on {names} too: results on training data are optimistic", err=True)
 
 
 def _table(measure: Measure) -> Any:

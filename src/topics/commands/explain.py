@@ -33,7 +33,7 @@ def explain(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Say which words of the article in FILE (plain text, or `-`) speak for its rubrics and against.
+    """Explain the rubrics of the article in FILE (plain text, or `-`): which words count for and against.
 
     \b
     echo "Завод увеличил выпуск проката" | python -m topics explain
@@ -78,7 +78,7 @@ def _text(file: str) -> str:
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise DataError(f"{_name(file)}: is no text in UTF-8 or CP1251 ({error})") from error
+        raise DataError(f"{_name(file)}: is not UTF-8 or CP1251 text ({error})") from error
 
 
 def _name(file: str) -> str:

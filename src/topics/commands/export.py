@@ -32,17 +32,17 @@ def export(version: str, file: Path | None, to: str, models: Path, **options: An
     """
     from topics.versions.registry import Registry
 
-    opening = partial(Registry(models).opening, version)
+    open_with = partial(Registry(models).open_with, version)
     if to == "mlflow":
         from topics import serving
 
         logged = options["tracking_uri"], options["registered_name"]
-        click.echo(opening(lambda opened: serving.log(opened, *logged)))
+        click.echo(open_with(lambda opened: serving.log(opened, *logged)))
         return
     from topics.lifecycle import bundles
     from topics.versions import integrity
 
     if file is None:
         raise UsageError("name a FILE to write, a .tar or a .zip, or give --to mlflow")
-    opening(lambda opened: bundles.pack(opened, file))
+    open_with(lambda opened: bundles.pack(opened, file))
     click.echo(f"{integrity.describe(file).sha256}  {file}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @models_option
 def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
-    """Say what became of the versions of NAME: who published, promoted, rolled back, pruned which, and why.
+    """Show the history of the versions of NAME: who published, promoted, rolled back or pruned, and why.
 
     With --at: which version tagged on that day, since when, who put it there, why, on what figures: those of
     the comparison, or those of its training where nothing was compared.
@@ -41,7 +41,7 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
     events, moments = Registry(models).events(name), _time(at) if at else None
     if not events:
         raise ModelError(
-            f"{models}: nothing is known of {name!r}; train it with `python -m topics train`, "
+            f"{models}: no history of {name!r}; train it with `python -m topics train`, "
             "or name the folder with --models"
         )
     found = during(spans(events), *moments) if moments else events
@@ -71,10 +71,10 @@ def _time(at: str) -> tuple[datetime, datetime]:
             return start.astimezone(), (start + timedelta(days=1)).astimezone()
         first, last = start.astimezone(), start.replace(fold=1).astimezone()
     except (ValueError, OverflowError) as error:  # none, or one at the end of all days
-        raise UsageError(f"{at!r} is no date; write 2026-03-03 or 2026-03-03T10:15") from error
+        raise UsageError(f"{at!r} is not a date; write 2026-03-03 or 2026-03-03T10:15") from error
     if start.tzinfo is None and first.replace(tzinfo=None) != start:
         before, after = sorted((f"{first:%H:%M}", f"{last:%H:%M}"))
-        told = f"{at!r} was no time of that day, clocks were put forward over it"
+        told = f"{at!r} does not exist on that day, clocks went forward"
         raise UsageError(f"{told}; write {before} or {after}")
     return first, last + timedelta(microseconds=1)
 
@@ -87,7 +87,7 @@ def _show_events(events: list[Event]) -> None:
 
     table = Table("when", "who", "what", Column("why", overflow="fold"), "metrics")  # versions, to be copied
     for event in events:
-        what = f"{event.version}\n{event.deed} {event.alias and f'to @{event.alias}'}"
+        what = f"{event.version}\n{event.description} {event.alias and f'to @{event.alias}'}"
         why = f"{event.why} (forced)" if event.forced else event.why
         metrics = "\n".join(_telling(_metrics(event.metrics)))
         table.add_row(_local(event.when), event.who, Text(what), Text(why), metrics)
@@ -124,12 +124,12 @@ def _show_spans(name: str, events: list[Event], start: datetime, end: datetime) 
 
 
 def _telling(lines: list[str]) -> list[str]:
-    """Choose what a table has room for: what became better or worse, else the figures over all."""
+    """Select the lines that fit into a table: what became better or worse, else the overall metrics."""
     return [line for line in lines if line.endswith(("better", "worse"))][:6] or lines[-3:]
 
 
 def _metrics(metrics: dict[str, Any]) -> list[str]:
-    """Say on what figures: of training, or of the comparison with what was live."""
+    """Format the metrics of training, or of the comparison with the live version."""
     if "overall" in metrics:
         changes = {rubric["rubric"]: rubric["f1"] for rubric in metrics.get("rubrics", ())}
         changes |= metrics["overall"]

@@ -14,7 +14,7 @@ from topics.commands.options import FILE, models_option
 @click.option("--sha256", default="", metavar="HASH", help="Refuse FILE unless this is its SHA-256.")
 @models_option
 def import_(file: Path, sha256: str, models: Path) -> None:
-    """Take the version in FILE, which `topics export` wrote, into the models folder.
+    """Import the version in FILE, written by `topics export`, into the models folder.
 
     Every hash is checked, and whether the version can be opened. No alias moves: promote it then. Topics are
     called as where the version comes from, unless they have been named here.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @models_option
 @click.option("--json", "as_json", is_flag=True, help="The manifests, one a line.")
 def models(models: Path, as_json: bool) -> None:
-    """List the trained versions with their figures. One that cannot be read is told; the exit code is then 4.
+    """List the trained versions with their metrics. Unreadable ones are reported, with exit code 4.
 
     \b
     python -m topics models --models models

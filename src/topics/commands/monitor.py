@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from topics.commands.options import (
     NEW_FILE,
+    columns_config_option,
     columns_options,
-    config_option,
+    corpus_of,
     deliver,
+    emit,
     format_option,
     models_option,
-    settings,
+    warn_of_ignored,
 )
 
 if TYPE_CHECKING:
@@ -28,18 +31,20 @@ _SHOWN = 40
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
-@click.option("--reference", multiple=True, metavar="DATA", help="Compare with these, not with training.")
+@click.option(
+    "--reference", multiple=True, metavar="DATA", help="Compare with these instead of training data."
+)
 @click.option("--html", type=NEW_FILE, help="Write a page for editors here.")
 @click.option("--lang", type=click.Choice(["en", "ru"]), default="en", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="All measures as one JSON object.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
 def monitor(
     version: str, data: tuple[str, ...], reference: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:
-    """Say whether the articles of DATA still look like those that VERSION was trained on. No labels needed.
+    """Check whether the articles of DATA still look like those that VERSION was trained on. No labels needed.
 
     Held against the profile of training: the words, unknown words, length, outlets; of a version of rubrics
     their shares and probabilities and the articles for review, of one of topics their mix. An alarm is a
@@ -50,32 +55,28 @@ def monitor(
     python -m topics monitor topics yesterday.jsonl
     python -m topics monitor rubrics march.jsonl --reference january/ --reference february/
     """
-    import msgspec
-
     from topics import terminal
-    from topics.corpus import Corpus
     from topics.drift.monitoring import monitor as job
     from topics.reports.drift_pages import drift_page
     from topics.versions.registry import Registry
 
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, format=options["input_format"])
-    base = Corpus(reference, columns=columns, format=options["input_format"]) if reference else None
+    corpus = corpus_of(data, options)
+    base = corpus_of(reference, options) if reference else None
 
     def monitored(opened: Version) -> DriftReport:
+        warn_of_ignored(options, [opened.manifest])
         with terminal.progress() as watch:
             return job(corpus, opened, base, watch)
 
-    report = Registry(options["models"]).opening(version, monitored)
+    report = Registry(options["models"]).open_with(version, monitored)
     if options["html"]:
         deliver(options["html"], drift_page(report, options["lang"]).encode())
-    if as_json:
-        click.echo(msgspec.json.encode(report))
-    else:
-        _show(report, options["lang"])
+    emit(report, partial(_show, language=options["lang"]), as_json=as_json)
     if report.trained_on:
         names = ", ".join(report.trained_on)
-        click.echo(f"topics: {report.model} was trained on {names}: what it knows looks different", err=True)
+        click.echo(
+            f"topics: {report.model} was trained on {names}: drift on training data is misleading", err=True
+        )
     if report.alarmed:
         raise SystemExit(DRIFTED)
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 import click
 
-from topics.errors import UsageError, counted
+from topics.errors import UsageError, listed
 
 if TYPE_CHECKING:
     from topics.config import Config
     from topics.corpus import Corpus
-    from topics.corpus.articles import Columns
     from topics.types import Reject
+    from topics.versions.manifest import Manifest
 
-_SHOWN_REJECTS = 5
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 class _New(click.Path):
-    """What is written after the work. What will not do is said before; object stores have no folders."""
+    """An output path, checked before the work starts; object stores have no folders."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(value).absolute()
@@ -37,18 +37,18 @@ class _New(click.Path):
             if self.type is Path:
                 self.fail(f"{value!r} is of an object store; name a file of this machine", param, ctx)
         elif not path.parent.is_dir():
-            self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
+            self.fail(f"cannot write {path.name!r}: no such folder: {str(path.parent)!r}", param, ctx)
         elif not os.access(path.parent if path.is_file() or not path.exists() else path, os.W_OK):
-            self.fail(f"nothing can be written into {str(path.parent)!r}", param, ctx)
+            self.fail(f"folder is not writable: {str(path.parent)!r}", param, ctx)
         return super().convert(value, param, ctx)
 
 
 class _NewSheet(_New):
-    """A table that an editor fills in: none that is there already is written over."""
+    """A table that an editor fills in: an existing one is never overwritten."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if Path(value).is_file() and not Path(value).is_symlink():
-            self.fail(f"{str(value)!r} is there already; an editor may have filled it in: name another file")
+            self.fail(f"{str(value)!r} already exists and may have been filled in; name another file")
         return super().convert(value, param, ctx)
 
 
@@ -58,11 +58,11 @@ NEW_FILE_OR_FOLDER = _New(path_type=str)
 
 
 def expect_apart(inputs: Iterable[str], outputs: Mapping[str, str | Path | None]) -> None:
-    """Refuse an output among the inputs, which would be read next time or lost, and two of one name.
+    """Refuse an output that is inside an input, and two outputs with the same name.
 
     Args:
         inputs: files, folders and patterns.
-        outputs: how each is called -> where it goes; what is no file, as /dev/null, loses nothing.
+        outputs: option -> path; devices such as /dev/null are ignored.
     """
     named: dict[Path, str] = {}
     for option, place in outputs.items():
@@ -70,12 +70,12 @@ def expect_apart(inputs: Iterable[str], outputs: Mapping[str, str | Path | None]
             continue
         whole = Path(place).resolve()
         if whole in named:
-            raise UsageError(f"{place}: is named by {named[whole]} and by {option}; write to two files")
+            raise UsageError(f"{place}: {named[whole]} and {option} both write to it; name two files")
         named[whole] = option
         for name in inputs:
             below = "://" not in name and whole.is_relative_to(Path(name).resolve())
             if below or fnmatch(str(Path(place).absolute()), str(Path(name).absolute())):
-                raise UsageError(f"{place}: lies in {name}, which is to be read; write somewhere else")
+                raise UsageError(f"{place}: is inside the input {name}; write somewhere else")
 
 
 def _holds_data(place: Path) -> bool:
@@ -104,7 +104,7 @@ def columns_options(command: F) -> F:
 
 
 def labels_option(help_text: str) -> Callable[[F], F]:
-    """Make the option that lays a table of labels over the data."""
+    """Return the option that overlays a table of labels on the data."""
     return click.option(
         "--labels", type=FILE, multiple=True, callback=_one_table, metavar="FILE", help=help_text
     )
@@ -149,6 +149,11 @@ version_of_topics_option = click.option(
     help="Which topics: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
 )
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
+columns_config_option = click.option(
+    "--config",
+    type=FILE,
+    help="Configuration, of which only [columns] is read; see docs/configuration.md.",
+)
 language_option = click.option(
     "--lang",
     type=click.Choice(["ru", "en"]),
@@ -166,7 +171,7 @@ workers_option = click.option(
 format_option = click.option(
     "--input-format",
     metavar="FORMAT",
-    help="For `-`: jsonl, csv, tsv. [default: told from its start]",
+    help="For `-`: jsonl, csv, tsv. [default: detected]",
 )
 
 
@@ -177,7 +182,7 @@ def cores() -> int:
     return int(cpu_count())
 
 
-def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
+def settings(options: dict[str, Any]) -> Config:
     """Read the configuration; columns named on the command line win over it, in what is recorded too."""
     import msgspec
 
@@ -189,8 +194,49 @@ def settings(options: dict[str, Any]) -> tuple[Config, Columns]:
         for key, value in options.items()
         if key.endswith("_column") and value
     }
-    columns = msgspec.structs.replace(config.columns, **named)
-    return msgspec.structs.replace(config, columns=columns), columns
+    return msgspec.structs.replace(config, columns=msgspec.structs.replace(config.columns, **named))
+
+
+def corpus_of(data: Sequence[str | Path], options: dict[str, Any], **more: Any) -> Corpus:
+    """Open the articles that a command line names; `more` is what else `Corpus` takes."""
+    from topics.corpus import Corpus
+
+    columns, labels = settings(options).columns, options.get("labels")
+    return Corpus(data, columns=columns, labels_file=labels, format=options["input_format"], **more)
+
+
+def emit(result: T, show: Callable[[T], None], *, as_json: bool) -> None:
+    """Print a result to stdout, as one JSON object or by `show`."""
+    import msgspec
+
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+    else:
+        show(result)
+
+
+def warn_of_ignored(options: dict[str, Any], manifests: Sequence[Manifest]) -> None:
+    """Warn on stderr of settings in `--config` that have no effect, as no version was trained with them.
+
+    A file that a version was trained with is passed over in silence: scheduled jobs name it everywhere.
+    """
+    from topics.config import differences
+
+    path = options["config"]
+    of_rubrics = [manifest for manifest in manifests if manifest.topics is None]
+    of_topics = [manifest for manifest in manifests if manifest.topics]
+    groups = [(["cleaning"], manifests), (["rubrics", "rules"], of_rubrics), (["topics"], of_topics)]
+    ignored: set[str] = set()
+    for sections, group in groups if path else ():
+        found = [differences(path, manifest.configuration, sections) for manifest in group]
+        ignored |= set.intersection(*found) if found else set()
+    if ignored:
+        labels = ", ".join(f"{manifest.name}/{manifest.version}" for manifest in manifests)
+        click.echo(
+            f"topics: {path}: ignored {listed(ignored)}: only [columns] is read here, and the training of "
+            f"{labels} had other values; train again to apply these",
+            err=True,
+        )
 
 
 @contextmanager
@@ -216,6 +262,8 @@ def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
     import msgspec
 
     from topics import storage
+    from topics.corpus.corpus import TOLD
+    from topics.terminal.data import show_reject, show_reject_count
 
     with ExitStack() as stack:
         count = 0
@@ -229,13 +277,11 @@ def rejects_to(path: Path | None) -> Iterator[Callable[[Reject], None]]:
                 stream = stack.enter_context(path.open("wb")) if count == 1 else opened[0]
                 opened[:] = [stream]
                 stream.write(msgspec.json.encode(row) + b"\n")
-            elif count <= _SHOWN_REJECTS:
-                click.echo(f"topics: {row.source}:{row.line}: {row.reason}", err=True)
+            elif count <= TOLD:
+                show_reject(row)
 
         opened: list[BinaryIO] = []
         yield reject
     if path and not count:
         storage.unlink(path)
-    if count:
-        where = f"; see {path}" if path else ""
-        click.echo(f"topics: {counted(count, 'row')} could not be read{where}", err=True)
+    show_reject_count(count, path)

@@ -15,15 +15,16 @@ import click
 from topics.commands.options import (
     NEW_FILE,
     NEW_FILE_OR_FOLDER,
+    columns_config_option,
     columns_options,
-    config_option,
+    corpus_of,
     expect_apart,
     format_option,
     models_option,
     rejects_to,
     rubrics_option,
-    settings,
     topics_option,
+    warn_of_ignored,
     workers_option,
 )
 from topics.errors import DataError, UsageError, counted
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 @workers_option
 @click.option("--dask", metavar="ADDRESS", help="Work on a Dask cluster, tcp://HOST:8786.")
 @click.option("--restart", is_flag=True, help="Forget what an interrupted job has done.")
-@click.option("--limit-rejects", type=click.IntRange(0), metavar="N", help="Stop at more bad rows than this.")
+@click.option("--max-rejects", type=click.IntRange(0), metavar="N", help="Stop at more bad rows than this.")
 @click.option(
     "--rejects",
     "rejects_file",
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     help="Rows that could not be read. [default: OUTPUT.rejects.jsonl]",
 )
 @click.option("--summary", "summary_file", type=NEW_FILE, help="Write what was done as JSON.")
-@config_option
+@columns_config_option
 @models_option
 @rubrics_option
 @topics_option
@@ -82,7 +83,6 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     zcat archive.jsonl.gz | python -m topics predict - | jq .rubrics
     """
     from topics import persistence, storage
-    from topics.corpus import Corpus
     from topics.terminal.answers import show_summary
     from topics.terminal.data import show_missing, show_others
 
@@ -92,10 +92,9 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
     if output:
         _check_name(output, options["form"])
     options["form"] = options["form"] or "jsonl"
-    _, columns = settings(options)
     asked = [name.strip() for given in options["keep"] for name in given.split(",")]
     keep = tuple(dict.fromkeys(filter(None, asked)))
-    corpus = Corpus(inputs, columns=columns, keep=keep, format=options["input_format"], labelled=False)
+    corpus = corpus_of(inputs, options, keep=keep, labelled=False)
     show_others(corpus.others)
     if output and "-" not in inputs:
         summary, bad = _archive(corpus, output, options)
@@ -107,23 +106,25 @@ def predict(inputs: tuple[str, ...], **options: Any) -> None:
         storage.publish(options["summary_file"], persistence.readable(summary))
     if summary.rejects and not summary.articles:
         first = "".join(f"; the first, {row.source}:{row.line}: {row.reason}" for row in bad)
-        raise DataError(f"none of {counted(summary.rejects, 'row')} could be scored{first}; mend the input")
+        raise DataError(f"none of {counted(summary.rejects, 'row')} could be scored{first}; fix the input")
 
 
 def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Summary, list[Reject]]:
     """Score files by several processes; return also, if all rows are bad, the first of them."""
     from topics import parallel, terminal
     from topics.corpus.shards import SIZE
+    from topics.terminal.data import show_reject_count
 
     several = not options["dask"] and corpus.size > SIZE
     # What takes this process half a second takes them another: meanwhile.
     with parallel.starting(import_module, "topics.archive.scoring", options["workers"] if several else 1):
         from topics.archive import writers
-        from topics.archive.job import Order, score_archive
-        from topics.tagger import Stored, Tagger
+        from topics.archive.job import ScoringOptions, score_archive
+        from topics.tagger import Tagger, TaggerRef
 
         tagger = Tagger.load(options["models"], options["reference"], options["topics"])
-        stored = Stored.of(tagger, options["models"])
+        warn_of_ignored(options, [version.manifest for version in tagger.versions])
+        ref = TaggerRef.of(tagger, options["models"])
     suffix = output.suffix or f".{options['form']}"
     if options["form"] == "table" and not output.suffix:
         raise UsageError(
@@ -131,21 +132,19 @@ def _archive(corpus: Corpus, output: Path, options: dict[str, Any]) -> tuple[Sum
         )
     writers.format_of(output.with_suffix(suffix))
     rejects = output.with_name(f"{output.name}.rejects.jsonl") if output.suffix else output / "rejects.jsonl"
-    order = Order(
+    scoring = ScoringOptions(
         output,
         suffix,
         options["rejects_file"] or rejects,
         options["workers"],
         options["dask"],
         options["restart"],
-        options["limit_rejects"],
+        options["max_rejects"],
     )
     with terminal.progress() as watch:
-        summary = score_archive(corpus, stored, order, watch)
-    if summary.rejects:
-        told = f"{counted(summary.rejects, 'row')} could not be read; see {order.rejects}"
-        click.echo(f"topics: {told}", err=True)
-    return summary, [] if summary.articles else _first_of(order.rejects)
+        summary = score_archive(corpus, ref, scoring, watch)
+    show_reject_count(summary.rejects, scoring.rejects)
+    return summary, [] if summary.articles else _first_of(scoring.rejects)
 
 
 def _first_of(rejects: Path) -> list[Reject]:
@@ -168,6 +167,7 @@ def _here(
     from topics.tagger import Tagger
 
     tagger = Tagger.load(options["models"], options["reference"], options["topics"])
+    warn_of_ignored(options, [version.manifest for version in tagger.versions])
     place = options["rejects_file"] or (output and output.with_name(f"{output.name}.rejects.jsonl"))
     bad: list[Reject] = []
     with rejects_to(place) as note, _output(output, options["form"], corpus.shape.keep, tagger) as write:
@@ -179,10 +179,10 @@ def _here(
             (_error if to_stdout else note)(row)
 
         if is_stream and options["form"] != "table":
-            flush, limit = sys.stdout.buffer.flush, options["limit_rejects"]
+            flush, limit = sys.stdout.buffer.flush, options["max_rejects"]
             return answer(corpus, tagger, write, reject, flush, limit), bad
         with terminal.progress() as watch:
-            return score(corpus, tagger, write, reject, watch, options["limit_rejects"]), bad
+            return score(corpus, tagger, write, reject, watch, options["max_rejects"]), bad
 
 
 def _error(row: Reject) -> None:
@@ -211,7 +211,7 @@ def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -
 
 
 def _check_name(output: Path, form: str | None) -> None:
-    """Refuse a name that is not what it seems: a file where parts are to lie, a suffix of another format."""
+    """Refuse an output name that contradicts the format or an existing file."""
     if not output.suffix and output.exists() and not output.is_dir():
         raise UsageError(
             f"{output}: a name without a suffix means a folder of parts, and this is a file; "

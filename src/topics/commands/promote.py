@@ -7,24 +7,26 @@ from typing import Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
+    corpus_of,
+    emit,
     format_option,
     labels_option,
     models_option,
-    settings,
+    warn_of_ignored,
 )
 
 
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, laid over the data.")
+@labels_option("Table of id and rubrics, overlaid on the data.")
 @click.option("--alias", default="production", show_default=True, help="Which alias to move.")
-@click.option("--reason", default="", help="For the history.")
-@click.option("--force", is_flag=True, help="Promote whatever the comparison says; wants a --reason.")
+@click.option("--reason", default="", help="Reason to record in the history.")
+@click.option("--force", is_flag=True, help="Promote whatever the comparison says; requires --reason.")
 @click.option("--json", "as_json", is_flag=True, help="The comparison as one JSON object.")
-@config_option
+@columns_config_option
 @models_option
 @format_option
 @columns_options
@@ -41,31 +43,21 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
     python -m topics promote topics@latest archive/2026-11.jsonl
     python -m topics promote rubrics@latest --force --reason "new rubric: tourism"
     """
-    import msgspec
-
     from topics import terminal
-    from topics.corpus import Corpus
     from topics.lifecycle.promotion import LossError
     from topics.lifecycle.promotion import promote as job
     from topics.terminal.data import show_labels, show_rejects
     from topics.terminal.versions import show_comparison
     from topics.versions.registry import Registry
 
-    def show(comparison: object) -> None:
-        if as_json:
-            click.echo(msgspec.json.encode(comparison))
-        else:
-            show_comparison(comparison)  # type: ignore[arg-type]
-
-    _, columns = settings(options)
-    corpus = None
-    if data:
-        corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    alias = options["alias"]
+    corpus = corpus_of(data, options) if data else None
+    registry, alias = Registry(options["models"]), options["alias"]
+    if options["config"]:
+        warn_of_ignored(options, [registry.manifest(*registry.resolve(version))])
     try:
         with terminal.progress() as watch:
             event, comparison = job(
-                Registry(options["models"]),
+                registry,
                 version,
                 corpus,
                 alias=alias,
@@ -74,13 +66,13 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
                 watch=watch,
             )
     except LossError as refused:
-        show(refused.comparison)
+        emit(refused.comparison, show_comparison, as_json=as_json)
         raise
     if corpus:
         show_labels(corpus)
         show_rejects(corpus)
     if comparison:
-        show(comparison)
+        emit(comparison, show_comparison, as_json=as_json)
     if event is None:
         click.echo(f"{version} is @{alias} already; nothing was done", err=True)
     else:

@@ -15,11 +15,11 @@ from topics.commands.options import models_option
 @click.option(
     "--days", type=click.IntRange(0), default=30, show_default=True, help="Keep those younger than this."
 )
-@click.option("--yes", is_flag=True, help="Remove them; without this, only say what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove them; without this, only show what would be removed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @models_option
 def prune(name: str, keep: int, days: int, yes: bool, as_json: bool, models: Path) -> None:
-    """Remove old versions of NAME that nobody needs, and what crashes left behind.
+    """Remove old versions of NAME that are not needed, and leftovers of crashes.
 
     Kept are the versions that an alias points to or would after a rollback, the last ones, young ones, and
     those whose topics one of these went on from. The history keeps the figures of what is removed. A version

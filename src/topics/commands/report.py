@@ -38,7 +38,7 @@ def report(version: str, output: Path | None, lang: str, models: Path, **_: Any)
     if output.suffix.lower() not in ("", ".htm", ".html", ".md"):
         raise UsageError(f"{output}: a report is HTML or Markdown; name it with .html or .md")
     is_card = output.suffix.lower() == ".md"
-    content = Registry(models).opening(version, lambda opened: _written(opened, lang, is_card=is_card))
+    content = Registry(models).open_with(version, lambda opened: _written(opened, lang, is_card=is_card))
     deliver(output, content.encode())
 
 

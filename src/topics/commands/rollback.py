@@ -12,10 +12,10 @@ from topics.commands.options import models_option
 @click.command()
 @click.argument("name", default="rubrics")
 @click.option("--alias", default="production", show_default=True, help="Which alias to move.")
-@click.option("--reason", default="", help="For the history.")
+@click.option("--reason", default="", help="Reason to record in the history.")
 @models_option
 def rollback(name: str, alias: str, reason: str, models: Path) -> None:
-    """Put back into production what was there before. Twice goes back two steps.
+    """Restore what was in production before. Twice goes back two steps.
 
     \b
     python -m topics rollback rubrics --reason "tourism on every crime story"

@@ -11,6 +11,7 @@ from topics.commands.options import (
     NEW_SHEET,
     columns_options,
     config_option,
+    corpus_of,
     deliver,
     format_option,
     language_option,
@@ -27,7 +28,7 @@ Found = TypeVar("Found", bound=tuple[Any, ...])
 
 
 def sheet_options(number: int, help_text: str) -> Callable[[F], F]:
-    """Make the options of a command that writes `number` rows, unless it is told how many."""
+    """Return the options of a command that writes `number` rows by default."""
     options = (
         click.option("-o", "--output", type=NEW_SHEET, help="CSV to write. [default: stdout]"),
         click.option(
@@ -37,6 +38,7 @@ def sheet_options(number: int, help_text: str) -> Callable[[F], F]:
         language_option,
         workers_option,
         config_option,
+        corpus_of,
         format_option,
         columns_options,
     )
@@ -58,7 +60,7 @@ def write_sheet(
     *,
     labelled: bool = True,
 ) -> Found:
-    """Let `find` choose articles of the sources, and write them for an editor.
+    """Write the articles that `find` chooses as a table for an editor.
 
     Args:
         sources: files, folders, patterns or `-`.
@@ -74,13 +76,10 @@ def write_sheet(
     import msgspec
 
     from topics import terminal
-    from topics.corpus import Corpus
     from topics.labelling.worksheets import worksheet
     from topics.terminal.data import show_labels, show_rejects
 
-    config, named = settings(options)
-    sheet, form = options["labels"], options["input_format"]
-    corpus = Corpus(sources, columns=named, labels_file=sheet, format=form, labelled=labelled)
+    config, corpus = settings(options), corpus_of(sources, options, labelled=labelled)
     how = {"language": options["lang"], "jobs": options["workers"]}
     with standard_input_kept(corpus), terminal.progress() as watch:
         found = find(corpus, config, options["number"], **how, watch=watch)

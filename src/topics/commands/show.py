@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="The manifest.")
 @models_option
 def show(version: str, as_json: bool, models: Path) -> None:
-    """Tell all that is known of VERSION (NAME, NAME@ALIAS or NAME/VERSION): corpus, figures, libraries, past.
+    """Show everything known about VERSION (NAME, NAME@ALIAS or NAME/VERSION): corpus, metrics, history.
 
     \b
     python -m topics show rubrics@production
@@ -65,5 +65,5 @@ def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
         gone = f", in place of {event.before}" if event.alias and event.before else ""
         which = "" if event.topic else f" {'it' if event.version == manifest.version else event.version}"
         why = f": {event.why}" if event.why else ""
-        text = f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {event.deed}{which}{moved}{gone}{why}"
-        console.print(text)
+        what = f"{event.description}{which}{moved}{gone}{why}"
+        console.print(f"{event.when.astimezone():%Y-%m-%d %H:%M} {event.who} {what}")

@@ -18,7 +18,7 @@ from topics.commands.sheets import sheet_options, write_sheet
 )
 @sheet_options(50, "How many.")
 def suggest(pool: tuple[str, ...], **options: Any) -> None:
-    """Choose the articles of POOL that are worth labelling next, those that teach most first.
+    """Choose the articles of POOL most worth labelling next, the most informative first.
 
     Start without labels, fill in the column `rubrics` of what comes, and ask again with --labels.
 

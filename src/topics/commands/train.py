@@ -10,6 +10,7 @@ from topics.commands.options import (
     NEW_FILE,
     columns_options,
     config_option,
+    corpus_of,
     expect_apart,
     format_option,
     labels_option,
@@ -34,16 +35,16 @@ def _number(context: click.Context, option: click.Parameter, value: str | None) 
 
 @click.command()
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, laid over the data; counts as clean.")
+@labels_option("Table of id and rubrics, overlaid on the data; counts as clean.")
 @config_option
 @models_option
-@click.option("--name", default="rubrics", show_default=True, help="What to call the model of rubrics.")
-@click.option("--topics-name", default="topics", show_default=True, help="What to call the model of topics.")
+@click.option("--name", default="rubrics", show_default=True, help="Name of the model of rubrics.")
+@click.option("--topics-name", default="topics", show_default=True, help="Name of the model of topics.")
 @click.option(
     "--num-topics",
     metavar="N|auto",
     callback=_number,
-    help="How many topics to look for; `auto`: try some and take the best. [default: as before, or by the "
+    help="Number of topics; `auto`: try several and take the best. [default: as before, or by the "
     "size of the archive]",
 )
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
@@ -66,7 +67,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     import msgspec
 
     from topics import terminal
-    from topics.corpus import Corpus, embedded
+    from topics.corpus import embedded
     from topics.corpus.articles import mistaken
     from topics.terminal.data import show_labels, show_others, show_unread_dates
     from topics.terminal.versions import show_version
@@ -78,7 +79,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         raise UsageError(
             f"rubrics and topics cannot both be called {names[0]!r}; change --name or --topics-name"
         )
-    config, columns = settings(options)
+    config = settings(options)
     if options["lang"]:
         report = msgspec.structs.replace(config.report, lang=options["lang"])
         config = msgspec.structs.replace(config, report=report)
@@ -88,9 +89,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         config = msgspec.structs.replace(config, topics=topics)
     labels = (str(options["labels"]),) if options["labels"] else ()
     expect_apart((*data, *labels), {"--rejects": options["rejects_file"]})
-    corpus = Corpus(
-        data or embedded(), columns=columns, labels_file=options["labels"], format=options["input_format"]
-    )
+    corpus = corpus_of(data or embedded(), options)
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     show_others(corpus.others)
@@ -101,7 +100,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
         rejects_to(options["rejects_file"]) as reject,
     ):
         versions = []
-        for name in names:  # what will not do is told before the work begins
+        for name in names:  # fail before the work begins
             registry.expect_writable(name)
             registry.versions(name)
         if options["only"] != "rubrics":

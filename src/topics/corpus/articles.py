@@ -182,7 +182,7 @@ def iso(value: object) -> str:
     """Return a date as ISO 8601, "" if it is none: `04.03.2026 10:15` -> `2026-03-04T10:15:00`.
 
     Also `4/3/26` (the day first), `2026/3/4`, `4 марта 2026 г.`, `4 мар 2026`, `Wed, 04 Mar 2026 10:15:00
-    +0300` and Unix time in seconds or milliseconds. A bad date is no reason to lose an article.
+    +0300` and Unix time in seconds or milliseconds. A bad date does not reject an article.
     """
     if type(value) is not str:
         return _of_date(value)
@@ -257,7 +257,7 @@ def _of_mail(value: str) -> str:
 _UNSURE = {"?", "??", "???", "не знаю", "неясно", "unknown"}
 """What an editor writes who cannot tell: the cell says nothing."""
 _AROUND = ' \t\xa0«»“”„"'
-"""Stands around the name of a rubric and is no part of it."""
+"""Characters stripped from around the name of a rubric."""
 _NONE = {"none", "нет", "-", "–", "—", "[]"}
 _BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
 """Parts names; a plus that a number ends with, «Кино 18+», is a part of its name."""
@@ -326,7 +326,7 @@ def meant(names: Iterable[str]) -> frozenset[str] | None:
 
 
 def mistaken(rubrics: Sequence[str]) -> list[str]:
-    """Say which names of rubrics look like several in one, or are read so, or are one written in two ways.
+    """Describe rubric names that look like several in one, or are the same name written in two ways.
 
     >>> mistaken(["economy", "tourism", "economy, tourism"])
     ["the rubric 'economy, tourism' is learned beside 'economy', 'tourism'; part names by ; or give a list"]

@@ -36,7 +36,7 @@ _Found: TypeAlias = tuple[Article, str, int] | Reject
 def read(
     pieces: Iterable[Piece], shape: Shape, size: int = ROWS, rejects: Sequence[Reject] = ()
 ) -> Iterator[Batch]:
-    """Go over pieces of a corpus in batches; of articles with one id the first counts.
+    """Iterate over pieces of a corpus in batches; of articles with the same id the first counts.
 
     `rejects` come first. Raises DataError for a file that cannot be read or lacks a column.
     """
@@ -64,7 +64,7 @@ def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
 
 
 def articles_of(found: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Found]:
-    """Make an article of each row, or a reject; one without an id is called by its source and line."""
+    """Turn each row into an article or a reject; a missing id becomes source and line."""
     name, label, article = piece.source.name, piece.label, shape.article
     for row in found:
         if isinstance(row, Reject):
@@ -94,7 +94,7 @@ def _chunks(found: Iterable[_Found], size: int) -> Iterator[list[_Found]]:
 
 
 def _without_repeats(chunk: list[_Found], seen: Seen) -> list[_Found]:
-    """Put a reject in the place of each article whose id came before."""
+    """Replace each article with a repeated id by a reject."""
     placed = [(i, found) for i, found in enumerate(chunk) if not isinstance(found, Reject)]
     repeated = seen.add([article.id for _, (article, _, _) in placed])
     for i, (article, source, line) in compress(placed, repeated):

@@ -1,4 +1,4 @@
-"""Whether a source has the columns that are asked of it: a typo is told at once, not after an hour."""
+"""Whether a source has the requested columns: a typo fails at once, not after an hour."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ GLANCE = 1000
 FILES = 100
 """Files looked at for a column that some of them may lack."""
 _LONG = 300
-"""Characters of a text that is no headline."""
+"""Characters of a text that is too long for a headline."""
 
 
 def checked(
     found: Rows, columns: Columns, keep: Collection[str] = (), remedy: str = "", but: Collection[str] = ()
 ) -> Iterator[Row | Reject]:
-    """Hand on what was found, having looked whether the columns are there: a typo is told at once.
+    """Check the columns of the first rows, then yield all rows: a typo fails at once.
 
     `keep` are columns that a table must have besides, `but` those that it may lack. The rows of a table all
     have the same columns, so that one tells which there are. Raises DataError.
@@ -41,7 +41,7 @@ def checked(
 
 
 def lacking(sources: Sequence[Source], shape: Shape) -> list[str]:
-    """Say which columns that may be lacking some of the first files lack: a line a column.
+    """Return a line for each optional column that some of the first files lack.
 
     A title, a date, an outlet may, and in tables what is to be kept; a row of JSON Lines may lack that by
     itself. Raises DataError for a column that none of the files has.
@@ -62,13 +62,13 @@ def lacking(sources: Sequence[Source], shape: Shape) -> list[str]:
             raise DataError(f"{names[0]}: {_no_column(column, first)}; name one of them")
     of = counted(looked, "file") if len(sources) <= FILES else f"the first {FILES} files"
     return [
-        f"there is no column {column!r} in {len(names)} of {of}, such as {names[0]}: it counts as empty there"
+        f"no column {column!r} in {len(names)} of {of}, such as {names[0]}: it counts as empty there"
         for column, names in sorted(without.items())
     ]
 
 
 def columns_of(found: Rows, wanted: Collection[str] = ()) -> set[str]:
-    """Name the columns of the first rows, up to the one with which all that are `wanted` have come."""
+    """Return the columns of the first rows, until all `wanted` ones are found."""
     there = set[str]()
     for item in islice(found, GLANCE):
         if isinstance(item, Row):
@@ -81,7 +81,7 @@ def columns_of(found: Rows, wanted: Collection[str] = ()) -> set[str]:
 def streamed(
     found: Rows, columns: Columns, keep: Collection[str], missing: set[str], there: set[str]
 ) -> Iterator[Row | Reject]:
-    """Hand on each row when it comes: a table is checked by its first, others when all have come.
+    """Yield each row as it comes; a table is checked by its first row, other formats at the end.
 
     `missing` then holds the columns that were asked for by name and that no row had, and `there` some of
     those that rows had.
@@ -117,17 +117,17 @@ def _expect(
         raise DataError(f"{name}: {_no_column(absent[0], there)}; {remedy or usual}")
     if found.is_table and columns.text not in there and (long := _long_column(rows, columns)):
         raise DataError(
-            f"{name}: there is no column {columns.text!r}, and {long!r} holds long texts; name it with "
+            f"{name}: no column {columns.text!r}, and {long!r} holds long texts; name it with "
             f"--text-column {long}, or {columns.title} if the titles are all that is to be read"
         )
 
 
 def _no_column(column: str, there: Collection[str]) -> str:
-    return f"there is no column {column!r}; the columns are {listed(there)}"
+    return f"no column {column!r}; the columns are {listed(there)}"
 
 
 def _long_column(rows: Iterable[Row | Reject], columns: Columns) -> str:
-    """Name a column that holds what titles do not; "" if none does."""
+    """Return a column that holds long texts, or ""."""
     for row in rows:
         for name, value in row.values.items() if isinstance(row, Row) else ():
             if name != columns.title and isinstance(value, str) and len(value) >= _LONG:

@@ -24,7 +24,7 @@ _FILES = 10
 _DATES = 100
 """Rows of a file, and files, looked at for dates that cannot be read."""
 TOLD = 5
-"""Rejects that a person is told, of however many."""
+"""Rejects shown to the user, at most."""
 
 
 class Corpus:
@@ -37,7 +37,7 @@ class Corpus:
     (a name in `topics.plugins.READERS`) is for standard input and for files whose suffix does not tell.
     Not `labelled`: rubrics are not read but from `labels_file`, and cannot make a row a reject.
 
-    Files can be gone over again and again, standard input once. Raises DataError if there is nothing to
+    Files can be iterated any number of times, standard input once. Raises DataError if there is nothing to
     read or no file has a column that is named, and UsageError for a suffix that no reader knows. Warns of a
     column that some files lack and may lack: a title, a date, an outlet, one to keep.
     """
@@ -58,7 +58,7 @@ class Corpus:
         read = columns if labelled else replace(columns, rubrics="rubrics", unknown="unknown", labels=())
         self.shape = Shape(read, tuple(keep), limit, labelled)
         self.is_laid_over = labels_file is not None
-        """Whether a table of labels lies over the data, be it empty yet."""
+        """Whether a table of labels lies over the data, even an empty one."""
         self.labels, rejects = load_labels(labels_file, columns) if labels_file else ({}, [])
         self.label_rejects = [row for row in rejects if row.reason != UNFILLED]
         self.unfilled_labels = len(rejects) - len(self.label_rejects)
@@ -71,12 +71,12 @@ class Corpus:
         self.rejected = 0
         """Rows that became no article; known once all batches have come."""
         self.first_rejects: tuple[Reject, ...] = ()
-        """Some of them, to be told."""
+        """The first few, to be shown."""
         self._stdin_is_read = False
         self._look()
 
     def replace_stdin(self, copy: Path) -> None:
-        """Read a copy of standard input in its place, as often as it takes; messages call it as before."""
+        """Read a copy of standard input in its place, as often as it takes; messages show the same name."""
         self.sources = [
             source if source.path else source._replace(path=copy, shown=source.name)
             for source in self.sources
@@ -89,7 +89,7 @@ class Corpus:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What messages call the sources."""
+        """The sources as shown in messages."""
         return tuple(source.name for source in self.sources)
 
     @property
@@ -98,7 +98,7 @@ class Corpus:
         return sum(source.path.stat().st_size for source in self.sources if source.path)
 
     def batches(self, size: int = ROWS) -> Iterator[Batch]:
-        """Go over the corpus, at most `size` rows and some millions of characters at a time.
+        """Iterate over the corpus, at most `size` rows and some millions of characters at a time.
 
         Rejects of `labels_file` come in the first batch. Raises DataError for a file that cannot be read
         or lacks a column, with the names of those it has.
@@ -113,7 +113,7 @@ class Corpus:
         self.rejected, self.first_rejects = rejected, tuple(first)
 
     def stream(self, pause: Callable[[], None]) -> Iterator[Article | Reject]:
-        """Go over the rows one by one, as they come; an id may come again.
+        """Iterate over rows as they arrive; ids may repeat.
 
         `pause` is called whenever standard input has no more for now. Raises DataError for a table that lacks
         a column, at its first row.
@@ -144,7 +144,7 @@ class Corpus:
         return found
 
     def alike(self, column: str) -> str:
-        """Name a column, of a stream or of the first files, that a mistyped name may mean; "": none."""
+        """Return the column, of a stream or of the first files, closest to a mistyped name, or ""."""
         for source in self.sources[: 0 if self._there else _FILES]:
             if source.path:
                 self._there |= columns_of(Rows(source, self.shape.limit, needed=self.shape.needed))
@@ -153,7 +153,7 @@ class Corpus:
         return folded[near[0]] if near else ""
 
     def unread_dates(self) -> tuple[int, list[str]]:
-        """Look at some rows of each of the first sources: how many have a date, and those that are none."""
+        """Sample rows of the first sources: return how many have a date, and those that cannot be read."""
         there, unread = 0, list[str]()
         for source in self.sources[:_DATES]:
             for row in islice(Rows(source, self.shape.limit, needed=self.shape.needed), _DATES):

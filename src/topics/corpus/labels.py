@@ -1,4 +1,4 @@
-"""A table of labels that is laid over the data: what an editor has read carefully."""
+"""A table of labels that is overlaid on the data: what an editor has read carefully."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from topics.errors import DataError
 from topics.types import Labels, Reject, Row
 
 UNFILLED = "no rubrics; write none if none holds"
-"""The reason of a reject that is no fault: nobody has filled in the row yet."""
+"""The reason of a reject that is not an error: the row is not filled in yet."""
 _OF_LABELS = "a table of labels has columns called id and rubrics"
 
 
@@ -59,7 +59,7 @@ def _load_labels(path: str | Path, form: Columns, unknown: str) -> tuple[dict[st
 
 
 def _enter(row: Row, shape: Shape, labels: dict[str, Labels]) -> str:
-    """Enter a row's labels; return why not, if so."""
+    """Add a row's labels; return the reason if it cannot be."""
     try:
         key, found = shape.id(row.values), shape.labels(row.values)
     except UnfitError as error:

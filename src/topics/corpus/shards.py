@@ -16,7 +16,7 @@ from topics.types import WHOLE, Part
 SIZE = 32 << 20
 """Bytes of a shard: a second or two of work, some ten thousand articles."""
 _LEAST, _MANY = 8 << 20, 64
-"""Of a corpus that is no more than so many of them, shards are smaller, but not below this."""
+"""Shards of a smaller corpus are smaller, to have many of them, but not below this."""
 
 
 class Piece(NamedTuple):
@@ -38,7 +38,7 @@ class Shard(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Say in a message what this is: `a.jsonl from line 40001`, `a.csv to f.csv`."""
+        """Describe the shard in a message: `a.jsonl from line 40001`, `a.csv to f.csv`."""
         first, last = self.pieces[0], self.pieces[-1]
         from_line = f" from line {first.part.line}" if first.part.line > 1 else ""
         to_file = f" to {last.source.name}" if last.source != first.source else ""
@@ -69,7 +69,7 @@ def plan(sources: Sequence[Source], size: int = SIZE) -> list[Shard]:
 
 
 def fitting(total: int) -> int:
-    """Choose the size of the shards of so many bytes: so small that no worker waits long for the last one.
+    """Return the shard size for a corpus of `total` bytes: small, so that no worker waits long for the last.
 
     What one shard can hold, one process does at once.
     """

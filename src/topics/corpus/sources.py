@@ -46,27 +46,27 @@ _JSON = re.compile(rb'\{|\[[\s{["]')
 
 
 class Source(NamedTuple):
-    """Something that can be opened and read."""
+    """An input that can be opened and read."""
 
     path: Path | None
     """None: standard input."""
     format: str | None
-    """A name in `READERS`; None: told from the first bytes."""
+    """A name in `READERS`; None: guessed from the first bytes."""
     shown: str = ""
-    """What messages call it, if not by its path."""
+    """The name shown in messages, if not the path."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name shown in messages."""
         return self.shown or ("stdin" if self.path is None else str(self.path))
 
     def absolute(self) -> Source:
-        """Return the same source for a process of another working folder; messages call it as before."""
+        """Return the same source for a process of another working folder; messages show the same name."""
         return self if self.path is None else self._replace(path=self.path.absolute(), shown=self.name)
 
 
 class Found(NamedTuple):
-    """What names stand for."""
+    """The sources that names stand for."""
 
     sources: list[Source]
     others: list[Path]
@@ -102,7 +102,7 @@ def _expand(given: str | Path, form: str | None) -> Found:
     if path.exists():
         return Found([Source(path, form or format_of(path))], [])
     if not glob.has_magic(str(given)):
-        raise DataError(f"{given}: there is no such file or folder; check the name")
+        raise DataError(f"{given}: no such file or folder; check the name")
     matches = _apart(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
     if form:
         sources = [Source(match, form) for match in matches if match.is_file()]
@@ -128,7 +128,7 @@ def _known(paths: list[Path], synonyms: Mapping[str, str]) -> Found:
 
 
 def _is_aside(path: Path) -> bool:
-    """Tell what a folder of predictions or of an unfinished job holds, and what lies in a hidden folder."""
+    """Return whether a path belongs to predictions, to an unfinished job or to a hidden folder."""
     return path.name in OURS or any(part.startswith(".") or part.endswith(".job") for part in path.parts[:-1])
 
 
@@ -140,7 +140,7 @@ def _filled(given: str | Path, found: Found, complaint: str) -> Found:
 
 
 def has_json(paths: Iterable[Path]) -> bool:
-    """Tell whether one of them is a `.json`, packed or not."""
+    """Return whether one of them is a `.json`, packed or not."""
     return any(_suffix(path) == "json" for path in paths)
 
 
@@ -208,7 +208,7 @@ def cut(source: Source, size: int) -> list[Part]:
 
 
 class Rows:
-    """What a reader finds in a source, or in a part of it; opened when it is gone over, which is once.
+    """What a reader finds in a source, or in a part of it; opened on iteration, which is possible once.
 
     `pause` is called whenever standard input has no more for now: its writer may be waiting for an answer.
     `needed` are the columns without which a row is nothing, see `topics.readers`; none given: all.
@@ -286,7 +286,7 @@ def _unpacked(stream: io.BufferedReader, source: Source, stack: ExitStack) -> io
 
 
 def _packing(stream: io.BufferedReader, source: Source) -> str:
-    """Tell `.gz`, `.zst` or "", by the name or by the first bytes."""
+    """Return `.gz`, `.zst` or "", by the name or the first bytes."""
     beginning = stream.peek(4)
     suffix = source.path.suffix.lower() if source.path else ""
     found = (packing for packing, mark in PACKINGS.items() if suffix == packing or beginning.startswith(mark))
@@ -298,11 +298,11 @@ def _buffered(stream: object, pause: Callable[[], None] | None = None) -> io.Buf
 
 
 class _DamageError(OSError):
-    """Packed bytes end too early or are not what they should be."""
+    """Compressed data is truncated or damaged."""
 
 
 class _PauseError(Exception):
-    """What `pause` writes to is broken or full: no fault of the source."""
+    """What `pause` writes to is broken or full: not the source's fault."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -339,7 +339,7 @@ class _Flow(io.RawIOBase):
 
 
 def _has_more(stream: BinaryIO) -> bool:
-    """Tell whether a read returns at once."""
+    """Return whether a read would not block."""
     try:
         return bool(select.select([stream], [], [], 0)[0])
     except (OSError, ValueError):  # no file of the system's: a test's buffer, a pipe on Windows
@@ -353,7 +353,7 @@ def _what_broke(error: Exception) -> str:
 
 
 def _tell(stream: io.BufferedReader, names: Collection[str]) -> str:
-    """Tell the format of a stream without a name; JSON Lines if nothing speaks for another.
+    """Guess the format of a stream without a name; JSON Lines if in doubt.
 
     `names` are those of columns: one of them alone is the header of a table, too.
     """

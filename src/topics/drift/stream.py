@@ -28,7 +28,9 @@ class Stream:
         }
         self._sums = {label: gauge.nothing() for label, gauge in self._gauges.items()}
 
-    def hear(self, version: Version, articles: Sequence[Article], tokens: TokenBatch, said: Readings) -> None:
+    def on_batch(
+        self, version: Version, articles: Sequence[Article], tokens: TokenBatch, said: Readings
+    ) -> None:
         """Add the answers of a version about a batch."""
         if gauge := self._gauges.get(version.label):
             self._sums[version.label] += gauge.measure(articles, tokens, said)

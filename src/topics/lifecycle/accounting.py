@@ -12,7 +12,7 @@ from topics.versions.registry import Registry, Version
 
 
 class Finding(NamedTuple):
-    """What is to be said of a version or a model, in a line."""
+    """One line about a version or a model."""
 
     kind: Literal["whole", "remark", "trouble"]
     text: str
@@ -22,7 +22,7 @@ def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Findi
     """Check every byte of these versions, and that all of it can be opened; without any, account for all."""
     for reference in references:
         yield _checked(registry, reference)
-    for name in registry.homes() if not references else ():
+    for name in registry.model_names() if not references else ():
         try:
             lost, versions, events = _lost(registry, name), registry.versions(name), registry.events(name)
         except ModelError as error:  # of a damaged history: each version would say the same
@@ -41,7 +41,7 @@ def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Findi
 
 def _checked(registry: Registry, reference: str) -> Finding:
     try:
-        return Finding("whole", registry.opening(reference, _opened))
+        return Finding("whole", registry.open_with(reference, _opened))
     except ModelError as error:
         return Finding("trouble", str(error))
 
@@ -52,7 +52,7 @@ def _opened(version: Version) -> str:
 
 
 def _lost(registry: Registry, name: str) -> list[str]:
-    """Say what the history of a model knows and its folder does not hold."""
+    """Describe what the history of a model lists and its folder lacks."""
     first = _missing(registry, name)
     again = _missing(registry, name) if first else []  # others may prune and promote while we look
     return [text for text in first if text in again]
@@ -64,7 +64,7 @@ def _missing(registry: Registry, name: str) -> list[str]:
     if versions and not events:
         what = f"where aliases pointed and the seals of {counted(len(versions), 'version')}"
         remedy = "restore it from a backup, or promote what shall be live"
-        return [f"{home / history.FILE}: is gone, and with it {what}; {remedy}"]
+        return [f"{home / history.FILE}: is missing, and with it {what}; {remedy}"]
     to_nothing = {alias: version for alias, version in aliases.items() if version not in versions}
     lost = [version for version in history.lost(events, versions) if version not in to_nothing.values()]
     remedy = "restore it from a backup, or"
@@ -74,7 +74,7 @@ def _missing(registry: Registry, name: str) -> list[str]:
             for alias, version in to_nothing.items()
         ),
         *(
-            f"{home / version}: is gone, though nobody pruned it; {remedy} let `topics prune` write it off"
+            f"{home / version}: is missing but was not pruned; {remedy} let `topics prune` write it off"
             for version in lost
         ),
     ]

@@ -4,7 +4,7 @@ Nothing in a bundle is compressed. So a file in it can be no longer than the bun
 claims otherwise (a zip bomb, a sparse file, entries that overlap) is refused before a byte is written. Names
 are never joined to a path unchecked: each must read NAME/VERSION/FILE, all of one version.
 
-What editors call topics is no file of a version. A bundle has it in an entry of its own, `names.json`, which
+Names that editors gave to topics are not part of a version. Their entry in a bundle, `names.json`,
 becomes events of the history where the bundle is unpacked, and no file there. The last entry, `seal.txt`, is
 a hash of the manifest, in which all other files have theirs, and of the names: what happens to a bundle by
 chance is seen; who forges one on purpose can seal it.
@@ -46,7 +46,7 @@ def pack(version: Version, path: Path) -> None:
     """
     check_suffix(path)
     if path.exists():
-        raise UsageError(f"{path}: is there already; name another file")
+        raise UsageError(f"{path}: already exists; name another file")
     names = _names_given(version)
     extra = {_NAMES: msgspec.json.encode(names)} if names else {}
     extra[_SEAL] = seal((version.folder / MANIFEST).read_bytes(), extra.get(_NAMES, b""))
@@ -66,19 +66,19 @@ def pack(version: Version, path: Path) -> None:
 
 
 def unpack(path: Path, registry: Registry, probe: Callable[[Path], object] = lambda folder: None) -> Version:
-    """Take the version in a bundle into a registry, every byte of it checked. No alias moves.
+    """Import the version in a bundle into a registry, every byte checked. No alias moves.
 
     Topics are called as in the bundle, unless editors here have said how to call them.
 
     `probe` is given the folder before it becomes visible, and raises ModelError if it cannot be opened.
 
     Raises:
-        ModelError: the bundle is damaged or holds what no bundle of ours holds.
-        UsageError: there is no such file, or its suffix is neither .tar nor .zip.
+        ModelError: the bundle is damaged or was not written by `pack`.
+        UsageError: no such file, or its suffix is neither .tar nor .zip.
     """
     check_suffix(path)
     if not path.is_file():
-        raise UsageError(f"{path}: is no file; name one that `topics export` wrote")
+        raise UsageError(f"{path}: is not a file; name one that `topics export` wrote")
     with path.open("rb") as stream:
         found_in = entries(stream, path)
         name, version = _identity(path, found_in)
@@ -100,7 +100,7 @@ def unpack(path: Path, registry: Registry, probe: Callable[[Path], object] = lam
                 _check_names(names, draft)
 
         found = registry.adopt(name, version, fill, f"from {path.name}", probe_all)
-    registry.call_all(found, names, f"from {path.name}")
+    registry.name_topics(found, names, f"from {path.name}")
     return found
 
 
@@ -119,7 +119,7 @@ def seal(manifest: bytes, names: bytes) -> bytes:
 
 
 def _extra(entry: Entry | None, path: Path) -> bytes | None:
-    """Read an entry that is no file of the version."""
+    """Read an entry that is not part of the version."""
     if entry is None:
         return None
     if entry.size > _LARGEST_EXTRA:
@@ -135,12 +135,12 @@ def _read_names(content: bytes, path: Path) -> dict[int, str]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path}: {_NAMES} cannot be read ({error}); refused") from error
     if unfit := unfit_name(names):
-        raise ModelError(f"{path}: {unfit!r} is no name of a topic; refused, nothing was imported")
+        raise ModelError(f"{path}: {unfit!r} is not a valid topic name; refused, nothing was imported")
     return names
 
 
 def _check_names(names: Mapping[int, str], folder: Path) -> None:
-    """Refuse names of topics that a version does not have: one that is yet to be born would get them."""
+    """Refuse names of unknown topics, which a later topic with that id would inherit."""
     has_topics = read_manifest(folder).topics is not None
     known = {topic.id for topic in TopicPipeline.load(folder).topics} if has_topics else set()
     if foreign := names.keys() - known:

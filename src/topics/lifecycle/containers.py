@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     name: str
     size: int
     trouble: str
-    """Why it cannot be a file of ours; empty: it can."""
+    """Why it is not an entry that `topics` wrote; "": it may be."""
     open: Callable[[], IO[bytes]]
 
 
@@ -34,7 +34,7 @@ Add: TypeAlias = Callable[[str, int, IO[bytes]], None]
 
 
 def check_suffix(path: Path) -> None:
-    """Raise UsageError if the file can be no container."""
+    """Raise UsageError if the suffix is not that of a bundle."""
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: a bundle is a .tar or a .zip file; name one of these")
 
@@ -74,7 +74,7 @@ def entries(stream: IO[bytes], path: Path) -> list[Entry]:
 
 
 def _entries(stream: IO[bytes], suffix: str) -> Iterator[Entry]:
-    """Go over the entries; they can be opened as long as the stream is."""
+    """Iterate over the entries; they can be opened while the stream is open."""
     if suffix == ".tar":
         tar = tarfile.TarFile(fileobj=stream)  # not `tarfile.open`, which would unpack a .tar.gz
         return (_tar_entry(tar, entry) for entry in tar.getmembers())
@@ -87,7 +87,7 @@ def _tar_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Entry:
     return Entry(
         entry.name,
         entry.size,
-        "" if plain else "is no plain file",
+        "" if plain else "is not a regular file",
         lambda: tar.extractfile(entry) or io.BytesIO(),
     )
 
@@ -96,11 +96,11 @@ def _zip_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Entry:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     trouble = ""
     if kind not in (0, stat.S_IFREG) or entry.is_dir():
-        trouble = "is no plain file"
+        trouble = "is not a regular file"
     elif entry.flag_bits & 0x1:
         trouble = "is encrypted"
     elif entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-        trouble = "is compressed, as nothing is in a bundle of ours"
+        trouble = "is compressed, which `topics export` never does"
     return Entry(entry.orig_filename, entry.file_size, trouble, lambda: archive.open(entry))
 
 
@@ -114,15 +114,15 @@ def copy(entry: Entry, target: IO[bytes], path: Path) -> None:
                 chunk = source.read(_CHUNK)
             if not chunk:
                 break
-            target.write(chunk)  # a full disk is no fault of the bundle
+            target.write(chunk)  # a full disk is not the bundle's fault
     if target.tell() != entry.size:
         raise ModelError(f"{path}: the entry {entry.name!r} is cut short; export it again")
 
 
 @contextmanager
 def _mending(path: Path) -> Iterator[None]:
-    """Say of whatever tarfile and zipfile raise that the bundle is damaged."""
+    """Turn whatever tarfile and zipfile raise into a ModelError."""
     try:
         yield
     except Exception as error:  # they fail in a dozen ways on hostile bytes, OSError among them
-        raise ModelError(f"{path}: is no whole bundle ({error}); export it again") from error
+        raise ModelError(f"{path}: is damaged or not a bundle ({error}); export it again") from error

@@ -1,4 +1,4 @@
-"""Which topics of one version are which of another's, told so that an editor can judge."""
+"""How the topics of two versions correspond, in a form that an editor can judge."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """What became of all."""
+    """What became of all topics."""
 
     before: str
     """The version, `NAME/VERSION`."""

@@ -1,4 +1,4 @@
-"""What editors call a topic: written beside the versions, which are never rewritten; see `history.names`."""
+"""Names that editors give to topics: kept beside the versions, never in them; see `history.names`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from topics.versions.registry import Registry, Version
 
 
 def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Version]:
-    """Open a version of topics, called as editors call them.
+    """Open a version of topics, with the names that editors gave.
 
     Raises:
         ModelError: there is no such version, or it is damaged.
         UsageError: it knows rubrics.
     """
-    return registry.opening(reference, _load)
+    return registry.open_with(reference, _load)
 
 
 def _load(version: Version) -> tuple[TopicPipeline, Version]:
@@ -27,7 +27,7 @@ def _load(version: Version) -> tuple[TopicPipeline, Version]:
 
 
 def rename(registry: Registry, reference: str, topic: int, name: str, why: str = "") -> Event:
-    """Call a topic by a name, in this version, those it went on from and those that go on from it.
+    """Name a topic in this version, its ancestors and its descendants.
 
     Args:
         registry: where the version lies.
@@ -37,7 +37,7 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
         why: for the history.
 
     Raises:
-        UsageError: there is no such topic, or the name will not do.
+        UsageError: there is no such topic, or the name is not valid.
         ModelError: there is no such version, or it is damaged.
     """
     pipeline, version = open_topics(registry, reference)
@@ -46,11 +46,11 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
         raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
     words = " ".join(name.split())
     if not is_topic_name(words):
-        raise UsageError(f"{words[:LONGEST]!r} is no name: at most {LONGEST} letters that can be printed")
+        raise UsageError(f"{words[:LONGEST]!r} is not a valid name: at most {LONGEST} printable characters")
 
     def expect_free(names: Mapping[int, str]) -> None:
         for other, taken in zip(ids, pipeline.named(names).names, strict=True):
             if other != topic and taken.casefold() == words.casefold():
                 raise UsageError(f"topic {other} is called {taken!r} already; choose another name")
 
-    return registry.call(version, topic, words, why, expect_free)
+    return registry.name_topic(version, topic, words, why, expect_free)

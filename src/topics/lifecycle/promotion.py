@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -12,10 +11,9 @@ from topics.corpus import Corpus
 from topics.errors import ModelError, ModelWarning, UsageError
 from topics.quality.comparison import RubricComparison, compare
 from topics.quality.topic_comparison import TopicComparison, compare_topics
+from topics.types import Watch, unwatched
 from topics.versions.history import Event
 from topics.versions.registry import PRODUCTION, Registry, Version
-
-Watch = Callable[[str, int], None]
 
 
 class LossError(ModelError):
@@ -27,7 +25,7 @@ class LossError(ModelError):
 
 
 class Promotion(NamedTuple):
-    """What became of it."""
+    """The outcome of a promotion."""
 
     event: Event | None
     """None: the alias pointed there already."""
@@ -43,9 +41,9 @@ def promote(
     alias: str = PRODUCTION,
     reason: str = "",
     force: bool = False,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Promotion:
-    """Point an alias to a version if no figure of it is worse than those of the version that is live.
+    """Point an alias to a version unless it is worse than the live one.
 
     Of topics, which have no right answers, the coherence is compared, the share of articles that they reach,
     and how many of them are still there.
@@ -61,12 +59,12 @@ def promote(
         watch: told of the progress.
 
     Raises:
-        LossError: a figure is really worse, a rubric is gone, or most of the topics are.
+        LossError: a metric is significantly worse, a rubric is gone, or most of the topics are.
         ModelError: a version is damaged.
         UsageError: there is nothing to compare on, or a force without a reason.
     """
     if force and not reason:
-        raise UsageError("--force wants a --reason: it is what the history will say of this promotion")
+        raise UsageError("--force requires --reason, which is kept in the history")
     candidate = registry.open(reference)
     name, version = candidate.manifest.name, candidate.manifest.version
     live = registry.aliases(name).get(alias)
@@ -94,7 +92,7 @@ def promote(
 
 
 def _open_live(registry: Registry, name: str, alias: str, live: str, force: bool) -> Version | None:
-    """Open what is to be compared with; with `force`, what is damaged needs not be."""
+    """Open the live version; with `force`, None if it is damaged."""
     try:
         return registry.open(f"{name}/{live}")
     except ModelError as error:
@@ -118,7 +116,7 @@ def _refuse_losses(comparison: RubricComparison | TopicComparison) -> None:
     for label, sources in comparison.trained_on.items():
         if label == comparison.after:
             raise UsageError(
-                f"{label} was trained on {', '.join(sources)}: figures there flatter it; "
+                f"{label} was trained on {', '.join(sources)}: results on training data are optimistic; "
                 "name other DATA, or give --force and --reason"
             )
     if comparison.losses:

@@ -48,7 +48,7 @@ def restored(cell: str) -> str:
 
 
 def encoding_of(lines: Sequence[bytes], name: str, remedy: str = "UTF-8") -> str:
-    """Tell UTF-8 from CP1251 by the majority of lines: one bad byte does not turn a file into mojibake.
+    """Detect UTF-8 or CP1251 by the majority of lines: one bad byte does not turn a file into mojibake.
 
     Raises DataError, naming the stream and what to save it as, for UTF-16.
     """

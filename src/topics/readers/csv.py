@@ -25,7 +25,7 @@ from topics.types import Reject, Row
 BEGINNING = 1 << 16
 """Bytes read at once, and bytes of lines that are not ASCII looked at to tell the encoding."""
 _TOLD = re.compile(r"sep=([;,\t])(\r?\n|\r)", re.IGNORECASE)
-"""A first line by which Excel is told the delimiter."""
+"""A first line that tells Excel the delimiter."""
 REREAD = 10
 """How often, on average, a character may be read again; beyond it broken rows are skipped whole."""
 
@@ -48,13 +48,13 @@ def read(stream: BinaryIO, name: str, limit: int) -> Iterator[Row | Reject]:
 
 
 class _TooLong(Exception):  # noqa: N818 (not an error but a place in the file)
-    """The row that is being read has outgrown the limit."""
+    """The row being read exceeds the limit."""
 
 
 class _Lines:
     """The physical lines of a stream, as text. Lines can be given back and then come again.
 
-    Bytes that are no text become lone surrogates, so that a bad row is known when it is whole.
+    Undecodable bytes become lone surrogates, so that a bad row is recognized once complete.
     """
 
     def __init__(self, stream: BinaryIO, name: str, longest: int) -> None:
@@ -69,7 +69,7 @@ class _Lines:
         self.fresh = 0
         self.again = 0
         self.dirty = False
-        """Whether some byte was no text."""
+        """Whether some byte could not be decoded."""
         self.ahead: deque[str] = deque()
         self.encoding = "utf-8"
         self.telling: list[bytes] = []
@@ -189,9 +189,7 @@ class _Table:
         try:
             names = [name.strip() for name in next(self._parser(self.lines))]
         except (csv.Error, _TooLong) as error:
-            raise DataError(
-                f"{self.name}: the first line is no header of columns ({_cause(error)})"
-            ) from error
+            raise DataError(f"{self.name}: the first line is not a header ({_cause(error)})") from error
         known = [name for name in names if name]
         if not known:
             raise DataError(f"{self.name}: the header has no column names; write them into the first line")

@@ -100,7 +100,7 @@ def _skip(stream: BinaryIO, piece: bytes) -> int:
 
 
 def _mended(line: bytes) -> bytes:
-    r"""Put the sign for what is no character in the place of half a one: an emoji cut in two, `\ud83d`."""
+    r"""Replace half a surrogate pair by U+FFFD: an emoji cut in two, `\ud83d`."""
     return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], line)
 
 

@@ -89,7 +89,7 @@ def _check(columns: list[str], name: str) -> None:
 
 
 def _dicts(batch: pa.RecordBatch, needed: Collection[str]) -> Iterator[dict[str, Any] | str]:
-    """Return a dict a row, or the reason why there is none."""
+    """Return a dict a row, or the reason why it cannot be read."""
     try:
         yield from batch.to_pylist()
     except _UNREADABLE:

@@ -16,11 +16,11 @@ from topics.errors import counted
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from topics.archive.scoring import Watch
+    from topics.types import Watch
     from topics.versions.manifest import Likely
 
 SOME = 10
-"""Rubrics, or lines of one kind, up to which all are told."""
+"""Rubrics, or lines of one kind, shown at most."""
 _BARS = " ▁▂▃▄▅▆▇█"
 _EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -32,18 +32,18 @@ def err() -> Console:
 
 
 def tell(text: str) -> None:
-    """Tell on stderr."""
+    """Print to stderr."""
     line(err(), text)
 
 
 def tell_some(lines: Sequence[str]) -> None:
-    """Tell on stderr the first of some lines of one kind, and how many there are besides."""
+    """Print the first of some similar lines to stderr, and how many more there are."""
     for text in some(lines):
         tell(f"topics: {text}")
 
 
 def some(lines: Sequence[str]) -> list[str]:
-    """Choose the first of some lines of one kind, and say how many there are besides."""
+    """Return the first of some similar lines, and how many more there are."""
     more = [f"… and {len(lines) - SOME} more of these"] if len(lines) > SOME else []
     return [*lines[:SOME], *more]
 
@@ -54,7 +54,7 @@ def line(console: Console, text: str) -> None:
 
 
 def out() -> Console:
-    """Write to stdout as it is, wide enough for a table where it is no terminal."""
+    """Write to stdout as it is, wide enough for a table if not a terminal."""
     width = None if sys.stdout.isatty() else 120
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
@@ -129,8 +129,8 @@ def carried(count: int) -> str:
 
 
 def luck(rubric: str, positives: int) -> str:
-    """Say that too few articles carry a rubric to measure it."""
-    return f"{rubric}: only {carried(positives)}; its figures are a matter of luck"
+    """Describe a rubric with too few positives to measure."""
+    return f"{rubric}: only {carried(positives)}; too few positives to measure"
 
 
 def calibrated(error: float, likely: Likely | None) -> str:

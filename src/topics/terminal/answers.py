@@ -22,7 +22,7 @@ _WORDS = 4
 
 
 def show_summary(summary: Summary) -> None:
-    """Tell on stderr what a scoring job did."""
+    """Print to stderr what a scoring job did."""
     resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
     rubrics, others = _foremost(summary.rubrics)
     given = [f"{rubric} {found.articles:,}" for rubric, found in rubrics.items()] + others
@@ -44,7 +44,7 @@ def show_summary(summary: Summary) -> None:
 
 
 def _foremost(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
-    """Choose what is told of hundreds of rubrics: the most given, and how many others there are."""
+    """Return the most frequent rubrics, and how many others there are."""
     if len(rubrics) <= SOME:
         return rubrics, []
     most = sorted(rubrics, key=lambda rubric: -rubrics[rubric].articles)[:SOME]

@@ -1,4 +1,4 @@
-"""What a person is told of the data: labels, dates, files that were left out."""
+"""Messages about the data: labels, dates, files that were left out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from topics.terminal import SOME, tell
 
 if TYPE_CHECKING:
     from topics.corpus import Corpus
+    from topics.types import Reject
 
 
 def show_labelled(labelled: int, positives: dict[str, int]) -> None:
-    """Tell on stderr how many examples each rubric has; of hundreds of rubrics those with the fewest."""
+    """Print to stderr how many examples each rubric has; of many rubrics, those with the fewest."""
     examples, others = list(positives.items()), len(positives) - SOME
     if others > 0:
         examples.sort(key=lambda example: example[1])
@@ -25,24 +26,35 @@ def show_labelled(labelled: int, positives: dict[str, int]) -> None:
 
 
 def show_labels(corpus: Corpus) -> None:
-    """Tell on stderr of labels that no article had, and of rows that name no rubrics yet."""
+    """Warn of labels without an article, and of rows without rubrics."""
     if ids := corpus.unmatched_labels:
         tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
     if corpus.unfilled_labels:
         rows = counted(corpus.unfilled_labels, "row")
-        tell(f"labels: {rows} without rubrics: nothing is known of them; write none where none holds")
+        tell(f"labels: {rows} without rubrics: they count as not labelled; write none where no rubric holds")
 
 
 def show_rejects(corpus: Corpus) -> None:
-    """Tell on stderr the first rows that became no article, and how many there are."""
+    """Print to stderr the first rejected rows, and how many there are."""
     for row in corpus.first_rejects:
-        tell(f"topics: {row.source}:{row.line}: {row.reason}")
-    if corpus.rejected:
-        tell(f"topics: {counted(corpus.rejected, 'row')} could not be read")
+        show_reject(row)
+    show_reject_count(corpus.rejected)
+
+
+def show_reject(row: Reject) -> None:
+    """Print a rejected row to stderr."""
+    tell(f"topics: {row.source}:{row.line}: {row.reason}")
+
+
+def show_reject_count(count: int, path: Path | None = None) -> None:
+    """Print to stderr how many rows were rejected, if any, and the file that lists them."""
+    if count:
+        where = f"; see {path}" if path else ""
+        tell(f"topics: {counted(count, 'row')} could not be read{where}")
 
 
 def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:
-    """Tell on stderr of columns that no row of a stream had, or that were to be kept and no article had."""
+    """Warn of requested columns that no row had."""
     if names := {*corpus.missing_columns, *not_kept}:
         near = {found for name in names if (found := corpus.alike(name))}
         meant = f"is it {listed(near)}?" if near else "check the name"
@@ -50,7 +62,7 @@ def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:
 
 
 def show_unread_dates(there: int, unread: Sequence[str]) -> None:
-    """Tell on stderr that dates are none, if some of those looked at are."""
+    """Warn of dates that could not be read."""
     if unread:
         example = " ".join(unread[0][:40].split())
         tell(
@@ -60,7 +72,7 @@ def show_unread_dates(there: int, unread: Sequence[str]) -> None:
 
 
 def show_others(paths: Sequence[Path]) -> None:
-    """Tell on stderr of files in the folders that no reader knows."""
+    """Warn of files in folders that no reader knows."""
     from topics.corpus.sources import has_json, kinds
 
     if not paths:

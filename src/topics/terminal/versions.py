@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show_version(manifest: Manifest) -> None:
-    """Tell on stderr what was trained and how good it is."""
+    """Print to stderr what was trained and its metrics."""
     facts = manifest.corpus
     tell(
         f"{manifest.name}: {counted(facts.articles, 'article')} ({facts.labelled:,} labelled, "
@@ -35,7 +35,7 @@ def show_version(manifest: Manifest) -> None:
 
 
 def show_knowledge(console: Console, manifest: Manifest) -> None:
-    """Tell what a version knows and how well."""
+    """Print what a version knows and its metrics."""
     from topics.quality.measuring import ENOUGH
 
     if metrics := manifest.metrics:
@@ -52,7 +52,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             for name, share in manifest.goals.get(one.rubric, {}).items()
         ]
         dull = [
-            f"{one.rubric}: its words hardly tell it, average precision {one.average_precision:.2f}, "
+            f"{one.rubric}: barely better than chance, average precision {one.average_precision:.2f}, "
             f"by chance {one.positives / (one.positives + one.negatives):.2f}"
             for one in metrics.rubrics
             if one.positives >= ENOUGH and _tells_little(one)
@@ -78,7 +78,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
 
 
 def _goal(rubric: RubricMetrics, name: str, share: float) -> str:
-    """Tell what came of a goal on articles not seen, and of how many.
+    """Describe how far a goal is reached on articles not seen, and from how many.
 
     >>> _goal(tourism, "precision", 0.9)
     'tourism: the goal is precision 0.90; on articles not seen 0.79, expect 0.63 to 0.89, from 28 positives'
@@ -97,7 +97,7 @@ def _goal(rubric: RubricMetrics, name: str, share: float) -> str:
 
 
 def _tells_little(rubric: RubricMetrics) -> bool:
-    """Tell whether the articles with a rubric stand hardly before the others."""
+    """Return whether a rubric's ranking is barely better than chance."""
     chance = rubric.positives / max(rubric.positives + rubric.negatives, 1)
     return rubric.average_precision < min(1.5 * chance, chance + 0.1 * (1 - chance))
 
@@ -108,7 +108,7 @@ def _exact(metrics: Metrics) -> str:
 
 
 def _too_few(positives: int, manifest: Manifest) -> str:
-    """Say why a rubric was not learned: too few articles have it, or no article is known not to."""
+    """Describe why a rubric was not learned: too few articles have it, or are known not to."""
     from topics.config import Rubrics
 
     least = manifest.configuration.get("rubrics", {}).get("min_positives", Rubrics().min_positives)
@@ -118,7 +118,7 @@ def _too_few(positives: int, manifest: Manifest) -> str:
 
 
 def _meant(name: str, manifest: Manifest) -> str:
-    """Ask about «Турзм» whether it is not «Туризм»."""
+    """Suggest «Туризм» for «Турзм»."""
     folded = {rubric.casefold(): rubric for rubric in manifest.rubrics}
     near = get_close_matches(name.casefold(), folded, 1, 0.8)
     return f"; is it {folded[near[0]]}?" if near else ""
@@ -159,7 +159,7 @@ def show_comparison(comparison: RubricComparison | TopicComparison) -> None:
     else:
         _show_rubrics_compared(comparison)
     for label, sources in comparison.trained_on.items():
-        tell(f"topics: {label} was trained on {', '.join(sources)}: figures there flatter it")
+        tell(f"topics: {label} was trained on {', '.join(sources)}: results on training data are optimistic")
 
 
 def _show_topics_compared(comparison: TopicComparison) -> None:

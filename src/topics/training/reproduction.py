@@ -122,7 +122,7 @@ def _lay_out(version: Version, scratch: Registry, names: Mapping[int, str]) -> N
     found = scratch.adopt(name, label, fill, "gone on from")
     scratch.promote(name, label, "gone on from", alias=LATEST, expected=None)
     for topic, words in names.items():
-        scratch.call(found, topic, words)
+        scratch.name_topic(found, topic, words)
 
 
 def _state(old: Manifest, new: Manifest, name: str) -> str:

@@ -1,1 +1,1 @@
-"""Versions on disk: published whole, checked when opened, with their history; what they know is no matter."""
+"""Versions on disk: published whole, checked when opened, with their history; of any kind of model."""

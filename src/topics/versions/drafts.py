@@ -23,15 +23,15 @@ from topics.errors import ModelError, ModelWarning
 
 _DRAFT, _GOING, _LOCK = ".draft-", ".pruned-", ".lock"
 SOON, LONG = 5.0, 600.0
-"""Seconds of waiting for others until that is told, and from then on until it is given up."""
+"""Seconds to wait for a lock before warning, and after that before giving up."""
 
 
 @contextmanager
 def lock(home: Path) -> Iterator[None]:
-    """Hold what changes the folder of a model; the operating system frees it when the process dies.
+    """Lock the folder of a model for writing; the operating system releases it when the process dies.
 
     Raises:
-        ModelError: another process did not let go of it for minutes.
+        ModelError: another process held it for minutes.
     """
     held = FileLock(home / _LOCK)
     try:
@@ -42,7 +42,7 @@ def lock(home: Path) -> Iterator[None]:
             held.acquire(timeout=LONG)
         except Timeout as error:
             raise ModelError(
-                f"{home / _LOCK}: is held by another process for too long; end that one, or try again later"
+                f"{home / _LOCK}: held by another process for too long; stop it, or try again later"
             ) from error
     try:
         yield
@@ -52,7 +52,7 @@ def lock(home: Path) -> Iterator[None]:
 
 @contextmanager
 def making(home: Path) -> Iterator[Path]:
-    """Make a hidden folder; what is left of it in the end, if it was not renamed, is removed."""
+    """Create a hidden folder; it is removed at the end unless it was renamed."""
     with lock(home):  # or a pruner could take the draft between its making and its locking
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=home))
         guard = _guard(draft)
@@ -69,7 +69,7 @@ def making(home: Path) -> Iterator[Path]:
 
 
 def hide(folder: Path) -> list[Path]:
-    """Take a version that may be there out of sight; `remove` what is returned. Call under the lock."""
+    """Hide a version if it exists; `remove` what is returned. Call under the lock."""
     if not os.path.lexists(folder):
         return []
     return [folder.rename(folder.with_name(f"{_GOING}{folder.name}-{uuid.uuid4().hex[:8]}"))]
@@ -87,7 +87,7 @@ def orphans(home: Path) -> list[Path]:
 def remove(folder: Path) -> None:
     """Remove a hidden folder, and the lock beside it."""
     shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):  # a lock left behind harms nobody
+    with suppress(OSError):  # a leftover lock is harmless
         folder.with_suffix(_LOCK).unlink()
 
 

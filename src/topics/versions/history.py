@@ -7,7 +7,6 @@ cut off by the next writer.
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,17 +32,17 @@ LONGEST = 100
 
 
 def is_topic_name(words: str) -> bool:
-    """Tell whether a topic may be called so: words that can be printed, a space between them; or nothing."""
+    """Return whether a topic name is valid: printable words with single spaces between them, or empty."""
     return words.isprintable() and len(words) <= LONGEST and words == " ".join(words.split())
 
 
 def unfit_name(names: Mapping[int, str]) -> str:
-    """Find among what topics are called a name that is none, its beginning; "" where all are fit."""
+    """Return the start of the first invalid topic name, or "" if all are valid."""
     return next((words[:LONGEST] for words in names.values() if not is_topic_name(words)), "")
 
 
 class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
-    """One thing that was done. Fields that a later `topics` adds are passed over."""
+    """One entry of the history. Fields that a later `topics` adds are ignored."""
 
     what: str
     """PUBLISHED, PROMOTED, ROLLED_BACK, IMPORTED, PRUNED or NAMED."""
@@ -68,19 +67,19 @@ class Event(msgspec.Struct, frozen=True, rename={"before": "from"}):
     who: str = ""
 
     @property
-    def deed(self) -> str:
-        """Say what was done, with what is not told by the other fields: `named topic 7 'Железные дороги'`."""
+    def description(self) -> str:
+        """Describe what was done: `named topic 7 'Железные дороги'`."""
         return f"{self.what} topic {self.topic} {self.name!r}" if self.what == NAMED else self.what
 
 
 class _Lineage(msgspec.Struct, frozen=True):
-    """Of figures what says where topics come from."""
+    """The part of the metrics that says which version topics continue."""
 
     previous: str | None = None
 
 
 class _Brief(msgspec.Struct, frozen=True, rename={"before": "from"}):
-    """An event without its figures, which are nearly all of its bytes: ten times faster to read."""
+    """An event without its metrics, which are most of its bytes: ten times faster to read."""
 
     what: str
     version: str
@@ -149,7 +148,7 @@ class History:
         """
         lines = self._whole_lines()
         now = max(datetime.now(UTC).replace(microsecond=0), _time_of_last(lines))
-        event = msgspec.structs.replace(event, when=now, who=_user())
+        event = msgspec.structs.replace(event, when=now, who=storage.user())
         content = msgspec.json.encode(event) + b"\n"
         # Unbuffered: closing a buffer would try to write once more what there was no room for.
         with storage.naming(self.path), self.path.open("ab", buffering=0) as stream:
@@ -195,7 +194,7 @@ def previous(events: Sequence[Event], alias: str, there: Sequence[str]) -> str |
     """Find where an alias pointed before, among the versions still there: what a rollback goes back to.
 
     Rolling back twice goes back two steps, it does not return: promotions pile up, a rollback takes off.
-    Where it points now is no way back, though it pointed there before as well: what was between may be gone.
+    The version it points to now does not count, even if it pointed there before too.
     """
     pile: list[str] = []
     for event in events:
@@ -212,7 +211,7 @@ def previous(events: Sequence[Event], alias: str, there: Sequence[str]) -> str |
 
 
 def lost(events: Sequence[Event], there: Sequence[str]) -> list[str]:
-    """Name the versions that were published or imported, were not pruned since, and are not there."""
+    """Return the versions that were published or imported, not pruned since, and are missing."""
     brought: dict[str, bool] = {}
     for event in events:
         if event.what in _COMING_AND_GOING:
@@ -221,13 +220,13 @@ def lost(events: Sequence[Event], there: Sequence[str]) -> list[str]:
 
 
 def is_pruned(events: Sequence[Event], version: str) -> bool:
-    """Tell whether a version was taken away, and has not come again."""
+    """Return whether a version was pruned and not imported again."""
     deeds = [event.what for event in events if event.version == version and event.what in _COMING_AND_GOING]
     return deeds[-1:] == [PRUNED]
 
 
 def spans(events: Sequence[Event]) -> list[Span]:
-    """Say from when to when each alias pointed where, in the order of their beginnings."""
+    """Return the spans during which each alias pointed to a version, by start."""
     found: list[Span] = []
     open_: dict[str, int] = {}
     for event in events:
@@ -242,12 +241,12 @@ def spans(events: Sequence[Event]) -> list[Span]:
 
 
 def during(found: Sequence[Span], start: datetime, end: datetime) -> list[Span]:
-    """Choose the spans that overlap the time from `start` to `end`."""
+    """Return the spans that overlap the time from `start` to `end`."""
     return [span for span in found if span.start < end and (span.end is None or span.end > start)]
 
 
 def names(events: Sequence[Event], version: str, parent: str = "") -> dict[int, str]:
-    """Say what editors call the topics of a version: topic -> what was last said, "" for its label.
+    """Return the names that editors gave to the topics of a version: topic -> latest name, "" for its label.
 
     A name holds for the version that it was given in and for all of its line: those that its topics were gone
     on from, and those that went on from its own. In another line the same id is another topic.
@@ -272,7 +271,7 @@ def parents_of(events: Sequence[Event]) -> dict[str, str]:
 
 
 def line(version: str, parents: Mapping[str, str]) -> set[str]:
-    """Gather a version and all that it goes back to, pruned ones too."""
+    """Return a version and all its ancestors, pruned ones too."""
     found: set[str] = set()
     while version and version not in found:
         found.add(version)
@@ -286,19 +285,12 @@ def seals(events: Sequence[Event]) -> dict[str, str]:
 
 
 def _time_of_last(lines: bytes) -> datetime:
-    """Read when the last of some whole lines was written; long ago where there is none, or it is damaged."""
+    """Return the time of the last line; the earliest possible one if it is missing or damaged."""
     last = lines[lines.rfind(b"\n", 0, -1) + 1 :]
     try:
         return _brief_decoder.decode(last).when
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return datetime.min.replace(tzinfo=UTC)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user on a bare container
-        return "unknown"
 
 
 _decoder = msgspec.json.Decoder(Event)

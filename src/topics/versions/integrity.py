@@ -50,9 +50,9 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     status = _status(path)
     if status and not stat.S_ISREG(status.st_mode):
-        raise ModelError(f"{path}: is no file; {_REMEDY}")
+        raise ModelError(f"{path}: is not a file; {_REMEDY}")
     if status and status.st_size > _LARGEST_MANIFEST:
-        raise ModelError(f"{path}: is no manifest, having {status.st_size:,} bytes; {_REMEDY}")
+        raise ModelError(f"{path}: is not a manifest: {status.st_size:,} bytes; {_REMEDY}")
     protocol = persistence.read_struct(path, _Protocol).protocol
     if protocol not in READERS:
         known = ", ".join(map(str, READERS))
@@ -66,13 +66,13 @@ def check(folder: Path) -> Manifest:
     """Read the manifest and hold every byte of every file against it.
 
     Raises:
-        ModelError: a file is missing, is one too many, is no regular file, or was altered.
+        ModelError: a file is missing, unexpected, not a regular file, or altered.
     """
     manifest = read_manifest(folder)
     try:
         _check_files(folder, manifest)
     except FileNotFoundError as error:  # pruned while we look
-        raise ModelError(f"{error.filename}: is gone; {_REMEDY}") from error
+        raise ModelError(f"{error.filename}: is missing; {_REMEDY}") from error
     return manifest
 
 
@@ -87,16 +87,16 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         expect_plain(path)
         status = _status(path)
         if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != wanted.size:
-            raise ModelError(f"{path}: is no file of {wanted.size} bytes; {_REMEDY}")
+            raise ModelError(f"{path}: is not a file of {wanted.size} bytes; {_REMEDY}")
         if describe(path) != wanted:
             raise ModelError(f"{path}: was altered since it was published; {_REMEDY}")
 
 
 def expect_plain(path: Path) -> None:
-    """Refuse a file by its suffix.
+    """Check that the suffix is one that a version may have.
 
     Raises:
-        ModelError: a version holds no files of this kind, whoever signed it.
+        ModelError: versions never hold files of this kind.
     """
     if path.suffix not in _KINDS:
         raise ModelError(f"{path}: a version holds no such file, only {listed(_KINDS)}; refused")
@@ -114,7 +114,7 @@ def seal(folder: Path) -> str:
 
 
 def flush(folder: Path) -> None:
-    """Bring a folder and its files to disk, readable for all."""
+    """Sync a folder and its files to disk, readable by all."""
     for path in folder.iterdir():
         path.chmod(0o644)
         sync(path)

@@ -48,7 +48,7 @@ class CorpusFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RubricMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How well one rubric is told, on articles that the model had not seen."""
+    """Metrics of one rubric on articles that the model had not seen."""
 
     rubric: str
     positives: int
@@ -72,7 +72,7 @@ class Likely(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How good a version is and how that was found out."""
+    """Metrics of a version and how they were measured."""
 
     method: str
     articles: int
@@ -107,7 +107,7 @@ class TopicMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that `models` shows and `load` checks."""
+    """Everything that `models` shows and `load` checks."""
 
     name: str
     version: str
@@ -127,7 +127,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocol: int = PROTOCOL
 
     def trained_on(self, sources: Iterable[Source]) -> tuple[str, ...]:
-        """Name the sources among these that it was trained on: figures on their articles flatter it."""
+        """Return those of the sources that it was trained on; on them results are optimistic."""
         if self.corpus.files:
             return among(self.corpus.files, sources)
         known = {Path(name).resolve() for name in self.corpus.sources} - {Path("stdin").resolve()}
@@ -169,7 +169,7 @@ _DECISIVE = ("pymorphy3", "pymorphy3-dicts-ru")
 
 
 def differing_libraries(manifest: Manifest) -> str:
-    """Say which libraries here would make a version answer otherwise than where it was trained; "" if none.
+    """Describe installed libraries that may change a version's answers since its training; "" if none.
 
     >>> differing_libraries(manifest)
     'trained with pymorphy3-dicts-ru 2.4.417127.4579844, here is 2.5.1: some words may be read otherwise'

@@ -1,4 +1,4 @@
-"""Which files a version was trained on: told again wherever they lie and whatever they are called."""
+"""Which files a version was trained on, recognized wherever they are and whatever they are called."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file that was learned from."""
+    """A training file."""
 
     place: str
     """SHA-256 of its full path: the version goes to others, and no name of a folder with it."""
@@ -25,7 +25,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def noted(sources: Iterable[Source]) -> tuple[Origin, ...]:
-    """Note what files are learned from; of standard input the copy that training makes of it."""
+    """Return the origins of training files; for standard input, of the copy that training makes."""
     return tuple(
         Origin(_place(source.path), source.path.stat().st_size, _content(source.path))
         for source in sources
@@ -34,9 +34,9 @@ def noted(sources: Iterable[Source]) -> tuple[Origin, ...]:
 
 
 def among(known: Sequence[Origin], sources: Iterable[Source]) -> tuple[str, ...]:
-    """Name the sources that are these files, or have grown from them, or hold the same bytes.
+    """Return the sources that are these files, have grown from them, or hold the same bytes.
 
-    Only what is as large as one of the files is read.
+    Only files of the same size as a known one are read.
     """
     places = {origin.place for origin in known}
     sizes = {origin.size for origin in known if origin.size}

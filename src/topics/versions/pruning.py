@@ -1,4 +1,4 @@
-"""Which versions nobody needs any more."""
+"""Which versions are no longer needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pruning(NamedTuple):
 
 
 def reasons_to_keep(versions: Sequence[str], events: Sequence[Event], keep: int, days: int) -> dict[str, str]:
-    """Say why versions stay, those that do: version -> the weightiest reason."""
+    """Return version -> the strongest reason to keep it, for those to keep."""
     kept: dict[str, str] = {}
     for version in versions:
         if moment_of(version) is None:
@@ -46,7 +46,7 @@ def reasons_to_keep(versions: Sequence[str], events: Sequence[Event], keep: int,
 
 
 def written_off(versions: Sequence[str], events: Sequence[Event], days: int) -> list[str]:
-    """Name the versions that are lost, old enough to be pruned anyhow, and that no alias points to."""
+    """Return the versions that are lost, old enough to be pruned anyway, and without an alias."""
     aliased = history.aliases(events).values()
     return [
         version

@@ -35,11 +35,11 @@ T = TypeVar("T")
 _NAME = re.compile(r"[\w-][\w.-]{0,99}")
 _END = datetime(9999, 12, 31, tzinfo=UTC)
 """Nothing comes after a version that says to be of this day; it was forged."""
-_LETTERS = "letters, digits, '-', '_' and '.', not first"
+_LETTERS = "letters, digits, '-', '_' and, not first, '.'"
 
 
 def is_name(name: str) -> bool:
-    """Tell whether a model, or an alias, may be called so: letters, digits, '-', '_' and '.', not first."""
+    """Return whether a model or alias name is valid: letters, digits, '-', '_' and, not first, '.'."""
     return bool(_NAME.fullmatch(name))
 
 
@@ -58,7 +58,7 @@ class Version(NamedTuple):
 
 
 def trained_on(versions: Iterable[Version], sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
-    """Name, for each version that was trained on some of the sources, which: figures on them flatter it."""
+    """Return version -> those of the sources that it was trained on; on them results are optimistic."""
     found = {version.label: version.manifest.trained_on(sources) for version in versions}
     return {label: names for label, names in found.items() if names}
 
@@ -70,11 +70,11 @@ class Registry:
         self.folder = Path(folder)
 
     def expect_writable(self, name: str) -> None:
-        """Raise an OSError if no version of a model can be published: told before the work, not after it."""
+        """Raise an OSError early if no version of a model could be published."""
         storage.expect_writable(self._home(name))
 
     def publish(self, manifest: Manifest, write: Callable[[Path], None]) -> Version:
-        """Make a version: `write` fills a hidden folder, which becomes visible by one rename.
+        """Publish a version: `write` fills a hidden folder, which becomes visible by one rename.
 
         The manifest's `version` and `files` are filled in here; `latest` moves to the new version. After a
         crash at any point either the version is there whole or it is not there at all.
@@ -104,7 +104,7 @@ class Registry:
     ) -> Version:
         """Take in a version made elsewhere: `fill` brings its files into a hidden folder. No alias moves.
 
-        `probe` is given the folder once its bytes are checked, and raises ModelError if it is no model.
+        `probe` is given the folder once its bytes are checked, and raises ModelError if it is not a model.
 
         Raises:
             ModelError: what came is not whole, is another version, or one of this name is here and differs.
@@ -115,7 +115,7 @@ class Registry:
                 manifest = integrity.check(draft)
                 _expect(manifest, name, version, draft)
                 probe(draft)
-            except ModelError as error:  # of the draft's own path nobody wants to know
+            except ModelError as error:  # the draft's own path means nothing to a user
                 raise ModelError(f"{why}: {str(error).replace(f'{draft}', f'{name}/{version}')}") from error
             integrity.flush(draft)
             with self._lock(name):
@@ -139,9 +139,9 @@ class Registry:
         Raises:
             ModelError: there is none, it is damaged, or a newer `topics` made it.
         """
-        return self.opening(reference, lambda version: version)
+        return self.open_with(reference, lambda version: version)
 
-    def opening(self, reference: str, load: Callable[[Version], T]) -> T:
+    def open_with(self, reference: str, load: Callable[[Version], T]) -> T:
         """Find a version, check every byte of it and load what is wanted of it: `load` reads its files.
 
         Should it be pruned meanwhile, and the alias point elsewhere by now, that one is loaded.
@@ -159,7 +159,7 @@ class Registry:
                     continue  # the alias moved on, and the version was pruned while we read it
                 if isinstance(error, ModelError):
                     raise
-                raise ModelError(f"{error.filename}: is gone; {persistence.REMEDY}") from error
+                raise ModelError(f"{error.filename}: is missing; {persistence.REMEDY}") from error
             if differing := differing_libraries(found.manifest):
                 warnings.warn(f"{found.label}: {differing}", ModelWarning, stacklevel=3)
             return loaded
@@ -187,24 +187,23 @@ class Registry:
         return events, (name, version)
 
     def _none_of(self, name: str, aliases: Mapping[str, str]) -> ModelError:
-        """Say that there is no version of a model: it was never there, or it is lost."""
+        """Say that no version of a model: it was never there, or it is lost."""
         if aliases:
             return ModelError(
-                f"{self.folder}: there is no version of {name!r}, though its history names some; "
-                f"{persistence.REMEDY}"
+                f"{self.folder}: no version of {name!r}, though its history names some; {persistence.REMEDY}"
             )
         known = listed(self.names())
         return ModelError(
-            f"{self.folder}: there is no version of {name!r}; trained models: {known}. "
+            f"{self.folder}: no version of {name!r}; trained models: {known}. "
             "Train one with `python -m topics train`, or name the folder with --models"
         )
 
     def knows(self, name: str) -> bool:
-        """Tell whether there is a model, be it that all of its versions are lost: its aliases are told of."""
+        """Return whether a model exists, even if all its versions are lost and only aliases are left."""
         return bool(self.versions(name) or self.aliases(name))
 
     def was_pruned(self, name: str, version: str) -> bool:
-        """Tell whether a version was taken away: who looks at all of them passes over it."""
+        """Return whether a version was pruned while its siblings were being listed."""
         return version not in self.versions(name) and history.is_pruned(self._brief(name), version)
 
     def names(self) -> list[str]:
@@ -213,7 +212,7 @@ class Registry:
             path.name for path in _listed(self.folder) if is_name(path.name) and self._is_model(path)
         )
 
-    def homes(self) -> list[str]:
+    def model_names(self) -> list[str]:
         """Models that have a version or a history, in order."""
         told = [path.parent.name for path in self.folder.glob(f"*/{history.FILE}")]
         return sorted({*self.names(), *filter(is_name, told)})
@@ -272,7 +271,7 @@ class Registry:
             UsageError: an alias cannot be called so.
         """
         if not is_name(alias):
-            raise UsageError(f"{alias!r} is no name of an alias: {_LETTERS}")
+            raise UsageError(f"{alias!r} is not a valid alias name: {_LETTERS}")
         with self._lock(name):
             self.resolve(f"{name}/{version}")
             found = self.aliases(name).get(alias)
@@ -283,7 +282,7 @@ class Registry:
             event = Event(history.PROMOTED, version, alias, found, why, forced, metrics or {})
             return History(self._home(name)).append(event)
 
-    def call(
+    def name_topic(
         self,
         found: Version,
         topic: int,
@@ -306,7 +305,7 @@ class Registry:
                 Event(history.NAMED, version, why=why, topic=topic, name=words)
             )
 
-    def call_all(self, found: Version, names: Mapping[int, str], why: str) -> None:
+    def name_topics(self, found: Version, names: Mapping[int, str], why: str) -> None:
         """Write down what the topics of a version are called elsewhere; what was said of one here stays."""
         name, version = found.manifest.name, found.manifest.version
         with self._lock(name):
@@ -333,14 +332,14 @@ class Registry:
             return History(self._home(name)).append(event)
 
     def prune(self, name: str, keep: int = 5, days: int = 30, *, remove: bool = False) -> Pruning:
-        """Tell which versions nobody needs; with `remove`, take them away, with the drafts of dead processes.
+        """Find versions that are no longer needed; with `remove`, delete them and drafts of dead processes.
 
         Kept are versions that an alias points to, or would after a rollback, the last `keep`, those of the
         last `days` days, and those that topics of all these went on from: without them `reproduce` fails.
         What was lost, is older and has no alias is told among those taken away: the history says so, too.
         """
         self._expect_model(name)
-        with self._lock(name) if remove else nullcontext():  # to look, nobody is waited for
+        with self._lock(name) if remove else nullcontext():  # a dry run needs no lock
             home, events, versions = self._home(name), self._brief(name), self.versions(name)
             kept = reasons_to_keep(versions, events, keep, days)
             removed = [version for version in versions if version not in kept]
@@ -358,7 +357,7 @@ class Registry:
 
     def _home(self, name: str) -> Path:
         if not is_name(name):
-            raise UsageError(f"{name!r} is no name of a model: {_LETTERS}")
+            raise UsageError(f"{name!r} is not a valid model name: {_LETTERS}")
         return self.folder / name
 
     def _brief(self, name: str) -> list[Event]:
@@ -377,7 +376,7 @@ class Registry:
         return Version(folder, manifest, MappingProxyType(_names(manifest, events)))
 
     def _damage(self, name: str, version: str, seal: str) -> str:
-        """Say that a version is damaged of which a good copy is at hand; "": it is whole.
+        """Describe the damage of an installed version that a good copy can replace; "": none.
 
         Raises:
             ModelError: the copy is of another version of this name.
@@ -387,7 +386,7 @@ class Registry:
         with suppress(OSError):
             seals.add(integrity.seal(there))
         if seal not in seals:
-            raise ModelError(f"{there}: is there already and differs; remove it or import elsewhere")
+            raise ModelError(f"{there}: already exists and differs; remove it or import elsewhere")
         try:
             integrity.check(there)
             return "" if integrity.seal(there) == seal else ", in place of one that was altered"
@@ -395,7 +394,7 @@ class Registry:
             return ", in place of one that was damaged"
 
     def _free_name(self, manifest: Manifest) -> str:
-        """Name the version by time and content, after all there are, whatever the clock says: names sort."""
+        """Return a name from time and content that sorts after all existing ones, whatever the clock says."""
         made = datetime.fromisoformat(manifest.created)
         for moment in filter(None, map(moment_of, self.versions(manifest.name))):
             if moment < _END:
@@ -436,7 +435,7 @@ class Registry:
 
     def _expect_model(self, name: str) -> None:
         if not self._home(name).is_dir():
-            raise ModelError(f"{self.folder}: there is no model {name!r}; it has {listed(self.names())}")
+            raise ModelError(f"{self.folder}: no model {name!r}; there are {listed(self.names())}")
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -450,7 +449,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _holds_manifest(folder: Path) -> bool:
-    """Tell whether a folder is a version, be it that nobody may look into it: then it is refused later."""
+    """Return whether a folder is a version; one without read permission counts, and fails later."""
     try:
         (folder / MANIFEST).lstat()
     except PermissionError:
@@ -469,6 +468,6 @@ def _expect(manifest: Manifest, name: str, version: str, folder: Path) -> None:
 
 
 def _names(manifest: Manifest, events: list[Event]) -> dict[int, str]:
-    """Look up what editors call the topics of a version."""
+    """Look up the names that editors gave to the topics of a version."""
     parent = manifest.topics.previous if manifest.topics else ""
     return history.names(events, manifest.version, parent)

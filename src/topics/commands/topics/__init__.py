@@ -8,16 +8,16 @@ from topics.commands import Commands
 
 COMMANDS = {
     "list": "List the topics of a version.",
-    "show": "Tell all that is known of one topic.",
-    "trends": "Say which topics rise and which fall.",
-    "compare": "Say which topics of one version are which of another's.",
-    "name": "Call a topic by a name.",
+    "show": "Show everything known about a topic.",
+    "trends": "Show which topics rise and fall.",
+    "compare": "Match the topics of two versions.",
+    "name": "Name a topic.",
 }
 
 
 @click.group(cls=Commands, sections={"Commands": COMMANDS}, package=__name__)
 def topics() -> None:
-    """List, show and name the topics of an archive, and say which rise and fall.
+    """List, show, name and track the topics of an archive.
 
     \b
     python -m topics topics list

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from topics.commands.options import models_option
+from topics.commands.options import emit, models_option
 
 if TYPE_CHECKING:
     from topics.lifecycle.continuity import Comparison, Part
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @models_option
 def compare(before: str, after: str, as_json: bool, models: Path) -> None:
-    """Say which topics of A are which of B, and which were born, died, split or merged.
+    """Match the topics of A and B: which were kept, born, split or merged, and which died.
 
     A and B are NAME, NAME@ALIAS or NAME/VERSION. Similarity is that of the words, from 0 (none in common) to
     1; two topics are one from .7 on.
@@ -30,20 +30,16 @@ def compare(before: str, after: str, as_json: bool, models: Path) -> None:
     from topics.lifecycle.continuity import compare as job
     from topics.versions.registry import Registry
 
-    show(job(Registry(models), before, after), as_json)
+    emit(job(Registry(models), before, after), show, as_json=as_json)
 
 
-def show(comparison: Comparison, as_json: bool) -> None:
-    """Print a comparison as a table, or as one JSON object."""
-    import msgspec
+def show(comparison: Comparison) -> None:
+    """Print a comparison as a table."""
     from rich.table import Table
     from rich.text import Text
 
     from topics.terminal import out
 
-    if as_json:
-        click.echo(msgspec.json.encode(comparison))
-        return
     console = out()
     console.print(f"A {comparison.before}\nB {comparison.after}")
     console.print(", ".join(f"{kind} {count}" for kind, count in comparison.counts.items()))

@@ -12,11 +12,11 @@ from topics.commands.options import models_option, version_of_topics_option
 @click.command()
 @click.argument("topic", type=int, metavar="ID")
 @click.argument("name")
-@click.option("--reason", default="", help="For the history.")
+@click.option("--reason", default="", help="Reason to record in the history.")
 @version_of_topics_option
 @models_option
 def name(topic: int, name: str, reason: str, reference: str, models: Path) -> None:
-    """Call the topic ID by NAME, in this version and wherever the topic goes on; an empty NAME: by its label.
+    """Name topic ID in this version and those that continue it; an empty NAME restores its label.
 
     No version is rewritten: the name stands in the history of the model (`topics history topics`).
 

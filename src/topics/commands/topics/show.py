@@ -25,7 +25,7 @@ _ENOUGH = 10
 @version_of_topics_option
 @models_option
 def show(topic: int, reference: str, as_json: bool, models: Path) -> None:
-    """Tell all that is known of the topic ID: words, course in time, rubrics, typical articles.
+    """Show everything known about topic ID: words, course in time, rubrics, typical articles.
 
     \b
     python -m topics topics show 7

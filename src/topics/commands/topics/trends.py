@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from topics.commands.options import (
+    columns_config_option,
     columns_options,
-    config_option,
+    corpus_of,
     format_option,
     models_option,
-    rejects_to,
-    settings,
     standard_input_kept,
     version_of_topics_option,
+    warn_of_ignored,
     workers_option,
 )
 from topics.errors import DataError, UsageError
@@ -31,16 +31,16 @@ _CARRIERS = 3
 @click.command()
 @click.argument("data", nargs=-1)
 @click.option("--unit", type=click.Choice(["week", "month"]), help="[default: by the time that DATA span]")
-@click.option("--labels", metavar="FILE", help="Table of id and rubrics, laid over DATA.")
+@click.option("--labels", metavar="FILE", help="Table of id and rubrics, overlaid on DATA.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: every topic with its course.")
 @version_of_topics_option
 @models_option
 @workers_option
-@config_option
+@columns_config_option
 @format_option
 @columns_options
 def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Say which topics rise and which fall in DATA, and which articles carry that.
+    """Show which topics rise and fall in DATA, and the articles behind it.
 
     Without DATA: in the articles that the version was trained on. A topic is told when its usual swing from
     period to period does not explain the change (false discovery rate 5 %). Shares are of all articles: where
@@ -86,16 +86,15 @@ def _read(
     data: tuple[str, ...], pipeline: TopicPipeline, version: Version, options: dict[str, Any]
 ) -> Activity:
     from topics import terminal
-    from topics.corpus import Corpus
+    from topics.terminal.data import show_rejects
     from topics.training.gathering import gather
     from topics.trends.recording import record
 
-    _, columns = settings(options)
-    corpus = Corpus(data, columns=columns, labels_file=options["labels"], format=options["input_format"])
-    with standard_input_kept(corpus), terminal.progress() as watch, rejects_to(None) as reject:
+    warn_of_ignored(options, [version.manifest])
+    corpus = corpus_of(data, options)
+    with standard_input_kept(corpus), terminal.progress() as watch:
         material = gather(corpus, pipeline.cleaner, options["workers"], watch, version.folder)
-        for row in material.rejects:
-            reject(row)
+        show_rejects(corpus)
         return record(pipeline, material, corpus, options["unit"])
 
 
