@@ -35,9 +35,7 @@ class Contribution(NamedTuple):
     """What one term of one article adds to each rubric."""
 
     tokens: tuple[int, ...]
-    """The places, among the article's tokens, at which the term begins."""
-    length: int
-    """Tokens that the term takes: 1, or 2 for a pair."""
+    """Positions of the term among the article's tokens."""
     weights: npt.NDArray[np.float64]
     """(rubrics,), in log odds."""
 

@@ -186,7 +186,7 @@ class LinearClassifier:
         weights = slopes * row.data[:, None] * self.coefficients[row.indices]
         places = self.tfidf.places(tokens)
         terms = [
-            Contribution(*places[int(column)], weight)
+            Contribution(places[int(column)], weight)
             for column, weight in zip(row.indices, weights, strict=True)
         ]
         return slopes * np.array(self.intercepts) + offsets, terms

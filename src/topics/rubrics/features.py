@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -21,7 +20,7 @@ from topics.types import TokenBatch
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
 
-BODY, LEAD, TITLE, PAIRS = range(4)
+BODY, LEAD, TITLE = range(3)
 
 _MANY = 10_000
 """Articles from which on a word must stand in three, not in two."""
@@ -50,23 +49,20 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     min_df: _Natural = 0
-    """Articles that must hold a word, or a pair of words, before it counts; 0: 2, of many articles 3."""
+    """Articles that must contain a word before it becomes a feature; 0: 2, or 3 in a large corpus."""
     max_df: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.4
     """Share of the articles above which a word says nothing."""
     lead_words: _Natural = 60
     lead_weight: _Weight = 1.0
     title_weight: _Weight = 0.5
-    pair_weight: _Weight = 0.0
-    """Weight of pairs of neighbouring words."""
-    max_pairs: _Natural = 300_000
 
 
 class Tfidf:
-    """Sublinear TF-IDF over lemmas and pairs of neighbouring lemmas, a block of columns a field.
+    """Sublinear TF-IDF over lemmas, one block of columns per field.
 
     A weight is (1 + ln tf) * idf with idf = ln((1 + n) / (1 + df)) + 1, as in scikit-learn's
-    TfidfVectorizer(sublinear_tf=True). Columns: lemmas of the body (the title is part of it), of the lead,
-    of the title, then pairs of the body.
+    TfidfVectorizer(sublinear_tf=True). Columns: lemmas of the body (the title is part of it), then of the
+    lead, then of the title.
     """
 
     def __init__(self, fields: Fields) -> None:
@@ -89,8 +85,6 @@ class Tfidf:
         kinds = np.array(_Kinds(known).numbers(tokens.lemmas))
         self.familiarities = _familiarity(kinds[tokens.ids], tokens.offsets)
         self.terms, frequencies = self._choose_terms(tokens)
-        self.pairs, pair_frequencies = self._choose_pairs(tokens)
-        frequencies = np.concatenate([frequencies, pair_frequencies])
         if not len(frequencies):
             raise DataError(
                 f"of {n} articles no word stands in at least {self._least} and in at most "
@@ -119,10 +113,7 @@ class Tfidf:
         return _familiarity(self._kind(tokens), tokens.offsets)
 
     def term(self, column: int) -> tuple[int, str]:
-        """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
-        if column >= len(self.terms):
-            first, second = divmod(int(self.pairs[column - len(self.terms)]), len(self.lemmas))
-            return PAIRS, f"{self.lemmas[first]} {self.lemmas[second]}"
+        """Return the field of a column (BODY, LEAD or TITLE) and its lemma."""
         field, word = divmod(int(self.terms[column]), len(self.lemmas))
         return field, self.lemmas[word]
 
@@ -132,8 +123,8 @@ class Tfidf:
         start, stop = np.searchsorted(self.terms, [first, first + len(self.lemmas)])
         return [self.lemmas[code - first] for code in self.terms[start:stop].tolist()]
 
-    def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
-        """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""
+    def places(self, tokens: TokenBatch) -> dict[int, tuple[int, ...]]:
+        """Find the terms of one article: column -> positions of its tokens."""
         words, title = self._number(tokens), int(tokens.bodies[0])
         found: dict[int, list[int]] = {}
         for field, end in ((BODY, len(words)), (LEAD, title + self.fields.lead_words), (TITLE, title)):
@@ -142,23 +133,12 @@ class Tfidf:
             for place, column in enumerate(columns.tolist()):
                 if column >= 0:
                     found.setdefault(column, []).append(place)
-        singles = {column: (tuple(places), 1) for column, places in found.items()}
-        return singles | self._pair_places(words.astype(np.int64)) if len(self.pairs) else singles
-
-    def _pair_places(self, words: Ints) -> dict[int, tuple[tuple[int, ...], int]]:
-        found: dict[int, list[int]] = {}
-        for place, (first, second) in enumerate(pairwise(words)):
-            key = first * len(self.lemmas) + second
-            at = int(np.searchsorted(self.pairs, key))
-            if min(first, second) >= 0 and at < len(self.pairs) and self.pairs[at] == key:
-                found.setdefault(len(self.terms) + at, []).append(place)
-        return {column: (tuple(places), 2) for column, places in found.items()}
+        return {column: tuple(places) for column, places in found.items()}
 
     def save(self, folder: Path) -> None:
         """Write the lemmas, the terms and their weights."""
         persistence.write_lines(folder / "lemmas.txt", self.lemmas)
         persistence.write_array(folder / "terms.npy", self.terms)
-        persistence.write_array(folder / "pairs.npy", self.pairs)
         persistence.write_array(folder / "idf.npy", self.idf)
 
     def load(self, folder: Path) -> Self:
@@ -169,12 +149,9 @@ class Tfidf:
         """
         self.lemmas = persistence.read_lines(folder / "lemmas.txt")
         self.terms = persistence.read_array(folder / "terms.npy", np.int64)
-        self.pairs = persistence.read_array(folder / "pairs.npy", np.int64)
         self.idf = persistence.read_array(folder / "idf.npy", np.float32)
-        limits = (self.terms, 3 * len(self.lemmas)), (self.pairs, len(self.lemmas) ** 2)
-        rising = all(_rises_within(numbers, limit) for numbers, limit in limits)
-        if not rising or len(self.idf) != len(self.terms) + len(self.pairs):
-            names = "lemmas.txt, terms.npy, pairs.npy and idf.npy"
+        if not _rises_within(self.terms, 3 * len(self.lemmas)) or len(self.idf) != len(self.terms):
+            names = "lemmas.txt, terms.npy and idf.npy"
             raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
         self._number = Numbering(self.lemmas)
         return self._prepare()
@@ -184,8 +161,7 @@ class Tfidf:
         self._column_of = np.full(3 * len(self.lemmas) + 1, -1, np.int32)  # the last is that of code -1
         self._column_of[self.terms] = np.arange(len(self.terms))
         self._kind = _Kinds(self._number)
-        self._field_of = np.full(len(self.idf), PAIRS)
-        self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
+        self._field_of = self.terms // max(len(self.lemmas), 1)
         return self
 
     def _occurrences(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
@@ -203,17 +179,6 @@ class Tfidf:
         codes = words + np.repeat(np.tile(first, len(tokens)), sizes)
         return np.where(words >= 0, codes, -1), ends[2::3]
 
-    def _neighbours(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
-        """List the pairs of known words side by side, article after article, and how many end with each.
-
-        A pair is known by its key, first * number of lemmas + second.
-        """
-        words = self._number(tokens).astype(np.int64)
-        rows = np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))
-        both = (words[1:] >= 0) & (words[:-1] >= 0) & (rows[1:] == rows[:-1])
-        keys = words[:-1] * len(self.lemmas) + words[1:]
-        return _kept(keys, both, np.minimum(tokens.offsets[1:], len(both)))
-
     def _choose_terms(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
         width = 3 * len(self.lemmas)
         codes, ends = self._occurrences(tokens)
@@ -223,38 +188,19 @@ class Tfidf:
         terms = np.flatnonzero(telling & np.repeat(wanted, len(self.lemmas)))
         return terms, frequency[terms]
 
-    def _choose_pairs(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
-        """Keep the pairs that enough articles hold, the most frequent where there are too many."""
-        if not self.fields.pair_weight:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        keys, ends = self._neighbours(tokens)
-        pairs, places = np.unique(keys, return_inverse=True)
-        frequency = _document_frequency(places, ends, len(pairs))
-        enough = np.flatnonzero(frequency >= self._least)
-        order = np.argsort(-frequency[enough], kind="stable")[: self.fields.max_pairs]
-        chosen = np.sort(enough[order])
-        return pairs[chosen], frequency[chosen]
-
     def _count(self, tokens: TokenBatch) -> sparse.csr_array:
         """Count the terms in each article."""
         codes, ends = self._occurrences(tokens)
         columns = self._column_of.take(codes)
-        counts = _counts(*_kept(columns, columns >= 0, ends), len(self.terms))
-        if not len(self.pairs):
-            return counts
-        keys, ends = self._neighbours(tokens)
-        columns = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
-        pairs = _counts(*_kept(columns, self.pairs[columns] == keys, ends), len(self.pairs))
-        return sparse.csr_array(sparse.hstack([counts, pairs], format="csr"))
+        return _counts(*_kept(columns, columns >= 0, ends), len(self.terms))
 
     def _weigh(self, counts: sparse.csr_array) -> sparse.csr_array:
-        """Turn counts into TF-IDF weights, each field of each article scaled to the field's length."""
+        """Turn counts into TF-IDF weights; each field of each article has the norm that its weight says."""
         n, columns = counts.shape[0], counts.indices
         weights: Floats = (np.log(counts.data) + 1) * self.idf.take(columns)
-        blocks = np.repeat(np.arange(n) * 4, np.diff(counts.indptr)) + self._field_of.take(columns)
-        lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
-        fields = self.fields
-        scale = np.tile([1.0, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
+        blocks = np.repeat(np.arange(n) * 3, np.diff(counts.indptr)) + self._field_of.take(columns)
+        lengths = np.sqrt(np.bincount(blocks, weights * weights, 3 * n))
+        scale = np.tile([1.0, self.fields.lead_weight, self.fields.title_weight], n)
         scale /= np.where(lengths > 0, lengths, 1)
         counts.data = weights * scale.astype(np.float32).take(blocks)
         return counts
