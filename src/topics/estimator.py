@@ -20,7 +20,7 @@ from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicMetrics
 
 
-class HeldOut(NamedTuple):
+class OutOfFold(NamedTuple):
     """What a classifier said of its training articles while it had not seen them."""
 
     margins: npt.NDArray[np.float64]
@@ -47,7 +47,7 @@ class Classifier(Protocol):
     """The columns of every answer."""
     decisions: Decisions
 
-    held_out: HeldOut
+    out_of_fold: OutOfFold
     """Of the articles of `fit`; not saved."""
 
     def fit(

@@ -21,17 +21,24 @@ from scipy import sparse
 
 from topics import parallel, persistence
 from topics.errors import ModelError, NotFittedError
-from topics.estimator import Contribution, HeldOut
-from topics.rubrics import rounds
-from topics.rubrics.belief import believed
-from topics.rubrics.brevity import Brevity, Excerpts, corrected, excerpted, learn_brevity, repeated
+from topics.estimator import Contribution, OutOfFold
+from topics.rubrics import cross_validation
 from topics.rubrics.calibration import Bounded, Truth, scaling
+from topics.rubrics.cross_validation import Folds, Judged, Round
 from topics.rubrics.decisions import Decisions, Policy, enough_clean, judged, learn_decisions
 from topics.rubrics.features import BODY, Fields, Tfidf
 from topics.rubrics.folding import Folding
+from topics.rubrics.label_noise import label_weights
 from topics.rubrics.latent import LatentSettings, directions
-from topics.rubrics.rounds import Folds, Judged, Round
-from topics.rubrics.stems import StemSettings, stems
+from topics.rubrics.length_calibration import (
+    Excerpts,
+    LengthCalibration,
+    corrected,
+    excerpted,
+    fit_length_calibration,
+    repeated,
+)
+from topics.rubrics.prefixes import PrefixSettings, prefixes
 from topics.text.duplicates import Groups, groups
 from topics.text.tokens import compact, take
 from topics.types import TokenBatch
@@ -68,7 +75,7 @@ class LinearSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     fields: Fields = Fields()
     latent: LatentSettings = LatentSettings()
-    stems: StemSettings = StemSettings()
+    prefixes: PrefixSettings = PrefixSettings()
     C: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 0.5
     """Inverse strength of regularization, as in scikit-learn."""
     clean_weight: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 5.0
@@ -85,7 +92,7 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubrics: tuple[str, ...]
     intercepts: tuple[Bounded, ...]
     decisions: Decisions
-    brevity: Brevity = Brevity()
+    length_calibration: LengthCalibration = LengthCalibration()
     """Of a version of before there was one: margins stay as they are."""
     least_familiar: Bounded | None = None
     """What `Tfidf.familiarity` must be. None: a version of before it was learned, that asks for none."""
@@ -121,12 +128,12 @@ class LinearClassifier:
         self.least_familiar = min(_FAMILIAR * middle, strangest)
         lengths = np.diff(plain.indptr)
         known = judged(truth, clean)
-        folds = rounds.deal(clean, alike, settings.folds, settings.seed)
+        folds = cross_validation.deal(clean, alike, settings.folds, settings.seed)
         rows = _sample(known, clean, settings)
         excerpts = self.tfidf.transform(excerpted(compact(take(tokens, rows))))
         cut = repeated(folds[rows])
-        by_folds = rounds.of_folds(folds, cut, settings.folds)
-        asked = by_folds if later is None else [*by_folds, rounds.of_time(later, alike, len(cut))]
+        by_folds = cross_validation.of_folds(folds, cut, settings.folds)
+        asked = by_folds if later is None else [*by_folds, cross_validation.of_time(later, alike, len(cut))]
         answers = _Answers(truth, clean, folds, _to_settle(truth, clean, settings))
         parts = answers.split(_PARTS)
         tasks: list[Callable[[], Any]] = [partial(_solve_each, X, part, settings) for part in parts]
@@ -139,18 +146,20 @@ class LinearClassifier:
         room = max(1, _MEMORY // max(X.nnz * _ENTRY, 1))
         found = parallel.do(tasks, min(jobs, room))
         models = list(chain.from_iterable(found[: len(parts)]))
-        said = rounds.joined(found[len(parts) :], len(asked))
+        said = cross_validation.joined(found[len(parts) :], len(asked))
         self.coefficients = folding.fold(np.stack([model[0] for model in models], axis=1))
         self.intercepts = tuple(model[1] for model in models)
-        margins, others = rounds.in_place(by_folds, said[: len(by_folds)])
+        margins, others = cross_validation.in_place(by_folds, said[: len(by_folds)])
         taught = Excerpts(others, np.diff(excerpts.indptr), repeated(known[rows]), cut)
-        self.brevity = learn_brevity(taught, float(np.median(lengths)))
+        self.length_calibration = fit_length_calibration(taught, float(np.median(lengths)))
         ahead = None
         if later is not None:
             earlier = taught.only(~repeated(asked[-1].away[rows]))
-            ahead = learn_brevity(earlier, self.brevity.usual).correct(said[-1][0], lengths[later])
-        margins = corrected(margins, lengths, folds, taught, self.brevity.usual)
-        self.held_out = HeldOut(margins, folds, ahead)
+            ahead = fit_length_calibration(earlier, self.length_calibration.usual).correct(
+                said[-1][0], lengths[later]
+            )
+        margins = corrected(margins, lengths, folds, taught, self.length_calibration.usual)
+        self.out_of_fold = OutOfFold(margins, folds, ahead)
         self.decisions = learn_decisions(margins, known, rubrics, settings.decisions)
         return self
 
@@ -168,7 +177,7 @@ class LinearClassifier:
             raise NotFittedError("predict before fit: call fit(…) first, or load a saved classifier")
         X = self.tfidf.transform(tokens)
         margins = X @ self.coefficients + np.array(self.intercepts)
-        return self.decisions.probabilities(self.brevity.correct(margins, np.diff(X.indptr)))
+        return self.decisions.probabilities(self.length_calibration.correct(margins, np.diff(X.indptr)))
 
     def unfamiliar(self, tokens: TokenBatch) -> npt.NDArray[np.bool_]:
         """Tell which articles hold no word, or too few known Russian ones beside others."""
@@ -181,7 +190,7 @@ class LinearClassifier:
         """Take apart the log odds of one article."""
         row = self.tfidf.transform(tokens)
         slopes, offsets = np.array(self.decisions.slopes), np.array(self.decisions.offsets)
-        factors, lifts = self.brevity.factors(np.diff(row.indptr))
+        factors, lifts = self.length_calibration.factors(np.diff(row.indptr))
         slopes, offsets = slopes * factors[0], offsets + slopes * lifts[0]
         weights = slopes * row.data[:, None] * self.coefficients[row.indices]
         places = self.tfidf.places(tokens)
@@ -193,7 +202,7 @@ class LinearClassifier:
 
     def save(self, folder: Path) -> None:
         """Write `classifier.json`, `coefficients.npy` and the files of the features."""
-        learned = self.decisions, self.brevity, self.least_familiar
+        learned = self.decisions, self.length_calibration, self.least_familiar
         saved = _Saved(self.settings, self.rubrics, self.intercepts, *learned)
         persistence.write_struct(folder / "classifier.json", saved)
         persistence.write_array(folder / "coefficients.npy", self.coefficients)
@@ -205,13 +214,17 @@ class LinearClassifier:
         saved = persistence.read_struct(folder / "classifier.json", _Saved)
         self = cls(saved.settings)
         self.rubrics, self.intercepts = saved.rubrics, saved.intercepts
-        self.decisions, self.brevity = saved.decisions, saved.brevity
+        self.decisions, self.length_calibration = saved.decisions, saved.length_calibration
         self.least_familiar = saved.least_familiar
         self.tfidf = Tfidf(saved.settings.fields).load(folder)
         self.coefficients = persistence.read_array(folder / "coefficients.npy", np.float32, dimensions=2)
         decisions = saved.decisions
         widths = list(map(len, (saved.intercepts, decisions.slopes, decisions.offsets, decisions.thresholds)))
-        widths += [len(some) for some in (self.brevity.slopes, self.brevity.offsets) if len(some) != 1]
+        widths += [
+            len(some)
+            for some in (self.length_calibration.slopes, self.length_calibration.offsets)
+            if len(some) != 1
+        ]
         shape = (len(self.tfidf.idf), len(self.rubrics))
         if self.coefficients.shape != shape or any(width != len(self.rubrics) for width in widths):
             names = "classifier.json and coefficients.npy"
@@ -251,7 +264,7 @@ def _folding(X: sparse.csr_array, words: list[str], settings: LinearSettings) ->
     """
     frequency = np.bincount(X.indices, minlength=X.shape[1])[: len(words)]
     telling = np.flatnonzero(frequency <= settings.latent.max_df * X.shape[0])
-    alike = stems([words[column] for column in telling.tolist()], settings.stems)
+    alike = prefixes([words[column] for column in telling.tolist()], settings.prefixes)
     return Folding(telling, [directions(X[:, telling], settings.latent, settings.seed), alike])
 
 
@@ -332,7 +345,7 @@ def _solve(
     if settle and careless.any() and len(np.unique(truth[careful])) == 2:
         odds = _odds(articles, truth, careful, answers.folds, settings)
         share = float(truth[careful].mean())
-        weights[careless] = believed(odds[careless], truth[careless], share)
+        weights[careless] = label_weights(odds[careless], truth[careless], share)
     return _fit(articles, truth, known & (weights > 0), weights, settings)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from topics.estimator import HeldOut
+from topics.estimator import OutOfFold
 from topics.rubrics.calibration import Floats, Truth
 from topics.rubrics.decisions import Policy, learn_decisions
 from topics.rubrics.rules import Hits, Rules
@@ -30,7 +30,7 @@ class Answers(NamedTuple):
     """(n,): sent to an editor."""
 
     @property
-    def told(self) -> npt.NDArray[np.bool_]:
+    def labelled(self) -> npt.NDArray[np.bool_]:
         """(rubrics,): of which something is known. Of a rubric with rules alone nobody may have labels."""
         return np.asarray((self.truth >= 0).any(axis=0))
 
@@ -41,7 +41,7 @@ class Answers(NamedTuple):
 
 
 def cross_validated(
-    held_out: HeldOut,
+    out_of_fold: OutOfFold,
     truth: Truth,
     rubrics: tuple[str, ...],
     policy: Policy,
@@ -53,14 +53,14 @@ def cross_validated(
     The decisions of a fold are learned from the margins of the other folds, then the rules act.
 
     Args:
-        held_out: margins by models of the other folds.
+        out_of_fold: margins by models of the other folds.
         truth: (articles, rubrics); -1 where it must not count. Rubrics that have rules only come last.
         rubrics: those that have a model.
         policy: as in training.
         rules: beside the model, if any.
         hits: which phrase stands in which article.
     """
-    margins, folds = held_out.margins, held_out.folds
+    margins, folds = out_of_fold.margins, out_of_fold.folds
     rules = rules or Rules()
     hits = np.zeros((len(margins), 0), bool) if hits is None else hits
     modelled = truth[:, : len(rubrics)]
@@ -75,7 +75,7 @@ def cross_validated(
 
 
 def time_ordered(
-    held_out: HeldOut,
+    out_of_fold: OutOfFold,
     later: npt.NDArray[np.bool_],
     truth: Truth,
     rubrics: tuple[str, ...],
@@ -86,12 +86,12 @@ def time_ordered(
     """Say of the later articles what a model of the earlier ones says.
 
     The decisions are learned from the earlier articles, each judged by models of the other folds. `later`,
-    (articles,), tells which `held_out.later` is about; the others are as in `cross_validated`.
+    (articles,), tells which `out_of_fold.later` is about; the others are as in `cross_validated`.
     """
-    if held_out.later is None:
+    if out_of_fold.later is None:
         raise ValueError("nobody asked the classifier about later articles")
-    decisions = learn_decisions(held_out.margins[~later], truth[~later, : len(rubrics)], rubrics, policy)
-    probabilities = decisions.probabilities(held_out.later)
+    decisions = learn_decisions(out_of_fold.margins[~later], truth[~later, : len(rubrics)], rubrics, policy)
+    probabilities = decisions.probabilities(out_of_fold.later)
     return Answers(truth[later], *rules.judge(probabilities, decisions, rubrics, hits[later]))
 
 
@@ -100,7 +100,7 @@ def held_out_metrics(answers: Answers, folds: npt.NDArray[np.intp], rubrics: tup
     method = f"{len(np.unique(folds))}-fold cross-validation, thresholds and calibration of the other folds"
     known = answers.truth >= 0
     counted = answers.take(np.flatnonzero(known.any(axis=1)))
-    told = np.flatnonzero(answers.told)
+    told = np.flatnonzero(answers.labelled)
     names = tuple(rubrics[r] for r in told)
     truth, probabilities, given, review = counted
     return metrics(truth[:, told], probabilities[:, told], given[:, told], review, names, method)

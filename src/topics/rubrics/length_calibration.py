@@ -32,7 +32,7 @@ _PRIOR = 10
 """Positives of a rubric at which half of what was learned of it is believed."""
 
 
-class Brevity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LengthCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the margin of a text of few terms becomes what it would mean on a whole article.
 
     `margin * (1 + slope * shortness) + offset * shortness`, a slope and an offset a rubric. Shortness is the
@@ -72,7 +72,7 @@ class Excerpts(NamedTuple):
         return Excerpts(self.margins[texts], self.lengths[texts], self.truth[texts], self.folds[texts])
 
 
-def learn_brevity(texts: Excerpts, usual: float) -> Brevity:
+def fit_length_calibration(texts: Excerpts, usual: float) -> LengthCalibration:
     """Learn what short texts need; drawn to nothing by n / (n + 10), n a rubric's positive articles.
 
     Args:
@@ -86,7 +86,7 @@ def learn_brevity(texts: Excerpts, usual: float) -> Brevity:
         for r, rows in enumerate(known)
     ]
     slopes, offsets = zip(*found, strict=True)
-    return Brevity(usual, slopes, offsets)
+    return LengthCalibration(usual, slopes, offsets)
 
 
 def corrected(
@@ -96,8 +96,8 @@ def corrected(
     found = np.empty_like(margins)
     for fold in np.unique(folds):
         here, others = folds == fold, texts.folds != fold
-        brevity = learn_brevity(texts.only(others), usual)
-        found[here] = brevity.correct(margins[here], lengths[here])
+        calibration = fit_length_calibration(texts.only(others), usual)
+        found[here] = calibration.correct(margins[here], lengths[here])
     return found
 
 

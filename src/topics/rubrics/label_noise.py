@@ -21,7 +21,7 @@ _LEAST, _MOST = 0.05, 0.95
 """Share of right answers that is thought possible."""
 
 
-def believed(odds: Floats, answers: npt.NDArray[np.int8], share: float) -> Floats:
+def label_weights(odds: Floats, answers: npt.NDArray[np.int8], share: float) -> Floats:
     """Tell how far to believe answers of the archive to one rubric, 0 to 1; shape (articles,).
 
     Args:
@@ -32,11 +32,11 @@ def believed(odds: Floats, answers: npt.NDArray[np.int8], share: float) -> Float
     given = answers == 1
     evidence = odds[given] - log_odds(share)
     belief = _ramp(odds, *_NOT_GIVEN)
-    belief[given] = _ramp(evidence + log_odds(right(evidence)), *_GIVEN)
+    belief[given] = _ramp(evidence + log_odds(label_precision(evidence)), *_GIVEN)
     return belief
 
 
-def right(evidence: Floats) -> float:
+def label_precision(evidence: Floats) -> float:
     """Estimate how many of the articles that are given a rubric have it.
 
     Args:

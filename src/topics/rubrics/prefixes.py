@@ -16,18 +16,18 @@ import numpy as np
 from scipy import sparse
 
 
-class StemSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PrefixSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which beginnings of words become features, and how much they weigh."""
 
-    letters: tuple[Annotated[int, msgspec.Meta(ge=1, le=100)], ...] = (4, 6)
-    """Lengths at which words are cut; none leaves beginnings out."""
+    lengths: tuple[Annotated[int, msgspec.Meta(ge=1, le=100)], ...] = (4, 6)
+    """Numbers of letters in a prefix; an empty list turns prefixes off."""
     weight: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 1.0
     """Factor on the features; the more, the more a model generalizes from word to word."""
 
 
-def stems(lemmas: Sequence[str], settings: StemSettings) -> sparse.csr_array:
+def prefixes(lemmas: Sequence[str], settings: PrefixSettings) -> sparse.csr_array:
     """Make a feature of each beginning that two of these words share: shape (words, features)."""
-    cuts = [(length, row, lemma[:length]) for length in settings.letters for row, lemma in enumerate(lemmas)]
+    cuts = [(length, row, lemma[:length]) for length in settings.lengths for row, lemma in enumerate(lemmas)]
     words = Counter((length, stem) for length, _, stem in cuts)
     shared = {key: number for number, key in enumerate(key for key, count in words.items() if count > 1)}
     places = [(row, shared[length, stem]) for length, row, stem in cuts if (length, stem) in shared]
