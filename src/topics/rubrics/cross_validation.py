@@ -1,4 +1,4 @@
-"""Who is judged by models of whom: a fold by those of the others, later articles by those of their past."""
+"""Cross-validation splits: grouped, stratified folds, and a split by time."""
 
 from __future__ import annotations
 
@@ -14,25 +14,32 @@ from topics.text.duplicates import Groups
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Folds = npt.NDArray[np.intp]
-Judged = tuple[Floats, Floats]
-"""Margins of articles and of excerpts, (articles, rubrics) and (excerpts, rubrics)."""
 
 
-class Round(NamedTuple):
-    """What one training run leaves out and is asked about, as masks."""
+class Margins(NamedTuple):
+    """Decision function values computed by one model."""
 
-    away: Bools
-    """(articles,): not to be learned from."""
+    articles: Floats
+    """(articles, rubrics)."""
+    excerpts: Floats
+    """(excerpts, rubrics)."""
+
+
+class Split(NamedTuple):
+    """One train/test split, as boolean masks."""
+
+    excluded: Bools
+    """(articles,), left out of the training set."""
     articles: Bools
-    """(articles,): to be judged."""
+    """(articles,), the test set."""
     excerpts: Bools
-    """(excerpts,): to be judged as well."""
-    of_its_time: bool = False
-    """It stands for a model trained when there was no more, not for the one that is learned of all."""
+    """(excerpts,), the excerpts that belong to the test set."""
+    by_time: bool = False
+    """Whether the split emulates training at an earlier date; a fold stands for the model of all articles."""
 
 
-def deal(clean: Bools, alike: Groups, folds: int, seed: int) -> Folds:
-    """Deal the articles into folds of one size, clean ones and others each evenly, reprints into one fold.
+def assign_folds(clean: Bools, alike: Groups, folds: int, seed: int) -> Folds:
+    """Assign articles to folds at random: stratified by `clean`, reprints of one article in the same fold.
 
     Raises:
         DataError: all articles are reprints of one another.
@@ -48,37 +55,33 @@ def deal(clean: Bools, alike: Groups, folds: int, seed: int) -> Folds:
     return dealt[member]
 
 
-def of_folds(folds: Folds, cut: Folds, count: int) -> list[Round]:
-    """Ask about each fold the models of the others.
+def fold_splits(folds: Folds, cut: Folds, count: int) -> list[Split]:
+    """Return one split per fold.
 
     Args:
         folds: (articles,).
-        cut: (excerpts,), the folds of the articles that were cut short.
-        count: how many folds there are.
+        cut: (excerpts,), the folds of the articles that the excerpts come from.
+        count: number of folds.
     """
-    return [Round(folds == fold, folds == fold, cut == fold) for fold in range(count)]
+    return [Split(folds == fold, folds == fold, cut == fold) for fold in range(count)]
 
 
-def of_time(later: Bools, alike: Groups, excerpts: int) -> Round:
-    """Ask about later articles a model of the others; what repeats a later one is not learned from."""
-    return Round(np.isin(alike, alike[later]), later, np.zeros(excerpts, bool), of_its_time=True)
+def time_split(later: Bools, alike: Groups, excerpts: int) -> Split:
+    """Return the split that tests on later articles; reprints of these are excluded from training."""
+    return Split(np.isin(alike, alike[later]), later, np.zeros(excerpts, bool), by_time=True)
 
 
-def joined(parts: Sequence[Judged], count: int) -> list[Judged]:
-    """Join what was said in each of so many rounds of some rubrics each, round after round."""
-    width = len(parts) // count
-    by_round = [parts[start : start + width] for start in range(0, len(parts), width)]
-    return [
-        (np.concatenate(articles, axis=1), np.concatenate(excerpts, axis=1))
-        for articles, excerpts in (zip(*of_one, strict=True) for of_one in by_round)
-    ]
+def join_rubrics(parts: Sequence[Margins]) -> Margins:
+    """Concatenate the margins of disjoint sets of rubrics for the same split."""
+    articles, excerpts = zip(*parts, strict=True)
+    return Margins(np.concatenate(articles, axis=1), np.concatenate(excerpts, axis=1))
 
 
-def in_place(rounds: Sequence[Round], judged: Sequence[Judged]) -> Judged:
-    """Put what was said in each fold where its articles and its excerpts stand."""
-    width = judged[0][0].shape[1]
-    margins = np.empty((len(rounds[0].articles), width))
-    others = np.empty((len(rounds[0].excerpts), width))
-    for one, (of_articles, of_excerpts) in zip(rounds, judged, strict=True):
-        margins[one.articles], others[one.excerpts] = of_articles, of_excerpts
-    return margins, others
+def join_folds(splits: Sequence[Split], margins: Sequence[Margins]) -> Margins:
+    """Gather the margins of the test sets of all folds; rows are in the order of the corpus."""
+    width = margins[0].articles.shape[1]
+    articles = np.empty((len(splits[0].articles), width))
+    excerpts = np.empty((len(splits[0].excerpts), width))
+    for split, tested in zip(splits, margins, strict=True):
+        articles[split.articles], excerpts[split.excerpts] = tested
+    return Margins(articles, excerpts)
