@@ -37,7 +37,7 @@ import numpy as np
 import news
 from topics.config import Config
 from topics.corpus import Corpus
-from topics.rubrics.stems import StemSettings, stems
+from topics.rubrics.prefixes import PrefixSettings, prefixes
 from topics.tagger import Tagger
 from topics.text import lexicon
 from topics.training.job import train
@@ -247,7 +247,7 @@ def scikit_training(folded: bool) -> None:
     parts = [body, lead, title * 0.5]
     if folded:
         parts.append(TruncatedSVD(200, n_iter=2, random_state=0).fit_transform(body) * 3.0)
-        parts.append(body @ stems(list(vectorizers[0].get_feature_names_out()), StemSettings()))
+        parts.append(body @ prefixes(list(vectorizers[0].get_feature_names_out()), PrefixSettings()))
     X = sparse.hstack(parts).tocsr()
     folds = np.random.default_rng(0).permutation(len(rows)) % 5
     weights = np.where(clean, 5.0, 1.0)

@@ -4,7 +4,7 @@
 
 Trains as `bench_rubrics.py gold` does, five folds of gold.tsv with the archive and the demonstration corpus;
 asks each model about the articles held out, about their titles alone and their first twenty words alone, and
-about headlines.jsonl.gz, from which nothing learns. Prints each with margins corrected for brevity and
+about headlines.jsonl.gz, from which nothing learns. Prints each with margins corrected for length and
 without. Needs the news folder, see scripts/news.py.
 """
 
@@ -22,8 +22,8 @@ from bench_rubrics import ARCHIVE, DEMO, RUBRICS, gold, gold_splits
 from topics.classifiers.linear import LinearClassifier
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import measure, summary
-from topics.rubrics.brevity import Brevity
 from topics.rubrics.calibration import Truth
+from topics.rubrics.length_calibration import LengthCalibration
 from topics.text.tokens import take, tokenize
 from topics.types import TokenBatch
 
@@ -63,9 +63,9 @@ def main() -> None:
         }
         for corrected in (False, True):
             if not corrected:
-                brevity, model.brevity = model.brevity, Brevity()
+                calibration, model.length_calibration = model.length_calibration, LengthCalibration()
             else:
-                model.brevity = brevity
+                model.length_calibration = calibration
             for name, (text, truth) in texts.items():
                 probabilities = model.predict_proba(text)
                 answers = truth, probabilities, model.decisions.given(probabilities)

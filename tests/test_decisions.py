@@ -199,17 +199,17 @@ def test_a_goal_out_of_reach_is_no_error(case, share):
 
 
 def test_a_goal_for_a_rubric_that_is_not_learned_is_told():
-    with pytest.raises(UsageError, match="there is a goal for 'sport', which is not learned; 'economy' are"):
+    with pytest.raises(UsageError, match="goal for unknown rubric 'sport'; known rubrics: 'economy'"):
         Policy(goals={"sport": Goal(recall=0.9)}).check(["economy"])
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"goals": {"economy": {}}}, "either a precision or a recall"),
-        ({"goals": {"economy": {"precision": 0.9, "recall": 0.9}}}, "either a precision or a recall"),
+        ({"goals": {"economy": {}}}, "exactly one of precision and recall"),
+        ({"goals": {"economy": {"precision": 0.9, "recall": 0.9}}}, "exactly one of precision and recall"),
         ({"goals": {"economy": {"precision": 90}}}, "<= 1.0"),
-        ({"min_rubrics": 3, "max_rubrics": 2}, "min_rubrics 3 is more than max_rubrics 2"),
+        ({"min_rubrics": 3, "max_rubrics": 2}, "min_rubrics 3 exceeds max_rubrics 2"),
         ({"max_rubrics": -1}, ">= 0"),
         ({"review_share": 15}, "<= 1.0"),
     ],

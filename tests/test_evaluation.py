@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics as sklearn_metrics
 
-from topics.estimator import HeldOut
+from topics.estimator import OutOfFold
 from topics.quality.evaluation import Answers, calibration_error, cross_validated, likely
 from topics.quality.measuring import measure, summary
 from topics.rubrics.decisions import Policy, learn_decisions
@@ -170,20 +170,20 @@ def test_true_probabilities_err_as_much_as_chance_says():
 # Cross-validation
 
 
-def held_out(n: int = 200) -> tuple[HeldOut, np.ndarray]:
+def out_of_fold(n: int = 200) -> tuple[OutOfFold, np.ndarray]:
     generator = np.random.default_rng(0)
     truth = (generator.random((n, 3)) < 0.3).astype(np.int8)
-    return HeldOut(generator.normal(2.0 * truth - 1, 1.0), np.arange(n) % 4), truth
+    return OutOfFold(generator.normal(2.0 * truth - 1, 1.0), np.arange(n) % 4), truth
 
 
-def measured(held: HeldOut, truth: np.ndarray) -> Metrics:
+def measured(held: OutOfFold, truth: np.ndarray) -> Metrics:
     found = cross_validated(held, truth, RUBRICS, Policy())
     return metrics(*found.take(found.judged))
 
 
 def test_a_fold_is_judged_by_decisions_of_the_other_folds():
-    (margins, folds, _), truth = held_out()
-    found = measured(HeldOut(margins, folds), truth)
+    (margins, folds, _), truth = out_of_fold()
+    found = measured(OutOfFold(margins, folds), truth)
     probabilities, given_, review = (
         np.empty(margins.shape),
         np.empty(margins.shape, bool),
@@ -199,16 +199,16 @@ def test_a_fold_is_judged_by_decisions_of_the_other_folds():
 
 
 def test_an_article_of_which_nothing_is_known_is_not_counted():
-    (margins, folds, _), truth = held_out()
+    (margins, folds, _), truth = out_of_fold()
     truth[50:] = -1
-    found = measured(HeldOut(margins, folds), truth)
+    found = measured(OutOfFold(margins, folds), truth)
     assert found.articles == 50
     assert all(rubric.positives + rubric.negatives == 50 for rubric in found.rubrics)
 
 
 def test_margins_of_a_stranger_give_the_metrics_of_chance():
     """Nothing of the truth leaks into figures: margins that know nothing earn the base rate."""
-    (margins, folds, _), truth = held_out(2000)
+    (margins, folds, _), truth = out_of_fold(2000)
     noise = np.random.default_rng(1).normal(size=margins.shape)
-    found = measured(HeldOut(noise, folds), truth)
+    found = measured(OutOfFold(noise, folds), truth)
     assert found.mean_average_precision == pytest.approx(truth.mean(), abs=0.03)

@@ -15,12 +15,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from newsroom import all_of
 from topics.corpus import Corpus, embedded
 from topics.errors import ModelError, NotFittedError
-from topics.rubrics.features import BODY, LEAD, PAIRS, TITLE, Fields, Tfidf
+from topics.rubrics.features import BODY, LEAD, TITLE, Fields, Tfidf
 from topics.text.tokens import concatenate, take, tokenize
 from topics.types import TokenBatch
 
 WORDS_ONLY = Fields(min_df=1, max_df=1.0, lead_weight=0, title_weight=0)
-EVERYTHING = Fields(min_df=1, max_df=1.0, lead_words=2, lead_weight=0.7, title_weight=0.5, pair_weight=0.3)
+EVERYTHING = Fields(min_df=1, max_df=1.0, lead_words=2, lead_weight=0.7, title_weight=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +87,10 @@ def test_words_of_the_whole_article_weigh_what_scikit_learn_says(tokens, min_df,
 
 
 def test_fields_stand_side_by_side_each_of_its_own_length(tokens):
-    tfidf = Tfidf(Fields(min_df=2, lead_words=20, lead_weight=0.7, title_weight=0.5, pair_weight=0.3)).fit(
-        tokens
-    )
+    tfidf = Tfidf(Fields(min_df=2, lead_words=20, lead_weight=0.7, title_weight=0.5)).fit(tokens)
     X = tfidf.transform(tokens)
     field = np.array([tfidf.term(column)[0] for column in range(X.shape[1])])
-    for each, weight in ((BODY, 1), (LEAD, 0.7), (TITLE, 0.5), (PAIRS, 0.3)):
+    for each, weight in ((BODY, 1), (LEAD, 0.7), (TITLE, 0.5)):
         lengths = np.sqrt(X[:, field == each].multiply(X[:, field == each]).sum(axis=1))
         filled = np.diff(X[:, field == each].indptr) > 0
         assert filled.sum() > 150
@@ -121,38 +119,20 @@ def test_a_word_stands_in_every_field_that_holds_it():
         *((BODY, word) for word in ("завод", "банк", "отель", "снег")),
         *((LEAD, word) for word in ("завод", "банк", "отель")),
         (TITLE, "завод"),
-        *((PAIRS, pair) for pair in ("завод банк", "банк отель", "отель снег")),
     }
 
 
-@pytest.mark.parametrize(
-    ("off", "missing"), [("lead_weight", LEAD), ("title_weight", TITLE), ("pair_weight", PAIRS)]
-)
+@pytest.mark.parametrize(("off", "missing"), [("lead_weight", LEAD), ("title_weight", TITLE)])
 def test_a_field_of_no_weight_is_left_out(tokens, off, missing):
-    settings = {"min_df": 2, "lead_weight": 1.0, "title_weight": 1.0, "pair_weight": 1.0, off: 0.0}
+    settings = {"min_df": 2, "lead_weight": 1.0, "title_weight": 1.0, off: 0.0}
     tfidf = Tfidf(Fields(**settings)).fit(tokens)
-    assert {tfidf.term(column)[0] for column in range(len(tfidf.idf))} == {BODY, LEAD, TITLE, PAIRS} - {
-        missing
-    }
+    assert {tfidf.term(column)[0] for column in range(len(tfidf.idf))} == {BODY, LEAD, TITLE} - {missing}
 
 
 def test_rare_and_common_words_are_left_out():
     texts = ["завод снег"] * 4 + ["завод банк"] * 2 + ["отель"]
     tfidf = Tfidf(Fields(min_df=2, max_df=0.7, lead_weight=0)).fit(batch(*texts))
     assert {tfidf.term(column)[1] for column in range(len(tfidf.idf))} == {"снег", "банк"}
-
-
-def test_the_most_frequent_pairs_are_kept():
-    texts = ["завод снег"] * 3 + ["завод банк"] * 2 + ["банк отель"]
-    tfidf = Tfidf(Fields(min_df=1, max_df=0.01, pair_weight=1.0, max_pairs=2)).fit(batch(*texts))
-    assert [tfidf.term(column)[1] for column in range(len(tfidf.idf))] == ["завод банк", "завод снег"]
-
-
-def test_a_pair_does_not_reach_over_an_unknown_word_or_into_the_next_article():
-    tfidf = Tfidf(Fields(min_df=1, max_df=1.0, pair_weight=1.0)).fit(batch("завод банк"))
-    found = weights(tfidf, batch("завод снег банк", "завод", "банк"))
-    assert all((PAIRS, "завод банк") not in article for article in found)
-    assert (PAIRS, "завод банк") in weights(tfidf, batch("снег завод банк"))[0]
 
 
 @pytest.mark.parametrize("text", ["", "…", "синхрофазотрон", "qwerty"])
@@ -201,7 +181,7 @@ def test_the_order_of_training_articles_does_not_matter(articles, random):
     first = Tfidf(EVERYTHING).fit(tokenized(articles))
     second = Tfidf(EVERYTHING).fit(tokenized(random.sample(articles, len(articles))))
     assert first.lemmas == second.lemmas
-    for name in ("terms", "pairs", "idf"):
+    for name in ("terms", "idf"):
         assert getattr(first, name).tolist() == getattr(second, name).tolist()
 
 
@@ -212,20 +192,20 @@ def test_places_are_those_of_the_terms(title, text):
     lemmas = [tokens.lemmas[i] for i in tokens.ids]
     places = tfidf.places(tokens)
     assert sorted(places) == sorted(tfidf.transform(tokens).indices.tolist())
-    for column, (starts, length) in places.items():
+    for column, positions in places.items():
         field, term = tfidf.term(column)
-        assert {" ".join(lemmas[start : start + length]) for start in starts} == {term}
+        assert {lemmas[position] for position in positions} == {term}
         if field == TITLE:
-            assert max(starts) < tokens.bodies[0]
+            assert max(positions) < tokens.bodies[0]
         if field == LEAD:
-            assert max(starts) < tokens.bodies[0] + EVERYTHING.lead_words
+            assert max(positions) < tokens.bodies[0] + EVERYTHING.lead_words
 
 
 # In and out of a folder
 
 
 def test_saved_and_loaded_weigh_alike(tokens, tmp_path):
-    fields = Fields(pair_weight=0.3)
+    fields = Fields()
     tfidf = Tfidf(fields).fit(tokens)
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
@@ -258,12 +238,12 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "cut", "text", "pickle", "type", "shape"])
-@pytest.mark.parametrize("name", ["terms.npy", "pairs.npy", "idf.npy"])
+@pytest.mark.parametrize("name", ["terms.npy", "idf.npy"])
 def test_a_damaged_array_is_told_by_its_name(tokens, tmp_path, name, how):
-    Tfidf(Fields(pair_weight=0.3)).fit(tokens).save(tmp_path)
+    Tfidf(Fields()).fit(tokens).save(tmp_path)
     damage(tmp_path / name, how)
     with pytest.raises(ModelError, match=rf"{name}: .*restore the version from a backup or train again"):
-        Tfidf(Fields(pair_weight=0.3)).load(tmp_path)
+        Tfidf(Fields()).load(tmp_path)
 
 
 @pytest.mark.parametrize("how", ["missing", "text"])
@@ -281,12 +261,10 @@ def test_damaged_lemmas_are_told(tokens, tmp_path, how):
         lambda saved: saved | {"terms.npy": saved["terms.npy"][::-1]},
         lambda saved: saved | {"terms.npy": saved["terms.npy"] - saved["terms.npy"][0] - 1},
         lambda saved: saved | {"terms.npy": saved["terms.npy"] + 10_000},
-        lambda saved: saved | {"pairs.npy": np.repeat(saved["pairs.npy"][:1], len(saved["pairs.npy"]))},
-        lambda saved: saved | {"pairs.npy": saved["pairs.npy"] + 10_000_000_000},
     ],
 )
 def test_files_that_do_not_fit_together_are_told(tokens, tmp_path, spoil):
-    fields = Fields(pair_weight=0.3)
+    fields = Fields()
     Tfidf(fields).fit(tokens).save(tmp_path)
     for name, array in spoil({path.name: np.load(path) for path in tmp_path.glob("*.npy")}).items():
         np.save(tmp_path / name, array)

@@ -17,7 +17,7 @@ from topics.quality.evaluation import calibration_error
 from topics.rubrics.features import BODY, Fields, Tfidf
 from topics.rubrics.folding import Folding
 from topics.rubrics.latent import LatentSettings, directions
-from topics.rubrics.stems import StemSettings, stems
+from topics.rubrics.prefixes import PrefixSettings, prefixes
 from topics.text.tokens import take, tokenize
 
 HOLIDAYS = ["глэмпинг кемпинг палатка", "кемпинг палатка озеро", "палатка озеро глэмпинг"] * 20
@@ -76,7 +76,7 @@ def test_a_word_that_no_labelled_article_holds_is_understood_by_its_company():
 def test_folded_coefficients_answer_like_the_extended_ones(X, dimensions, columns, lemmas):
     columns = np.array(sorted(columns), int)
     latent = directions(X[:, columns], LatentSettings(dimensions))
-    folding = Folding(columns, [latent, stems(lemmas[: len(columns)], StemSettings())])
+    folding = Folding(columns, [latent, prefixes(lemmas[: len(columns)], PrefixSettings())])
     Z = folding.extend(X)
     coefficients = np.random.default_rng(0).normal(size=(Z.shape[1], 3)).astype(np.float32)
     folded = folding.fold(coefficients)
@@ -109,7 +109,7 @@ def test_common_words_have_no_say():
 def test_kin_of_a_word_learns_from_it():
     """Only «сталевар» stands in a labelled article; «стальной» and «сталь» begin like it, «стакан» not."""
     features, X = tfidf(["сталевар", "глэмпинг", "стальной", "сталь", "стакан"])
-    kin = stems(features.lemmas, StemSettings())
+    kin = prefixes(features.lemmas, PrefixSettings())
     margins = dict(zip(features.lemmas, learned(kin, X, [0, 1]), strict=True))
     assert margins["стальной"] == margins["сталь"] > 0.1
     assert margins["сталевар"] > margins["сталь"], "a word speaks louder than its beginning"
@@ -117,7 +117,7 @@ def test_kin_of_a_word_learns_from_it():
 
 
 @pytest.mark.parametrize(
-    ("lemmas", "letters", "shared"),
+    ("lemmas", "lengths", "shared"),
     [
         ("турист туристический туризм", (4,), ["турист туристический туризм"]),
         ("турист туристический туризм", (6,), ["турист туристический"]),
@@ -128,9 +128,9 @@ def test_kin_of_a_word_learns_from_it():
         ("завод заводской", (), []),
     ],
 )
-def test_words_share_a_beginning(lemmas, letters, shared):
+def test_words_share_a_beginning(lemmas, lengths, shared):
     lemmas = lemmas.split()
-    found = stems(lemmas, StemSettings(letters)).toarray()
+    found = prefixes(lemmas, PrefixSettings(lengths)).toarray()
     assert [" ".join(np.array(lemmas)[column > 0]) for column in found.T] == shared
 
 

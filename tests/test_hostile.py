@@ -232,7 +232,7 @@ FORGED = {
     ),
     "terms beyond the words": (
         in_file("terms.npy", lambda path: array(path, np.load(path) + 10**9)),
-        "terms.npy, pairs.npy and idf.npy do not fit together",
+        "terms.npy and idf.npy do not fit together",
     ),
     "terms below zero": (in_file("terms.npy", lambda path: array(path, np.load(path) - 10**6)), "do not fit"),
     "a threshold above one": (decisions(thresholds=[2.0] * 3), "classifier.json: cannot be read"),

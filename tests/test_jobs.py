@@ -367,8 +367,8 @@ def test_articles_without_a_word_that_tells_them_apart(tmp_path):
     with pytest.raises(DataError) as error:
         train(Corpus(write(tmp_path / "a.jsonl", *rows)), Config(), Registry(tmp_path / "models"))
     assert str(error.value) == (
-        "of 40 articles no word stands in at least 2 and in at most 40% of them; "
-        "give more articles, or set min_df and max_df under [rubrics.settings.fields]"
+        "no word occurs in at least 2 and in at most 40% of 40 articles; "
+        "add articles, or change min_df and max_df under [rubrics.settings.fields]"
     )
 
 

@@ -82,7 +82,7 @@ def test_phrases_are_found_as_a_plain_search_finds_them(articles, phrase):
 
 
 def test_a_phrase_without_a_word_is_refused():
-    with pytest.raises(UsageError, match=r"\[rules.tourism\]: the phrase '!!!' holds no word"):
+    with pytest.raises(UsageError, match=r"\[rules.tourism\]: the phrase '!!!' has no words"):
         Rules({"tourism": Rule(force=("!!!",))})
 
 
@@ -297,7 +297,7 @@ def test_saved_and_loaded_rules_act_alike(ruled):
 def test_a_phrase_with_digits_is_refused_where_it_is_written(tmp_path, words):
     config = Config(rules={"tourism": Rule(force=(words,))})
     with pytest.raises(
-        UsageError, match=r"\[rules.tourism\]: the phrase .* has figures, and one is read as any"
+        UsageError, match=r"\[rules.tourism\]: the phrase .* has numbers, and a number matches any other"
     ):
         train(Corpus(embedded()[0]), config, Registry(tmp_path))
     Rules(config.rules)  # of a version that has one

@@ -20,7 +20,7 @@ from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicMetrics
 
 
-class HeldOut(NamedTuple):
+class OutOfFold(NamedTuple):
     """What a classifier said of its training articles while it had not seen them."""
 
     margins: npt.NDArray[np.float64]
@@ -35,9 +35,7 @@ class Contribution(NamedTuple):
     """What one term of one article adds to each rubric."""
 
     tokens: tuple[int, ...]
-    """The places, among the article's tokens, at which the term begins."""
-    length: int
-    """Tokens that the term takes: 1, or 2 for a pair."""
+    """Positions of the term among the article's tokens."""
     weights: npt.NDArray[np.float64]
     """(rubrics,), in log odds."""
 
@@ -49,7 +47,7 @@ class Classifier(Protocol):
     """The columns of every answer."""
     decisions: Decisions
 
-    held_out: HeldOut
+    out_of_fold: OutOfFold
     """Of the articles of `fit`; not saved."""
 
     def fit(

@@ -262,7 +262,7 @@ def _reasons(
     for contribution in contributions:
         share = float(contribution.weights[at]) / len(contribution.tokens)
         for token in contribution.tokens:
-            place = _join(places[token], places[token + contribution.length - 1])
+            place = places[token]
             words = (title if place.part == "title" else text)[place.start : place.stop].lower()
             weights[words] = weights.get(words, 0.0) + share
             found.setdefault(words, {})[place] = None

@@ -135,7 +135,7 @@ def _columns(answers: Answers, have: Sequence[str], want: Sequence[str]) -> Answ
 def _changes(before: Answers, after: Answers) -> list[MetricChange]:
     """Compare F1 of each rubric, average precision of each rubric, then the overall metrics."""
     n, rubrics = before.truth.shape
-    statistics = metrics_of(before, before.told), metrics_of(after, after.told)
+    statistics = metrics_of(before, before.labelled), metrics_of(after, after.labelled)
     wanted = slice(2 * rubrics, 4 * rubrics + len(_OVERALL))  # neither precision nor recall
     sure = np.flatnonzero(
         (before.truth == 1).sum(axis=0) >= ENOUGH

@@ -71,9 +71,9 @@ def risk_coverage(answers: Answers, errors: Floats) -> tuple[Point, ...]:
         answers: of n articles.
         errors: (n,), probability that some rubric is wrong; the most probable errors are reviewed first.
     """
-    truth, given = answers.truth[:, answers.told], answers.given[:, answers.told]
+    truth, given = answers.truth[:, answers.labelled], answers.given[:, answers.labelled]
     whole = (truth >= 0).all(axis=1)
-    if not answers.told.any() or not whole.any():
+    if not answers.labelled.any() or not whole.any():
         return ()
     right = ((truth == 1) == given)[whole].all(axis=1)
     right = right[np.argsort(errors[whole], kind="stable")]

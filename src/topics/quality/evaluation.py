@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from topics.estimator import HeldOut
+from topics.estimator import OutOfFold
 from topics.rubrics.calibration import Floats, Truth
 from topics.rubrics.decisions import Policy, learn_decisions
 from topics.rubrics.rules import Hits, Rules
@@ -30,7 +30,7 @@ class Answers(NamedTuple):
     """(n,): whether the article is sent to an editor."""
 
     @property
-    def told(self) -> npt.NDArray[np.bool_]:
+    def labelled(self) -> npt.NDArray[np.bool_]:
         """(rubrics,): rubrics with known labels; one that has only rules may have none."""
         return np.asarray((self.truth >= 0).any(axis=0))
 
@@ -46,7 +46,7 @@ class Answers(NamedTuple):
 
 
 def cross_validated(
-    held_out: HeldOut,
+    out_of_fold: OutOfFold,
     truth: Truth,
     rubrics: tuple[str, ...],
     policy: Policy,
@@ -58,14 +58,14 @@ def cross_validated(
     The decisions for a fold are learned from the margins of the other folds; rules apply after that.
 
     Args:
-        held_out: margins by models trained on the other folds.
+        out_of_fold: margins by models trained on the other folds.
         truth: (articles, rubrics); -1 where unknown. Rubrics that have only rules come last.
         rubrics: rubrics with a model.
         policy: as in training.
         rules: applied to the answers of the model.
         hits: (articles, phrases), which article contains which phrase.
     """
-    margins, folds = held_out.margins, held_out.folds
+    margins, folds = out_of_fold.margins, out_of_fold.folds
     rules = rules or Rules()
     hits = np.zeros((len(margins), 0), bool) if hits is None else hits
     modelled = truth[:, : len(rubrics)]
@@ -80,7 +80,7 @@ def cross_validated(
 
 
 def time_ordered(
-    held_out: HeldOut,
+    out_of_fold: OutOfFold,
     later: npt.NDArray[np.bool_],
     truth: Truth,
     rubrics: tuple[str, ...],
@@ -91,15 +91,15 @@ def time_ordered(
     """Return the answers of a model of the earlier articles about the later ones.
 
     The decisions are learned from the earlier articles, out of fold. `later`, shape (articles,), marks the
-    articles of `held_out.later`; the other arguments are those of `cross_validated`.
+    articles of `out_of_fold.later`; the other arguments are those of `cross_validated`.
 
     Raises:
-        ValueError: `held_out` has no margins of later articles.
+        ValueError: `out_of_fold` has no margins of later articles.
     """
-    if held_out.later is None:
-        raise ValueError("held_out has no margins of later articles")
-    decisions = learn_decisions(held_out.margins[~later], truth[~later, : len(rubrics)], rubrics, policy)
-    probabilities = decisions.probabilities(held_out.later)
+    if out_of_fold.later is None:
+        raise ValueError("out_of_fold has no margins of later articles")
+    decisions = learn_decisions(out_of_fold.margins[~later], truth[~later, : len(rubrics)], rubrics, policy)
+    probabilities = decisions.probabilities(out_of_fold.later)
     return Answers(truth[later], *rules.judge(probabilities, decisions, rubrics, hits[later]))
 
 

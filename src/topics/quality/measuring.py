@@ -99,7 +99,7 @@ def measure(
         alike: (n,); articles with the same number are reprints and are drawn together. None: no reprints.
         told: (rubrics,), rubrics that exact match takes into account; None: those with known labels.
     """
-    told = answers.told if told is None else told
+    told = answers.labelled if told is None else told
     groups = np.arange(len(answers.truth)) if alike is None else alike
     value, drawn = bootstrap(metrics_of(answers, told), groups, draws)
     found = _no_narrower(intervals(value, drawn), answers, told, groups)

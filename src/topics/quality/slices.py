@@ -65,7 +65,7 @@ def slices(names: Sequence[str], answers: Answers, rubrics: tuple[str, ...]) -> 
     ranks = {name: rank for rank, (_, name) in enumerate(LENGTHS)}
     ordered = sorted(set(merged.tolist()), key=lambda name: (name == OTHER, ranks.get(name, 0), name))
     parts = {name: answers.take(np.flatnonzero(merged == name)) for name in ordered}
-    measures = {name: measure(part, rubrics, _DRAWS, told=answers.told) for name, part in parts.items()}
+    measures = {name: measure(part, rubrics, _DRAWS, told=answers.labelled) for name, part in parts.items()}
     return tuple(
         Slice(name, replace(found, rubrics=tuple(one for one in found.rubrics if not one.too_few)))
         for name, found in measures.items()

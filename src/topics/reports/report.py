@@ -239,16 +239,14 @@ def _strongest(learned: Learned) -> list[tuple[tuple[Word, ...], tuple[Word, ...
         _, contributions = classifier.contributions(article)
         found: dict[str, npt.NDArray[np.float64]] = {}
         for contribution in contributions:
-            first = contribution.tokens[0]
-            lemmas = article.ids[first : first + contribution.length].tolist()
-            words = " ".join(article.lemmas[lemma] for lemma in lemmas)
-            found[words] = found.get(words, 0.0) + contribution.weights
-        for words, weights in found.items():
-            sums[words] = sums.get(words, 0.0) + weights
-            counts[words] = counts.get(words, 0) + 1
-    names = [words for words, count in counts.items() if count >= _ARTICLES and words[0] != "<"]
-    number = np.array([counts[words] for words in names]).reshape(-1, 1)
-    weights = np.array([sums[words] for words in names]).reshape(len(names), len(classifier.rubrics)) / number
+            word = article.lemmas[article.ids[contribution.tokens[0]]]
+            found[word] = found.get(word, 0.0) + contribution.weights
+        for word, weights in found.items():
+            sums[word] = sums.get(word, 0.0) + weights
+            counts[word] = counts.get(word, 0) + 1
+    names = [word for word, count in counts.items() if count >= _ARTICLES and word[0] != "<"]
+    number = np.array([counts[word] for word in names]).reshape(-1, 1)
+    weights = np.array([sums[word] for word in names]).reshape(len(names), len(classifier.rubrics)) / number
     strength = weights * np.sqrt(number)  # a compromise between rare and ubiquitous words
     strongest = [_ends(names, weights[:, r], strength[:, r]) for r in range(len(classifier.rubrics))]
     return strongest + [((), ())] * (len(learned.pipeline.rubrics) - len(strongest))

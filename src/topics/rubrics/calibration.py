@@ -1,4 +1,4 @@
-"""From a margin to a probability: Platt's scaling (1999), steadied where examples are few."""
+"""Margins to probabilities: Platt scaling (1999), with slopes shrunk towards a common one."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ Floats = npt.NDArray[np.float64]
 Truth = npt.NDArray[np.int8]
 """(articles, rubrics): 1 holds, 0 does not hold, -1 unknown."""
 Bounded = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
-"""Checked when a version is read: a probability computed from it is a number."""
+"""Validated when a version is loaded, so that probabilities are finite."""
 
 _STEADY = 20
-"""Examples of a rubric at which its own slope weighs as much as that of all rubrics."""
+"""Number of examples at which the slope of a rubric and the common slope weigh the same."""
 _FLAT = 0.01
-"""Slope where margins order the articles by chance or wrongly: all get about the base rate of the rubric."""
+"""Slope used where margins do not rank better than chance: probabilities are then near the base rate."""
 
 
 def calibrate(margins: Floats, truth: Truth) -> tuple[Floats, Floats]:
     """Fit slopes and offsets; probability = 1 / (1 + exp(-(slope * margin + offset))).
 
-    Where ten articles lie apart from others by chance, their slope is too steep. So each is drawn to that of
-    all by n / (n + 20), n the rarer of its answers; with the offset, probabilities add up to the articles.
-    One that orders nothing gets its base rate, and has no say in the slope of the others.
+    With ten positives, chance separation makes a slope too steep. Each slope is therefore shrunk towards the
+    common one with weight n / (n + 20), n being the size of the rarer class; offsets are then refitted, so
+    that probabilities sum to the number of positives. A rubric whose margins do not rank gets its base rate
+    and does not contribute to the common slope.
 
     Args:
         margins: computed out of fold, shape (articles, rubrics).
@@ -40,17 +41,17 @@ def calibrate(margins: Floats, truth: Truth) -> tuple[Floats, Floats]:
     ]
     slopes, offsets = np.array([scaling(*column) for column in columns]).T
     examples = np.minimum((truth == 1).sum(axis=0), (truth == 0).sum(axis=0))
-    own, steep, telling = examples / (examples + _STEADY), np.log(slopes), examples * (slopes > _FLAT)
-    steady = np.exp(own * steep + (1 - own) * (telling @ steep) / max(telling.sum(), 1))
+    own, logs, weights = examples / (examples + _STEADY), np.log(slopes), examples * (slopes > _FLAT)
+    shrunk = np.exp(own * logs + (1 - own) * (weights @ logs) / max(weights.sum(), 1))
     for r in np.flatnonzero(examples).tolist():
-        slopes[r], offsets[r] = steady[r], _offset(steady[r] * columns[r][0], columns[r][1])
+        slopes[r], offsets[r] = shrunk[r], _offset(shrunk[r] * columns[r][0], columns[r][1])
     return slopes, offsets
 
 
 def scaling(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]:
-    """Fit Platt's scaling, slope and offset; of margins that order nothing comes the base rate.
+    """Fit Platt scaling and return slope and offset; 1 and 0 if there is only one class.
 
-    Of one answer alone nothing can be fitted: 1 and 0.
+    Margins that do not rank better than chance yield about the base rate.
     """
     if len(np.unique(truth)) < 2:
         return 1.0, 0.0
@@ -64,7 +65,7 @@ def scaling(margins: Floats, truth: npt.NDArray[np.int8]) -> tuple[float, float]
 
 
 def _offset(odds: Floats, truth: npt.NDArray[np.int8]) -> float:
-    """Find what to add to log odds for the most likely probabilities: those that add up to the truth."""
+    """Return the maximum likelihood offset: the one at which probabilities sum to the number of positives."""
     from scipy.optimize import brentq
 
     holds, far = float(truth.sum()), 40.0  # log odds at which a probability is 0 or 1
@@ -72,12 +73,12 @@ def _offset(odds: Floats, truth: npt.NDArray[np.int8]) -> float:
 
 
 def log_odds(probabilities: Floats | float) -> Floats:
-    """Turn probabilities into log odds, finite for 0 and 1 too."""
+    """Return log odds; probabilities are clipped, so the result is finite for 0 and 1."""
     odds: Floats = np.clip(np.asarray(probabilities), 1e-9, 1 - 1e-9)
     odds = odds / (1 - odds)
     return np.log(odds)
 
 
 def sigmoid(values: Floats) -> Floats:
-    """Turn log odds into probabilities."""
+    """Return probabilities for log odds."""
     return 1 / (1 + np.exp(-np.clip(values, -500, 500)))

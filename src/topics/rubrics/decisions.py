@@ -1,4 +1,4 @@
-"""From probabilities to decisions: a threshold a rubric, how many an article gets, doubt."""
+"""Probabilities to decisions: thresholds, limits on the number of rubrics, articles for review."""
 
 from __future__ import annotations
 
@@ -16,77 +16,79 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
 _ENOUGH = 20
+"""Clean articles of each class needed to measure on clean articles alone."""
 _COUNTED = 100
-"""Articles with every rubric known from which on their errors are counted."""
+"""Fully labelled articles needed to count errors; with fewer, `chance_of_error` is used instead."""
 _OWN, _EVEN = 15, 5
-"""Positives at which half of a threshold is the rubric's own best one, and at which half of the rest is the
-one that gives as many articles as have the rubric; see docs/quality.md."""
+"""Shrinkage constants. With n positives, the threshold that maximizes the rubric's own F1 has the weight
+n / (n + _OWN); of the rest, the share n / (n + _EVEN) goes to the threshold that assigns the rubric to n
+articles, and what remains to the one that maximizes micro-F1 over all rubrics; see docs/quality.md."""
 _CUTS = np.linspace(-8, 8, 321)
-"""Log odds that a threshold may have."""
+"""Candidate thresholds, in log odds."""
 _MOST = 2.0
-"""Articles given to one that has the rubric, at most: where words tell nothing, F1 asks to give it to all."""
+"""Largest ratio of predicted to actual positives: with useless scores, F1 is highest if all are positive."""
 _CAUTION = 0.25
-"""Articles given wrongly beside those counted, in spite of which a precision is to be reached: a cut that
-luck alone makes reach it does not reach it on new articles. See docs/quality.md."""
+"""False positives added to those counted when a precision goal is checked: a cut that reaches the goal by
+luck would miss it on new articles. See docs/quality.md."""
 _SMOOTHING = 0.25
-"""Log odds over which a cut is blurred: an article 0.25 above it counts as given by 73 %."""
+"""Width, in log odds, over which a cut is smoothed: an article 0.25 above it counts as 73 % positive."""
 
 
 class Goal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a rubric wants instead of the best F1: one of the two."""
+    """A goal for a rubric instead of the best F1: either a precision or a recall."""
 
     precision: Share | None = None
-    """Share of the given that must be right; as many are given as this allows."""
+    """Precision to reach; recall is maximized subject to it."""
     recall: Share | None = None
-    """Share of the right that must be given; no more are given than this needs."""
+    """Recall to reach; precision is maximized subject to it."""
 
     def __post_init__(self) -> None:
-        """Hold it to one of the two."""
+        """Check that exactly one is set."""
         if (self.precision is None) == (self.recall is None):
-            raise ValueError("a goal is either a precision or a recall")
+            raise ValueError("a goal must set exactly one of precision and recall")
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an editor wants decisions to be made: `[rubrics.settings.decisions]`."""
+    """Decision settings: `[rubrics.settings.decisions]`."""
 
     goals: dict[str, Goal] = {}
-    """Rubric -> its goal; a rubric without one seeks the best F1."""
+    """Rubric -> its goal; a rubric without a goal maximizes F1."""
     min_rubrics: Count = 0
-    """Rubrics that each article gets at least, most likely first."""
+    """Least number of rubrics per article; the most likely ones are added."""
     max_rubrics: Count = 0
-    """Rubrics that an article gets at most; 0: any number."""
+    """Largest number of rubrics per article; 0: no limit."""
     review_share: Share = 0.1
-    """Share of the articles that should be marked for review."""
+    """Share of the articles to mark for review."""
     review_error: Share | None = None
-    """Share of errors allowed among the articles not marked; takes the place of `review_share`."""
+    """Largest share of articles with errors among those not marked; overrides `review_share`."""
 
     def __post_init__(self) -> None:
-        """Hold the two numbers of rubrics to each other."""
+        """Check that the limits are consistent."""
         if 0 < self.max_rubrics < self.min_rubrics:
-            raise ValueError(f"min_rubrics {self.min_rubrics} is more than max_rubrics {self.max_rubrics}")
+            raise ValueError(f"min_rubrics {self.min_rubrics} exceeds max_rubrics {self.max_rubrics}")
 
     def check(self, rubrics: Sequence[str]) -> None:
-        """Raise UsageError if a goal is of a rubric that is not learned."""
+        """Raise UsageError if a goal names an unknown rubric."""
         for name in self.goals:
             if name not in rubrics:
-                raise UsageError(f"there is a goal for {name!r}, which is not learned; {listed(rubrics)} are")
+                raise UsageError(f"goal for unknown rubric {name!r}; known rubrics: {listed(rubrics)}")
 
 
 class Decisions(msgspec.Struct, frozen=True):
-    """How margins become decisions, a number a rubric."""
+    """Calibration and thresholds, one number per rubric."""
 
     slopes: tuple[Bounded, ...]
     offsets: tuple[Bounded, ...]
-    """probability = 1 / (1 + exp(-(slope * margin + offset))), Platt's scaling."""
+    """probability = 1 / (1 + exp(-(slope * margin + offset))), Platt scaling."""
     thresholds: tuple[Share, ...]
-    """Least probability at which a rubric is given."""
+    """Probability from which on a rubric is assigned."""
     doubt: Share
-    """Probability of an error above which an editor should look."""
+    """Probability of an error above which an article is marked for review."""
     min_rubrics: Count = 0
     max_rubrics: Count = 0
 
     def probabilities(self, margins: npt.NDArray[np.floating]) -> Floats:
-        """Turn margins into probabilities; shape (articles, rubrics) both."""
+        """Return calibrated probabilities for margins, both of shape (articles, rubrics)."""
         return sigmoid(margins * np.array(self.slopes) + np.array(self.offsets))
 
     def given(
@@ -95,15 +97,16 @@ class Decisions(msgspec.Struct, frozen=True):
         beside: Sequence[float] = (),
         forced: npt.NDArray[np.bool_] | None = None,
     ) -> npt.NDArray[np.bool_]:
-        """Tell which rubrics are given; shape (articles, rubrics).
+        """Return which rubrics are assigned; boolean, shape (articles, rubrics).
 
-        Where there are too many or too few, those furthest above their thresholds come first. What cannot
-        hold (probability 0, as where a rule forbids it) is not given for the number's sake.
+        If `min_rubrics` or `max_rubrics` applies, the rubrics furthest above their thresholds (in log odds)
+        are preferred. A rubric of probability 0, e.g. one that a rule forbids, is never assigned.
 
         Args:
-            probabilities: (articles, rubrics), those beside the model last.
-            beside: thresholds of rubrics that have no model.
-            forced: (articles, rubrics), given in any case: beside the largest number, within the least.
+            probabilities: (articles, rubrics), rubrics without a model last.
+            beside: thresholds of the rubrics without a model.
+            forced: (articles, rubrics), assigned in any case; these count towards `min_rubrics`, but not
+                towards `max_rubrics`.
         """
         thresholds = np.array([*self.thresholds, *beside])
         holds: npt.NDArray[np.bool_] = probabilities >= thresholds
@@ -117,39 +120,42 @@ class Decisions(msgspec.Struct, frozen=True):
         return holds | forced
 
     def error_probability(self, probabilities: Floats) -> Floats:
-        """Tell how likely some rubric of an article is wrong, see `chance_of_error`; (articles,)."""
+        """Return the probability of an error in any rubric, shape (articles,); see `chance_of_error`."""
         return chance_of_error(probabilities, self.given(probabilities))
 
     def doubtful(self, probabilities: Floats) -> npt.NDArray[np.bool_]:
-        """Tell which articles need review; shape (articles,)."""
+        """Return which articles need review; boolean, shape (articles,)."""
         return self.error_probability(probabilities) > self.doubt
 
 
 def _places(values: Floats) -> npt.NDArray[np.intp]:
-    """Rank each row, the largest first."""
+    """Return the ranks of the values of each row; the largest has rank 0."""
     return np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1)
 
 
 def chance_of_error(probabilities: Floats, given: npt.NDArray[np.bool_]) -> Floats:
-    """Tell how likely some rubric of an article is wrong, as if they were independent; (articles,)."""
+    """Return the probability of an error in any rubric, assuming independence; shape (articles,)."""
     right: Floats = np.where(given, probabilities, 1 - probabilities)
     wrong: Floats = 1 - right.prod(axis=1)
     return wrong
 
 
 def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], policy: Policy) -> Decisions:
-    """Learn from margins that were computed out of fold.
+    """Learn calibration and thresholds from out-of-fold margins.
 
-    A threshold maximizes its rubric's F1. A rubric of ten examples must not trust its luck: its threshold is
-    drawn towards the one that gives as many articles as have the rubric. Of three examples not even that is
-    sure, but the threshold that maximizes micro-F1 over all rubrics. Where a rubric has a goal, its answers
-    are drawn towards their probabilities.
+    A threshold maximizes the F1 of its rubric. With few positives that maximum is noisy, so the threshold is
+    shrunk towards the one that predicts as many positives as there are and, with very few, towards the one
+    that maximizes micro-F1 over all rubrics; see `_OWN`. For a rubric with a goal, labels are shrunk towards
+    their predicted probabilities.
 
     Args:
-        margins: shape (articles, rubrics).
-        truth: the same shape.
+        margins: (articles, rubrics).
+        truth: (articles, rubrics), -1 where unknown.
         rubrics: names of the columns.
-        policy: what editors want.
+        policy: decision settings.
+
+    Returns:
+        Calibration, thresholds and the limit for review.
     """
     slopes, offsets = calibrate(margins, truth)
     probabilities = sigmoid(margins * slopes + offsets)
@@ -172,24 +178,24 @@ def learn_decisions(margins: Floats, truth: Truth, rubrics: Sequence[str], polic
 
 
 def judged(truth: Truth, clean: npt.NDArray[np.bool_]) -> Truth:
-    """Leave of each rubric the answers to be measured by: the clean ones where there are enough of them.
+    """Return the labels to measure on: for each rubric only the clean ones, if there are enough of them.
 
-    Outlets file articles carelessly; a threshold or a figure found on their labels repeats their habits.
+    Labels of outlets are noisy; thresholds and metrics computed on them would reproduce their errors.
     """
     enough = [enough_clean(truth[:, r], clean) for r in range(truth.shape[1])]
     return np.where(clean[:, None] | ~np.array(enough), truth, -1).astype(np.int8)
 
 
 def enough_clean(truth: npt.NDArray[np.int8], clean: npt.NDArray[np.bool_], enough: int = _ENOUGH) -> bool:
-    """Tell whether there are so many clean articles of either answer; by default, enough to measure by."""
+    """Return whether each class has at least `enough` clean articles; the default suffices for metrics."""
     return bool(min((truth[clean] == answer).sum() for answer in (0, 1)) >= enough)
 
 
 def best_threshold(scores: Floats, truth: npt.NDArray[np.integer]) -> float:
-    """Find the probability at which F1, the cut blurred, is highest; 0.5 without positives.
+    """Return the threshold that maximizes the smoothed F1; 0.5 without positives.
 
-    The highest F1 of a sharp cut is a matter of which articles happen to stand beside it. No more than twice
-    as many are given as have the rubric, by the sharp cut either: of equal scores it gives all or none.
+    Unsmoothed, the maximum depends on the few articles next to the cut. Predicted positives, smoothed and
+    unsmoothed, are limited to twice the actual ones; unsmoothed too, because tied scores are cut all or none.
     """
     if not (truth == 1).any():
         return 0.5
@@ -201,7 +207,7 @@ def best_threshold(scores: Floats, truth: npt.NDArray[np.integer]) -> float:
 
 
 def even_threshold(scores: Floats, count: int) -> float:
-    """Find the probability above which there are so many, the cut blurred."""
+    """Return the threshold above which `count` articles lie, by smoothed counts."""
     _, given = _blurred(scores, np.zeros(len(scores)))
     place = min(int(np.searchsorted(-given, -count)), len(_CUTS) - 1)
     return float(sigmoid(_CUTS[place]))
@@ -216,15 +222,15 @@ def _steady_threshold(scores: Floats, truth: npt.NDArray[np.int8], overall: floa
 
 
 def goal_threshold(scores: Floats, answers: Floats, goal: Goal) -> float:
-    """Find the probability that reaches a goal and gives up no more than it must.
+    """Return the threshold that reaches a goal at the least cost of the other measure.
 
-    A precision is to be reached with a quarter of an article more given wrongly, if it can be. One out of
-    reach comes as near as it can.
+    A precision goal is checked with `_CAUTION` false positives added, if it can be reached that way. For a
+    goal out of reach, the threshold that comes nearest is returned.
 
     Args:
         scores: probabilities, shape (articles,).
-        answers: how far the rubric holds, 0 to 1, the same shape.
-        goal: what to reach.
+        answers: labels or their probabilities, 0 to 1, same shape.
+        goal: precision or recall to reach.
     """
     hits, given = _blurred(scores, answers)
     if goal.precision is not None:
@@ -238,27 +244,29 @@ def goal_threshold(scores: Floats, answers: Floats, goal: Goal) -> float:
 
 
 def _blurred(scores: Floats, answers: npt.NDArray[np.number]) -> tuple[Floats, Floats]:
-    """Count, for each of the cuts, the right ones given and all given."""
+    """Return smoothed counts of true positives and of predicted positives, shape (cuts,) each."""
     step = _CUTS[1] - _CUTS[0]
     place = np.clip(np.rint((log_odds(scores) - _CUTS[0]) / step), 0, len(_CUTS) - 1).astype(np.intp)
-    above = sigmoid((_CUTS[:, None] - _CUTS) / _SMOOTHING)  # (place, cut): how far it counts as given
+    above = sigmoid(
+        (_CUTS[:, None] - _CUTS) / _SMOOTHING
+    )  # (place, cut): degree to which it counts as positive
     hits: Floats = np.bincount(place, answers, len(_CUTS)) @ above
     given: Floats = np.bincount(place, minlength=len(_CUTS)) @ above
     return hits, given
 
 
 def _middle(best: npt.NDArray[np.bool_]) -> float:
-    """Return the probability in the middle of the first run of equally good cuts."""
+    """Return the probability at the middle of the first run of equally good cuts."""
     first = int(best.argmax())
     run = np.append(best[first:], False).argmin()
     return float(sigmoid(_CUTS[first : first + run].mean()))
 
 
 def _doubt(errors: Floats, errors_of_known: Floats, wrong: npt.NDArray[np.bool_], policy: Policy) -> float:
-    """Find the probability of an error above which an article goes to review.
+    """Return the probability of an error above which an article goes to review.
 
-    The errors of the articles are counted where all their rubrics are known and they are enough: rubrics err
-    together, and what `chance_of_error` says then is too much.
+    With enough fully labelled articles, their actual errors are counted: errors of rubrics are correlated,
+    and `chance_of_error`, which assumes independence, is then too high.
     """
     if policy.review_error is None:
         return float(np.quantile(errors, 1 - policy.review_share))

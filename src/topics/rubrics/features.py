@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -21,21 +20,22 @@ from topics.types import TokenBatch
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
 
-BODY, LEAD, TITLE, PAIRS = range(4)
+BODY, LEAD, TITLE = range(3)
 
 _MANY = 10_000
-"""Articles from which on a word must stand in three, not in two."""
+"""Number of articles from which on the default `min_df` is 3, not 2."""
 _FEW = 10_000
-"""Entries up to which sorting each article is quicker than going through all columns."""
-_ODDLY, _WORD, _KNOWN, _NO_WORD = range(4)
-"""What a lemma is: a word with a Cyrillic letter that Russian has not; one that is not known, or of other
-letters (an archive knows thousands of English words, and says nothing of English); a known one; a figure."""
-_ODD = re.compile("[\u0400-\u040f\u0450\u0452-\u052f]")
+"""Number of entries up to which sorting row by row is faster than conversion to columns."""
+_FOREIGN, _UNKNOWN, _KNOWN, _NO_WORD = range(4)
+"""Kinds of lemmas: a word with a Cyrillic letter that is not Russian; an unknown word, or one in another
+alphabet (even if it occurs in the corpus); a known Russian word; a number or a sign."""
+_NOT_RUSSIAN = re.compile("[\u0400-\u040f\u0450\u0452-\u052f]")
 _RUSSIAN = re.compile("[а-яё-]+")
 _A_WORD = 1 << 32
 _WORTH = np.array([_A_WORD - 2, _A_WORD, _A_WORD + 1, 0])
-"""What each adds to familiarity and, in the upper 32 bits, to the number of words: so one sum does. Odd ones
-weigh 2, for of a Ukrainian article half of the words may be Russian, too: «на», «банк», «газ»."""
+"""Contribution of each kind to familiarity (lower 32 bits) and to the number of words (upper 32 bits): one
+sum yields both. Foreign words count -2: half the words of a Ukrainian article, such as «на», «банк» and
+«газ», are spelled as in Russian."""
 
 
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
@@ -43,40 +43,37 @@ _Weight = Annotated[float, msgspec.Meta(ge=0, le=1_000)]
 
 
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What of an article becomes features, and how much each part weighs.
+    """Settings of the features: thresholds of document frequency, and weights of the fields.
 
-    Each field is a row of unit length times its weight: a headline of six words speaks as loudly as a body
-    of six hundred. A weight of 0 leaves the field out.
+    Each field is scaled to unit norm times its weight, so that a headline of six words counts as much as a
+    body of six hundred. A weight of 0 turns a field off.
     """
 
     min_df: _Natural = 0
-    """Articles that must hold a word, or a pair of words, before it counts; 0: 2, of many articles 3."""
+    """Articles that must contain a word before it becomes a feature; 0: 2, or 3 in a large corpus."""
     max_df: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.4
-    """Share of the articles above which a word says nothing."""
+    """Words in a larger share of the articles are ignored."""
     lead_words: _Natural = 60
     lead_weight: _Weight = 1.0
     title_weight: _Weight = 0.5
-    pair_weight: _Weight = 0.0
-    """Weight of pairs of neighbouring words."""
-    max_pairs: _Natural = 300_000
 
 
 class Tfidf:
-    """Sublinear TF-IDF over lemmas and pairs of neighbouring lemmas, a block of columns a field.
+    """Sublinear TF-IDF over lemmas, one block of columns per field.
 
     A weight is (1 + ln tf) * idf with idf = ln((1 + n) / (1 + df)) + 1, as in scikit-learn's
-    TfidfVectorizer(sublinear_tf=True). Columns: lemmas of the body (the title is part of it), of the lead,
-    of the title, then pairs of the body.
+    TfidfVectorizer(sublinear_tf=True). Columns: lemmas of the body (the title is part of it), then of the
+    lead, then of the title.
     """
 
     def __init__(self, fields: Fields) -> None:
         self.fields = fields
 
     def fit(self, tokens: TokenBatch) -> Self:
-        """Choose the terms and weigh them by rarity.
+        """Learn the vocabulary and the inverse document frequencies.
 
         Raises:
-            DataError: no term is left, all are too rare or too common.
+            DataError: all terms are too rare or too common.
         """
         n = len(tokens)
         frequency = _document_frequency(tokens.ids, tokens.offsets[1:], len(tokens.lemmas))
@@ -84,24 +81,21 @@ class Tfidf:
         kept = np.flatnonzero(frequency >= self._least)
         self.lemmas = sorted(tokens.lemmas[i] for i in kept.tolist())
         self._number = Numbering(self.lemmas)
-        without = np.flatnonzero(frequency > self._least).tolist()  # known without the very article as well
+        without = np.flatnonzero(frequency > self._least).tolist()  # known even without the article itself
         known = Numbering([tokens.lemmas[i] for i in without])
         kinds = np.array(_Kinds(known).numbers(tokens.lemmas))
         self.familiarities = _familiarity(kinds[tokens.ids], tokens.offsets)
         self.terms, frequencies = self._choose_terms(tokens)
-        self.pairs, pair_frequencies = self._choose_pairs(tokens)
-        frequencies = np.concatenate([frequencies, pair_frequencies])
         if not len(frequencies):
             raise DataError(
-                f"of {n} articles no word stands in at least {self._least} and in at most "
-                f"{self.fields.max_df:.0%} of them; give more articles, or set min_df and max_df under "
-                "[rubrics.settings.fields]"
+                f"no word occurs in at least {self._least} and in at most {self.fields.max_df:.0%} of "
+                f"{n} articles; add articles, or change min_df and max_df under [rubrics.settings.fields]"
             )
         self.idf = (np.log((1 + n) / (1 + frequencies)) + 1).astype(np.float32)
         return self._prepare()
 
     def transform(self, tokens: TokenBatch) -> sparse.csr_array:
-        """Weigh n articles: float32, shape (n, columns). An article of unknown words is a row of zeros.
+        """Return TF-IDF features, float32, shape (n, columns); without known words, a row is zero.
 
         Raises:
             NotFittedError: before `fit`.
@@ -111,88 +105,70 @@ class Tfidf:
         return self._weigh(self._count(tokens))
 
     def familiarity(self, tokens: TokenBatch) -> npt.NDArray[np.float64]:
-        """Tell how far n articles are in the language and of the words that are known; shape (n,).
+        """Return the familiarity of n articles, -2 to 1, shape (n,).
 
-        The share of known Russian words among all words, less twice that of words with letters which Russian
-        has not. 0 without a word.
+        The share of known Russian words minus twice the share of words with letters that are not Russian;
+        0 for an article without words.
         """
         return _familiarity(self._kind(tokens), tokens.offsets)
 
     def term(self, column: int) -> tuple[int, str]:
-        """Name a column: its field (BODY, LEAD, TITLE or PAIRS) and its lemma or its two lemmas."""
-        if column >= len(self.terms):
-            first, second = divmod(int(self.pairs[column - len(self.terms)]), len(self.lemmas))
-            return PAIRS, f"{self.lemmas[first]} {self.lemmas[second]}"
+        """Return the field of a column (BODY, LEAD or TITLE) and its lemma."""
         field, word = divmod(int(self.terms[column]), len(self.lemmas))
         return field, self.lemmas[word]
 
     def words(self, field: int) -> list[str]:
-        """List the lemmas of a field's columns, in order."""
+        """Return the lemmas of the columns of a field, in order."""
         first = field * len(self.lemmas)
         start, stop = np.searchsorted(self.terms, [first, first + len(self.lemmas)])
         return [self.lemmas[code - first] for code in self.terms[start:stop].tolist()]
 
-    def places(self, tokens: TokenBatch) -> dict[int, tuple[tuple[int, ...], int]]:
-        """Find the terms of one article: column -> (places of the tokens that begin it, tokens it takes)."""
+    def places(self, tokens: TokenBatch) -> dict[int, tuple[int, ...]]:
+        """Find the terms of one article: column -> positions of its tokens."""
         words, title = self._number(tokens), int(tokens.bodies[0])
-        found: dict[int, list[int]] = {}
+        places: dict[int, list[int]] = {}
         for field, end in ((BODY, len(words)), (LEAD, title + self.fields.lead_words), (TITLE, title)):
             codes = words[:end] + field * len(self.lemmas)
             columns = np.where(words[:end] >= 0, self._column_of[codes], -1)
             for place, column in enumerate(columns.tolist()):
                 if column >= 0:
-                    found.setdefault(column, []).append(place)
-        singles = {column: (tuple(places), 1) for column, places in found.items()}
-        return singles | self._pair_places(words.astype(np.int64)) if len(self.pairs) else singles
-
-    def _pair_places(self, words: Ints) -> dict[int, tuple[tuple[int, ...], int]]:
-        found: dict[int, list[int]] = {}
-        for place, (first, second) in enumerate(pairwise(words)):
-            key = first * len(self.lemmas) + second
-            at = int(np.searchsorted(self.pairs, key))
-            if min(first, second) >= 0 and at < len(self.pairs) and self.pairs[at] == key:
-                found.setdefault(len(self.terms) + at, []).append(place)
-        return {column: (tuple(places), 2) for column, places in found.items()}
+                    places.setdefault(column, []).append(place)
+        return {column: tuple(positions) for column, positions in places.items()}
 
     def save(self, folder: Path) -> None:
-        """Write the lemmas, the terms and their weights."""
+        """Write `lemmas.txt`, `terms.npy` and `idf.npy` into an existing folder."""
         persistence.write_lines(folder / "lemmas.txt", self.lemmas)
         persistence.write_array(folder / "terms.npy", self.terms)
-        persistence.write_array(folder / "pairs.npy", self.pairs)
         persistence.write_array(folder / "idf.npy", self.idf)
 
     def load(self, folder: Path) -> Self:
-        """Take the terms and weights of a saved one; `fields` are the constructor's.
+        """Read what `save` wrote; `fields` are those of the constructor.
 
         Raises:
             ModelError: a file is damaged, or the files do not fit together.
         """
         self.lemmas = persistence.read_lines(folder / "lemmas.txt")
         self.terms = persistence.read_array(folder / "terms.npy", np.int64)
-        self.pairs = persistence.read_array(folder / "pairs.npy", np.int64)
         self.idf = persistence.read_array(folder / "idf.npy", np.float32)
-        limits = (self.terms, 3 * len(self.lemmas)), (self.pairs, len(self.lemmas) ** 2)
-        rising = all(_rises_within(numbers, limit) for numbers, limit in limits)
-        if not rising or len(self.idf) != len(self.terms) + len(self.pairs):
-            names = "lemmas.txt, terms.npy, pairs.npy and idf.npy"
+        if not _rises_within(self.terms, 3 * len(self.lemmas)) or len(self.idf) != len(self.terms):
+            names = "lemmas.txt, terms.npy and idf.npy"
             raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
         self._number = Numbering(self.lemmas)
         return self._prepare()
 
     def _prepare(self) -> Self:
-        """Derive the look-up tables: code of a field's lemma -> column, column -> field."""
+        """Build the lookup tables: code of a lemma in a field -> column, column -> field."""
         self._column_of = np.full(3 * len(self.lemmas) + 1, -1, np.int32)  # the last is that of code -1
         self._column_of[self.terms] = np.arange(len(self.terms))
         self._kind = _Kinds(self._number)
-        self._field_of = np.full(len(self.idf), PAIRS)
-        self._field_of[: len(self.terms)] = self.terms // max(len(self.lemmas), 1)
+        self._field_of = self.terms // max(len(self.lemmas), 1)
         return self
 
     def _occurrences(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
-        """List the words of each field, article after article, and how many come up to the end of each.
+        """Return the codes of the words of all fields, article by article, and the end of each article.
 
-        A word is known by its code, field * number of lemmas + word; -1: it is no known word. A word of the
-        title stands in the title, in the lead and in the body.
+        A code is field * number of lemmas + word, -1 for an unknown word. A word of the title occurs in the
+        title, in the lead and in the body.
         """
         starts, stops, titles = np.repeat(tokens.offsets[:-1], 3), tokens.offsets[1:], tokens.bodies
         leads = np.minimum(titles + self.fields.lead_words, stops)
@@ -203,84 +179,54 @@ class Tfidf:
         codes = words + np.repeat(np.tile(first, len(tokens)), sizes)
         return np.where(words >= 0, codes, -1), ends[2::3]
 
-    def _neighbours(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
-        """List the pairs of known words side by side, article after article, and how many end with each.
-
-        A pair is known by its key, first * number of lemmas + second.
-        """
-        words = self._number(tokens).astype(np.int64)
-        rows = np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))
-        both = (words[1:] >= 0) & (words[:-1] >= 0) & (rows[1:] == rows[:-1])
-        keys = words[:-1] * len(self.lemmas) + words[1:]
-        return _kept(keys, both, np.minimum(tokens.offsets[1:], len(both)))
-
     def _choose_terms(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
         width = 3 * len(self.lemmas)
         codes, ends = self._occurrences(tokens)
         frequency = _document_frequency(*_kept(codes, codes >= 0, ends), width)
-        telling = (frequency >= self._least) & (frequency <= self.fields.max_df * len(tokens))
+        informative = (frequency >= self._least) & (frequency <= self.fields.max_df * len(tokens))
         wanted = [True, self.fields.lead_weight > 0, self.fields.title_weight > 0]
-        terms = np.flatnonzero(telling & np.repeat(wanted, len(self.lemmas)))
+        terms = np.flatnonzero(informative & np.repeat(wanted, len(self.lemmas)))
         return terms, frequency[terms]
-
-    def _choose_pairs(self, tokens: TokenBatch) -> tuple[Ints, Ints]:
-        """Keep the pairs that enough articles hold, the most frequent where there are too many."""
-        if not self.fields.pair_weight:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        keys, ends = self._neighbours(tokens)
-        pairs, places = np.unique(keys, return_inverse=True)
-        frequency = _document_frequency(places, ends, len(pairs))
-        enough = np.flatnonzero(frequency >= self._least)
-        order = np.argsort(-frequency[enough], kind="stable")[: self.fields.max_pairs]
-        chosen = np.sort(enough[order])
-        return pairs[chosen], frequency[chosen]
 
     def _count(self, tokens: TokenBatch) -> sparse.csr_array:
         """Count the terms in each article."""
         codes, ends = self._occurrences(tokens)
         columns = self._column_of.take(codes)
-        counts = _counts(*_kept(columns, columns >= 0, ends), len(self.terms))
-        if not len(self.pairs):
-            return counts
-        keys, ends = self._neighbours(tokens)
-        columns = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
-        pairs = _counts(*_kept(columns, self.pairs[columns] == keys, ends), len(self.pairs))
-        return sparse.csr_array(sparse.hstack([counts, pairs], format="csr"))
+        return _counts(*_kept(columns, columns >= 0, ends), len(self.terms))
 
     def _weigh(self, counts: sparse.csr_array) -> sparse.csr_array:
-        """Turn counts into TF-IDF weights, each field of each article scaled to the field's length."""
+        """Turn counts into TF-IDF weights; each field of each article has the norm that its weight says."""
         n, columns = counts.shape[0], counts.indices
         weights: Floats = (np.log(counts.data) + 1) * self.idf.take(columns)
-        blocks = np.repeat(np.arange(n) * 4, np.diff(counts.indptr)) + self._field_of.take(columns)
-        lengths = np.sqrt(np.bincount(blocks, weights * weights, 4 * n))
-        fields = self.fields
-        scale = np.tile([1.0, fields.lead_weight, fields.title_weight, fields.pair_weight], n)
+        blocks = np.repeat(np.arange(n) * 3, np.diff(counts.indptr)) + self._field_of.take(columns)
+        lengths = np.sqrt(np.bincount(blocks, weights * weights, 3 * n))
+        scale = np.tile([1.0, self.fields.lead_weight, self.fields.title_weight], n)
         scale /= np.where(lengths > 0, lengths, 1)
         counts.data = weights * scale.astype(np.float32).take(blocks)
         return counts
 
 
 class _Kinds(Numbering):
-    """Tells of each token what its lemma is, given a numbering of those that are known."""
+    """Maps tokens to the kinds of their lemmas, given the numbering of the known lemmas."""
 
     def __init__(self, known: Numbering) -> None:
         super().__init__(())
         self._known = known
 
     def numbers(self, lemmas: Sequence[str]) -> list[int]:
-        """Tell what each lemma is."""
+        """Return the kind of each lemma."""
         return list(map(self._kind, lemmas, self._known.numbers(lemmas)))
 
     def _kind(self, lemma: str, number: int) -> int:
         if not lemma[:1].isalpha():
             return _NO_WORD
-        if _ODD.search(lemma):
-            return _ODDLY
-        return _KNOWN if number >= 0 and _RUSSIAN.fullmatch(lemma) else _WORD
+        if _NOT_RUSSIAN.search(lemma):
+            return _FOREIGN
+        return _KNOWN if number >= 0 and _RUSSIAN.fullmatch(lemma) else _UNKNOWN
 
 
 def _familiarity(kinds: Ints, offsets: Ints) -> npt.NDArray[np.float64]:
-    """See `Tfidf.familiarity`; `kinds` is of the tokens of the articles."""
+    """Compute `Tfidf.familiarity` from the kinds of the tokens."""
     sums = np.diff(np.append(0, np.cumsum(_WORTH.take(kinds)))[offsets])
     words = (sums + _A_WORD // 2) // _A_WORD
     share: npt.NDArray[np.float64] = (sums - words * _A_WORD) / np.maximum(words, 1)
@@ -288,22 +234,22 @@ def _familiarity(kinds: Ints, offsets: Ints) -> npt.NDArray[np.float64]:
 
 
 def _rises_within(numbers: Ints, limit: int) -> bool:
-    """Tell whether numbers rise strictly from at least 0 to less than `limit`."""
+    """Return whether numbers are strictly increasing and within [0, limit)."""
     bounded = not len(numbers) or (numbers[0] >= 0 and numbers[-1] < limit)
     return bool(bounded and np.all(numbers[1:] > numbers[:-1]))
 
 
 def _kept(columns: Ints, wanted: npt.NDArray[np.bool_], ends: Ints) -> tuple[Ints, Ints]:
-    """Drop what is not wanted; `ends` tell how many columns come up to the end of each article."""
+    """Drop the entries that are not wanted, and adjust the end of each article."""
     return columns[wanted], np.append(0, np.cumsum(wanted))[ends]
 
 
 def _counts(columns: Ints, ends: Ints, width: int) -> sparse.csr_array:
-    """Count how often each column stands in each article: float32, shape (articles, width).
+    """Count the occurrences of each column in each article: float32, shape (articles, width).
 
     Args:
-        columns: article after article.
-        ends: how many columns come up to the end of each article.
+        columns: of all articles, concatenated.
+        ends: (articles,), the end of each article in `columns`.
         width: number of columns.
     """
     counts = _entries(columns, ends, width)
@@ -314,18 +260,18 @@ def _counts(columns: Ints, ends: Ints, width: int) -> sparse.csr_array:
 
 
 def _document_frequency(columns: Ints, ends: Ints, width: int) -> Ints:
-    """Count the articles that hold each column; see `_counts`."""
+    """Count the articles in which each column occurs; arguments as of `_counts`."""
     return np.diff(_summed(_entries(columns, ends, width)).indptr)
 
 
 def _entries(columns: Ints, ends: Ints, width: int) -> sparse.csr_array:
-    """Enter a 1 for each time that a column stands in an article, in no order."""
+    """Return a matrix with an entry of 1 per occurrence: not sorted, duplicates not summed."""
     entries = np.ones(len(columns), np.float32), columns.astype(np.int32), np.append(0, ends).astype(np.int32)
     return sparse.csr_array(entries, (len(ends), width))  # 32 bits are what scikit-learn takes
 
 
 def _summed(entries: sparse.csr_array) -> sparse.csc_array:
-    """Add up what an article has of one column, by columns: quicker than to sort each article."""
+    """Sum duplicates in column order, which is faster than sorting each article."""
     by_column = entries.tocsc()
     by_column.has_sorted_indices = True  # articles come in order
     by_column.sum_duplicates()

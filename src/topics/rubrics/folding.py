@@ -15,27 +15,31 @@ from scipy import sparse
 
 Floats = npt.NDArray[np.float32]
 Projection: TypeAlias = Floats | sparse.csr_array
-"""(columns, new features): what each column of a matrix adds to each new feature."""
+"""(columns, new features), weights of the columns of X in the new features."""
 
 
 class Folding:
-    """New features beside the columns that they are made of."""
+    """Appends linear combinations of columns to X, and folds their coefficients back."""
 
     def __init__(self, columns: npt.NDArray[np.intp], projections: Sequence[Projection]) -> None:
-        """Take projections of these columns of a matrix; other columns stay out of it."""
+        """Store the projections and the columns of X that they apply to."""
         self._columns = columns
         self._projections = projections
 
     def extend(self, X: sparse.csr_array) -> sparse.csr_array:
-        """Put the new features beside X: shape (articles, columns + new features)."""
+        """Append the new features to X; shape (articles, columns + new features)."""
         source = X[:, self._columns]
         made = [sparse.csr_array(source @ weights) for weights in self._projections if weights.shape[1]]
         for features in made:
-            features.sort_indices()  # once: else scipy does it anew for whoever takes some of the rows
+            features.sort_indices()  # once; otherwise scipy sorts again for every selection of rows
         return sparse.csr_array(sparse.hstack([X, *made], format="csr", dtype=np.float32)) if made else X
 
     def fold(self, coefficients: Floats) -> Floats:
-        """Turn coefficients for what `extend` gives into ones for X; (columns + new features, rubrics)."""
+        """Convert coefficients for `extend(X)` into coefficients for X, shape (columns, rubrics).
+
+        Args:
+            coefficients: (columns + new features, rubrics).
+        """
         start = len(coefficients) - sum(weights.shape[1] for weights in self._projections)
         folded = coefficients[:start].copy()
         for weights in self._projections:

@@ -1,7 +1,7 @@
 """Latent semantic analysis: words that stand in the same articles point in the same direction.
 
-It does not matter whether a labelled article holds them: «глэмпинг» learns from «кемпинг». The directions are
-the first right singular vectors of the training corpus, unlabelled articles included (Deerwester et al. 1990;
+This holds for words of unlabelled articles as well: «глэмпинг» learns from «кемпинг». The directions are the
+first right singular vectors of the training corpus, unlabelled articles included (Deerwester et al. 1990;
 randomized: Halko, Martinsson, Tropp 2011).
 """
 
@@ -17,24 +17,24 @@ from topics.rubrics.folding import Floats
 
 
 class LatentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many directions to learn, and how much they weigh."""
+    """Number and weight of the latent directions."""
 
     dimensions: Annotated[int, msgspec.Meta(ge=0)] = 200
-    """At most a fifth of the articles; 0 leaves them out."""
+    """Number of directions, at most a fifth of the number of articles; 0 turns them off."""
     weight: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 3.0
-    """Factor on the latent features; the more, the more a model generalizes from word to word."""
+    """Factor on the latent features; the larger, the more a model generalizes from word to word."""
     max_df: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
-    """Share of the articles above which a word tells nothing of their subject; its beginning neither."""
+    """Words in a larger share of the articles contribute to neither directions nor prefixes."""
 
 
 def directions(X: sparse.csr_array, settings: LatentSettings, seed: int = 0) -> Floats:
-    """Learn latent directions of a document-term matrix, (articles, words): shape (words, directions)."""
+    """Return the latent directions of X, (articles, words); shape (words, directions)."""
     dimensions = max(min(settings.dimensions, X.shape[0] // 5, X.shape[1] - 1), 0)
     if not dimensions or not X.nnz:
         return np.zeros((X.shape[1], dimensions), np.float32)
     from sklearn.utils.extmath import randomized_svd
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # a product shared among threads rounds otherwise
+    with threadpool_limits(1):  # with more threads, products round differently
         rows = randomized_svd(X, dimensions, n_iter=2, random_state=seed)[2]
     return np.ascontiguousarray(rows.T, np.float32) * np.float32(settings.weight)

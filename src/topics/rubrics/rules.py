@@ -1,13 +1,13 @@
-"""Keyword rules beside the model: phrases that force, forbid or lift a rubric.
+"""Keyword rules that complement the model: phrases that force, forbid or lift a rubric.
 
 [rules.tourism]
 force = ["туристический поток"]
 forbid = ["туристический полк"]
 lift = { "гостиница" = 1.5, "туристическая палатка" = -2 }
 
-A phrase is found in all its forms: «туристический поток» finds «туристического потока» and «туристические
-потоки» too. Its words stand side by side, in the title or in the text; those of one letter, «в», «и», do not
-count.
+A phrase matches in all its forms: «туристический поток» also matches «туристического потока» and
+«туристические потоки». Its words must be adjacent, within the title or within the text; words of one letter,
+such as «в» and «и», are skipped.
 """
 
 from __future__ import annotations
@@ -28,30 +28,32 @@ from topics.types import TokenBatch
 
 Effect = Literal["force", "forbid", "lift"]
 Hits = npt.NDArray[np.bool_]
-"""(articles, phrases): which phrase stands in which article."""
+"""(articles, phrases): which phrases occur in which articles."""
 
 FIGURES = (PERCENT, MONEY, YEAR, NUMBER)
 PRIOR, THRESHOLD = -3.0, 0.5
-"""Log odds that a rubric without a model starts from (a probability of 5 %), and where it is given."""
+"""For rubrics without a model: prior log odds (a probability of 5 %) and threshold (a probability)."""
 LARGEST = 100.0
-"""Log odds that a phrase may add; who wants more forces or forbids."""
+"""Largest log odds that a phrase may add; for more, use `force` or `forbid`."""
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The phrases of one rubric."""
 
     force: tuple[str, ...] = ()
-    """Give the rubric, whatever the model says."""
+    """Assign the rubric regardless of the model."""
     forbid: tuple[str, ...] = ()
-    """Do not give it, even where another phrase forces it."""
+    """Do not assign it, even if another phrase forces it."""
     lift: dict[str, float] = {}
-    """Add to its log odds, once an article: 0.7 doubles the odds, 2.3 makes them ten times as good."""
+    """Added to the log odds, once per article: 0.7 doubles the odds, 2.3 multiplies them by ten."""
 
     def __post_init__(self) -> None:
-        """Hold the numbers to be numbers."""
+        """Check the weights."""
         for words, weight in self.lift.items():
             if not -LARGEST <= weight <= LARGEST:
-                raise ValueError(f"the lift of {words!r} is {weight}, no number up to {LARGEST:.0f}")
+                raise ValueError(
+                    f"the lift of {words!r} is {weight}; it must be between -{LARGEST:.0f} and {LARGEST:.0f}"
+                )
 
 
 class Phrase(NamedTuple):
@@ -62,32 +64,32 @@ class Phrase(NamedTuple):
     effect: Effect
     weight: float
     lemmas: tuple[frozenset[str], ...]
-    """Of each word; «полка» may be read as a shelf, and so «полк» has the lemma of that, too."""
+    """Lemmas of each word; a form may be ambiguous: «полка» of «полк» is also a shelf."""
 
 
 class Judgement(NamedTuple):
-    """What is said of n articles."""
+    """Answers for n articles."""
 
     probabilities: Floats
     """(n, rubrics)."""
     given: npt.NDArray[np.bool_]
     """(n, rubrics)."""
     review: npt.NDArray[np.bool_]
-    """(n,): an editor should look."""
+    """(n,), whether an editor should review the article."""
 
     def choose(self, rows: npt.NDArray[np.int64]) -> Judgement:
-        """Take some of the articles, in the order given."""
+        """Select articles by row numbers, in the order given."""
         return Judgement(self.probabilities[rows], self.given[rows], self.review[rows])
 
 
 class Rules:
-    """All rules of a version. Without any it does nothing and takes no time."""
+    """All rules of a version; without rules it costs nothing."""
 
     def __init__(self, rules: Mapping[str, Rule] | None = None) -> None:
-        """Read the phrases.
+        """Parse the phrases.
 
         Raises:
-            UsageError: a phrase holds no word.
+            UsageError: a phrase has no words.
         """
         self.rules = dict(rules or {})
         self.phrases = [phrase for rubric, rule in self.rules.items() for phrase in _phrases(rubric, rule)]
@@ -95,30 +97,30 @@ class Rules:
         self._number = Numbering(self._lemmas)
 
     def check(self) -> None:
-        """Raise UsageError for a phrase that would be found where nobody means it: figures are read as any.
+        """Raise UsageError for a phrase with numbers: all numbers have one lemma, so it would match too much.
 
-        A version that has one answers as it did; it is told where one is written.
+        Checked when rules are written; a trained version that has such a phrase keeps working.
         """
         for phrase in self.phrases:
             if any(figure in lemma for word in phrase.lemmas for lemma in word for figure in FIGURES):
                 raise UsageError(
-                    f"[rules.{phrase.rubric}]: the phrase {phrase.words!r} has figures, and one is read as "
-                    "any other («9 мая» is found in «1 мая»); leave them out"
+                    f"[rules.{phrase.rubric}]: the phrase {phrase.words!r} has numbers, and a number matches "
+                    "any other («9 мая» matches «1 мая»); leave them out"
                 )
 
     def beside(self, rubrics: Sequence[str]) -> tuple[str, ...]:
-        """Name the rubrics that have rules only, given those that have a model."""
+        """Return the rubrics that have rules, but no model."""
         return tuple(rubric for rubric in self.rules if rubric not in rubrics)
 
     def hits(self, tokens: TokenBatch) -> Hits:
-        """Find the phrases in n articles, shape (n, phrases)."""
+        """Return which phrases occur in n articles; boolean, shape (n, phrases)."""
         found = np.zeros((len(tokens), len(self.phrases)), bool)
         for p, places in enumerate(self.places(tokens)):
             found[np.searchsorted(tokens.offsets, places, "right") - 1, p] = True
         return found
 
     def places(self, tokens: TokenBatch) -> list[npt.NDArray[np.intp]]:
-        """Find the tokens at which each phrase begins."""
+        """Return for each phrase the indices of the tokens at which it begins."""
         if not self.phrases:
             return []
         words = self._number(tokens)
@@ -135,13 +137,13 @@ class Rules:
     def judge(
         self, probabilities: Floats, decisions: Decisions, rubrics: Sequence[str], hits: Hits
     ) -> Judgement:
-        """Decide, rules applied.
+        """Apply the rules and decide.
 
         Args:
-            probabilities: by the model, shape (n, rubrics).
+            probabilities: of the model, shape (n, rubrics).
             decisions: of the model.
-            rubrics: that the model knows; the columns of the answer are these, then those with rules only.
-            hits: shape (n, phrases).
+            rubrics: of the model; the answer has these columns, followed by the rubrics with rules only.
+            hits: (n, phrases), see `hits`.
         """
         if not self.rules:
             return Judgement(probabilities, decisions.given(probabilities), decisions.doubtful(probabilities))
@@ -157,14 +159,14 @@ class Rules:
                 certain[here, columns[phrase.rubric]] = 1 if phrase.effect == "force" else -1
         ruled = np.where(certain == 0, sigmoid(odds), certain > 0)
         known = len(rubrics)
-        # Two that are forced are two, whatever `max_rubrics` says.
+        # Forced rubrics are assigned even beyond `max_rubrics`.
         given = decisions.given(ruled, [THRESHOLD] * len(alone), certain > 0)
         doubtful = chance_of_error(ruled[:, :known], given[:, :known]) > decisions.doubt
         return Judgement(ruled, given, doubtful)
 
 
 def known_if_named(truth: Truth) -> Truth:
-    """Leave the answers of rubrics with rules alone that some article has; of the others nothing is known."""
+    """Mask the rubrics that no article is labelled with as unknown; meant for rubrics with rules only."""
     return np.where((truth == 1).any(axis=0), truth, -1).astype(np.int8)
 
 
@@ -182,16 +184,16 @@ def _phrases(rubric: str, rule: Rule) -> list[Phrase]:
 def _lemmas(rubric: str, words: str) -> tuple[frozenset[str], ...]:
     tokens = tokenize([""], [words])
     if not len(tokens.ids):
-        raise UsageError(f"[rules.{rubric}]: the phrase {words!r} holds no word; name at least one")
+        raise UsageError(f"[rules.{rubric}]: the phrase {words!r} has no words; add at least one")
     places = list(map(tuple, spans(words).tolist()))
-    found = []
+    per_word = []
     for number, place in zip(tokens.ids.tolist(), places, strict=True):
         lemma = {tokens.lemmas[number]}
-        if places.count(place) == 1:  # a compound of two has no forms
+        if places.count(place) == 1:  # a compound of two lemmas has no forms
             read = map(lemmas, inflected(words[slice(*place)]))
             lemma |= {each[0] for each in read if len(each) == 1 and each[0] not in HOMONYMS}
-        found.append(frozenset(lemma))
-    return tuple(found)
+        per_word.append(frozenset(lemma))
+    return tuple(per_word)
 
 
 def _starts(
@@ -200,7 +202,7 @@ def _starts(
     room: npt.NDArray[np.int64],
     phrase: list[list[int]],
 ) -> npt.NDArray[np.intp]:
-    """Find where a phrase stands; `room` is how many words are left in the title or in the body."""
+    """Find a phrase; `room` is the number of words left in the title or in the body, (starts,)."""
     found = starts[room >= len(phrase)]
     for step, word in enumerate(phrase):
         found = found[np.isin(words[found + step], word)]

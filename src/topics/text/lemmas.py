@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from topics.text import names
-from topics.text.misread import FORMS, LEMMAS, WRITTEN
+from topics.text.lemma_overrides import FORMS, LEMMAS, WRITTEN
 
 PERCENT, MONEY, YEAR, NUMBER = "<percent>", "<money>", "<year>", "<number>"
 CURRENCY = "₽$€"

@@ -26,7 +26,7 @@ from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, Met
 
 MOST = 500_000
 """Forms kept, the most frequent ones: some 8 MB."""
-_CODE = ("lemmas.py", "lexicon.py", "misread.py", "names.py", "tokens.py")
+_CODE = ("lemmas.py", "lexicon.py", "lemma_overrides.py", "names.py", "tokens.py")
 _WORTH_GIVING = 500
 _HASHES, _NUMBERS, _LEMMAS = "word_hashes.npy", "word_numbers.npy", "word_lemmas.txt"
 _ORIGIN = "words.json"

@@ -67,15 +67,15 @@ def learn(
     classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean, later)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
     told = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
-    answers, tomorrow = cross_validated(classifier.held_out, *told), None
+    answers, tomorrow = cross_validated(classifier.out_of_fold, *told), None
     unfamiliar = classifier.unfamiliar(material.tokens)  # the pipeline sends these to an editor
     answers.review[unfamiliar] = True
     if later is not None:
-        ahead = time_ordered(classifier.held_out, later, *told)
+        ahead = time_ordered(classifier.out_of_fold, later, *told)
         ahead.review[unfamiliar[later]] = True
         tomorrow = since, ahead.take(days[later] != "")
     pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
-    return Learned(pipeline, material, truth, answers, classifier.held_out.folds, left_out, tomorrow)
+    return Learned(pipeline, material, truth, answers, classifier.out_of_fold.folds, left_out, tomorrow)
 
 
 def _later_since(days: npt.NDArray[np.str_]) -> str:

@@ -1,9 +1,9 @@
-"""Margins of short texts, put on the scale of whole articles.
+"""Length calibration: margins of short texts on the scale of whole articles.
 
-A headline says little for a rubric and little against it. The margin at which half of the texts carry the
-rubric therefore lies lower, the shorter the text; a threshold found on whole articles would miss most
-headlines. Platt's scaling with the text's shortness as a second feature, learned from the beginnings of the
-training articles, makes up for that. Ranks among texts of one length stay as they are.
+A headline carries little evidence for a rubric or against it. The shorter the text, the lower the margin at
+which half of the texts have the rubric; a threshold learned on whole articles would miss most headlines.
+Platt scaling with shortness as a second feature, fitted on the beginnings of training articles, corrects for
+that. The ranking of texts of equal length does not change.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from topics.types import TokenBatch
 T = TypeVar("T", bound=np.generic)
 
 Lengths = npt.NDArray[np.integer]
-"""(articles,): the number of terms of each that the model knows."""
+"""(articles,): number of known terms in each article."""
 
 BEGINNINGS = (10, 20, 40, 80)
-"""Words of the beginnings that stand for short texts."""
+"""Lengths, in words, of the beginnings that serve as short texts."""
 _SHORTEST = 5
-"""Terms below which a text counts as no shorter; one of no known term is not corrected at all."""
+"""Shortness does not grow below this number of terms; a text without known terms is not corrected."""
 _PRIOR = 10
-"""Positives of a rubric at which half of what was learned of it is believed."""
+"""Number of positives of a rubric at which its correction is shrunk by half."""
 
 
-class Brevity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the margin of a text of few terms becomes what it would mean on a whole article.
+class LengthCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Converts margins of short texts to the scale of whole articles.
 
-    `margin * (1 + slope * shortness) + offset * shortness`, a slope and an offset a rubric. Shortness is the
-    natural logarithm of how many times fewer terms the text has than the article in the middle.
+    `margin * (1 + slope * shortness) + offset * shortness`, with one slope and one offset per rubric.
+    Shortness is ln(`usual` / number of terms), at least 0.
     """
 
     usual: Bounded = 0.0
-    """Terms of the training article in the middle; longer ones are not corrected."""
+    """Median number of terms of the training articles; longer texts are not corrected."""
     slopes: tuple[Bounded, ...] = (0.0,)
     offsets: tuple[Bounded, ...] = (0.0,)
 
     def factors(self, lengths: Lengths) -> tuple[Floats, Floats]:
-        """Return what margins are multiplied by and what is then added, shape (articles, rubrics) both."""
+        """Return the factors and the terms of the correction, both of shape (articles, rubrics)."""
         shortness = _shortness(lengths, self.usual)[:, None]
         return 1 + shortness * np.array(self.slopes), shortness * np.array(self.offsets)
 
@@ -56,58 +56,58 @@ class Brevity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Excerpts(NamedTuple):
-    """Articles and their beginnings, judged by models that had not seen them."""
+    """Articles and their beginnings with out-of-fold margins."""
 
     margins: Floats
     """(texts, rubrics)."""
     lengths: Lengths
     """(texts,)."""
     truth: Truth
-    """(texts, rubrics); a beginning has the answers of its article."""
+    """(texts, rubrics); a beginning has the labels of its article."""
     folds: npt.NDArray[np.intp]
-    """(texts,), the fold that each was held out in."""
+    """(texts,), fold numbers."""
 
     def only(self, texts: npt.NDArray[np.bool_]) -> Excerpts:
-        """Keep some; `texts` is a mask."""
+        """Select texts by a boolean mask."""
         return Excerpts(self.margins[texts], self.lengths[texts], self.truth[texts], self.folds[texts])
 
 
-def learn_brevity(texts: Excerpts, usual: float) -> Brevity:
-    """Learn what short texts need; drawn to nothing by n / (n + 10), n a rubric's positive articles.
+def fit_length_calibration(texts: Excerpts, usual: float) -> LengthCalibration:
+    """Fit the correction; it is shrunk by n / (n + 10), where n is the number of positives of a rubric.
 
     Args:
-        texts: to learn from.
-        usual: terms of the training article in the middle.
+        texts: articles and their beginnings.
+        usual: median number of terms of the training articles.
     """
     shortness = _shortness(texts.lengths, usual)
     known = (texts.truth >= 0).T & (texts.lengths > 0)
-    found = [
+    fitted = [
         _learn(texts.margins[rows, r], shortness[rows], texts.truth[rows, r], usual)
         for r, rows in enumerate(known)
     ]
-    slopes, offsets = zip(*found, strict=True)
-    return Brevity(usual, slopes, offsets)
+    slopes, offsets = zip(*fitted, strict=True)
+    return LengthCalibration(usual, slopes, offsets)
 
 
 def corrected(
     margins: Floats, lengths: Lengths, folds: npt.NDArray[np.intp], texts: Excerpts, usual: float
 ) -> Floats:
-    """Correct the margins of the articles of each fold by what the texts of the others teach."""
-    found = np.empty_like(margins)
+    """Correct the margins of each fold by a calibration fitted on the texts of the other folds."""
+    result = np.empty_like(margins)
     for fold in np.unique(folds):
         here, others = folds == fold, texts.folds != fold
-        brevity = learn_brevity(texts.only(others), usual)
-        found[here] = brevity.correct(margins[here], lengths[here])
-    return found
+        calibration = fit_length_calibration(texts.only(others), usual)
+        result[here] = calibration.correct(margins[here], lengths[here])
+    return result
 
 
 def excerpted(tokens: TokenBatch) -> TokenBatch:
-    """Put the beginnings of articles, without their titles, behind the whole ones."""
+    """Append the beginnings of articles, without titles, to the whole articles."""
     return concatenate([tokens, *(_beginnings(tokens, words) for words in BEGINNINGS)])
 
 
 def repeated(column: npt.NDArray[T]) -> npt.NDArray[T]:
-    """Say of the beginnings what is said of the articles; (articles, …) -> (texts, …)."""
+    """Repeat values of articles for their beginnings, as `excerpted` does; (articles, …) -> (texts, …)."""
     return np.concatenate([column] * (1 + len(BEGINNINGS)))
 
 
@@ -136,5 +136,7 @@ def _learn(
         return 0.0, 0.0
     positives = (truth == 1).sum() / (1 + len(BEGINNINGS))
     weight = positives / (positives + _PRIOR)
-    flattest = -0.5 / math.log(max(usual, _SHORTEST + 1) / _SHORTEST)  # a higher margin is ever a better sign
+    flattest = -0.5 / math.log(
+        max(usual, _SHORTEST + 1) / _SHORTEST
+    )  # a higher margin must not mean a lower probability
     return float(max(product / margin, flattest) * weight), float(short / margin * weight)

@@ -8,10 +8,17 @@ import pytest
 from newsroom import all_of
 from topics.classifiers.linear import LinearClassifier
 from topics.corpus import Corpus, embedded
-from topics.rubrics.brevity import BEGINNINGS, Brevity, Excerpts, excerpted, learn_brevity, repeated
+from topics.rubrics.length_calibration import (
+    BEGINNINGS,
+    Excerpts,
+    LengthCalibration,
+    excerpted,
+    fit_length_calibration,
+    repeated,
+)
 from topics.text.tokens import tokenize
 
-HALF = Brevity(usual=100.0, slopes=(0.5,), offsets=(1.0,))
+HALF = LengthCalibration(usual=100.0, slopes=(0.5,), offsets=(1.0,))
 
 
 def words(batch):
@@ -46,7 +53,7 @@ def test_the_shorter_a_text_the_more_its_margin_is_corrected(length, corrected):
 
 
 def test_a_version_of_before_corrects_nothing():
-    assert Brevity().correct(np.array([[2.0]]), np.array([1])).tolist() == [[2.0]]
+    assert LengthCalibration().correct(np.array([[2.0]]), np.array([1])).tolist() == [[2.0]]
 
 
 def test_a_margin_that_means_more_on_a_short_text_is_raised():
@@ -56,7 +63,7 @@ def test_a_margin_that_means_more_on_a_short_text_is_raised():
     margins = generator.normal(size=1200)
     holds = margins + np.where(lengths == 10, 1.0, 0.0) + generator.logistic(scale=0.2, size=1200) > 0
     truth = holds.astype(np.int8)[:, None]
-    learned = learn_brevity(Excerpts(margins[:, None], lengths, truth, np.zeros(1200, int)), 100.0)
+    learned = fit_length_calibration(Excerpts(margins[:, None], lengths, truth, np.zeros(1200, int)), 100.0)
     assert learned.correct(np.array([[-1.0]]), np.array([10]))[0, 0] == pytest.approx(0, abs=0.25)
     assert learned.correct(np.array([[-1.0]]), np.array([100]))[0, 0] == -1
 
@@ -68,7 +75,7 @@ def test_a_higher_margin_is_the_better_sign_of_a_text_shorter_than_any_that_was_
     margins = generator.normal(size=4000)
     sharpness = np.where(lengths == 40, 4.0, 0.1)
     truth = (generator.random(4000) < 1 / (1 + np.exp(-sharpness * margins))).astype(np.int8)[:, None]
-    learned = learn_brevity(Excerpts(margins[:, None], lengths, truth, np.zeros(4000, int)), 40.0)
+    learned = fit_length_calibration(Excerpts(margins[:, None], lengths, truth, np.zeros(4000, int)), 40.0)
     low, high = learned.correct(np.array([[-1.0], [1.0]]), np.array([5, 5]))[:, 0]
     assert learned.slopes[0] < 0
     assert low < high
@@ -79,7 +86,7 @@ def test_of_one_answer_nothing_is_learned(truth):
     texts = Excerpts(
         np.zeros((3, 1)), np.array([9, 50, 100]), np.array(truth, np.int8)[:, None], np.arange(3)
     )
-    assert learn_brevity(texts, 100.0) == Brevity(100.0, (0.0,), (0.0,))
+    assert fit_length_calibration(texts, 100.0) == LengthCalibration(100.0, (0.0,), (0.0,))
 
 
 @pytest.fixture(scope="module")

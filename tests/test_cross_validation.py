@@ -26,7 +26,7 @@ def test_an_article_and_its_reprints_are_held_out_together():
     clean = np.arange(len(texts) + 40) < 30
     tokens = tokenize([""] * (len(texts) + 40), texts + reprints)
     model = LinearClassifier().fit(tokens, np.concatenate([truth, truth[:40]]), ["economy"], clean)
-    folds = model.held_out.folds
+    folds = model.out_of_fold.folds
     assert (folds[:40] == folds[len(texts) :]).all()
     assert np.bincount(folds[:30]).tolist() == [6] * 5, "clean articles are dealt evenly"
 
@@ -60,7 +60,7 @@ def test_folds_believe_the_archive_as_far_as_the_whole_does():
     truth = np.array([1] * 6 + [0] * 30 + [1] * 60 + [0] * 60, np.int8)[:, None]
     clean = np.arange(156) < 36
     model = LinearClassifier().fit(tokens, truth, ["tourism"], clean)
-    said = model.held_out.margins[:36, 0]
+    said = model.out_of_fold.margins[:36, 0]
     assert said[:6].min() > said[6:].max() + 1
 
 
