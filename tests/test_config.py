@@ -70,7 +70,7 @@ COLUMNS = "known keys: 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'tit
         ("[columns]\ntext = 5", "Expected `str`, got `int` - at `$.columns.text`"),
         ('[cleaning]\nskip = "urls"', "Expected `array`, got `str` - at `$.cleaning.skip`"),
         ("cleaning = 1", "Expected `object`, got `int` - at `$.cleaning`"),
-        ('[report]\nlang = "de"', "Invalid enum value 'de' - at `$.report.lang`; words that fit: 'en', 'ru'"),
+        ('[report]\nlang = "de"', "Invalid enum value 'de' - at `$.report.lang`; allowed: 'en', 'ru'"),
         (
             "[rubrics]\nmin = 1",
             "unknown key 'rubrics.min'; known keys: 'classifier', 'max_articles', 'min_positives'",
@@ -116,7 +116,7 @@ def test_a_classifier_knows_its_own_keys(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_topics": "many"}, "Invalid enum value 'many' - at `$.num_topics`; words that fit: 'auto'"),
+        ({"num_topics": "many"}, "Invalid enum value 'many' - at `$.num_topics`; allowed: 'auto'"),
         ({"vocabulary": {"max_df": 5.0}}, "Expected `float` <= 1.0 - at `$.vocabulary.max_df`"),
         ({"vocabulary": {"min_df": -1}}, "Expected `int` >= 0 - at `$.vocabulary.min_df`"),
         ({"vocabulary": {"phrase_npmi": 2.0}}, "Expected `float` <= 1.0 - at `$.vocabulary.phrase_npmi`"),

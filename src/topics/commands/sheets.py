@@ -38,7 +38,6 @@ def sheet_options(number: int, help_text: str) -> Callable[[F], F]:
         language_option,
         workers_option,
         config_option,
-        corpus_of,
         format_option,
         columns_options,
     )

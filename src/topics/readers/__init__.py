@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 from topics.errors import DataError
-from topics.types import Part, Reject, Row
+from topics.types import Reject, Row
 
 Reader: TypeAlias = Callable[..., Iterator[Row | Reject]]
 """`read(stream, name, limit)`: the rows of an unpacked stream, in order, one at a time.
@@ -18,14 +18,11 @@ that it cannot keep to it becomes a `Reject` and is never held whole; `topics.co
 A row that cannot be read is returned as a `Reject` and the next one goes on. A reader raises DataError only
 if nothing of the stream can be used, and lets an OSError of the stream pass.
 
-A format that `topics.plugins.CUTTERS` names takes a `Part` as a fourth argument, and then reads that alone.
+A format that `topics.plugins.CUTTERS` names has a `cut(stream, size)`: the parts of a file that can seek, in
+order, each of some `size` bytes. Its reader takes such a `Part` as a fourth argument and reads that alone.
 One that `topics.plugins.CELLWISE` names takes `needed`: a cell that cannot be read makes its row a `Reject`
 in these columns, in all if none is named, and is None in any other.
 """
-
-
-Cutter: TypeAlias = Callable[[BinaryIO, int], Iterator[Part]]
-"""`cut(stream, size)`: the parts of a file that can seek, in order, each of some `size` bytes."""
 
 
 _FORMULA = re.compile(r"'*(?:\t|\s*[=+\-@＝＋－＠])")

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,7 +43,7 @@ class CorpusFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clean: int
     rejects: int
     files: tuple[Origin, ...] = ()
-    """The sources that are files; none: it was trained before they were noted."""
+    """The sources that are files."""
 
 
 class RubricMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +57,7 @@ class RubricMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     f1: float
     average_precision: float
     given: int = 0
-    """Articles that were given it; 0 of a version before they were counted, too."""
+    """Articles that were given it."""
 
 
 class Likely(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,9 +84,8 @@ class Metrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Expected calibration error over all rubrics, ten bins of equal size."""
     review_share: float
     wholly_known: int = 0
-    """Articles with every rubric known: exact match is of these. 0 of a version before they were counted."""
+    """Articles with every rubric known: exact match is of these."""
     likely: Likely | None = None
-    """None of a version before it was measured."""
 
 
 class TopicMetrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,10 +126,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def trained_on(self, sources: Iterable[Source]) -> tuple[str, ...]:
         """Return those of the sources that it was trained on; on them results are optimistic."""
-        if self.corpus.files:
-            return among(self.corpus.files, sources)
-        known = {Path(name).resolve() for name in self.corpus.sources} - {Path("stdin").resolve()}
-        return tuple(source.name for source in sources if Path(source.name).resolve() in known)
+        return among(self.corpus.files, sources)
 
     @property
     def goals(self) -> dict[str, dict[str, float]]:
