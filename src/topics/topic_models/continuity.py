@@ -1,4 +1,4 @@
-"""Which topic of a new model is which of the old one's: identities and names outlive a retraining."""
+"""Matching of topics between models, so that ids and names survive retraining."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.int64]
 
 SAME = 0.7
-"""Similarity from which on two topics are one; see `docs/topics.md` for how it was chosen."""
+"""Similarity from which on two topics are the same; see `docs/topics.md` for its choice."""
 _EVIDENCE = 8
 """Words shown for a change."""
 
@@ -51,7 +51,7 @@ def similarities(old: Described, new: Described) -> Floats:
 
 
 def _shared(old: Described, new: Described) -> tuple[Columns, Columns]:
-    """Find the terms that both models have: their columns in the one and in the other."""
+    """Return the columns of the common terms in both models."""
     place = {term: i for i, term in enumerate(new.terms)}
     pairs = [(i, place[term]) for i, term in enumerate(old.terms) if term in place]
     left, right = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
@@ -93,7 +93,7 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
 
 
 def changes(old: Described, new: Described, same: float = SAME) -> tuple[TopicChange, ...]:
-    """Tell what became of the topics of one model in another one, each under the id that it has."""
+    """Return the changes of topics from one model to another, matched by id."""
     similarity = similarities(old, new)
     return _changes(old, new, similarity, _matched(similarity, same), same)
 

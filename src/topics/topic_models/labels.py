@@ -25,7 +25,7 @@ _RELEVANCE = 0.6
 """How much a word's weight in the topic counts against how much it is the topic's own."""
 _IN_LABEL = 3
 _CAPITALS = 5
-"""Times that a word may stand capitalized for once that it does not, and yet be no name: sentences begin."""
+"""Ratio of capitalized to lower-case occurrences up to which a word is not a name: sentences begin so."""
 _LIKELY = 1 / 3
 """Share of what is seen of a name that must speak for its being a woman's, or a man's, to write it so."""
 _SEEN = 60
@@ -157,7 +157,7 @@ def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
 
 
 def _is_abbreviated(form: str) -> bool:
-    """Tell a label that says nothing: «тыс», «млрд руб», «ул»; but «ДТП» does, as capitals show."""
+    """Return whether a label is uninformative: «тыс», «млрд руб», «ул»; but not an acronym, such as «ДТП»."""
     return all(
         word.islower() and any("Abbr" in reading.grammemes for reading in readings(word))
         for word in form.split()

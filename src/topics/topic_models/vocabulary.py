@@ -1,4 +1,4 @@
-"""TokenBatch -> bags of terms for a topic model: telling words, and phrases kept together.
+"""Bags of terms for a topic model: content words and collocations.
 
 A *term* is a lemma («инфляция») or a phrase of two to four lemmas («ключевой ставка»). What counts as a term
 is learned: parts of speech from the dictionary, phrases from words that keep company, the rest from how often
@@ -88,7 +88,7 @@ class Occurrences(NamedTuple):
 
 
 class _Stream(NamedTuple):
-    """The telling words and phrases of some articles in order; -1 stands for any other word."""
+    """The terms of some articles, in order; -1 for other words."""
 
     words: Int64s
     starts: Int64s
@@ -259,7 +259,7 @@ class Vocabulary:
 
 
 def part_of_speech(lemma: str) -> str:
-    """Tell a telling word, `noun`, `adjective` or `verb`, from others: an empty string.
+    """Return the part of speech of a content word, `noun`, `adjective` or `verb`; "" for other words.
 
     A lemma that the dictionary does not know is a name or an acronym: «силуанов», «вциом».
     """
@@ -280,7 +280,7 @@ def part_of_speech(lemma: str) -> str:
 def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools:
     """Find the words of newsprint: frequent, and spread over the articles as if by chance.
 
-    A word that tells of a subject comes in bursts: where it stands once it stands again. Residual IDF is how
+    A topical word is bursty: where it occurs once, it occurs again. Residual IDF is how
     much rarer a word's articles are than chance would have them (Church and Gale, 1995, "Inverse document
     frequency: a measure of deviations from Poisson").
     """
@@ -293,7 +293,7 @@ def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools
 
 
 def _document_frequencies(ids: npt.NDArray[np.integer], rows: Int64s, width: int, n: int) -> Int64s:
-    """Count the articles of each id; -1 is nobody's."""
+    """Return the document frequency of each id; -1 is ignored."""
     known = ids >= 0
     keys = _counted(ids[known].astype(np.int64) * max(n, 1) + rows[known])[0]
     return np.bincount(keys // max(n, 1), minlength=width)
@@ -307,12 +307,12 @@ def _counted(keys: Int64s) -> tuple[Int64s, Int64s]:
 
 
 def _borders(tokens: TokenBatch) -> Bools:
-    """Tell for each token whether it begins a title or a text, so that no phrase runs across."""
+    """Return for each token whether it begins a title or a text, which no phrase may cross."""
     borders = np.zeros(len(tokens.ids) + 1, bool)
     borders[tokens.offsets] = borders[tokens.bodies] = True
     return borders[:-1]
 
 
 def rows_of(tokens: TokenBatch) -> Int64s:
-    """Tell for each token which article it stands in."""
+    """Return the row number of the article of each token."""
     return np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))

@@ -1,4 +1,4 @@
-"""Which topics rise and which fall: a change that the usual swing of a topic does not explain.
+"""Tests for rising and falling topics: changes beyond the usual fluctuation of a topic.
 
 The unit is the period, not the article: articles of one story come together, so a count of articles makes any
 swing look certain. The mean share of a topic, on the angular scale on which its variance does not depend on
@@ -27,18 +27,18 @@ Floats = npt.NDArray[np.float64]
 Direction: TypeAlias = Literal["rises", "falls", "steady"]
 
 LEAST = 6
-"""Periods with articles that there must be; with fewer nothing is said."""
+"""Number of periods with articles needed for a test."""
 RATE = 0.05
-"""Share of false ones among the topics that are said to rise or fall."""
+"""False discovery rate among the topics reported as rising or falling."""
 _QUESTIONS = 3
 _LEAST_ERROR = 1e-9
-"""Where a share never changed before, any change is sure, unless it is of the last digits."""
+"""Lower bound of standard errors, for shares that were constant up to rounding."""
 _LATE = 3
-"""A slope is told as the last third of the periods against those before; the last few are at most that."""
+"""A slope is reported as a change of the last third of the periods; steps are tested up to that."""
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What became of a topic."""
+    """Change of a topic."""
 
     topic: int
     """Its id."""
@@ -50,9 +50,9 @@ class Change(msgspec.Struct, frozen=True):
     after: float
     """In those since."""
     p: float
-    """Chance of such a change where there is none."""
+    """p-value."""
     q: float
-    """False discovery rate at which it would just be told."""
+    """Smallest false discovery rate at which it is reported (adjusted p-value)."""
 
 
 class Found(NamedTuple):
@@ -124,12 +124,12 @@ def judge(counts: Floats, shares: Floats) -> Found | None:
 
 
 def _less_sure(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    """Take the t of the first answer, and for each topic the larger chance of the two."""
+    """Return the t statistics of the first test, and the larger of the two p-values."""
     return one[0], np.maximum(one[1], other[1])
 
 
 def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Floats]:
-    """Fit a line to each topic: its t, and the chance of so steep a one."""
+    """Fit a line to each topic; return t statistics and p-values of the slopes, (topics,) each."""
     centred = (times - np.average(times, weights=weights[:, 0]))[:, None]
     spread = (weights * centred**2).sum(axis=0)
     level = (weights * angles).sum(axis=0) / weights.sum()
@@ -140,7 +140,7 @@ def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Flo
 
 
 def _steps(weights: Floats, angles: Floats, late: int) -> tuple[Floats, Floats]:
-    """Hold the last periods against those before: t of the difference, and the chance of so large a one."""
+    """Compare the last periods with those before; return t statistics and p-values, (topics,) each."""
     parts = (weights[:-late], angles[:-late]), (weights[-late:], angles[-late:])
     before, after = ((weight * angle).sum(axis=0) / weight.sum() for weight, angle in parts)
     freedom = len(weights) - 2
@@ -158,7 +158,7 @@ def _judged(effect: Floats, error: Floats, freedom: int) -> tuple[Floats, Floats
 
 
 def _adjusted(p: Floats) -> Floats:
-    """Turn chances into false discovery rates."""
+    """Return p-values adjusted by Benjamini and Hochberg."""
     order = np.argsort(p, kind="stable")
     steps = p[order] * len(p) / np.arange(1, len(p) + 1)
     rates = np.empty_like(p)

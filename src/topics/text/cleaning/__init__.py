@@ -121,7 +121,7 @@ class Cleaner:
         names = [rule.name for rule in RULES]
         for name in self.skip:
             if name not in names:
-                raise UsageError(f"cleaning has no rule {name!r}; rules are {listed(names)}")
+                raise UsageError(f"unknown cleaning rule {name!r}; known rules: {listed(names)}")
         off = {*self.skip, *(() if self.drop_recaps else ("recaps",))}
         on = [
             (rule, Place(number, rule.apply, rule.triggers, rule.of_lines))
