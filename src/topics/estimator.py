@@ -118,7 +118,7 @@ class TopicModel(Protocol):
         ...
 
     def since(self, before: Self) -> tuple[TopicChange, ...]:
-        """Return the changes from another model to this one; topics are matched by id."""
+        """Return the changes from another model to this one; topics of both are referred to by id."""
         ...
 
     def named(self, names: Mapping[int, str]) -> Self:

@@ -65,16 +65,16 @@ def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Flo
 
 
 def carry_over(old: Described, new: Described, last_id: int = 0, same: float = SAME) -> Continuity:
-    """Give new topics the ids and names of the old ones that they continue.
+    """Assign the ids and names of old topics to the new topics that continue them.
 
-    One old topic goes to one new topic so that the similarities sum up highest (Kuhn, 1955). A new topic
-    without a match gets an id that no topic had.
+    Old and new topics are matched one to one, with the largest sum of similarities (Kuhn, 1955). A new topic
+    without a match gets an unused id.
 
     Args:
-        old: the version before.
-        new: the model just trained.
-        last_id: the highest id given so far, by the old version or by one before it.
-        same: similarity from which on two topics are one.
+        old: the previous model.
+        new: the new model.
+        last_id: highest id used so far, in the previous model or its predecessors.
+        same: similarity from which on two topics are the same.
     """
     similarity = similarities(old, new)
     old_of = _matched(similarity, same)
@@ -93,13 +93,13 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
 
 
 def changes(old: Described, new: Described, same: float = SAME) -> tuple[TopicChange, ...]:
-    """Return the changes of topics from one model to another, matched by id."""
+    """Return the changes of topics from one model to another; topics are matched by similarity."""
     similarity = similarities(old, new)
     return _changes(old, new, similarity, _matched(similarity, same), same)
 
 
 def _matched(similarity: Floats, same: float) -> dict[int, int]:
-    """Find the new topics that continue an old one: new -> old."""
+    """Return the new topics that continue an old one: new -> old."""
     from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
 
     rows, columns = linear_sum_assignment(similarity, maximize=True)

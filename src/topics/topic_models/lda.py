@@ -135,7 +135,7 @@ class LdaModel:
         return chosen.num_topics
 
     def since(self, before: Self) -> tuple[TopicChange, ...]:
-        """Return the changes from another model to this one; topics are matched by id."""
+        """Return the changes from another model to this one; topics of both are referred to by id."""
         return changes(before.described(), self.described())
 
     def described(self) -> Described:

@@ -8,7 +8,7 @@ periods, does the last one stand out from those before, and do the last few, whi
 fills. Each is answered twice, as if a period were as sure as it has articles, and as if all were alike, since
 chance shrinks with the number of articles and the swing of stories does not; the less sure answer counts.
 Three times the smallest p is taken, and over all topics the false discovery rate is held (Benjamini and
-Hochberg 1995). That one week of a long story makes another is no noise here but the news. `docs/topics.md`
+Hochberg 1995). That one week of a long story leads to another is not noise here, but news. `docs/topics.md`
 has the rate of false alarms.
 """
 
@@ -59,14 +59,14 @@ class Found(NamedTuple):
     """`Change` in numbers, for all topics; periods without articles are left out."""
 
     start: npt.NDArray[np.intp]
-    """(topics,): the first of the late periods, counted among all."""
+    """(topics,): index of the first of the late periods."""
     sign: Floats
-    """(topics,): above 0 rises."""
+    """(topics,): positive if the topic rises."""
     p: Floats
     q: Floats
 
     def direction(self, topic: int) -> Direction:
-        """Say what the topic in that place does."""
+        """Return the direction of the topic with this index."""
         if self.q[topic] > RATE:
             return "steady"
         return "rises" if self.sign[topic] > 0 else "falls"
@@ -98,9 +98,11 @@ def changes(activity: Activity) -> tuple[Change, ...]:
 
 
 def judge(counts: Floats, shares: Floats) -> Found | None:
-    """Test the mean shares of topics in periods of so many articles, shape (periods, topics).
+    """Test the mean shares of topics for changes; None with fewer than LEAST periods that have articles.
 
-    None: there are fewer than LEAST periods with articles.
+    Args:
+        counts: (periods,), number of articles.
+        shares: (periods, topics), mean shares.
     """
     full = np.flatnonzero(counts)
     if len(full) < LEAST:
