@@ -394,7 +394,7 @@ def test_skip_switches_a_rule_off() -> None:
 
 
 def test_an_unknown_rule_is_named_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"no rule 'photos'; rules are 'accents', 'base64'"):
+    with pytest.raises(UsageError, match=r"unknown cleaning rule 'photos'; known rules: 'accents', 'base64'"):
         Cleaner(skip=("photos",))
 
 

@@ -104,7 +104,7 @@ def test_of_dozens_of_rubrics_the_foremost_are_told(topics, tmp_path):
     assert judged.err.count(" it; too few positives to measure") == 10
     assert " more of these" in judged.err
     wrong = topics("explain", "--rubric", "Урюпинск", "--models", folder, stdin=CAT.encode())
-    assert "knows no rubric 'Урюпинск'; it knows 'Абакан', " in wrong.err
+    assert "unknown rubric 'Урюпинск'; known rubrics: 'Абакан', " in wrong.err
     assert wrong.err.strip().endswith("'Шуя', and 2 more")
 
 
@@ -328,7 +328,7 @@ def test_names_that_no_label_has_are_told_beside_those_there_are():
 
 
 def test_no_article_to_learn_from():
-    with pytest.raises(DataError, match="there is no article to learn from"):
+    with pytest.raises(DataError, match="no articles to train on"):
         truth_table([], Rubrics())
 
 

@@ -385,7 +385,7 @@ def test_the_forms_of_a_word_are_told_as_one(tagger):
 
 def test_a_rubric_that_nobody_taught(tagger):
     with pytest.raises(
-        UsageError, match="knows no rubric 'спорт'; it knows 'economy', 'industry', 'tourism'"
+        UsageError, match="unknown rubric 'спорт'; known rubrics: 'economy', 'industry', 'tourism'"
     ):
         tagger.explain(STEEL, "спорт")
 

@@ -244,5 +244,5 @@ def test_counts_that_are_no_counts_are_refused(model: LdaModel, tmp_path: Path) 
     broken = np.array(model.counts)
     broken[0, 0] = -1
     persistence.write_array(tmp_path / "topic_counts.npy", broken)
-    with pytest.raises(ModelError, match="holds no counts"):
+    with pytest.raises(ModelError, match="values that are not positive"):
         LdaModel.load(tmp_path)

@@ -1,8 +1,9 @@
-"""The contract: what a classifier and a topic model can do. A new one is one file and one line in `plugins`.
+"""Interfaces of classifiers and topic models. A new one takes one module and one line in `plugins`.
 
-Laws, which tests hold every one of them to: the constructor only stores parameters; an answer before `fit`
-raises NotFittedError; a saved and loaded one answers exactly alike; an answer depends on its article alone,
-not on its neighbours; the same seed gives the same bytes; an article of no known word is no error.
+Every implementation is tested for these properties: the constructor only stores parameters; predictions
+before `fit` raise NotFittedError; a saved and loaded model predicts exactly the same; the prediction for an
+article does not depend on other articles; the same seed yields the same bytes; an article without known words
+is not an error.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from topics.versions.manifest import TopicMetrics
 
 
 class OutOfFold(NamedTuple):
-    """What a classifier said of its training articles while it had not seen them."""
+    """Margins for training articles, by models that were not trained on them."""
 
     margins: npt.NDArray[np.float64]
-    """(articles, rubrics), by the model of the other folds."""
+    """(articles, rubrics), by the models of the other folds."""
     folds: npt.NDArray[np.intp]
-    """(articles,), the fold that each was held out in."""
+    """(articles,), fold numbers."""
     later: npt.NDArray[np.float64] | None = None
-    """(later articles, rubrics), by a model of the earlier ones alone; None: nobody asked."""
+    """(later articles, rubrics), by a model of the earlier articles; None if `fit` got no `later`."""
 
 
 class Contribution(NamedTuple):
-    """What one term of one article adds to each rubric."""
+    """Contribution of one term of an article to each rubric."""
 
     tokens: tuple[int, ...]
     """Positions of the term among the article's tokens."""
@@ -41,14 +42,14 @@ class Contribution(NamedTuple):
 
 
 class Classifier(Protocol):
-    """Rubrics from tokens: multi-label, a rubric independent of the others."""
+    """A multi-label classifier with independent rubrics."""
 
     rubrics: tuple[str, ...]
-    """The columns of every answer."""
+    """Names of the columns of all outputs."""
     decisions: Decisions
 
     out_of_fold: OutOfFold
-    """Of the articles of `fit`; not saved."""
+    """Set by `fit`; not saved."""
 
     def fit(
         self,
@@ -58,19 +59,19 @@ class Classifier(Protocol):
         clean: npt.NDArray[np.bool_],
         later: npt.NDArray[np.bool_] | None = None,
     ) -> Self:
-        """Learn from n articles.
+        """Fit the classifier.
 
         Args:
             tokens: n articles.
-            truth: (n, rubrics), 1 holds, 0 does not hold, -1 unknown; a rubric learns where it is known.
+            truth: (n, rubrics), 1 true, 0 false, -1 unknown; a rubric is trained where it is known.
             rubrics: names of the columns of `truth`.
-            clean: (n,), labelled by careful reading.
-            later: (n,), to be judged by a model of the others, too, as articles of tomorrow would be.
+            clean: (n,), mask of carefully labelled articles.
+            later: (n,), mask of articles to be tested with a model of the others as well; see `OutOfFold`.
         """
         ...
 
     def predict_proba(self, tokens: TokenBatch) -> npt.NDArray[np.float64]:
-        """Calibrated probabilities, shape (articles, rubrics).
+        """Return calibrated probabilities, shape (articles, rubrics).
 
         Raises:
             NotFittedError: before `fit`.
@@ -78,11 +79,11 @@ class Classifier(Protocol):
         ...
 
     def unfamiliar(self, tokens: TokenBatch) -> npt.NDArray[np.bool_]:
-        """Tell which articles hold hardly a known word, shape (articles,): nothing can be said of them."""
+        """Return which articles have too few known words for a prediction; boolean, shape (articles,)."""
         ...
 
     def contributions(self, tokens: TokenBatch) -> tuple[npt.NDArray[np.float64], list[Contribution]]:
-        """Take apart the log odds of one article: those before its first word, and what each term adds."""
+        """Return the prior log odds of one article, shape (rubrics,), and the contribution of each term."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -100,7 +101,7 @@ class Classifier(Protocol):
 
 
 class TopicModel(Protocol):
-    """Topics from tokens: what an archive writes of, and how much of each is in an article."""
+    """A topic model: topics of a corpus, and their shares in articles."""
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -108,20 +109,20 @@ class TopicModel(Protocol):
         ...
 
     changes: tuple[TopicChange, ...]
-    """What became of the topics of the model before, if there was one."""
+    """Changes since the previous model, if any."""
     tried: tuple[NumberTried, ...]
-    """Numbers of topics that one was chosen among; none: it was not chosen so."""
+    """Candidate numbers of topics, if the number was selected automatically."""
 
     def distances(self) -> npt.NDArray[np.float64]:
-        """Hellinger distances between the words of topics, (topics, topics): 0 the same, 1 none in common."""
+        """Return Hellinger distances between topics, 0 (same) to 1 (disjoint), shape (topics, topics)."""
         ...
 
     def since(self, before: Self) -> tuple[TopicChange, ...]:
-        """Tell what became of the topics of another model, under the ids that both have."""
+        """Return the changes from another model to this one; topics of both are referred to by id."""
         ...
 
     def named(self, names: Mapping[int, str]) -> Self:
-        """Return the same model with these topics called so; "": by their label."""
+        """Return the model with topics renamed, id -> name; an empty name resets to the label."""
         ...
 
     def fit(
@@ -131,19 +132,19 @@ class TopicModel(Protocol):
         previous: Self | None = None,
         jobs: int = 1,
     ) -> Self:
-        """Learn from n articles.
+        """Fit the model.
 
         Args:
             tokens: n articles.
-            texts: fetches some of them, once; labels then stand in the form that the archive uses. Without
-                it labels are lemmas.
-            previous: the model before; its topics are gone on from, and keep their ids and names.
-            jobs: processes, where the number of topics is to be chosen.
+            texts: returns the texts of given articles, called once; labels are then inflected as in the
+                corpus. Without it, labels are lemmas.
+            previous: model to start from; its topics keep their ids and names.
+            jobs: number of processes for selecting the number of topics.
         """
         ...
 
     def transform(self, tokens: TokenBatch) -> npt.NDArray[np.float32]:
-        """Shares, shape (articles, topics), each row summing to 1; no known word: a row of zeros.
+        """Return topic shares, shape (articles, topics); rows sum to 1, or are 0 without known words.
 
         Raises:
             NotFittedError: before `fit`.
@@ -151,9 +152,9 @@ class TopicModel(Protocol):
         ...
 
     def metrics(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicMetrics:
-        """Tell how good the topics are, measured on these articles.
+        """Return quality metrics of the topics, measured on these articles.
 
-        `by_words`: in the same stretches of text for any model, whatever words it knows.
+        `by_words`: count co-occurrence in windows of words instead of terms, comparable between vocabularies.
         """
         ...
 

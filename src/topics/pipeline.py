@@ -1,4 +1,4 @@
-"""What is versioned: cleaning, tokens and an estimator in one, so that training and use never differ."""
+"""The versioned pipeline: cleaning, tokenization and classifier in one, the same in training and use."""
 
 from __future__ import annotations
 
@@ -58,34 +58,40 @@ class Pipeline:
 
     @property
     def rubrics(self) -> tuple[str, ...]:
-        """The columns of every answer: rubrics with a model, then those with rules only."""
+        """Names of the columns of all outputs: rubrics with a model, then those with rules only."""
         return (*self.classifier.rubrics, *self.rules.beside(self.classifier.rubrics))
 
     @property
     def thresholds(self) -> tuple[float, ...]:
-        """The least probability at which each of `rubrics` is given."""
+        """Probability from which on each of `rubrics` is assigned."""
         alone = len(self.rubrics) - len(self.classifier.rubrics)
         return (*self.classifier.decisions.thresholds, *(THRESHOLD,) * alone)
 
     def read(self, articles: Sequence[Article]) -> TokenBatch:
-        """Clean and tokenize."""
+        """Clean and tokenize articles."""
         return read(self.cleaner, articles)
 
     def judge(self, tokens: TokenBatch) -> Judgement:
-        """Ask the model, then let the rules act; an article of no known words is one for an editor."""
+        """Predict and apply the rules; unfamiliar articles are marked for review."""
         model, hits = self.classifier, self.rules.hits(tokens)
-        said = self.rules.judge(model.predict_proba(tokens), model.decisions, model.rubrics, hits)
-        said.review[model.unfamiliar(tokens)] = True
-        return said
+        judgement = self.rules.judge(model.predict_proba(tokens), model.decisions, model.rubrics, hits)
+        judgement.review[model.unfamiliar(tokens)] = True
+        return judgement
 
     def predict(
         self, articles: Sequence[Article], model: str = "", judgement: Judgement | None = None
     ) -> list[Prediction]:
-        """Tag articles, in order; `model` is the version to be named, `judgement` what was said of them."""
+        """Tag articles, in order.
+
+        Args:
+            articles: to tag.
+            model: label of the version, copied to the predictions.
+            judgement: result of `judge` for these articles, if already computed.
+        """
         rubrics, width = self.rubrics, len(self.rubrics)
         probabilities, given, review = judgement or self.judge(self.read(articles))
         order = np.argsort(-probabilities, axis=1, kind="stable")
-        # Flat, for a list an article is what sends Python looking for garbage among all that is loaded.
+        # Flat: one list per article would trigger garbage collections over all loaded objects.
         best_first = order.ravel().tolist()
         values = np.take_along_axis(probabilities, order, axis=1).round(4).ravel().tolist()
         holds = np.take_along_axis(given, order, axis=1).ravel().tolist()
@@ -94,11 +100,11 @@ class Pipeline:
             here = slice(at * width, at * width + width)
             names = [rubrics[r] for r in best_first[here]]
             scores = dict(zip(names, values[here], strict=True))
-            told = zip(scores.items(), holds[here], strict=True)
+            scored = zip(scores.items(), holds[here], strict=True)
             predictions.append(
                 Prediction(
                     id=article.id,
-                    rubrics=tuple([Score(*scored) for scored, held in told if held]),
+                    rubrics=tuple([Score(*score) for score, held in scored if held]),
                     scores=scores,
                     needs_review=doubtful,
                     model=model,
@@ -107,13 +113,13 @@ class Pipeline:
         return predictions
 
     def explain(self, article: Article, rubric: str, model: str = "") -> Explanation:
-        """Say which words of one article speak for a rubric, and which against it.
+        """Explain the decision on one rubric for an article by the contributions of its words.
 
         Raises:
-            UsageError: the version knows no such rubric.
+            UsageError: unknown rubric.
         """
         if rubric not in self.rubrics:
-            raise UsageError(f"the model knows no rubric {rubric!r}; it knows {listed(self.rubrics)}")
+            raise UsageError(f"unknown rubric {rubric!r}; known rubrics: {listed(self.rubrics)}")
         at = self.rubrics.index(rubric)
         title, text = self.cleaner.clean(article.title, article.text, article.outlet)
         tokens = tokenize([title], [text])
@@ -168,7 +174,7 @@ class Pipeline:
 
 @contextmanager
 def settings_of(folder: Path) -> Iterator[None]:
-    """Take what a user may mistype, and a version must not hold, for damage of the version."""
+    """Convert UsageError, raised for settings read from a version, to ModelError."""
     try:
         yield
     except UsageError as error:
@@ -176,7 +182,7 @@ def settings_of(folder: Path) -> Iterator[None]:
 
 
 def save_cleaner(cleaner: Cleaner, folder: Path) -> None:
-    """Write how text is cleaned: `cleaning.json`, and what outlets repeat: `boilerplate.json`."""
+    """Write the settings, `cleaning.json`, and the learned boilerplate, `boilerplate.json`."""
     persistence.write_struct(folder / "cleaning.json", _SavedCleaner(cleaner.drop_recaps, cleaner.skip))
     persistence.write_struct(folder / "boilerplate.json", cleaner.boilerplate.to_json())
 
@@ -194,7 +200,7 @@ def load_cleaner(folder: Path) -> Cleaner:
 
 
 def read(cleaner: Cleaner, articles: Sequence[Article], met: Met | None = None) -> TokenBatch:
-    """Clean and tokenize articles; `met` is told the words, see `Lexicon.read`."""
+    """Clean and tokenize articles; words are appended to `met`, see `Lexicon.read`."""
     titles, texts = [], []
     for article in articles:
         title, text = cleaner.clean(article.title, article.text, article.outlet)
@@ -204,27 +210,27 @@ def read(cleaner: Cleaner, articles: Sequence[Article], met: Met | None = None) 
 
 
 _TELLING = 100
-"""Reasons looked through, the heaviest ones: what weighs less is told by nobody."""
+"""Number of reasons considered, the heaviest ones."""
 
 
 def telling(explanation: Explanation, sign: int, most: int) -> list[str]:
-    """List the words that speak most for a rubric (sign 1) or against it (-1), less those that say little.
+    """Return up to `most` words that contribute most for a rubric (sign 1) or against it (sign -1).
 
-    The forms of a word count together, and the heaviest stands for them: «цена», «цен» and «ценам» are one.
-    «На» weighs something, and stands in `reasons`; as one of four words that an editor is told it is wasted.
+    Forms of a word, such as «цена», «цен» and «ценам», are summed up and represented by the heaviest one.
+    Function words, such as «на», are listed in `reasons`, but left out here.
     """
     reasons = [reason for reason in explanation.reasons if reason.weight * sign > 0]
     forms: dict[tuple[str, ...], list[Reason]] = {}
     for reason in reasons[:_TELLING]:
         word = tuple(chain.from_iterable(map(lemmas, reason.words.split())))
         forms.setdefault(word, []).append(reason)
-    heaviest = sorted(forms.values(), key=lambda some: -sum(abs(reason.weight) for reason in some))
-    found = (some[0].words for some in heaviest)
-    return list(islice((some for some in found if not says_little(some)), most))
+    heaviest = sorted(forms.values(), key=lambda group: -sum(abs(reason.weight) for reason in group))
+    words = (group[0].words for group in heaviest)
+    return list(islice((word for word in words if not says_little(word)), most))
 
 
 def _fired(rules: Rules, rubric: str, tokens: TokenBatch, places: list[Place]) -> tuple[FiredRule, ...]:
-    """Name the phrases of a rubric that stand in one article, and where."""
+    """Return the phrases of a rubric that occur in one article, with their positions."""
     return tuple(
         FiredRule(
             phrase.words,
@@ -238,7 +244,7 @@ def _fired(rules: Rules, rubric: str, tokens: TokenBatch, places: list[Place]) -
 
 
 def _decided_by(given: bool, above: bool, fired: tuple[FiredRule, ...]) -> Decider:
-    """Tell what settled whether a rubric is given."""
+    """Return what decided whether the rubric is assigned."""
     if any(rule.effect != "lift" for rule in fired):
         return "rule"
     if given == above:
@@ -247,7 +253,7 @@ def _decided_by(given: bool, above: bool, fired: tuple[FiredRule, ...]) -> Decid
 
 
 def _review(needed: bool, unfamiliar: bool) -> ReviewReason:
-    """Tell why an editor should look."""
+    """Return why the article needs review; empty if it does not."""
     if not needed:
         return ""
     return "unfamiliar" if unfamiliar else "doubt"
@@ -256,7 +262,7 @@ def _review(needed: bool, unfamiliar: bool) -> ReviewReason:
 def _reasons(
     title: str, text: str, places: list[Place], contributions: list[Contribution], at: int
 ) -> tuple[Reason, ...]:
-    """Gather what terms add by the words that a reader sees: «завода» and «заводов» stand apart."""
+    """Sum up contributions by words as written; «завода» and «заводов» are separate reasons."""
     weights: dict[str, float] = {}
     found: dict[str, dict[Place, None]] = {}  # a word may stand ten thousand times
     for contribution in contributions:
@@ -278,7 +284,7 @@ _FRACTION = re.compile(r"(?:\d+[,.])+\Z")
 
 
 def _whole(text: str, start: int, stop: int) -> int:
-    """Find where a number begins: of «6,2%» the word is «2%», for a comma parts words."""
+    """Return the start of a number: in «6,2%» the token is «2%», since a comma separates words."""
     if "%" not in text[start:stop] or text[start - 1 : start] not in (",", "."):
         return start
     before = _FRACTION.search(text, max(0, start - 15), start)
@@ -286,7 +292,7 @@ def _whole(text: str, start: int, stop: int) -> int:
 
 
 def _join(first: Place, last: Place) -> Place:
-    """Cover a phrase; one that begins in the title and ends in the text is shown by its beginning."""
+    """Return the place of a phrase from its first and last word; across parts, that of the first word."""
     return Place(first.part, first.start, last.stop) if first.part == last.part else first
 
 

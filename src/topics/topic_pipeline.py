@@ -1,4 +1,4 @@
-"""Topics as they are versioned: cleaning, tokens and a topic model in one; the sister of `pipeline`."""
+"""The versioned pipeline of topics: cleaning, tokenization and topic model in one; see `pipeline`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from topics.types import Article, Score, TokenBatch, Topic
 from topics.versions.integrity import read_manifest
 
 TOP = 5
-"""Topics told of an article, at most."""
+"""Largest number of topics reported per article."""
 LEAST = 0.05
-"""Share of an article under which a topic is not told."""
+"""Smallest share of a topic that is reported."""
 
 
 class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ class TopicPipeline:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What to call each topic: its name, else its label; no two are alike."""
+        """Unique display names of the topics: the name, or the label if there is none."""
         found = [topic.name or topic.label for topic in self.topics]
         times = Counter(found)
         return tuple(
@@ -53,18 +53,18 @@ class TopicPipeline:
         )
 
     def named(self, names: Mapping[int, str]) -> Self:
-        """Return the same with these topics called so; see `TopicModel.named`."""
+        """Return the pipeline with topics renamed; see `TopicModel.named`."""
         return type(self)(self.cleaner, self.model.named(names), self.kind)
 
     def read(self, articles: Sequence[Article]) -> TokenBatch:
-        """Clean and tokenize."""
+        """Clean and tokenize articles."""
         return read(self.cleaner, articles)
 
     def top(self, shares: npt.NDArray[np.float32]) -> list[tuple[Score, ...]]:
-        """Name the foremost topics of each article with their shares; none: it holds no known word.
+        """Return the top topics of each article with their shares; none for an article without known words.
 
         Args:
-            shares: (articles, topics), as the model has found them.
+            shares: (articles, topics), see `TopicModel.transform`.
         """
         order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
         best = np.take_along_axis(shares, order, axis=1).astype(float).round(4).tolist()
@@ -82,7 +82,7 @@ class TopicPipeline:
 
     @classmethod
     def load(cls, folder: Path, names: Mapping[int, str] = MappingProxyType({})) -> Self:
-        """Read what `save` wrote, and call topics as editors do.
+        """Read what `save` wrote; `names` are given by editors, id -> name.
 
         Raises:
             ModelError: a file is missing, damaged or of another kind.
@@ -94,7 +94,7 @@ class TopicPipeline:
 
 
 def open_either(folder: Path) -> Pipeline | TopicPipeline:
-    """Open a version of rubrics or of topics, as its manifest says.
+    """Open a version of rubrics or of topics, according to its manifest.
 
     Raises:
         ModelError: a file is missing, damaged or of another kind.

@@ -1,4 +1,4 @@
-"""What one outlet prints at the beginning or the end of its articles, learned from these."""
+"""Boilerplate: fragments that an outlet repeats at the beginning or the end of its articles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _edge_fragments(text: str) -> set[str]:
 
 
 def _witness(fragment: str, longest_first: list[str]) -> str | None:
-    """Name the article by its longest sentence outside the fragment: reprints share it."""
+    """Return the longest sentence outside the fragment, which identifies the article and its reprints."""
     return next((sentence for sentence in longest_first if sentence not in fragment), None)
 
 
@@ -50,7 +50,7 @@ class Boilerplate:
     outlets: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def strip(self, outlet: str, text: str) -> str:
-        """Take the outlet's fragments from both ends; a text made of nothing else stays."""
+        """Remove the fragments of the outlet from both ends; a text of nothing else is left unchanged."""
         known = self.outlets.get(outlet)
         if not known:
             return text
@@ -69,7 +69,7 @@ class Boilerplate:
         return text[start:end]
 
     def to_json(self) -> dict[str, list[str]]:
-        """Outlet -> its fragments, readable by an editor."""
+        """Return a mapping from outlets to sorted fragments."""
         return {outlet: sorted(found) for outlet, found in sorted(self.outlets.items())}
 
     @classmethod
@@ -103,13 +103,13 @@ def _without_first(line: str, known: frozenset[str]) -> str:
 
 
 class BoilerplateLearner:
-    """Counts, outlet by outlet, in how many different articles a fragment stands at an edge.
+    """Counts, per outlet, the distinct articles that have a fragment at an edge.
 
-    An article is known by its longest sentence outside the fragment: so one article reprinted often is one,
-    and a short text that is the fragment has no say. What stands in one article of a hundred need not be
-    looked for in a million: of an outlet's second thousand every other article will do, of the two thousand
-    after these every fourth, and so on, each standing for those passed over. Costs 24 bytes a fragment, some
-    10 fragments an article, and the text of those seen often.
+    An article is identified by its longest sentence outside the fragment: reprints count once, and a short
+    text that consists of the fragment does not count. Large outlets are sampled: of the second thousand
+    articles every other one is read, of the next two thousand every fourth, and so on; each is weighted by
+    the number of articles that it stands for. Memory: 24 bytes per fragment, some 10 fragments per article,
+    and the text of frequent fragments.
     """
 
     LEAST, SHARE, MOST = 8, 0.01, 200  # with 5 and 0.5 % the background of one big story was learned too
@@ -125,7 +125,7 @@ class BoilerplateLearner:
         )  # how often a hash came, cut to 22 bits: never too low, so no text is missed
 
     def weigh(self, outlet: str) -> int:
-        """Tell of the next article of an outlet for how many it is to stand; 0 if it may be passed over."""
+        """Return the weight of the next article of an outlet; 0 if it is to be skipped."""
         if not outlet:
             return 0
         number = self._offered[outlet]
@@ -134,13 +134,13 @@ class BoilerplateLearner:
         return 0 if number % step else step
 
     def count(self, outlet: str, fragments: list[tuple[str, int]], weight: int) -> None:
-        """Take what `witnessed` made of a rule-cleaned text, and for how many it stands."""
+        """Add the fragments that `witnessed` found in a rule-cleaned text, with the weight of the article."""
         self._articles[outlet] += weight
         for fragment, witness in fragments:
             self._count(outlet, fragment, witness, weight)
 
     def add(self, outlet: str, text: str) -> None:
-        """Take one rule-cleaned article, or pass it over; an empty one teaches nothing."""
+        """Add one rule-cleaned article, unless it is empty or to be skipped."""
         if (weight := self.weigh(outlet)) and text:
             self.count(outlet, witnessed(text), weight)
 
@@ -154,7 +154,7 @@ class BoilerplateLearner:
             self._texts[outlet][key] = fragment
 
     def learn(self) -> Boilerplate:
-        """Name the fragments in at least 1 % of an outlet's articles, and 8, the 200 most frequent."""
+        """Return the fragments in at least 1 % and 8 of the articles of an outlet, at most 200 each."""
         return Boilerplate(
             {outlet: found for outlet in sorted(self._found) if (found := self._often(outlet))}
         )

@@ -1,8 +1,9 @@
 """Near-duplicates: reprints and rewrites of one text, found by MinHash.
 
-An article is the set of its shingles, three lemmas in a row. Two articles agree in a place of their MinHash
-signatures with the probability of their Jaccard similarity (Broder 1997); those that agree in all four places
-of some band (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4) are compared by whole signatures.
+An article is represented by the set of its shingles of three lemmas. The probability that two articles agree
+in one position of their MinHash signatures equals their Jaccard similarity (Broder 1997). Articles that agree
+in all four positions of a band (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4) are candidates,
+and are compared by whole signatures.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from scipy.sparse.csgraph import connected_components
 from topics.types import TokenBatch
 
 Groups = npt.NDArray[np.intp]
-"""(articles,): the number of the first article of the group that each belongs to."""
+"""(articles,): row number of the first article of the group that each belongs to."""
 _Hashes = npt.NDArray[np.uint64]
 
 SIMILARITY = 0.6
-"""Jaccard similarity from which on two articles count as one. Two reports of one event share under 0.3."""
+"""Jaccard similarity of near-duplicates. Independent reports of one event have less than 0.3."""
 _PLACES, _BAND = 64, 4
 _SHINGLE = 3
 _AT_ONCE = 4_000_000
-"""Tokens hashed at once, some 100 MB."""
+"""Tokens hashed at a time, some 100 MB."""
 
 
 def groups(tokens: TokenBatch, similarity: float = SIMILARITY) -> Groups:
-    """Tell for each article the first one, in order, that it repeats; one that repeats none is its own.
+    """Group near-duplicates; return for each article the first one of its group, (articles,).
 
-    Likeness is handed on: if B repeats A, and C repeats B, all three are one group. An article of fewer than
-    three words repeats only one of the very same words; one of no word repeats none.
+    Similarity is transitive: if B repeats A and C repeats B, all three form one group. An article of fewer
+    than three words repeats only articles of exactly the same words; one without words is its own group.
     """
     signatures = _signatures(tokens)
     pairs = np.concatenate([np.empty((0, 2), np.intp), *_candidates(signatures, np.diff(tokens.offsets) > 0)])
@@ -66,7 +67,7 @@ def _signatures(tokens: TokenBatch) -> _Hashes:
 
 
 def _blocks(offsets: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Part the articles into runs of at most `_AT_ONCE` tokens, or of one article."""
+    """Split the articles into runs of at most `_AT_ONCE` tokens, or of one article."""
     start, last = 0, len(offsets) - 1
     while start < last:
         stop = int(np.searchsorted(offsets, offsets[start] + _AT_ONCE, "right")) - 1
@@ -74,7 +75,7 @@ def _blocks(offsets: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _shingles(words: _Hashes, offsets: npt.NDArray[np.int64]) -> _Hashes:
-    """Hash each word with the two that follow it in its article, as far as there are.
+    """Hash each word with up to two that follow it in its article.
 
     The last two words of an article would make shorter shingles; they repeat the last whole one instead.
     """
@@ -90,14 +91,14 @@ def _shingles(words: _Hashes, offsets: npt.NDArray[np.int64]) -> _Hashes:
 
 
 def _mix(values: _Hashes) -> _Hashes:
-    """Spread what the bits say over all of them (the finalizer of MurmurHash3)."""
+    """Mix the bits (finalizer of MurmurHash3)."""
     values = (values ^ values >> np.uint64(33)) * np.uint64(0xFF51AFD7ED558CCD)
     values = (values ^ values >> np.uint64(33)) * np.uint64(0xC4CEB9FE1A85EC53)
     return values ^ values >> np.uint64(33)
 
 
 def _candidates(signatures: _Hashes, filled: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.intp]]:
-    """Pair the articles that agree in a whole band, each with the one before it and with the first."""
+    """Yield pairs of articles that agree in a band: each with the previous and the first of its bucket."""
     rows = np.flatnonzero(filled)
     for place in range(0, _PLACES, _BAND):
         keys = np.zeros(len(rows), np.uint64)

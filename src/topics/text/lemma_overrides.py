@@ -1,10 +1,10 @@
-"""Words that the dictionary reads wrongly, found by reading the frequent ones of a newsroom's archive."""
+"""Lemmas of frequent news words that the dictionary gets wrong; found by reading a newsroom's archive."""
 
 from __future__ import annotations
 
 
 def _table(lines: str) -> dict[str, str]:
-    """`нашли найти` -> {"нашли": "найти"}; several forms before a lemma all have it."""
+    """`нашли найти` -> {"нашли": "найти"}; the last word of a line is the lemma of all others."""
     rows = [line.split() for line in lines.strip().splitlines()]
     return {form: lemma for *forms, lemma in rows for form in forms}
 
@@ -74,7 +74,7 @@ FORMS = _table("""
     мельдоний мельдония мельдонию мельдонием мельдонии мельдоний
     судно судна судну судном судне судно
 """)
-"""Form in lower case -> its lemma, whatever stands beside it; «вада» is no place «Вад»."""
+"""Form in lower case -> its lemma in any context; «вада» is not a form of the place name «Вад»."""
 
 WRITTEN = _table("""
     туров тур

@@ -1,4 +1,4 @@
-"""A word as it stands in the text -> its lemma, with what newsprint needs beyond the dictionary."""
+"""Lemmatization of single words: pymorphy3, with rules for names, acronyms and numbers in news."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _SMALL_WORDS = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "NUMR", "ADVB", "INTJ"
 _LITTLE = frozenset({"PREP", "CONJ", "PRCL", "NPRO", "Apro"})
 _DEGREES = frozenset({"COMP", "Supr"})
 _LIKELY = 0.1
-"""Probability from which on a capital letter makes a surname: of «Песков» it is .17, of «Школьников» .04."""
+"""Probability from which on a capitalized word is a surname: .17 for «Песков», .04 for «Школьников»."""
 
 
 class Homonym(NamedTuple):
-    """A form that belongs to two words; its neighbours tell which."""
+    """A form of two words, disambiguated by its neighbours."""
 
     first: str
     second: str
     after: frozenset[str]
-    """Lemmas that, standing before it, call for the second reading: «производство стали»."""
+    """Preceding lemmas that select the second reading: «производство стали»."""
     before: frozenset[str] = frozenset()
-    """Lemmas that, standing after it, call for the second reading: «стали марки»."""
+    """Following lemmas that select the second reading: «стали марки»."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -46,7 +46,7 @@ SHIPS = _words(
     "рыбопромысловый нефтеналивной танкерный строительство ремонт постройка экипаж капитан борт палуба "
     "владелец спуск заход верфь причал"
 )
-# `lemmas` answers with the mark on the left; whoever sees the neighbours settles it.
+# `lemmas` returns the key; the caller, who knows the neighbours, disambiguates.
 HOMONYMS = {
     "стали?": Homonym(
         "стать",
@@ -70,9 +70,9 @@ HOMONYMS = {
 
 
 def lemmas(form: str) -> tuple[str, ...]:
-    """Lemmatize one word as it stands in the text, upper and lower case included.
+    """Lemmatize one word, in the case in which it is written.
 
-    One lemma as a rule; none for a lone letter, several for a compound that the dictionary lacks:
+    Usually one lemma; none for a single letter, several for a compound that the dictionary lacks:
 
     >>> lemmas("заводов"), lemmas("ЕС"), lemmas("18%"), lemmas("экс-министра"), lemmas("в")
     (('завод',), ('ес',), ('<percent>',), ('экс', 'министр'), ())
@@ -93,7 +93,7 @@ def lemmas(form: str) -> tuple[str, ...]:
 
 
 def _numeric(form: str) -> tuple[str, ...]:
-    """Turn what holds digits or signs into classes: «5%», «₽», «2026», «1990-х», «18-летний», «COVID-19»."""
+    """Lemmatize words with digits or signs: «5%», «₽», «2026», «1990-х», «18-летний», «COVID-19»."""
     if "%" in form:
         return (PERCENT,)
     if any(sign in form for sign in CURRENCY):
@@ -106,7 +106,7 @@ def _numeric(form: str) -> tuple[str, ...]:
 
 
 def _parts(form: str) -> tuple[str, ...]:
-    """Read a compound part by part; a short one with a capital («Ту-154», «Эр-Рияд») is no word."""
+    """Lemmatize a compound part by part; short capitalized parts («Ту-154», «Эр-Рияд») stay as they are."""
     parts = form.split("-")
     found: list[str] = []
     for place, part in enumerate(parts, 1):
@@ -146,7 +146,7 @@ def _lexical(form: str, lower: str) -> tuple[str, ...]:
 
 
 def _unknown_name(lower: str) -> str:
-    """Find one lemma for all cases of a name that the dictionary lacks; its guesses differ between them."""
+    """Return one lemma for all cases of a name that the dictionary lacks; its guesses differ by case."""
     part = names.FIRST_PART.match(lower)
     if part and _dictionary_lemmas(lower[part.end() :]):
         return part[0] + _common(_readings(lower[part.end() :]))
@@ -165,34 +165,34 @@ def _is_acronym(form: str, known: set[str], readings: list[Reading]) -> bool:
     if len(form) > 3:
         return False
     if not _PROPER.isdisjoint(readings[0].grammemes):
-        return True  # «ИИ» is no «Ия»
-    # «МОК» is no form of «мокнуть», «ИГ» none of «иго»; «ГОД» and «ЕГО» are words.
+        return True  # «ИИ» is not a form of «Ия»
+    # «МОК» is not a form of «мокнуть», nor «ИГ» one of «иго»; «ГОД» and «ЕГО» are words.
     return form.lower() not in known and all(_SMALL_WORDS.isdisjoint(each.grammemes) for each in readings)
 
 
 def _common(readings: list[Reading]) -> str:
-    """Prefer the common noun where there is no capital: «газы» are not of Gaza, a «марка» is not Mark's."""
+    """Prefer the common noun for a lower-case word: «газы» is not «Газа», «марка» is not «Марк»."""
     return next((each.lemma for each in readings if _PROPER.isdisjoint(each.grammemes)), readings[0].lemma)
 
 
 def _proper(lower: str, readings: list[Reading]) -> str:
-    """Prefer the name where a capital letter says so: «Белоусов» is no «белоус», «Песков» no sand."""
+    """Prefer the name for a capitalized word: «Белоусов» is not «белоус», «Песков» is not «песок»."""
     surname = sum(each.score for each in readings if each.lemma == lower and "Surn" in each.grammemes)
     if lower in names.MISREAD or surname >= _LIKELY:
         return lower
-    if readings[0].grammemes >= {"Name", "gent", "plur"}:  # «Аваков»: hardly many Аваки
+    if readings[0].grammemes >= {"Name", "gent", "plur"}:  # «Аваков» is hardly a plural of «Авак»
         return lower
     adjectives = [each.lemma for each in readings if "ADJF" in each.grammemes]
     if adjectives and lower.endswith(("ском", "цком")) and lower not in names.CITIES:
         return adjectives[0]  # «в Красноярском крае»
     likely = [each for each in readings if each.score >= readings[0].score / 2]
     proper = [each for each in likely if not _PROPER.isdisjoint(each.grammemes)]
-    places = [each for each in proper if each.grammemes >= {"Geox", "Pltm"}]  # «Филиппины» are no women
+    places = [each for each in proper if each.grammemes >= {"Geox", "Pltm"}]  # «Филиппины»: the country
     return (places or proper or readings)[0].lemma
 
 
 def readings(form: str) -> list[Reading]:
-    """List the ways to read one word, most likely first: for whoever needs its grammar, not its lemma.
+    """Return the readings of one word, most likely first, with their grammemes.
 
     >>> [sorted(reading.grammemes & {"NOUN", "INFN", "plur"}) for reading in readings("металлы")][:1]
     [['NOUN', 'plur']]
@@ -202,20 +202,20 @@ def readings(form: str) -> list[Reading]:
 
 
 def says_little(words: str) -> bool:
-    """Tell whether there is no word but prepositions, conjunctions, particles and pronouns.
+    """Return whether all words are prepositions, conjunctions, particles or pronouns.
 
-    What may be a noun, as «тем», «минус» and «фон» may, is none of these.
+    Words that may be nouns, such as «тем», «минус» and «фон», are not counted among these.
 
     >>> says_little("на"), says_little("для того"), says_little("на заводе")
     (True, True, False)
     """
     read = [readings(word) for word in words.split()]
-    nouns = any("NOUN" in reading.grammemes for some in read for reading in some)
-    return not nouns and all(_LITTLE & some[0].grammemes for some in read)
+    nouns = any("NOUN" in reading.grammemes for word in read for reading in word)
+    return not nouns and all(_LITTLE & word[0].grammemes for word in read)
 
 
 def inflected(form: str) -> frozenset[str]:
-    """Spell a word in all its cases, numbers and genders, with a capital if it has one.
+    """Return all inflected forms of a word, capitalized if it is capitalized.
 
     >>> sorted(inflected("Поляна"))[:4]
     ['Полян', 'Поляна', 'Полянам', 'Полянами']
@@ -230,7 +230,7 @@ def inflected(form: str) -> frozenset[str]:
 
 
 class Reading(NamedTuple):
-    """One way to read a word, as pymorphy3 sees it."""
+    """One reading of a word by pymorphy3."""
 
     lemma: str
     grammemes: frozenset[str]
@@ -238,14 +238,14 @@ class Reading(NamedTuple):
 
 
 def _readings(lower: str) -> list[Reading]:
-    """List the readings of a word, most likely first."""
+    """Return the readings of a word, most likely first."""
     return [Reading(lemma, tag.grammemes, score) for _, tag, lemma, score, _ in _analyzer().parse(lower)]
 
 
 def _dictionary_lemmas(lower: str) -> set[str]:
-    """Look up the lemmas of a word, without guessing and without weighing them: a third of a parse's time.
+    """Return the lemmas of a word in the dictionary, unweighted; takes a third of the time of a parse.
 
-    Most words have one, and none of the rest of the parse matters to them.
+    Most words have one lemma and need no parse.
     """
     analyzer = _analyzer()
     found = analyzer.dictionary.words.similar_items(lower, analyzer.char_substitutes)
@@ -254,9 +254,9 @@ def _dictionary_lemmas(lower: str) -> set[str]:
 
 @cache
 def _change(paradigm: int, index: int) -> Callable[[str], str]:
-    """Return what turns a form of a paradigm into its lemma: other ends, the same stem.
+    """Return the function that turns a form of a paradigm into its lemma by replacing prefix and suffix.
 
-    The dictionary has some ten thousand pairs of paradigm and form that occur in news.
+    Some ten thousand combinations of paradigm and form occur in news.
     """
     if index == 0:
         return str
@@ -266,30 +266,30 @@ def _change(paradigm: int, index: int) -> Callable[[str], str]:
         dictionary.paradigm_prefixes,
         dictionary.suffixes,
     )
-    size = len(numbers) // 3  # of each form the number of its suffix, of its tag, of its prefix
+    size = len(numbers) // 3  # numbers of suffixes, of tags and of prefixes of all forms
     first, last = prefixes[numbers[2 * size]], suffixes[numbers[0]]
     before, after = len(prefixes[numbers[2 * size + index]]), len(suffixes[numbers[index]])
     return lambda word: f"{first}{word[before : len(word) - after]}{last}"
 
 
-# What is settled before the dictionary is asked.
+# Looked up before the dictionary.
 _EXCEPTIONS = FORMS | {mark.removesuffix("?"): mark for mark in HOMONYMS}
 
-_LOCK = threading.RLock()  # pymorphy3 does not promise to be safe for threads
+_LOCK = threading.RLock()  # pymorphy3 does not claim to be thread-safe
 
 
 def _after_fork() -> None:
     global _LOCK
-    _LOCK = threading.RLock()  # the thread that may hold the old one did not come along
+    _LOCK = threading.RLock()  # a thread that holds the old one does not exist in the child
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
-# The ways of pymorphy3 to read a word. Its others are for initials, numbers, signs, Latin and compounds
-# with a hyphen: none of these get as far as this, and without them a guess takes a quarter less.
-_WAYS = {
+# Analyzers of pymorphy3 that are used. The others handle initials, numbers, signs, Latin words and hyphenated
+# compounds, which never get here; without them, guessing takes a quarter less time.
+_UNITS = {
     "DictionaryAnalyzer",
     "KnownPrefixAnalyzer",
     "UnknownPrefixAnalyzer",
@@ -300,11 +300,11 @@ _WAYS = {
 
 @cache
 def _analyzer() -> Any:
-    """Load pymorphy3 once a process: 0.1 s and 15 MB."""
+    """Load pymorphy3 once per process: 0.1 s and 15 MB."""
     import pymorphy3
     from pymorphy3.lang import ru
 
     groups = [group if isinstance(group, list) else [group] for group in ru.DEFAULT_UNITS]
-    chosen = [[unit for unit in group if type(unit).__name__ in _WAYS] for group in groups]
-    # Plain tuples instead of Parse objects: half again as fast.
+    chosen = [[unit for unit in group if type(unit).__name__ in _UNITS] for group in groups]
+    # Plain tuples instead of Parse objects are 1.5 times as fast.
     return pymorphy3.MorphAnalyzer(result_type=None, units=[group for group in chosen if group])

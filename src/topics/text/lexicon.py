@@ -1,8 +1,8 @@
-"""The words that this process has met, with their lemmas: looked up by hash, a column at a time.
+"""A cache of word forms and their lemmas, looked up by hash, in arrays.
 
-A word is known by 64 bits computed from its characters, so that no Python object is made for a word that was
-met before. Of a million forms two share a hash with a chance of 3 in 10⁸; the second of them
-would be read as the first. `words` keeps hashes, and believes them for as long as they are made this way.
+A form is identified by a 64-bit hash of its characters, so that no Python object is created for a known form.
+Among a million forms, the probability of a collision is 3 in 10⁸; the second form would get the lemma of the
+first. `words` stores hashes, and uses them only as long as they are computed in the same way.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ Hashes = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 
 Forms = Callable[[Int64s], list[str]]
-"""Spells out words, given by their places among the hashes, in rising order."""
+"""Returns words as strings, given their indices among the hashes, in ascending order."""
 
 Met = list[tuple[Hashes, Int32s]]
-"""Words and the numbers of their lemmas, as they come in the texts; 0 is the border of a segment."""
+"""Hashes of words and lemma numbers, in the order of the texts; 0 marks the end of a segment."""
 
 BORDER = "\x00"
-"""Stands between segments: the title of an article, its body, the next title …"""
+"""Separates segments: the title of an article, its body, the next title …"""
 _FORMS, _LEMMAS = 1_000_000, 200_000
-"""What fills a lexicon, some 60 MB. Twenty thousand long articles have 385,000 forms of 136,000 lemmas."""
+"""Capacity, some 60 MB. Twenty thousand long articles have 385,000 forms of 136,000 lemmas."""
 _KEPT = 400_000
-"""Forms that are taken over from a full lexicon, at most, of those that were met again."""
+"""Largest number of forms taken over from a full lexicon, among those that occurred again."""
 _NOTHING = -1
 _UNMET = np.int32(-(1 << 31))
 _FIRST_BITS = 16
 _PIECE = 1 << 14
-"""Slots of a table that are moved at one time."""
+"""Number of slots moved at a time when a table grows."""
 
 
 class _Columns(NamedTuple):
@@ -48,10 +48,10 @@ class _Columns(NamedTuple):
 
 
 class Table:
-    """Hash -> number, both in columns, by open addressing. Safe for threads; it only ever grows.
+    """A hash table with open addressing, in arrays: hash -> number. Thread-safe; entries are never removed.
 
-    Who looks something up while it is entered may miss it, but is never told another's number. A third
-    column tells what was looked up after it was entered.
+    A lookup during an insertion may miss the new entry, but never returns the number of another one. A third
+    column marks the entries that were looked up after their insertion.
     """
 
     def __init__(self) -> None:
@@ -60,20 +60,20 @@ class Table:
         self._columns = _empty(_FIRST_BITS)
 
     def __len__(self) -> int:
-        """Count the hashes."""
+        """Return the number of entries."""
         return self._count
 
     @property
     def is_changing(self) -> bool:
-        """Whether a thread is entering something."""
+        """Whether a thread is inserting entries."""
         return self._lock.locked()
 
     def unlock(self) -> None:
-        """Take a new lock: a forked process has no thread to open the old one."""
+        """Replace the lock: in a forked process no thread would release the old one."""
         self._lock = threading.Lock()
 
     def find(self, hashes: Hashes) -> Int32s:
-        """Look up numbers; `_UNMET` where there is none. No hash is 0."""
+        """Return the numbers of hashes, `_UNMET` for unknown ones; hashes must not be 0."""
         keys, numbers, again = self._columns
         slots = _homes(hashes, keys)
         there = keys.take(slots)
@@ -87,24 +87,24 @@ class Table:
             hit = there == hashes[going]
             found[going[hit]] = numbers.take(places[hit])
             going = going[~hit & (there != 0)]
-        again[slots] = True  # of a slot that is empty this means nothing: who fills it sets it anew
+        again[slots] = True  # meaningless for an empty slot; insertion resets it
         return found
 
     def found_again(self, most: int) -> tuple[Hashes, Int32s]:
-        """List hashes that were looked up after they were entered, so many by lot, with their numbers."""
+        """Return up to `most` entries, chosen at random, that were looked up after their insertion."""
         keys, numbers, again = self._columns
-        at = np.flatnonzero(again)[:most]  # slots follow from hashes, which are as good as lots
+        at = np.flatnonzero(again)[:most]  # the order of slots is that of hashes, thus random
         return keys[at], numbers[at]
 
     def enter(self, hashes: Hashes, numbers: Int32s) -> None:
-        """Enter distinct hashes with their numbers; one that is there keeps its number."""
+        """Insert distinct hashes with their numbers; known hashes keep theirs."""
         with self._lock:
             fresh = self.find(hashes) == _UNMET
             hashes, numbers = hashes[fresh], numbers[fresh]
             self._count += len(hashes)
             if 2 * self._count > len(self._columns.keys):
                 columns = _empty((2 * self._count).bit_length())
-                for start in range(0, len(self._columns.keys), _PIECE):  # so that it takes no more memory
+                for start in range(0, len(self._columns.keys), _PIECE):  # piecewise, to save memory
                     piece = [column[start : start + _PIECE] for column in self._columns]
                     used = piece[0] != 0
                     _fill(columns, *(column[used] for column in piece))
@@ -117,7 +117,7 @@ def _empty(bits: int) -> _Columns:
 
 
 def _homes(hashes: Hashes, keys: Hashes) -> Int64s:
-    """Give the slot at which the search for each hash begins: its foremost bits."""
+    """Return the slot at which the search for each hash begins: its most significant bits."""
     return (hashes >> np.uint64(65 - len(keys).bit_length())).view(np.int64)
 
 
@@ -125,11 +125,9 @@ def _fill(columns: _Columns, hashes: Hashes, numbers: Int32s, again: Bools) -> N
     keys = columns.keys
     slots, waiting = _homes(hashes, keys), np.arange(len(hashes))
     while len(waiting):
-        _, first = np.unique(
-            slots[waiting], return_index=True
-        )  # of those that want one slot the first gets it
+        _, first = np.unique(slots[waiting], return_index=True)  # the first of several candidates for a slot
         placed = waiting[first][keys[slots[waiting[first]]] == 0]
-        columns.numbers[slots[placed]] = numbers[placed]  # before the key, for whoever looks it up just now
+        columns.numbers[slots[placed]] = numbers[placed]  # before the key, for concurrent lookups
         columns.again[slots[placed]] = again[placed]
         keys[slots[placed]] = hashes[placed]
         waiting = np.setdiff1d(waiting, placed, assume_unique=True)
@@ -137,12 +135,12 @@ def _fill(columns: _Columns, hashes: Hashes, numbers: Int32s, again: Bools) -> N
 
 
 class Lexicon:
-    """Forms and the numbers of their lemmas. It only ever grows."""
+    """Maps word forms to lemma numbers; entries are never removed."""
 
     def __init__(self) -> None:
         self.lemmas: list[str] = []
         self._index = Table()
-        """Python's own hash of a lemma -> its number. A dictionary would take twice the memory."""
+        """Hash of a lemma (Python's `hash`) -> its number. A dict would take twice the memory."""
         self._number([BORDER, *HOMONYMS])
         self._doubtful = {
             number: (homonym, *self._number([homonym.first, homonym.second]).tolist())
@@ -150,31 +148,31 @@ class Lexicon:
         }
         self._compounds: list[list[int]] = []
         self._table = Table()
-        """Form -> number of its lemma; below zero: `_NOTHING`, or `_NOTHING - 1 - i` for compound `i`."""
+        """Form -> lemma number; `_NOTHING` for a form without lemmas, `_NOTHING - 1 - i` for compound `i`."""
         self.news: Met | None = None
-        """Words of one lemma, or of none (-1), that were learned here, for who asks; None: nobody will."""
+        """New forms with one lemma or none (-1), collected for `words.Exchange`; None: not collected."""
 
     def __len__(self) -> int:
-        """Count the forms."""
+        """Return the number of forms."""
         return len(self._table)
 
     @property
     def is_full(self) -> bool:
-        """Whether it holds as much as it should."""
+        """Whether the capacity is exceeded."""
         return len(self) > _FORMS or len(self.lemmas) > _LEMMAS
 
     @property
     def is_changing(self) -> bool:
-        """Whether a thread is entering something."""
+        """Whether a thread is inserting entries."""
         return self._index.is_changing or self._table.is_changing
 
     def unlock(self) -> None:
-        """Take new locks, in a forked process."""
+        """Replace the locks, in a forked process."""
         self._index.unlock()
         self._table.unlock()
 
     def renewed(self) -> Lexicon:
-        """Begin a lexicon with those of the words that were met again; half of the others never will be."""
+        """Return a new lexicon with the forms that occurred again; half of the others never will."""
         fresh = Lexicon()
         hashes, numbers = self._table.found_again(_KEPT)
         used = np.unique(numbers[numbers >= 0])
@@ -186,13 +184,13 @@ class Lexicon:
         return fresh
 
     def know(self, hashes: Hashes, numbers: Int32s, lemmas: list[str]) -> None:
-        """Take distinct forms from elsewhere: each with the place of its lemma in `lemmas`, -1 for none."""
+        """Add distinct forms, each with the index of its lemma in `lemmas`, or -1 for none."""
         self._table.enter(hashes, np.append(self._number(lemmas), np.int32(_NOTHING))[numbers])
 
     def read(self, hashes: Hashes, forms: Forms, met: Met | None = None) -> Int32s:
-        """Replace words by the numbers of their lemmas; the lexicon asks for the forms it has not met.
+        """Return the lemma numbers of words; `forms` is called for the unknown ones.
 
-        `met` is told which words have one lemma, whatever stands beside them, or none (-1).
+        Words that have one lemma in any context, or none (-1), are appended to `met`.
         """
         ids = self._find(hashes, forms)
         if met is not None:
@@ -209,7 +207,7 @@ class Lexicon:
         return ids
 
     def count(self, hashes: Hashes, forms: Forms) -> Int64s:
-        """Count the lemmas of each word."""
+        """Return the number of lemmas of each word."""
         numbers = self._find(hashes, forms)
         counts = (numbers >= 0).astype(np.int64)
         for at in np.flatnonzero(numbers < _NOTHING).tolist():
@@ -221,7 +219,7 @@ class Lexicon:
         unmet = np.flatnonzero(numbers == _UNMET)
         if len(unmet):
             fresh, first, back = np.unique(hashes[unmet], return_index=True, return_inverse=True)
-            order = np.argsort(first)  # as they come in the text: so a lemma's number follows from the texts
+            order = np.argsort(first)  # order of appearance, so that lemma numbers depend on the texts only
             learned = np.empty(len(fresh), np.int32)
             learned[order] = self._learn(forms(unmet[first[order]]))
             self._table.enter(fresh, learned)
@@ -236,14 +234,14 @@ class Lexicon:
         return simple
 
     def _settle_homonyms(self, ids: Int32s) -> None:
-        """Read «стали» as «сталь» where a neighbour says so («производство стали»), else as «стать»."""
+        """Disambiguate by neighbours: «стали» is «сталь» in «производство стали», otherwise «стать»."""
         for at in np.flatnonzero((ids > 0) & (ids <= len(self._doubtful))):
             homonym, first, second = self._doubtful[int(ids[at])]
             before, after = (self.lemmas[ids[i]] if 0 <= i < len(ids) else "" for i in (at - 1, at + 1))
             ids[at] = second if before in homonym.after or after in homonym.before else first
 
     def _learn(self, forms: list[str]) -> Int32s:
-        """Lemmatize forms that are new here."""
+        """Lemmatize forms unknown to the lexicon."""
         found = [(BORDER,) if form == BORDER else lemmas(form) for form in forms]
         numbers = self._number([lemma for each in found for lemma in each]).tolist()
         learned = np.full(len(forms), _NOTHING, np.int32)
@@ -262,7 +260,7 @@ class Lexicon:
             return _NOTHING - len(self._compounds)
 
     def _number(self, names: list[str]) -> Int32s:
-        """Give the numbers of lemmas; a new one gets the next."""
+        """Return the numbers of lemmas; new ones are appended."""
         hashes = np.array([hash(name) for name in names], np.int64).view(np.uint64)
         hashes = np.maximum(hashes, 1)
         with _LOCK:
@@ -278,9 +276,9 @@ _current = [Lexicon()]
 
 
 def _after_fork() -> None:
-    """Give a forked process locks that no thread holds: those of its parent's threads did not come along.
+    """Replace the locks in a forked process: threads of the parent that hold them do not exist there.
 
-    A lexicon that one of them was changing just then may be half changed, and is left behind.
+    If one of them was just changing the lexicon, it may be inconsistent, and a new one is created.
     """
     global _LOCK
     is_changing = _LOCK.locked() or _current[0].is_changing
@@ -296,12 +294,12 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 
 
 def current() -> Lexicon:
-    """Return the process's lexicon; a full one is left to the batches that were read by it."""
+    """Return the lexicon of the process; a full one is replaced, but stays valid for batches read with it."""
     if _current[0].is_full:
         _current[0] = _current[0].renewed()
     return _current[0]
 
 
 def forget() -> None:
-    """Begin with an empty lexicon, as a fresh process does."""
+    """Start with an empty lexicon, like a new process."""
     _current[0] = Lexicon()

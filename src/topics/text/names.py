@@ -1,4 +1,4 @@
-"""Names that the dictionary lacks or takes for other words: what their letters tell."""
+"""Rules for names that the dictionary lacks or confuses with other words."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MISREAD = """
     токаев фальков хромов чалов шнуров шугаев
 """
 MISREAD = frozenset(_MISREAD.split())
-"""Surnames that it knows as other words only: «Пушков» as many a «пушок», «Заев» as a form of «заесть»."""
+"""Surnames that the dictionary knows as other words only: «Пушков» as «пушок», «Заев» as «заесть»."""
 
 _SHORT_ADJECTIVES = "бестолков готов достоин един здоров каков нездоров нов суров таков толков"
 SHORT_ADJECTIVES = frozenset(_SHORT_ADJECTIVES.split())
-"""Adjectives that do stand alone with a capital; «Лисин» is none of «лисиный»."""
+"""Short adjectives that do occur capitalized; «Лисин» is not a form of «лисиный»."""
 
 CITIES = frozenset(
     ["минском", "омском", "томском", "курском", "смоленском", "брянском", "липецком", "донецком", "луганском"]
@@ -26,11 +26,11 @@ CITIES = frozenset(
 
 _FIXED = "арт вип макси мини спа тай тревел флеш эко"
 FIXED = frozenset(_FIXED.split())
-"""What stands before a hyphen as it is: «мини-отелей» is not of «минуть»."""
+"""Uninflected first parts of compounds: «мини» in «мини-отелей» is not a form of «минуть»."""
 
 _ORDINAL = "го му ти ый ий ой ая ое ые ых им ым ом ую ми ех ух их"
 ORDINAL = frozenset(_ORDINAL.split())
-"""What stands after a number and a hyphen: «2025-го», «5-ти»."""
+"""Endings after a number and a hyphen: «2025-го», «5-ти»."""
 
 _LATIN, _CYRILLIC = "aceopxykABCEHKMOPTX", "асеорхукАВСЕНКМОРТХ"
 _TO_CYRILLIC = str.maketrans(f"{_LATIN}áéóýëĸ", f"{_CYRILLIC}аеоуёк")
@@ -54,14 +54,14 @@ ADJECTIVE = re.compile(  # «Рынской», «Каховская»; but «М�
     r".{2,}[сц]к(?:ий|им|ой|ое|ие|их|ими)|.{4,}(?:ый|ая|ую|ые|ыми|ого|ому|(?<=......)ы[хм])"
     rf"|.{{4,}}(?:[сц]к|(?:{_CONSONANT}|ь)н|[ое]в)(?:ий|им|ом|ой|ое|ие|их|ими|ым|ых)"
 )
-"""What ends as an adjective does."""
+"""Words with the ending of an adjective."""
 
 FIRST_PART = re.compile(
     "(?:авиа|авто|агро|био|веб|газо|гипер|глав|гор|гос|евро|кибер|крипто|медиа|мега|микро|мин|мос|мото|мульти"
     "|нано|нац|нейро|обл|онлайн|пара|пост|пром|псевдо|радио|рай|рос|сель|спец|супер|теле|тех|транс|укр|фин|фото"
     "|экзо|эко|электро|энерго)(?=.{4})"
 )
-"""«Минцифры», «Криптовалюта»: where what comes after is a word, it has a lemma of its own."""
+"""«Минцифры», «Криптовалюта»: if the rest is a word, it is lemmatized by itself."""
 
 _CASES = tuple(
     (re.compile(rf"(?<={stem})(?:{endings})\Z"), nominative)
@@ -78,9 +78,9 @@ _CASES = tuple(
 
 
 def without_case(name: str) -> str:
-    """Take the ending of a case from a name in lower case: «росстату», «росстатом» -> «росстат».
+    """Strip the case ending of a lower-case name: «росстату», «росстатом» -> «росстат».
 
-    «Хургада» becomes «хургад»: no letter tells that it is no genitive, as «Росстата» is.
+    «Хургада» becomes «хургад»: its spelling does not differ from that of a genitive, such as «Росстата».
     """
     for ending, nominative in _CASES:
         if match := ending.search(name):

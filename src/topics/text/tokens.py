@@ -1,8 +1,8 @@
-"""Text -> lemmas, a batch at a time, in columns.
+"""Tokenization: texts to lemma ids, a batch at a time, vectorized.
 
-A table of 65,536 entries maps each UTF-16 unit to a number, those of no word to 0; numpy finds by it where
-words begin and end, and makes one hash of each. Only a word that the process has never met reaches Python;
-the lexicon knows the lemmas of the others. `docs/design.md` has the measurements behind this shape.
+A table of 65,536 entries maps each UTF-16 unit to a random number, separators to 0; with it, numpy finds word
+boundaries and computes one hash per word. Only words that are new to the process become Python strings; the
+lexicon knows the lemmas of all others. `docs/design.md` has the measurements behind this design.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, Met, current
 from topics.types import TokenBatch
 
 _CHUNK = 50_000
-"""Characters worked on at a time: their columns stay in the processor's cache."""
+"""Characters processed at a time, so that the arrays fit into the processor's cache."""
 _STRETCH = 20
-"""Chunks whose new words are learned together: entering one alone takes as long as lemmatizing it."""
+"""Chunks whose new words are inserted together; a single insertion costs as much as a lemmatization."""
 
 
 def tokenize(titles: Sequence[str], texts: Sequence[str], met: Met | None = None) -> TokenBatch:
-    """Read n titles and n bodies into lemmas; `met` is told the words, see `Lexicon.read`.
+    """Tokenize and lemmatize n titles and n bodies; words are appended to `met`, see `Lexicon.read`.
 
-    What comes of an article depends on that article alone. Characters of no word (punctuation, emoji)
-    separate words; a hyphen inside a word does not.
+    The tokens of an article do not depend on other articles. Punctuation, emoji and other characters that
+    are not part of words separate words; a hyphen inside a word does not.
     """
     if not titles:
         return TokenBatch([], np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int64))
@@ -41,7 +41,7 @@ def tokenize(titles: Sequence[str], texts: Sequence[str], met: Met | None = None
 
 
 def compact(batch: TokenBatch) -> TokenBatch:
-    """Keep the lemmas that stand in the batch, in order of appearance: a batch to be stored or sent."""
+    """Restrict the list of lemmas to those used, in order of appearance, e.g. to store or send the batch."""
     first = np.full(len(batch.lemmas), -1)
     first[batch.ids[::-1]] = np.arange(len(batch.ids))[::-1]
     kept = np.flatnonzero(first >= 0)
@@ -53,7 +53,7 @@ def compact(batch: TokenBatch) -> TokenBatch:
 
 
 def concatenate(batches: Sequence[TokenBatch]) -> TokenBatch:
-    """Join batches, in order, under one numbering of lemmas."""
+    """Concatenate batches, in order, with common lemma ids."""
     index: dict[str, int] = {}
     ids, offsets, bodies, end = [np.empty(0, np.int32)], [np.zeros(1, np.int64)], [np.empty(0, np.int64)], 0
     for batch in batches:
@@ -66,7 +66,7 @@ def concatenate(batches: Sequence[TokenBatch]) -> TokenBatch:
 
 
 def take(batch: TokenBatch, rows: Int64s) -> TokenBatch:
-    """Choose articles by their row numbers, in the order given; the lemmas stay as they are."""
+    """Select articles by row numbers, in the order given; the list of lemmas stays the same."""
     lengths = np.diff(batch.offsets)[rows]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     at = np.arange(offsets[-1]) + np.repeat(batch.offsets[rows] - offsets[:-1], lengths)
@@ -76,9 +76,9 @@ def take(batch: TokenBatch, rows: Int64s) -> TokenBatch:
 
 
 def spans(text: str) -> Int64s:
-    """Find the place of each lemma that `tokenize` makes of this text, in order.
+    """Return the position of each lemma that `tokenize` yields for this text, in order.
 
-    A compound of two lemmas yields its place twice.
+    A compound of two lemmas yields its position twice.
 
     Returns:
         Shape (n, 2): the word of a lemma is `text[start:stop]`.
@@ -88,7 +88,7 @@ def spans(text: str) -> Int64s:
 
 
 def _chunks(segments: Iterable[str]) -> Iterator[str]:
-    """Join segments, the word `BORDER` after each, until they are long enough."""
+    """Join segments into chunks, each segment followed by the word `BORDER`."""
     chunk, length = [" "], 0
     for segment in segments:
         chunk += (segment.replace(BORDER, " ") if BORDER in segment else segment), f" {BORDER} "
@@ -101,14 +101,14 @@ def _chunks(segments: Iterable[str]) -> Iterator[str]:
 
 
 def _stretches(segments: Iterable[str]) -> Iterator[_Words]:
-    """Find the words of segments, some chunks at a time."""
+    """Split segments into words, several chunks at a time."""
     chunks = _chunks(segments)
-    while some := list(map(_Chunk, islice(chunks, _STRETCH))):
-        yield _Words(some)
+    while stretch := list(map(_Chunk, islice(chunks, _STRETCH))):
+        yield _Words(stretch)
 
 
 class _Words:
-    """The words of some chunks in a row, known by their hashes."""
+    """The words of consecutive chunks, as hashes."""
 
     def __init__(self, chunks: Sequence[_Chunk]) -> None:
         self._chunks = chunks
@@ -116,7 +116,7 @@ class _Words:
         self.hashes: Hashes = np.concatenate([chunk.hashes for chunk in chunks])
 
     def forms(self, at: Int64s) -> list[str]:
-        """Spell out some words, given by their places in `hashes`, in rising order."""
+        """Return words as strings, given their indices in `hashes`, in ascending order."""
         parts = np.split(at, np.searchsorted(at, self._ends[:-1]))
         starts = np.append(0, self._ends[:-1]).tolist()
         return [
@@ -127,7 +127,7 @@ class _Words:
 
 
 class _Chunk:
-    """The words of a text, known by their hashes. The text begins and ends with what is no word."""
+    """The words of a text, as hashes; the text must begin and end with a separator."""
 
     def __init__(self, text: str) -> None:
         encoded = text.encode("utf-16-le", "surrogatepass")
@@ -137,7 +137,7 @@ class _Chunk:
         )  # kept if a character may be two units
         values = _values().take(np.frombuffer(encoded, np.uint16))
         inside = values != 0
-        edges = np.flatnonzero(inside[1:] != inside[:-1])  # before the first unit, at the last, in turn
+        edges = np.flatnonzero(inside[1:] != inside[:-1])  # before the first unit, at the last, alternating
         self._before, self._last = edges[::2], edges[1::2]
         powers, inverse = _powers(len(values).bit_length())
         values *= powers[: len(values)]
@@ -146,7 +146,7 @@ class _Chunk:
         self.hashes: Hashes = np.maximum(words * inverse.take(self._before), 1)
 
     def forms(self, at: Int64s) -> list[str]:
-        """Spell out some words."""
+        """Return words as strings, given their indices."""
         starts, stops = (self._before[at] + 1).tolist(), (self._last[at] + 1).tolist()
         places = zip(starts, stops, strict=True)
         if not self._units:
@@ -154,7 +154,7 @@ class _Chunk:
         return [_plain(self._units[2 * start : 2 * stop].decode("utf-16-le")) for start, stop in places]
 
     def places(self) -> Int64s:
-        """Find where each word stands: `text[start:stop]`, shape (words, 2)."""
+        """Return the positions of the words, shape (words, 2): `text[start:stop]`."""
         units = np.stack([self._before, self._last], axis=1) + 1
         if not self._units:
             return units
@@ -164,15 +164,16 @@ class _Chunk:
 
 
 def _plain(form: str) -> str:
-    """Write the kin of the hyphen as a hyphen."""
+    """Replace typographic hyphens with a plain one."""
     return form.replace("\u2010", "-").replace("\u2011", "-")
 
 
 @cache
 def _powers(bits: int) -> tuple[Hashes, Hashes]:
-    """Powers of a number, and of its inverse, modulo 2⁶⁴: 2 ** bits of them.
+    """Return 2 ** bits powers of a number, and of its inverse, modulo 2⁶⁴.
 
-    A word's hash is the sum of its units' values times rising powers, less the power at which it begins.
+    The hash of a word is polynomial: the sum of the values of its units times ascending powers, divided by
+    the power at which the word begins.
     """
     bases = _BASE, pow(_BASE, -1, 1 << 64)
     first, second = (np.full(1 << bits, base, np.uint64) for base in bases)
@@ -184,14 +185,14 @@ _BASE = 0x9E3779B97F4A7C15
 
 @cache
 def _values() -> Hashes:
-    """UTF-16 unit -> a number drawn by lot, 0 for one of no word; plain hyphens and their kin have one."""
-    lots = np.random.default_rng(0).integers(1, 1 << 64, 65_536, np.uint64)
+    """Return a table: UTF-16 unit -> a random number, 0 for separators; all hyphens share one number."""
+    random = np.random.default_rng(0).integers(1, 1 << 64, 65_536, np.uint64)
     units = _units()
-    return np.where(units == ord(" "), np.uint64(0), lots[units])
+    return np.where(units == ord(" "), np.uint64(0), random[units])
 
 
 def _units() -> npt.NDArray[np.uint16]:
-    """UTF-16 unit -> itself in a word, a plain hyphen for its kin, else a space."""
+    """Return a table: UTF-16 unit -> itself, a plain hyphen for any hyphen, a space for separators."""
     table = np.full(65_536, ord(" "), np.uint16)
     table[ord(BORDER)] = ord(BORDER)
     for unit in range(65_536):
@@ -205,9 +206,9 @@ _INNER = "-%" + CURRENCY
 
 
 class Numbering:
-    """Turns the ids of any batch into the numbers of a vocabulary of one's own.
+    """Maps the lemma ids of any batch to indices in a vocabulary.
 
-    It remembers what it made of the list of lemmas that it saw last: the batches of a process share one.
+    The mapping of the last list of lemmas is cached: the batches of a process share one list.
     """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
@@ -215,7 +216,7 @@ class Numbering:
         self._last: tuple[Sequence[str], Int32s] = (), np.empty(0, np.int32)
 
     def __call__(self, tokens: TokenBatch) -> Int32s:
-        """Number each token by its lemma; see `numbers`."""
+        """Return the index of each token's lemma; see `numbers`."""
         seen, table = self._last
         if seen is not tokens.lemmas:
             table = table[:0]
@@ -225,6 +226,6 @@ class Numbering:
         return table[tokens.ids]
 
     def numbers(self, lemmas: Sequence[str]) -> list[int]:
-        """Number lemmas by their places in the vocabulary; -1: it is not in there."""
+        """Return the indices of lemmas in the vocabulary, -1 for those not in it."""
         get = self._number.get
         return [get(lemma, -1) for lemma in lemmas]

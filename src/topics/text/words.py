@@ -1,8 +1,8 @@
-"""The words of a corpus with their lemmas, kept beside a version for whoever scores an archive.
+"""Word forms of the training corpus with their lemmas, stored with a version to speed up scoring.
 
-To lemmatize what twenty thousand articles hold takes five seconds, in every process anew. Kept are the
-hashes of forms, and they are believed only where the code, the dictionary and the characters are those that
-they were made by; else a process begins with nothing, and gives the same answers later.
+Lemmatizing the words of twenty thousand articles takes five seconds in each process. Stored are hashes of
+forms; they are used only if the code, the dictionary and the Unicode tables are those that they were computed
+with. Otherwise a process starts with an empty lexicon, which is slower, but yields the same results.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from topics.text import lexicon
 from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, Met
 
 MOST = 500_000
-"""Forms kept, the most frequent ones: some 8 MB."""
+"""Number of forms stored, the most frequent ones; some 8 MB."""
 _CODE = ("lemmas.py", "lexicon.py", "lemma_overrides.py", "names.py", "tokens.py")
 _WORTH_GIVING = 500
 _HASHES, _NUMBERS, _LEMMAS = "word_hashes.npy", "word_numbers.npy", "word_lemmas.txt"
@@ -33,12 +33,12 @@ _ORIGIN = "words.json"
 
 
 class Words(NamedTuple):
-    """Forms and their lemmas."""
+    """Word forms and their lemmas."""
 
     hashes: Hashes
-    """Of the forms, rising."""
+    """Of the forms, ascending."""
     numbers: Int32s
-    """For each form the place of its lemma in `lemmas`; -1: it has none."""
+    """Index of each form's lemma in `lemmas`, -1 for none."""
     lemmas: list[str]
 
 
@@ -47,19 +47,19 @@ class _Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Forms(NamedTuple):
-    """The forms of some articles: those of one lemma, and those of none."""
+    """The forms of some articles that have one lemma or none."""
 
     hashes: Hashes
-    """Rising."""
+    """Ascending."""
     numbers: Int32s
-    """For each form the number of its lemma; -1: it has none."""
+    """Lemma number of each form, -1 for none."""
     places: Int32s
-    """For each word of the articles, in order, the place of its form in `hashes`."""
+    """Index in `hashes` of the form of each word, in the order of the articles."""
     ends: Int64s
-    """(articles,): how many words come up to the end of each."""
+    """(articles,): end of each article in `places`."""
 
     def choose(self, rows: Int64s) -> Forms:
-        """Take some of the articles, rising; a form that none of them holds stays, met by nobody."""
+        """Select articles by ascending row numbers; forms that no longer occur stay in `hashes`."""
         wanted = np.zeros(len(self.ends), bool)
         wanted[rows] = True
         lengths = np.diff(self.ends, prepend=0)
@@ -67,7 +67,7 @@ class Forms(NamedTuple):
 
 
 def forms(met: Met) -> Forms:
-    """Arrange the words that a lexicon met in articles, each of them two segments."""
+    """Group the words that a lexicon has read by article; an article has two segments."""
     words = np.concatenate([np.empty(0, np.uint64), *(hashes for hashes, _ in met)])
     numbers = np.concatenate([np.empty(0, np.int32), *(numbers for _, numbers in met)])
     border = numbers == 0
@@ -87,18 +87,18 @@ _NONE = _Counts(np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.in
 
 
 class Collector:
-    """Counts forms, whatever batches they come in."""
+    """Counts forms; the result does not depend on how articles are batched."""
 
     def __init__(self) -> None:
         self._whole, self._waiting, self._held = _NONE, list[_Counts](), 0
 
     def add(self, met: Forms) -> None:
-        """Take the forms of some articles, under one numbering of lemmas."""
+        """Add the forms of some articles; lemma numbers must be the same for all calls."""
         times = np.bincount(met.places, minlength=len(met.hashes))
-        there = times > 0
-        self._waiting.append(_Counts(met.hashes[there], met.numbers[there], times[there]))
+        occurring = times > 0
+        self._waiting.append(_Counts(met.hashes[occurring], met.numbers[occurring], times[occurring]))
         self._held += len(met.hashes)
-        if self._held > len(self._whole.hashes):  # so that a form is merged a few times, not once a batch
+        if self._held > len(self._whole.hashes):  # merge when large enough, not with each batch
             self._merge()
 
     def _merge(self) -> None:
@@ -108,26 +108,26 @@ class Collector:
         self._whole, self._waiting, self._held = _Counts(hashes, numbers[first], summed), [], 0
 
     def words(self, lemmas: Sequence[str]) -> Words:
-        """Choose the forms that are worth keeping; `lemmas` has a name for each number."""
+        """Return the most frequent forms; `lemmas` are indexed by lemma number."""
         self._merge()
         hashes, numbers, times = self._whole
         kept = np.sort(np.lexsort((hashes, -times))[:MOST])
         places, names = _named(numbers[kept], lemmas)
-        order = sorted(range(len(names)), key=names.__getitem__)  # the numbers follow from how it was read
+        order = sorted(range(len(names)), key=names.__getitem__)  # numbers depend on the order of reading
         rank = np.full(len(names) + 1, -1, np.int32)
         rank[order] = np.arange(len(names))
         return Words(hashes[kept], rank[places], [names[i] for i in order])
 
 
 def _named(numbers: Int32s, lemmas: Sequence[str]) -> tuple[Int32s, list[str]]:
-    """Number lemmas anew, without gaps, and list them; none (-1) stays none."""
-    found, places = np.unique(numbers, return_inverse=True)
-    without = int((found[:1] < 0).sum())
-    return (places - without).astype(np.int32), [lemmas[number] for number in found[without:].tolist()]
+    """Renumber lemmas without gaps and return them; -1 stays -1."""
+    used, places = np.unique(numbers, return_inverse=True)
+    first = int((used[:1] < 0).sum())  # 1 if there are forms without a lemma
+    return (places - first).astype(np.int32), [lemmas[number] for number in used[first:].tolist()]
 
 
 def save(folder: Path, words: Words) -> None:
-    """Write words into the folder of a version."""
+    """Write the words into the folder of a version."""
     persistence.write_array(folder / _HASHES, words.hashes)
     persistence.write_array(folder / _NUMBERS, words.numbers)
     persistence.write_lines(folder / _LEMMAS, words.lemmas)
@@ -135,7 +135,7 @@ def save(folder: Path, words: Words) -> None:
 
 
 def load(folder: Path) -> Words | None:
-    """Read what `save` wrote; None if the version brings no words, or such as were made otherwise.
+    """Read what `save` wrote; None if there are no words, or if they were computed by other code.
 
     Raises:
         ModelError: a file is missing or damaged.
@@ -155,13 +155,13 @@ def load(folder: Path) -> Words | None:
         names = f"{_HASHES}, {_NUMBERS} and {_LEMMAS}"
         raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
     if any(not lemma or BORDER in lemma for lemma in lemmas):
-        raise ModelError(f"{folder / _LEMMAS}: holds what is no lemma; {persistence.REMEDY}")
+        raise ModelError(f"{folder / _LEMMAS}: has an invalid lemma; {persistence.REMEDY}")
     return words
 
 
 @cache
 def recall(folder: Path) -> None:
-    """Let this process know the words of a version; once is enough.
+    """Load the words of a version into the lexicon of this process, once per folder.
 
     Raises:
         ModelError: a file is missing or damaged.
@@ -177,18 +177,18 @@ class _Shared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Exchange:
-    """Hands the words that this process learns to others that read the same archive, and takes theirs.
+    """Shares new words among the processes that read the same archive.
 
-    All of them meet the same words: eight processes would each spend the seconds that one spends on them.
+    They come across the same words; without sharing, each process would lemmatize all of them itself.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take a folder of a disk, made for this."""
+        """Use an existing folder, which must serve this purpose only."""
         self._folder, self._suffix = folder, f".{_origin()[:16]}"
         self._taken: set[Path] = set()
 
     def take(self) -> None:
-        """Take what others have given since; from now on what is learned here is remembered."""
+        """Load what other processes have given since the last call; from now on, collect new words here."""
         here = lexicon.current()
         here.news = here.news or []
         for path in set(storage.listed(self._folder)) - self._taken:
@@ -199,7 +199,7 @@ class Exchange:
                 here.know(hashes, np.frombuffer(shared.numbers, np.int32), shared.lemmas)
 
     def give(self, name: str) -> None:
-        """Give what was learned here, under a name that nobody else uses, if there is enough of it."""
+        """Publish the words collected here, if there are enough, under a name unique among processes."""
         here = lexicon.current()
         news = here.news or []
         if sum(len(hashes) for hashes, _ in news) < _WORTH_GIVING:
@@ -215,7 +215,7 @@ class Exchange:
 
 @cache
 def _origin() -> str:
-    """Name all that the lemma of a form depends on."""
+    """Return a digest of all that the lemma of a form depends on."""
     digest = hashlib.sha256()
     for name in _CODE:
         digest.update((resources.files("topics.text") / name).read_bytes())

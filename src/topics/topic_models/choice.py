@@ -1,4 +1,4 @@
-"""How many topics: as many as are coherent and come back when the model is trained on other articles."""
+"""Selection of the number of topics by coherence and by stability across samples."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from topics.types import NumberTried, TokenBatch
 Floats = npt.NDArray[np.float32]
 
 Learn = Callable[[sparse.csr_array, int, int], Floats]
-"""Takes bags (articles, terms), a number of topics and a seed; gives topics (topics, terms)."""
+"""Maps bags (articles, terms), a number of topics and a seed to topics (topics, terms)."""
 
 CANDIDATES = (10, 15, 20, 30, 40, 50, 70, 100)
 _TOP = 10
 _ARTICLES_A_TOPIC = 25
-"""Articles of the sample that there must be for each topic of a candidate."""
+"""Number of sampled articles needed per topic of a candidate."""
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The number of topics with the best score, and all that were tried."""
+    """The number of topics with the best score, and all candidates."""
 
     num_topics: int
     curve: tuple[NumberTried, ...]
@@ -49,7 +49,7 @@ def choose_topics(
     sample: int = 3000,
     jobs: int = 1,
 ) -> Choice:
-    """Try numbers of topics on a sample of the archive.
+    """Evaluate candidate numbers of topics on a sample of the corpus.
 
     Each draw trains on its own four fifths of the sample under its own seed. A seed alone would change next
     to nothing, since every training begins at the same factorization.
@@ -78,10 +78,10 @@ def choose_topics(
     if not numbers:
         raise DataError(
             f"{len(full)} articles with known words are too few to choose from {min(candidates)} topics or "
-            f"more; {_ARTICLES_A_TOPIC} a topic are needed. Set the number (num_topics) or give more articles"
+            f"more, which need {_ARTICLES_A_TOPIC} each; set the number (num_topics) or add articles"
         )
     parts = [np.sort(generator.permutation(full)[: len(full) * 4 // 5]) for _ in range(draws)]
-    pairs = list(product(numbers[::-1], range(draws)))  # the longest first: no process waits at the end
+    pairs = list(product(numbers[::-1], range(draws)))  # the slowest first: no process idles at the end
     models = parallel.do((partial(learn, bags[parts[draw]], number, draw) for number, draw in pairs), jobs)
     found = dict(zip(pairs, models, strict=True))
     places = vocabulary.occurrences(chosen)
@@ -112,6 +112,6 @@ def _point(
 
 
 def _recurring(one: Floats, other: Floats) -> float:
-    """Compute the share of topics that have a partner which is the same topic."""
+    """Return the share of topics that recur in the other model."""
     similarity = overlap(one, other)
     return float((similarity[linear_sum_assignment(similarity, maximize=True)] >= SAME).mean())

@@ -1,4 +1,4 @@
-"""How well the words of a topic keep company: NPMI and c_v, equal to gensim's CoherenceModel, in numpy.
+"""Topic coherence, NPMI and c_v, in numpy; equal to gensim's CoherenceModel.
 
 Both count windows that slide over the terms of each article (Röder, Both and Hinneburg, 2015, "Exploring the
 space of topic coherence measures"). gensim goes over the texts once a model in Python; here all the words of
@@ -24,7 +24,7 @@ _EPSILON = 1e-12
 
 
 class Company(NamedTuple):
-    """How often some words stand together."""
+    """Co-occurrence statistics of some words."""
 
     places: dict[int, int]
     """Column of the bags -> row and column of `npmi`."""
@@ -33,7 +33,7 @@ class Company(NamedTuple):
 
 
 def keep_company(sequence: Int64s, rows: Int64s, wanted: Sequence[int], window: int = NPMI_WINDOW) -> Company:
-    """Count windows that hold some words, and two of them.
+    """Count the windows that contain given words, and pairs of these.
 
     Args:
         sequence: columns of the terms, in the order of the text.
@@ -86,7 +86,7 @@ def _oldest(words: Int64s, articles: Int64s, within: Int64s, first: Int64s) -> I
 
 
 def c_npmi(company: Company, topic: Sequence[int]) -> float:
-    """Mean NPMI of each two of a topic's words, -1 to 1; best counted with `NPMI_WINDOW`."""
+    """Return the mean NPMI over pairs of a topic's words, -1 to 1; meant for `NPMI_WINDOW`."""
     matrix = _of(company, topic)
     return float(matrix[np.tril_indices(len(matrix), -1)].mean()) if len(matrix) > 1 else 0.0
 

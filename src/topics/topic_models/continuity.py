@@ -1,4 +1,4 @@
-"""Which topic of a new model is which of the old one's: identities and names outlive a retraining."""
+"""Matching of topics between models, so that ids and names survive retraining."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.int64]
 
 SAME = 0.7
-"""Similarity from which on two topics are one; see `docs/topics.md` for how it was chosen."""
+"""Similarity from which on two topics are the same; see `docs/topics.md` for its choice."""
 _EVIDENCE = 8
 """Words shown for a change."""
 
@@ -51,7 +51,7 @@ def similarities(old: Described, new: Described) -> Floats:
 
 
 def _shared(old: Described, new: Described) -> tuple[Columns, Columns]:
-    """Find the terms that both models have: their columns in the one and in the other."""
+    """Return the columns of the common terms in both models."""
     place = {term: i for i, term in enumerate(new.terms)}
     pairs = [(i, place[term]) for i, term in enumerate(old.terms) if term in place]
     left, right = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
@@ -65,16 +65,16 @@ def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Flo
 
 
 def carry_over(old: Described, new: Described, last_id: int = 0, same: float = SAME) -> Continuity:
-    """Give new topics the ids and names of the old ones that they continue.
+    """Assign the ids and names of old topics to the new topics that continue them.
 
-    One old topic goes to one new topic so that the similarities sum up highest (Kuhn, 1955). A new topic
-    without a match gets an id that no topic had.
+    Old and new topics are matched one to one, with the largest sum of similarities (Kuhn, 1955). A new topic
+    without a match gets an unused id.
 
     Args:
-        old: the version before.
-        new: the model just trained.
-        last_id: the highest id given so far, by the old version or by one before it.
-        same: similarity from which on two topics are one.
+        old: the previous model.
+        new: the new model.
+        last_id: highest id used so far, in the previous model or its predecessors.
+        same: similarity from which on two topics are the same.
     """
     similarity = similarities(old, new)
     old_of = _matched(similarity, same)
@@ -93,13 +93,13 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
 
 
 def changes(old: Described, new: Described, same: float = SAME) -> tuple[TopicChange, ...]:
-    """Tell what became of the topics of one model in another one, each under the id that it has."""
+    """Return the changes of topics from one model to another; topics are matched by similarity."""
     similarity = similarities(old, new)
     return _changes(old, new, similarity, _matched(similarity, same), same)
 
 
 def _matched(similarity: Floats, same: float) -> dict[int, int]:
-    """Find the new topics that continue an old one: new -> old."""
+    """Return the new topics that continue an old one: new -> old."""
     from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
 
     rows, columns = linear_sum_assignment(similarity, maximize=True)

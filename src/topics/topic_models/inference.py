@@ -42,13 +42,13 @@ class Inferred(NamedTuple):
 def infer(
     bags: sparse.csr_array, words: Floats, alpha: Floats, iterations: int, threshold: float
 ) -> Inferred:
-    """Find the topics of n articles.
+    """Infer the topics of n articles.
 
     Args:
         bags: (n, terms), counts.
         words: (terms, topics), exp(E[log beta]).
         alpha: (topics,), prior of the shares.
-        iterations: at most that many rounds an article.
+        iterations: largest number of iterations per article.
         threshold: mean change of gamma below which an article is done.
     """
     n, topics = bags.shape[0], len(alpha)
@@ -75,7 +75,7 @@ def statistics(inferred: Inferred, words: Floats) -> Floats:
 def _settle(
     block: Floats, counts: Floats, alpha: Floats, iterations: int, threshold: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Go round until gamma stands still; block (articles, width, topics), counts (articles, width)."""
+    """Iterate until gamma converges; block (articles, width, topics), counts (articles, width)."""
     shape = (len(block), len(alpha))
     gamma, theta, ratio = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty_like(counts)
     alive = np.arange(len(block))
@@ -124,7 +124,7 @@ def exp_digamma(x: Floats) -> Floats:
 
 
 def _blocks(lengths: npt.NDArray[np.integer], topics: int) -> Iterator[tuple[Int64s, int]]:
-    """Deal the articles that have terms into blocks of one width."""
+    """Group the articles that have terms into blocks of equal width."""
     widths = _widths(lengths)
     order = np.argsort(widths, kind="stable")
     widths = widths[order]

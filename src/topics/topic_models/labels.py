@@ -25,7 +25,7 @@ _RELEVANCE = 0.6
 """How much a word's weight in the topic counts against how much it is the topic's own."""
 _IN_LABEL = 3
 _CAPITALS = 5
-"""Times that a word may stand capitalized for once that it does not, and yet be no name: sentences begin."""
+"""Ratio of capitalized to lower-case occurrences up to which a word is not a name: sentences begin so."""
 _LIKELY = 1 / 3
 """Share of what is seen of a name that must speak for its being a woman's, or a man's, to write it so."""
 _SEEN = 60
@@ -105,10 +105,10 @@ def foremost(counts: Floats, shown: int = SHOWN) -> list[list[int]]:
 def surface_forms(
     found: Occurrences, tokens: TokenBatch, texts: Texts, wanted: Sequence[int]
 ) -> dict[int, Counter[str]]:
-    """Count how some terms are written, at up to `_SEEN` places each: column -> form -> times.
+    """Count the surface forms of terms, in up to `_SEEN` occurrences each: column -> form -> count.
 
-    The places are taken from the articles that hold most of the terms, so that few texts are read closely.
-    A form with a sign inside, «обороны (ПВО)», counts where there is no other, and without the sign.
+    Occurrences are taken from the articles with most of the terms, so that few texts have to be read. Forms
+    with punctuation inside, «обороны (ПВО)», count only if there are no others, and without punctuation.
     """
     at = np.flatnonzero(np.isin(found.columns, wanted))
     density = np.bincount(found.rows[at], minlength=len(tokens))
@@ -143,7 +143,7 @@ def _is_plain(form: str) -> bool:
 
 
 def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
-    """Name each topic by its first words; one that would bear another's name takes a word more."""
+    """Label each topic by its first words; a label that is taken is extended by one more word."""
     labels: list[str] = []
     for words in ranked:
         nouns = [word for word in words if " " in word[0] or part_of_speech(word[0]) == "noun"]
@@ -157,7 +157,7 @@ def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
 
 
 def _is_abbreviated(form: str) -> bool:
-    """Tell a label that says nothing: «тыс», «млрд руб», «ул»; but «ДТП» does, as capitals show."""
+    """Return whether a label is uninformative: «тыс», «млрд руб», «ул»; but not an acronym, such as «ДТП»."""
     return all(
         word.islower() and any("Abbr" in reading.grammemes for reading in readings(word))
         for word in form.split()
@@ -165,7 +165,7 @@ def _is_abbreviated(form: str) -> bool:
 
 
 def _without_echoes(words: list[tuple[str, str]]) -> list[str]:
-    """Drop a term that is part of one before it or holds one: «курс доллара» after «доллар»."""
+    """Drop terms that contain an earlier term or are part of one: «курс доллара» after «доллар»."""
     kept: list[str] = []
     seen: list[set[str]] = []
     for term, form in words:
@@ -181,7 +181,7 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
 
     «металлов» 7, «металлы» 5, «металл» 1 -> «металлы»; «Путина» 4, «Путин» 1 -> «Путин».
 
-    The first word tells: an adjective agrees with its noun, and of two nouns the first one rules.
+    The first word decides: an adjective agrees with its noun, and the first of two nouns is the head.
     """
     if len(lemmas) == 1 and part_of_speech(lemmas[0]) == "verb":
         return lemmas[0]

@@ -60,7 +60,7 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topics: tuple[Topic, ...]
     changes: tuple[TopicChange, ...]
     last_id: int
-    """The highest id that a topic of this model or of one before it had."""
+    """Highest topic id used so far, in this model or its predecessors."""
     tried: tuple[NumberTried, ...] = ()
     forms: dict[str, str] = {}
 
@@ -76,13 +76,13 @@ class LdaModel:
     alpha: Floats
     """(topics,)"""
     changes: tuple[TopicChange, ...]
-    """What became of the topics of the model before, if there was one."""
+    """Changes since the previous model, if any."""
     tried: tuple[NumberTried, ...]
-    """Numbers of topics that one was chosen among; none: it was not chosen so."""
+    """Candidate numbers of topics, if the number was selected automatically."""
     last_id: int
-    """The highest id that a topic of this model or of one before it had."""
+    """Highest topic id used so far, in this model or its predecessors."""
     forms: dict[str, str]
-    """Term -> how the archive writes it, of the terms that lead topics and are no lemma there."""
+    """Top term -> its most frequent form in the corpus, if that differs from the lemma."""
 
     def __init__(self, settings: LdaSettings | None = None) -> None:
         self.settings = settings or LdaSettings()
@@ -94,17 +94,10 @@ class LdaModel:
         previous: Self | None = None,
         jobs: int = 1,
     ) -> Self:
-        """Learn the topics of n articles.
-
-        Args:
-            tokens: n articles.
-            texts: fetches some of them, once; labels then stand in the form that the archive uses. Without
-                it labels are lemmas.
-            previous: the model before; its topics are gone on from, and keep their ids and names.
-            jobs: processes, where the number of topics is to be chosen.
+        """Fit the model; see `topics.estimator.TopicModel.fit`.
 
         Raises:
-            DataError: there are too few articles or terms for so many topics.
+            DataError: too few articles or terms for the number of topics.
         """
         settings = self.settings
         number = self._number(tokens, previous, jobs)
@@ -114,7 +107,7 @@ class LdaModel:
         if min(bags.shape) < max(number, 1):
             raise DataError(
                 f"{bags.shape[0]} articles with {bags.shape[1]} terms are too few for {number} topics; "
-                " give more articles or set fewer topics (num_topics)"
+                "add articles or set fewer topics (num_topics)"
             )
         before = None if previous is None else _distributions(previous, self.vocabulary.terms)
         counts = learn(bags, number, settings, before)
@@ -130,11 +123,11 @@ class LdaModel:
         return self
 
     def _number(self, tokens: TokenBatch, previous: Self | None, jobs: int) -> int:
-        """Settle how many topics to look for."""
+        """Return the number of topics to look for."""
         wanted, self.tried = self.settings.num_topics, ()
         if wanted != "auto":
             return wanted or (len(previous.topics) if previous else usual_number(len(tokens)))
-        from topics.topic_models.choice import choose_topics  # with more than tagging need import
+        from topics.topic_models.choice import choose_topics  # has imports that tagging does not need
 
         taught = partial(_learn_for_choice, self.settings)
         chosen = choose_topics(tokens, taught, self.settings.vocabulary, seed=self.settings.seed, jobs=jobs)
@@ -142,11 +135,11 @@ class LdaModel:
         return chosen.num_topics
 
     def since(self, before: Self) -> tuple[TopicChange, ...]:
-        """Tell what became of the topics of another model in this one, under the ids that each has."""
+        """Return the changes from another model to this one; topics of both are referred to by id."""
         return changes(before.described(), self.described())
 
     def described(self) -> Described:
-        """Give what matching with another model needs."""
+        """Return what is needed to match topics with another model."""
         return Described(self.topics, self.counts, self.vocabulary.terms, self.forms)
 
     @property
@@ -156,7 +149,7 @@ class LdaModel:
         return self._topics
 
     def named(self, names: Mapping[int, str]) -> Self:
-        """Return the same model with these topics called so; "": by their label."""
+        """Return the model with topics renamed, id -> name; an empty name resets to the label."""
         self._check_fitted()
         named = copy(self)
         named._topics = tuple(
@@ -165,9 +158,7 @@ class LdaModel:
         return named
 
     def transform(self, tokens: TokenBatch) -> Floats:
-        """Find the topics of n articles: shares, shape (n, topics), each row summing to 1.
-
-        An article without a known term is a row of zeros.
+        """Return topic shares, shape (n, topics); rows sum to 1, or are 0 without known terms.
 
         Raises:
             NotFittedError: before `fit`.
@@ -186,10 +177,10 @@ class LdaModel:
         return np.sqrt(np.maximum(1 - overlap(self.counts, self.counts), 0))
 
     def metrics(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicMetrics:
-        """Tell how well the topics' words keep company in these articles, and how many there are.
+        """Return coherence, diversity and coverage of the topics, measured on these articles.
 
-        Windows are ten terms long, as gensim has them; `by_words` twenty words, which is about as long, and
-        the same text for any model: ten of fewer terms reach further, and more of them meet.
+        Windows are ten terms long, as in gensim; with `by_words`, twenty words, which is about as long, but
+        independent of the vocabulary: ten terms of a smaller vocabulary span more text and co-occur more.
         """
         found = self.vocabulary.occurrences(tokens)
         top = np.argsort(-self.counts, axis=1, kind="stable")[:, :10].tolist()
@@ -242,13 +233,14 @@ class LdaModel:
             )
         if not all(np.isfinite(array).all() and (array > 0).all() for array in (counts, alpha)):
             raise ModelError(
-                f"{folder}: topic_counts.npy or topic_alpha.npy holds no counts; {persistence.REMEDY}"
+                f"{folder}: topic_counts.npy or topic_alpha.npy has values that are not positive; "
+                f"{persistence.REMEDY}"
             )
         self._set(counts, alpha)
         return self
 
     def _set(self, counts: Floats, alpha: Floats) -> None:
-        """Take the learned numbers: `counts` (topics, terms) is lambda, eta included."""
+        """Set the parameters; `counts`, shape (topics, terms), is lambda, eta included."""
         self.counts, self.alpha = counts, alpha
         self._words = expected_words(counts)
 
@@ -258,9 +250,9 @@ class LdaModel:
 
 
 def usual_number(articles: int) -> int:
-    """Say how many topics to look for in so many articles: 7 for 500, 33 for 10,000, 100 at most.
+    """Return the default number of topics: 7 for 500 articles, 33 for 10,000, at most 100.
 
-    A rule of thumb, for who has not measured; `docs/topics.md` says how to choose by measuring.
+    A rule of thumb; `docs/topics.md` describes how to select the number by measurement.
     """
     return int(min(max(round(articles**0.5 / 3), 5), 100))
 
@@ -277,7 +269,7 @@ def expected_words(counts: Floats) -> Floats:
 
 
 def _distributions(model: LdaModel, terms: list[str]) -> Floats:
-    """Give the topics of a model over other terms, shape (topics, terms); a term it lacks has none of it."""
+    """Return the topics of a model over other terms, shape (topics, terms); missing terms are 0."""
     place = {term: i for i, term in enumerate(model.vocabulary.terms)}
     counts = np.hstack([model.counts, np.zeros((len(model.counts), 1), np.float32)])
     found = counts[:, [place.get(term, -1) for term in terms]]
@@ -290,13 +282,13 @@ def _learn_for_choice(settings: LdaSettings, bags: sparse.csr_array, number: int
 
 
 def learn(bags: sparse.csr_array, number: int, settings: LdaSettings, before: Floats | None = None) -> Floats:
-    """Teach gensim's LdaModel, begun at the seed.
+    """Train gensim's LdaModel, initialized by `seed_counts`.
 
     Args:
         bags: (n, terms), counts; no row is empty.
         number: of topics.
-        settings: how.
-        before: topics to go on from, see `seed_counts`.
+        settings: of the model.
+        before: topics to start from, see `seed_counts`.
 
     Returns:
         Lambda, shape (topics, terms), eta included.
@@ -304,7 +296,7 @@ def learn(bags: sparse.csr_array, number: int, settings: LdaSettings, before: Fl
     from gensim.models import LdaModel as Gensim
 
     class Seeded(Gensim):  # type: ignore[misc]
-        """gensim's model, its inference done by ours, so that training and use are the same."""
+        """gensim's model with our inference, so that training and use agree."""
 
         def inference(self, rows: Any, collect_sstats: bool = False) -> tuple[Floats, Floats | None]:
             words = np.ascontiguousarray(self.expElogbeta.T)

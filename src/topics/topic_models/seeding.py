@@ -1,4 +1,4 @@
-"""A quick factorization tells LDA where to begin: NMF of the TF-IDF matrix, turned into expected counts.
+"""Initialization of LDA by NMF of the TF-IDF matrix, converted to expected counts.
 
 Plain LDA begins at random and on news ends in poor topics. `docs/topics.md` has the figures.
 """
@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 def seed_counts(
     bags: sparse.csr_array, num_topics: int, seed: int, iterations: int, before: Floats | None = None
 ) -> Floats:
-    """Share out the counts of n articles among topics: float32, shape (topics, terms).
+    """Distribute the counts of n articles among topics: float32, shape (topics, terms).
 
     Args:
         bags: (n, terms), counts; no row is empty.
@@ -129,7 +129,7 @@ def _idf(bags: sparse.csr_array) -> Floats:
 
 
 def _tfidf(bags: sparse.csr_array) -> sparse.csr_array:
-    """Weigh counts as (1 + ln tf) * idf, each article scaled to length 1."""
+    """Return TF-IDF weights (1 + ln tf) * idf with rows of unit norm."""
     n = bags.shape[0]
     weights = (np.log(bags.data) + 1) * _idf(bags)[bags.indices]
     rows = np.repeat(np.arange(n), np.diff(bags.indptr))

@@ -1,4 +1,4 @@
-"""TokenBatch -> bags of terms for a topic model: telling words, and phrases kept together.
+"""Bags of terms for a topic model: content words and collocations.
 
 A *term* is a lemma («инфляция») or a phrase of two to four lemmas («ключевой ставка»). What counts as a term
 is learned: parts of speech from the dictionary, phrases from words that keep company, the rest from how often
@@ -41,54 +41,54 @@ _PARTS = frozenset(
 _TELLING = {"NOUN": "noun", "ADJF": "adjective", "INFN": "verb"}
 _PRONOMINAL = frozenset({"Apro", "Anum"})
 _PASSES = 2
-"""Rounds of learning phrases: of two words, then of a pair and a word or another pair."""
+"""Number of passes that learn phrases: of two words, then of a phrase and a word or two phrases."""
 _LONGER = 0.75
-"""What `phrase_npmi` is for phrases of more than two words."""
+"""`phrase_npmi` for phrases of more than two words."""
 
 
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class VocabularySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What becomes a term."""
+    """Settings of the vocabulary."""
 
     verbs: bool = True
     min_df: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Articles that must hold a term; 0: adapts to the size of the archive, see `least_articles`."""
+    """Smallest document frequency of a term; 0: depends on the size of the corpus, see `least_articles`."""
     max_df: _Share = 0.0
-    """Share of the articles above which a term says nothing; 0: adapts to the size of the archive."""
+    """Largest share of articles that contain a term; 0: depends on the size of the corpus."""
     even_share: _Share = 0.4
-    """Share of the frequent words that are left out as newsprint, the most evenly spread ones."""
+    """Share of the frequent words, the most evenly distributed ones, that are excluded as newsprint."""
     phrases: bool = True
     phrase_npmi: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.5
-    """Normalized pointwise mutual information above which neighbours are a phrase; -1 to 1."""
+    """Normalized pointwise mutual information above which adjacent words form a phrase; -1 to 1."""
 
 
 def least_articles(n: int) -> int:
-    """Articles of n that must hold a term: 2 of 100, 6 of 10,000, 62 of a million."""
+    """Return the smallest document frequency for n articles: 2 of 100, 6 of 10,000, 62 of a million."""
     return max(2, round(math.sqrt(n) / 16))
 
 
 def largest_share(n: int) -> float:
-    """Share of n articles above which a term says nothing: 0.4 of 100, 0.22 of 10,000."""
+    """Return the largest document frequency for n articles, as a share: 0.4 of 100, 0.22 of 10,000."""
     return 0.2 + 2 / math.sqrt(max(n, 16))
 
 
 class Occurrences(NamedTuple):
-    """Where the terms of some articles stand, in the order of the text."""
+    """Occurrences of terms, in the order of the text."""
 
     columns: Int64s
-    """Of the matrix that `transform` makes."""
+    """Column in the matrix of `transform`."""
     rows: Int64s
-    """The article."""
+    """Row number of the article."""
     starts: Int64s
-    """The first token, counted over the whole batch."""
+    """Index of the first token in the batch."""
     lengths: Int64s
-    """Tokens that the term takes."""
+    """Number of tokens of the term."""
 
 
 class _Stream(NamedTuple):
-    """The telling words and phrases of some articles in order; -1 stands for any other word."""
+    """The terms of some articles, in order; -1 for other words."""
 
     words: Int64s
     starts: Int64s
@@ -96,13 +96,13 @@ class _Stream(NamedTuple):
 
 
 class Vocabulary:
-    """The terms of a topic model: `fit` learns them, `transform` counts them."""
+    """Terms of a topic model: `fit` selects them, `transform` counts them."""
 
     def __init__(self, settings: VocabularySettings | None = None) -> None:
         self.settings = settings or VocabularySettings()
 
     def fit(self, tokens: TokenBatch) -> Self:
-        """Choose the terms from n articles."""
+        """Select the terms from n articles."""
         n, settings = len(tokens), self.settings
         least = settings.min_df or least_articles(n)
         frequencies = _document_frequencies(tokens.ids, rows_of(tokens), len(tokens.lemmas), n)
@@ -128,7 +128,7 @@ class Vocabulary:
 
     @property
     def terms(self) -> list[str]:
-        """Name the columns: lemmas, those of a phrase parted by spaces."""
+        """Names of the columns: lemmas, separated by spaces within a phrase."""
         return self._terms
 
     def transform(self, tokens: TokenBatch) -> sparse.csr_array:
@@ -147,7 +147,7 @@ class Vocabulary:
         return sparse.csr_array((counts.astype(np.float32), indices, starts), (n, width))
 
     def occurrences(self, tokens: TokenBatch) -> Occurrences:
-        """Find the terms of n articles."""
+        """Return the occurrences of terms in n articles."""
         words, starts = self._stream(tokens)
         columns = self._column_of[words]
         known = columns >= 0
@@ -155,13 +155,13 @@ class Vocabulary:
         return Occurrences(columns[known], rows_of(tokens)[starts[known]], starts[known], lengths[known])
 
     def save(self, folder: Path) -> None:
-        """Write the words, the phrases made of them, and which of both are terms."""
+        """Write the words, the phrases, and the columns, into an existing folder."""
         persistence.write_lines(folder / "topic_words.txt", self._words)
         persistence.write_array(folder / "topic_phrases.npy", self._phrases)
         persistence.write_array(folder / "topic_terms.npy", self._columns)
 
     def load(self, folder: Path) -> Self:
-        """Take the terms of a saved one.
+        """Read what `save` wrote.
 
         Raises:
             ModelError: a file is missing or damaged, or the files do not fit together.
@@ -205,7 +205,7 @@ class Vocabulary:
         return self
 
     def _stream(self, tokens: TokenBatch) -> _Stream:
-        """Number the words, and join the phrases."""
+        """Map tokens to word numbers and join phrases."""
         stream = _Stream(self._number(tokens).astype(np.int64), np.arange(len(tokens.ids)))
         borders = _borders(tokens)
         while len(self._keys):
@@ -216,7 +216,7 @@ class Vocabulary:
         return stream
 
     def _join(self, stream: _Stream, borders: Bools) -> _Stream:
-        """Put one number in the place of two wherever two neighbours are a phrase.
+        """Replace two adjacent units by one wherever they form a phrase.
 
         Of phrases that share a word the stronger one wins: «президент США | Дональд Трамп».
         """
@@ -235,7 +235,7 @@ class Vocabulary:
         return _Stream(np.delete(words, at + 1), np.delete(starts, at + 1))
 
     def _learn_phrases(self, tokens: TokenBatch, nouns: Bools, starters: Bools, least: int) -> None:
-        """Find neighbours that belong together: a noun, and before it a noun or an adjective."""
+        """Return the pairs of adjacent units that form phrases: a noun after a noun or an adjective."""
         n, rows, borders = len(tokens), rows_of(tokens), _borders(tokens)
         for _ in range(_PASSES):
             words, starts = self._stream(tokens)
@@ -259,7 +259,7 @@ class Vocabulary:
 
 
 def part_of_speech(lemma: str) -> str:
-    """Tell a telling word, `noun`, `adjective` or `verb`, from others: an empty string.
+    """Return the part of speech of a content word, `noun`, `adjective` or `verb`; "" for other words.
 
     A lemma that the dictionary does not know is a name or an acronym: «силуанов», «вциом».
     """
@@ -278,9 +278,9 @@ def part_of_speech(lemma: str) -> str:
 
 
 def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools:
-    """Find the words of newsprint: frequent, and spread over the articles as if by chance.
+    """Return the newsprint words: frequent, and distributed over the articles as if at random.
 
-    A word that tells of a subject comes in bursts: where it stands once it stands again. Residual IDF is how
+    A topical word is bursty: where it occurs once, it occurs again. Residual IDF is how
     much rarer a word's articles are than chance would have them (Church and Gale, 1995, "Inverse document
     frequency: a measure of deviations from Poisson").
     """
@@ -293,26 +293,26 @@ def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools
 
 
 def _document_frequencies(ids: npt.NDArray[np.integer], rows: Int64s, width: int, n: int) -> Int64s:
-    """Count the articles of each id; -1 is nobody's."""
+    """Return the document frequency of each id; -1 is ignored."""
     known = ids >= 0
     keys = _counted(ids[known].astype(np.int64) * max(n, 1) + rows[known])[0]
     return np.bincount(keys // max(n, 1), minlength=width)
 
 
 def _counted(keys: Int64s) -> tuple[Int64s, Int64s]:
-    """List the distinct keys, rising, and how often each stands; numpy's own unique is slower by half."""
+    """Return the distinct keys, ascending, with their counts; faster than numpy.unique."""
     keys = np.sort(keys)
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     return keys[first], np.diff(first, append=len(keys))
 
 
 def _borders(tokens: TokenBatch) -> Bools:
-    """Tell for each token whether it begins a title or a text, so that no phrase runs across."""
+    """Return for each token whether it begins a title or a text, which no phrase may cross."""
     borders = np.zeros(len(tokens.ids) + 1, bool)
     borders[tokens.offsets] = borders[tokens.bodies] = True
     return borders[:-1]
 
 
 def rows_of(tokens: TokenBatch) -> Int64s:
-    """Tell for each token which article it stands in."""
+    """Return the row number of the article of each token."""
     return np.repeat(np.arange(len(tokens)), np.diff(tokens.offsets))

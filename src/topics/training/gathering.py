@@ -1,6 +1,6 @@
-"""From a corpus to what training needs of it, by some processes.
+"""Reading a corpus for training, in parallel.
 
-Processes read shards; the tokens go to a temporary file and are mapped from there, four bytes each, so that a
+Processes read shards; tokens, four bytes each, are written to a temporary file and memory-mapped, so that a
 corpus may be larger than memory.
 """
 
@@ -40,13 +40,13 @@ from topics.versions.origins import noted
 R = TypeVar("R")
 T = TypeVar("T")
 _WORTH_PROCESSES = 3
-"""Batches from which on processes save more time than they take to start."""
+"""Number of batches from which on starting processes pays off."""
 Watch = Callable[[str, int], None]
-"""Told what is being done and how many articles are done."""
+"""Progress callback: name of the stage, number of articles done."""
 
 
 class _Part(NamedTuple):
-    """What a worker makes of a batch."""
+    """Result of a worker for one batch."""
 
     tokens: TokenBatch
     forms: Forms
@@ -54,7 +54,7 @@ class _Part(NamedTuple):
     labels: list[Labels | None]
     origins: list[tuple[str, str]]
     digests: list[bytes]
-    """Of what is learned from, but for the labels."""
+    """Of the content of the articles, labels excepted."""
     found_at: list[tuple[str, int]]
     rejects: list[Reject]
 
@@ -69,15 +69,15 @@ class _Task(NamedTuple):
 def gather(
     corpus: Corpus, cleaner: Cleaner, jobs: int, watch: Watch, words_from: Path | None = None
 ) -> Material:
-    """Read a corpus into tokens by some processes; whatever their number, the same comes of it.
+    """Read and tokenize a corpus; the result does not depend on the number of processes.
 
-    `words_from` is the folder of a version whose words need not be lemmatized anew: the same, but sooner.
+    `words_from` is the folder of a version whose word forms are reused, which only saves time.
     """
     spool, seen, fingerprint = _Spool(), Seen(), hashlib.sha256()
     labels: list[Labels | None] = []
     origins: list[tuple[str, str]] = []
     rejects = list(corpus.label_rejects)
-    same: dict[object, object] = {}  # a million articles have some hundred different labels and days
+    same: dict[object, object] = {}  # a million articles have a few hundred distinct labels and days
     unmatched = set(corpus.labels)
     for part in map(_without_repeats, _parts(corpus, cleaner, jobs, words_from), repeat(seen)):
         spool.add(part.tokens, part.forms)
@@ -106,21 +106,21 @@ def gather(
 
 
 def sample(material: Material, most: int, *, clean_first: bool = True, seed: int = 0) -> Material:
-    """Choose at most so many articles by lot; if so wanted clean ones first, then labelled ones.
+    """Choose at most `most` articles at random; with `clean_first`, clean and then labelled ones first.
 
-    By lot, not the rare first: shares, and with them probabilities, stay as they are in the archive.
+    Sampling is not stratified by rubric, so that shares, and with them probabilities, stay unbiased.
     """
     count = len(material.labels)
     if not most or count <= most:
         return material
     ranks = [2 if label is None else int(not label.clean) for label in material.labels]
-    lots = np.random.default_rng(seed).permutation(count)
-    order = np.lexsort((lots, np.array(ranks) if clean_first else lots))
+    shuffled = np.random.default_rng(seed).permutation(count)
+    order = np.lexsort((shuffled, np.array(ranks) if clean_first else shuffled))
     return material.choose(np.sort(order[:most]))
 
 
 def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int, words_from: Path | None) -> Iterator[_Part]:
-    """Read the corpus in order; by processes, if it is worth starting them."""
+    """Read the corpus in order, in parallel if it is large enough."""
     if jobs > 1 and all(source.path for source in corpus.sources):
         tasks = [_Task(shard.pieces, corpus.shape, cleaner, words_from) for shard in plan(corpus.sources)]
         if len(tasks) > 1:
@@ -130,9 +130,9 @@ def _parts(corpus: Corpus, cleaner: Cleaner, jobs: int, words_from: Path | None)
 
 
 def batchwise(function: Callable[[T], R], batches: Iterator[T], jobs: int) -> Iterator[R]:
-    """Return, in order, what the function makes of each batch; by processes, if there are some batches.
+    """Map a function over batches, in order; in parallel if there are enough batches.
 
-    The batches are read here: so even a packed file, which is one shard, is worked on by several.
+    Batches are read in this process, so that even a compressed file, which is one shard, is parallelized.
     """
     first = list(islice(batches, _WORTH_PROCESSES if jobs > 1 else 0))
     batches = chain(first, batches)
@@ -147,7 +147,7 @@ def _read_all(task: _Task) -> list[_Part]:
 
 def _part(cleaner: Cleaner, words_from: Path | None, batch: Batch) -> _Part:
     if words_from:
-        with suppress(ModelError):  # without these words it only takes longer
+        with suppress(ModelError):  # without these words, it just takes longer
             words.recall(words_from)
     met: Met = []
     tokens = tokenized(cleaner, batch.articles, met)
@@ -167,7 +167,7 @@ def _part(cleaner: Cleaner, words_from: Path | None, batch: Batch) -> _Part:
 
 
 def _without_repeats(part: _Part, seen: Seen) -> _Part:
-    """Leave out the articles whose ids another shard had before."""
+    """Reject articles whose ids occurred in an earlier shard."""
     repeated = seen.add(part.ids)
     if not any(repeated):
         return part
@@ -189,7 +189,7 @@ def _without_repeats(part: _Part, seen: Seen) -> _Part:
 
 
 class _Spool:
-    """Tokens under one numbering, on disk."""
+    """Tokens with common lemma ids, on disk."""
 
     def __init__(self) -> None:
         self._index: dict[str, int] = {}
@@ -200,7 +200,7 @@ class _Spool:
         self._count = 0
 
     def add(self, batch: TokenBatch, met: Forms) -> None:
-        """Write the tokens of some articles, and count their words."""
+        """Append the tokens of some articles, and count their word forms."""
         number = self._index.setdefault
         table = np.array([number(lemma, len(self._index)) for lemma in batch.lemmas], np.int32)
         self._words.add(met._replace(numbers=np.append(table, np.int32(-1))[met.numbers]))
@@ -211,14 +211,14 @@ class _Spool:
         self._count += len(batch.ids)
 
     def words(self) -> Words:
-        """Choose the forms worth keeping."""
+        """Return the word forms to store."""
         return self._words.words(list(self._index))
 
     def tokens(self) -> TokenBatch:
-        """Map what was written."""
+        """Return the tokens, memory-mapped."""
         with self._file:
             self._file.flush()
-            # Not numpy's memmap, which joblib would open again by a name that this file does not have.
+            # Not numpy.memmap, which joblib would reopen by name; this file has none.
             content = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if self._count else b""
         ids = np.frombuffer(content, np.int32)
         return TokenBatch(list(self._index), ids, np.concatenate(self._ends), np.concatenate(self._bodies))
@@ -230,5 +230,5 @@ def _digest(article: Article) -> bytes:
 
 
 def _essence(labels: Labels | None) -> bytes:
-    """What of an article's labels decides what is learned from it."""
+    """Serialize the part of the labels that training depends on."""
     return msgspec.json.encode(labels and (sorted(labels.rubrics), sorted(labels.unknown), labels.clean))

@@ -1,4 +1,4 @@
-"""The training jobs: a corpus becomes a version of rubrics, a version of topics, or both from one reading."""
+"""Training jobs: from a corpus to a version of rubrics, a version of topics, or both in one pass."""
 
 from __future__ import annotations
 
@@ -50,33 +50,33 @@ def train(
     jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> tuple[Version, list[Reject]]:
-    """Learn rubrics from a corpus and publish them.
+    """Train rubrics on a corpus and publish them.
 
     Args:
-        corpus: gone over twice, once for what outlets repeat and once for the tokens.
-        config: what to learn and how.
+        corpus: read twice, once for boilerplate and once for the tokens.
+        config: rubrics and settings.
         registry: where the version goes; its alias `latest` moves there.
-        name: what the model is called.
-        jobs: processes.
-        watch: told of the progress.
+        name: of the model.
+        jobs: number of processes.
+        watch: progress callback.
 
     Returns:
         The version, and the rows that could not be read.
 
     Raises:
         DataError: no rubric has enough articles.
-        UsageError: the name or a setting will not do.
+        UsageError: the name or a setting is invalid.
     """
-    registry.versions(name)  # a name that will not do is told before the work begins
+    registry.versions(name)  # raises for an invalid name before the work begins
     material = prepare(corpus, config, jobs, watch, latest_folder(registry, name))
     version = train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
     return version, material.rejects
 
 
 def latest_folder(registry: Registry, *names: str) -> Path | None:
-    """Find the folder of a latest version of one of these models: it brings words that `prepare` can use."""
+    """Return the folder of the latest version of one of these models, whose words `prepare` can reuse."""
     for name in names:
-        with warnings.catch_warnings(), suppress(ModelError):  # whatever is wrong with it
+        with warnings.catch_warnings(), suppress(ModelError):  # whatever the cause
             warnings.simplefilter("ignore", ModelWarning)
             if found := _latest(registry, name):
                 return registry.open(found).folder
@@ -84,11 +84,11 @@ def latest_folder(registry: Registry, *names: str) -> Path | None:
 
 
 def latest_topics(registry: Registry, name: str) -> tuple[TopicPipeline, Version] | None:
-    """Open the topics that the next version goes on from: those of the latest; None: there are none.
+    """Open the latest topics, which the next version continues; None if there are none.
 
     Raises:
-        ModelError: they are damaged or lost; told with the ways out.
-        UsageError: the latest version knows rubrics.
+        ModelError: they are damaged or missing.
+        UsageError: the latest version is one of rubrics.
     """
     latest = _latest(registry, name)
     try:
@@ -102,7 +102,7 @@ def latest_topics(registry: Registry, name: str) -> tuple[TopicPipeline, Version
 
 
 def _latest(registry: Registry, name: str) -> str | None:
-    """Refer to what `latest` names, else to the newest version: one that was imported has no alias."""
+    """Return a reference to `latest` or, without this alias (after an import), to the newest version."""
     if not registry.knows(name):
         return None
     versions = registry.versions(name)
@@ -118,17 +118,17 @@ def prepare(
     watch: Watch = lambda stage, done: None,
     words_from: Path | None = None,
 ) -> Material:
-    """Read a corpus once for rubrics and topics alike.
+    """Read a corpus, for rubrics and topics alike.
 
     Args:
-        corpus: gone over twice.
+        corpus: read twice.
         config: how to clean it.
-        jobs: processes.
-        watch: told of the progress.
-        words_from: the folder of a version whose words need not be lemmatized anew.
+        jobs: number of processes.
+        watch: progress callback.
+        words_from: folder of a version whose word forms are reused.
 
     Raises:
-        UsageError: a setting will not do.
+        UsageError: a setting is invalid.
     """
     _settings(config)
     created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -146,16 +146,16 @@ def train_rubrics(
     jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> Version:
-    """Learn rubrics and publish them, with the report; see `train`.
+    """Train rubrics and publish them with the report; see `train`.
 
     Args:
-        material: what `prepare` made of the corpus.
-        corpus: read again for the few articles that the report shows.
-        config: what to learn and how.
+        material: result of `prepare`.
+        corpus: read again for the articles shown in the report.
+        config: rubrics and settings.
         registry: where the version goes; its alias `latest` moves there.
-        name: what the model is called.
-        jobs: processes.
-        watch: told of the progress.
+        name: of the model.
+        jobs: number of processes.
+        watch: progress callback.
 
     Raises:
         DataError: no rubric has enough articles.
@@ -205,20 +205,19 @@ def train_topics(
     jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> Version:
-    """Find topics and publish them.
+    """Train topics and publish them.
 
     Args:
-        material: what `prepare` made of the corpus.
-        corpus: gone over twice more, for the forms in which it writes the words of topics, and for the titles
-            of typical articles.
-        config: which topic model, and how.
+        material: result of `prepare`.
+        corpus: read twice more, for forms of topic words and for titles of typical articles.
+        config: topic model and settings.
         registry: where the version goes; its alias `latest` moves there.
-        name: what the model is called; the topics of its latest version keep their ids and names.
-        jobs: processes, where the number of topics is to be chosen.
-        watch: told of the progress.
+        name: of the model; topics of its latest version keep their ids and names.
+        jobs: number of processes for selecting the number of topics.
+        watch: progress callback.
 
     Raises:
-        DataError: there are too few articles for so many topics.
+        DataError: too few articles for the number of topics.
         ModelError: the latest version is damaged.
     """
     model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
@@ -268,7 +267,7 @@ def train_topics(
 
 
 def _settings(config: Config) -> tuple[Any, Any]:
-    """Check the rules and the settings of the classifier and of the topic model, before any work is done."""
+    """Validate rules and settings before the work begins; return those of classifier and topic model."""
     Rules(config.rules).check()
     classifier = plugins.CLASSIFIERS.load(config.rubrics.classifier)
     topic_model = plugins.TOPIC_MODELS.load(config.topics.model)
@@ -279,7 +278,7 @@ def _settings(config: Config) -> tuple[Any, Any]:
 
 
 def _texts(corpus: Corpus, material: Material, rows: npt.NDArray[np.intp]) -> Iterator[tuple[str, str]]:
-    """Read again some articles of some material, cleaned; both are in the order of the corpus."""
+    """Yield the cleaned titles and texts of given rows, in the order of the corpus."""
     start, places = 0, material.places[rows]
     for batch in corpus.batches():
         here = np.searchsorted(places, [start, start + len(batch.articles)])
@@ -290,7 +289,7 @@ def _texts(corpus: Corpus, material: Material, rows: npt.NDArray[np.intp]) -> It
 
 
 def _cleaner(corpus: Corpus, settings: Cleaning, jobs: int, watch: Watch) -> Cleaner:
-    """Learn what each outlet repeats in its articles from texts that the rules have cleaned."""
+    """Learn the boilerplate of each outlet from rule-cleaned texts."""
     cleaner = Cleaner(settings.drop_recaps, settings.skip)
     if not settings.boilerplate:
         return cleaner
@@ -314,7 +313,7 @@ def _weighed(corpus: Corpus, learner: BoilerplateLearner) -> Iterator[list[_Weig
 
 
 def _edges(cleaner: Cleaner, weighed: list[_Weighed]) -> list[tuple[str, list[tuple[str, int]], int]]:
-    """Clean articles and cut off their edges."""
+    """Clean articles and return the fragments at their edges."""
     texts = [cleaner.clean("", text)[1] for _, text, _ in weighed]
     return [
         (outlet, witnessed(text), weight)

@@ -1,4 +1,4 @@
-"""Learning rubrics: gathered material becomes a pipeline, with what it says of articles not seen."""
+"""Training of rubrics: material becomes a pipeline, with predictions for articles it was not trained on."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from topics.training.gathering import Watch, sample
 from topics.types import Labels, Reject
 
 LATER = 0.2
-"""Share of the articles, the newest, that a model of the others is asked about."""
+"""Share of the newest articles, which a model of the others is tested on."""
 _DATED = 100
-"""Articles with a day and a label below which that says nothing."""
+"""Labelled articles with a date needed for that test."""
 _TOLD = 10
-"""Rubrics told in a message."""
+"""Largest number of rubrics in a message."""
 
 
 class Learned(NamedTuple):
-    """What came of a corpus: a pipeline that can tag, and what it says of articles it had not seen."""
+    """Result of training: a pipeline, and predictions for articles it was not trained on."""
 
     pipeline: Pipeline
     material: Material
     truth: Truth
-    """(articles, rubrics of the pipeline), as the data has it."""
+    """(articles, rubrics of the pipeline), labels as given."""
     answers: Answers
-    """Out of fold; its truth is what the figures are measured by."""
+    """Out-of-fold predictions; their truth is the labels that metrics are computed on."""
     folds: npt.NDArray[np.intp]
     left_out: dict[str, int]
     later: tuple[str, Answers] | None
-    """The day from which on articles are later ones, and what a model of the earlier says of those."""
+    """First day of the later articles, and predictions for these by a model of the earlier ones."""
 
 
 def learn(
     material: Material, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
 ) -> Learned:
-    """Learn rubrics, from a sample of the articles if there are very many, and publish nothing.
+    """Train rubrics without publishing them; very large corpora are sampled.
 
     Raises:
         DataError: no rubric has enough articles.
@@ -66,12 +66,12 @@ def learn(
     watch("learning rubrics", 0)
     classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean, later)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
-    told = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
-    answers, tomorrow = cross_validated(classifier.out_of_fold, *told), None
-    unfamiliar = classifier.unfamiliar(material.tokens)  # the pipeline sends these to an editor
+    arguments = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
+    answers, tomorrow = cross_validated(classifier.out_of_fold, *arguments), None
+    unfamiliar = classifier.unfamiliar(material.tokens)  # marked for review by the pipeline as well
     answers.review[unfamiliar] = True
     if later is not None:
-        ahead = time_ordered(classifier.out_of_fold, later, *told)
+        ahead = time_ordered(classifier.out_of_fold, later, *arguments)
         ahead.review[unfamiliar[later]] = True
         tomorrow = since, ahead.take(days[later] != "")
     pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
@@ -79,10 +79,10 @@ def learn(
 
 
 def _later_since(days: npt.NDArray[np.str_]) -> str:
-    """Find the day from which on lies the newest fifth of the articles that count; "" if there is none.
+    """Return the first day of the newest fifth of the articles; "" if too few are dated.
 
     Args:
-        days: of these articles; "" where nobody knows it.
+        days: dates of the labelled articles, "" where unknown.
     """
     dated = np.sort(days[days != ""])
     since = str(dated[int(len(dated) * (1 - LATER))]) if len(dated) >= _DATED else ""
@@ -92,18 +92,18 @@ def _later_since(days: npt.NDArray[np.str_]) -> str:
 def truth_table(
     labels: list[Labels | None], wanted: Rubrics, rejects: Sequence[Reject] = ()
 ) -> tuple[Truth, tuple[str, ...], dict[str, int]]:
-    """Lay out what is known: the truth (articles, rubrics), the rubrics, those left out with their positives.
+    """Return the truth (articles, rubrics), the rubrics, and the omitted rubrics with their positives.
 
     Args:
         labels: of each article.
-        wanted: which rubrics.
-        rejects: rows that became no article, to be named if they are why nothing is left to learn from.
+        wanted: which rubrics to train.
+        rejects: rejected rows, for the error message.
 
     Raises:
         DataError: no rubric has enough articles.
     """
     if not labels and not rejects:
-        raise DataError("there is no article to learn from; look into the files")
+        raise DataError("no articles to train on; check the input files")
     names = list(dict.fromkeys(wanted.names)) or sorted(
         {rubric for label in labels if label for rubric in label.rubrics}
     )
@@ -125,7 +125,7 @@ def truth_table(
 
 
 def _counts(found: Mapping[str, int]) -> str:
-    """`economy 9, tourism 3`; of hundreds those with the most articles."""
+    """Format counts, `economy 9, tourism 3`; the largest ones if there are many."""
     most = sorted(found, key=lambda name: -found[name])[:_TOLD]
     more = [f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else []
     return ", ".join([*(f"{name} {found[name]}" for name in most), *more]) or "none"
@@ -148,12 +148,12 @@ def _remedy(labels: Sequence[Labels | None], rejects: Sequence[Reject]) -> str:
 
 
 def _kind(row: Reject) -> str:
-    """A reason without what differs from row to row."""
+    """Return the reason without quoted values and numbers, which differ from row to row."""
     return re.sub(r"'[^']*'|\d+", "", row.reason)
 
 
 def _truth_of(labels: list[Labels | None], rubrics: tuple[str, ...]) -> Truth:
-    """Lay out what is known of rubrics that have rules only; nothing, where no article carries one yet."""
+    """Return the truth of rubrics with rules only; unknown if no article is labelled with the rubric."""
     truth = np.array([[_answer(label, name) for name in rubrics] for label in labels], np.int8)
     return known_if_named(truth.reshape(len(labels), len(rubrics)))
 

@@ -1,4 +1,4 @@
-"""Whether a version can be made again: same configuration, same corpus, same code, same bytes."""
+"""Reproducibility of a version: same configuration, corpus and code must yield the same bytes."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from topics.versions.registry import LATEST, Registry, Version
 Watch = Callable[[str, int], None]
 
 DOCUMENTS = frozenset({"report.json", "report.html", "MODEL_CARD.md"})
-"""Files for people: a newer `topics` may word or draw them otherwise, of the same model."""
+"""Human-readable files, which may change with the version of `topics` for the same model."""
 
 
 class Reproduction(msgspec.Struct, frozen=True):
-    """What came of training again."""
+    """Result of training again."""
 
     model: str
     files: dict[str, str]
     """File -> `same`, `differs`, `missing` (not made again) or `new`."""
     libraries: dict[str, tuple[str, str]]
-    """Library -> version then and here, where they differ: a reason for differing files."""
+    """Library -> its version then and now, if they differ."""
 
     @property
     def is_same(self) -> bool:
-        """Whether every file of the model came out byte for byte."""
+        """Whether all files of the model are identical."""
         return set(self.files.values()) == {"same"}
 
 
 def configuration_of(manifest: Manifest) -> Config:
-    """Read how a version was trained.
+    """Return the configuration that a version was trained with.
 
     Raises:
-        UsageError: it was trained by another `topics`, whose settings this one does not know.
+        UsageError: it has settings that this version of `topics` does not know.
     """
     return convert(manifest.configuration, Config, f"{manifest.name}/{manifest.version}")
 
@@ -54,18 +54,18 @@ def reproduce(
     jobs: int = 1,
     watch: Watch = lambda stage, done: None,
 ) -> Reproduction:
-    """Train again, into a folder that is then thrown away, and compare the hashes of the files.
+    """Train again in a temporary folder and compare the hashes of the files.
 
     Args:
-        registry: where the version lies; topics go on from those of the version before it.
+        registry: of the version and, for topics, of its predecessor.
         manifest: of the version.
-        corpus: what it was trained on.
-        jobs: processes.
-        watch: told of the progress.
+        corpus: on which it was trained.
+        jobs: number of processes.
+        watch: progress callback.
 
     Raises:
         DataError: the corpus is not what the version was trained on.
-        ModelError: the version that its topics went on from was removed.
+        ModelError: the predecessor of its topics was removed.
         UsageError: the version's configuration cannot be read.
     """
     config, name = configuration_of(manifest), manifest.name
@@ -106,14 +106,14 @@ def _expect_same(manifest: Manifest, now: CorpusFacts) -> None:
 
 
 def _names_then(registry: Registry, manifest: Manifest) -> Mapping[int, str]:
-    """Say what editors called the topics that a version went on from, when it did."""
+    """Return the names that the predecessor's topics had when the version was trained."""
     events = registry.events(manifest.name)
     made = next((i for i, event in enumerate(events) if event.version == manifest.version), len(events))
     return history.names(events[:made], manifest.topics.previous if manifest.topics else "")
 
 
 def _lay_out(version: Version, scratch: Registry, names: Mapping[int, str]) -> None:
-    """Make a version the latest of another registry, its topics called so."""
+    """Copy a version to another registry as the latest one, and rename its topics."""
     name, label = version.manifest.name, version.manifest.version
 
     def fill(draft: Path) -> None:

@@ -1,4 +1,4 @@
-"""What an archive wrote of when: kept with a version of topics, read by `topics trends` and by its page."""
+"""Topics over time, stored with a version of topics; used by `topics trends` and the topic page."""
 
 from __future__ import annotations
 
@@ -18,37 +18,35 @@ class Typical(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str
     title: str
-    """As cleaned; where there is none, how the text begins."""
+    """Cleaned title or, without a title, the beginning of the text."""
     outlet: str
     date: str
-    """ISO 8601, the day; "" where the source gives none."""
+    """ISO 8601 date, "" if unknown."""
     share: float
     """Of the topic in the article."""
 
 
 class TopicActivity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One topic in time."""
+    """One topic over time."""
 
     topic: int
     """Its id."""
     shares: tuple[float, ...]
-    """Mean share of the topic in the articles of each period; 0 where a period has none."""
+    """Mean share of the topic per period; 0 in a period without articles."""
     articles: tuple[Typical, ...]
-    """Most typical first; of near-duplicates one."""
+    """Most typical first, without near-duplicates."""
     carriers: tuple[Typical, ...]
-    """Those that carry its change, most typical first: late ones of a topic that rises, early ones of one
-    that falls."""
+    """Typical articles of its change: late ones of a rising topic, early ones of a falling one."""
     rubrics: dict[str, float]
-    """Rubric -> its share among the articles of the topic, each weighing by its share of the topic; of those
-    whose rubrics are known."""
+    """Rubric -> its share among the labelled articles, weighted by their shares of the topic."""
 
 
 class Activity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All topics of a version in the articles it was trained on, or in other ones."""
+    """All topics of a version over time, in its training articles or in others."""
 
     unit: Unit
     periods: tuple[str, ...]
-    """The first day of each, ISO 8601, rising, none left out; empty where no article has a date."""
+    """First day of each period, ISO 8601, ascending, without gaps; empty if no article is dated."""
     counts: tuple[int, ...]
     """Articles of each period."""
     topics: tuple[TopicActivity, ...]
@@ -61,7 +59,7 @@ def save(folder: Path, activity: Activity) -> None:
 
 
 def load(folder: Path) -> Activity | None:
-    """Read what `save` wrote; None: the version is older than that.
+    """Read what `save` wrote; None for a version without it.
 
     Raises:
         ModelError: the file is damaged.
@@ -73,6 +71,6 @@ def load(folder: Path) -> Activity | None:
     lengths = {len(activity.periods), len(activity.counts), *(len(topic.shares) for topic in activity.topics)}
     if len(lengths) > 1 and activity.topics:
         raise ModelError(
-            f"{path}: has {len(activity.periods)} periods and other numbers of shares; {persistence.REMEDY}"
+            f"{path}: {len(activity.periods)} periods do not match the number of shares; {persistence.REMEDY}"
         )
     return activity

@@ -1,4 +1,4 @@
-"""Which topics rise and which fall: a change that the usual swing of a topic does not explain.
+"""Tests for rising and falling topics: changes beyond the usual fluctuation of a topic.
 
 The unit is the period, not the article: articles of one story come together, so a count of articles makes any
 swing look certain. The mean share of a topic, on the angular scale on which its variance does not depend on
@@ -8,7 +8,7 @@ periods, does the last one stand out from those before, and do the last few, whi
 fills. Each is answered twice, as if a period were as sure as it has articles, and as if all were alike, since
 chance shrinks with the number of articles and the swing of stories does not; the less sure answer counts.
 Three times the smallest p is taken, and over all topics the false discovery rate is held (Benjamini and
-Hochberg 1995). That one week of a long story makes another is no noise here but the news. `docs/topics.md`
+Hochberg 1995). That one week of a long story leads to another is not noise here, but news. `docs/topics.md`
 has the rate of false alarms.
 """
 
@@ -27,18 +27,18 @@ Floats = npt.NDArray[np.float64]
 Direction: TypeAlias = Literal["rises", "falls", "steady"]
 
 LEAST = 6
-"""Periods with articles that there must be; with fewer nothing is said."""
+"""Number of periods with articles needed for a test."""
 RATE = 0.05
-"""Share of false ones among the topics that are said to rise or fall."""
+"""False discovery rate among the topics reported as rising or falling."""
 _QUESTIONS = 3
 _LEAST_ERROR = 1e-9
-"""Where a share never changed before, any change is sure, unless it is of the last digits."""
+"""Lower bound of standard errors, for shares that were constant up to rounding."""
 _LATE = 3
-"""A slope is told as the last third of the periods against those before; the last few are at most that."""
+"""A slope is reported as a change of the last third of the periods; steps are tested up to that."""
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What became of a topic."""
+    """Change of a topic."""
 
     topic: int
     """Its id."""
@@ -50,23 +50,23 @@ class Change(msgspec.Struct, frozen=True):
     after: float
     """In those since."""
     p: float
-    """Chance of such a change where there is none."""
+    """p-value."""
     q: float
-    """False discovery rate at which it would just be told."""
+    """Smallest false discovery rate at which it is reported (adjusted p-value)."""
 
 
 class Found(NamedTuple):
     """`Change` in numbers, for all topics; periods without articles are left out."""
 
     start: npt.NDArray[np.intp]
-    """(topics,): the first of the late periods, counted among all."""
+    """(topics,): index of the first of the late periods."""
     sign: Floats
-    """(topics,): above 0 rises."""
+    """(topics,): positive if the topic rises."""
     p: Floats
     q: Floats
 
     def direction(self, topic: int) -> Direction:
-        """Say what the topic in that place does."""
+        """Return the direction of the topic with this index."""
         if self.q[topic] > RATE:
             return "steady"
         return "rises" if self.sign[topic] > 0 else "falls"
@@ -98,9 +98,11 @@ def changes(activity: Activity) -> tuple[Change, ...]:
 
 
 def judge(counts: Floats, shares: Floats) -> Found | None:
-    """Test the mean shares of topics in periods of so many articles, shape (periods, topics).
+    """Test the mean shares of topics for changes; None with fewer than LEAST periods that have articles.
 
-    None: there are fewer than LEAST periods with articles.
+    Args:
+        counts: (periods,), number of articles.
+        shares: (periods, topics), mean shares.
     """
     full = np.flatnonzero(counts)
     if len(full) < LEAST:
@@ -124,12 +126,12 @@ def judge(counts: Floats, shares: Floats) -> Found | None:
 
 
 def _less_sure(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
-    """Take the t of the first answer, and for each topic the larger chance of the two."""
+    """Return the t statistics of the first test, and the larger of the two p-values."""
     return one[0], np.maximum(one[1], other[1])
 
 
 def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Floats]:
-    """Fit a line to each topic: its t, and the chance of so steep a one."""
+    """Fit a line to each topic; return t statistics and p-values of the slopes, (topics,) each."""
     centred = (times - np.average(times, weights=weights[:, 0]))[:, None]
     spread = (weights * centred**2).sum(axis=0)
     level = (weights * angles).sum(axis=0) / weights.sum()
@@ -140,7 +142,7 @@ def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Flo
 
 
 def _steps(weights: Floats, angles: Floats, late: int) -> tuple[Floats, Floats]:
-    """Hold the last periods against those before: t of the difference, and the chance of so large a one."""
+    """Compare the last periods with those before; return t statistics and p-values, (topics,) each."""
     parts = (weights[:-late], angles[:-late]), (weights[-late:], angles[-late:])
     before, after = ((weight * angle).sum(axis=0) / weight.sum() for weight, angle in parts)
     freedom = len(weights) - 2
@@ -158,7 +160,7 @@ def _judged(effect: Floats, error: Floats, freedom: int) -> tuple[Floats, Floats
 
 
 def _adjusted(p: Floats) -> Floats:
-    """Turn chances into false discovery rates."""
+    """Return p-values adjusted by Benjamini and Hochberg."""
     order = np.argsort(p, kind="stable")
     steps = p[order] * len(p) / np.arange(1, len(p) + 1)
     rates = np.empty_like(p)

@@ -1,4 +1,4 @@
-"""Weeks or months that an archive spans, and which of them each article falls in."""
+"""Weeks or months of a corpus, and assignment of articles to them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 Unit: TypeAlias = Literal["week", "month"]
 
 NOWHERE = -1
-"""The place of an article without a date that can be used."""
+"""Period number of an article without a usable date."""
 _WEEKS = 548
-"""Days from which on months are told and not weeks: a year and a half."""
+"""Time span in days from which on periods are months, not weeks: a year and a half."""
 _STRAYS = 0.01
-"""Share of the articles that may bear stray dates."""
+"""Largest share of articles that are considered to have stray dates."""
 _MOST = 1_200
-"""Periods at most, a hundred years of months; what is older is nowhere."""
+"""Largest number of periods, a hundred years of months; older articles belong to none."""
 _THURSDAY = 3
 """1 January 1970, from which numpy counts, was a Thursday; a week begins on Monday."""
 
@@ -27,20 +27,20 @@ class Periods(NamedTuple):
 
     unit: Unit
     starts: tuple[str, ...]
-    """The first day of each, ISO 8601."""
+    """First day of each period, ISO 8601."""
     places: npt.NDArray[np.intp]
-    """(articles,): the number of the period that each falls in, or NOWHERE."""
+    """(articles,): period number, or NOWHERE."""
 
 
 def periods(days: Sequence[str], unit: Unit | None = None) -> Periods:
-    """Lay out the periods of some days.
+    """Compute the periods that cover the given days.
 
-    A stray date counts as none, such as the 1 January 1970 that stands where a date was lost: of less than
-    1 % of the articles, and further from the others than these are from each other.
+    Stray dates, such as 1 January 1970 in place of a lost date, are ignored: dates of at most 1 % of the
+    articles that are separated from the others by a gap wider than the range of these.
 
     Args:
-        days: ISO 8601, a day an article; "" where there is none.
-        unit: None: weeks, and months where the days span a year and a half or more.
+        days: ISO 8601 date of each article, "" if unknown.
+        unit: None: weeks, or months if the days span a year and a half or more.
     """
     found = np.array([day if len(day) == 10 else "NaT" for day in days], "datetime64[D]")
     known = np.flatnonzero(~np.isnat(found))
@@ -69,7 +69,7 @@ def _start(number: int, unit: Unit) -> str:
 def _without_strays(
     numbers: npt.NDArray[np.int64], known: npt.NDArray[np.intp]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
-    """Drop the dates beyond the widest gap, as long as they are strays."""
+    """Drop dates beyond the widest gap, repeatedly, while they are strays."""
     while len(numbers) > 1:
         ordered = np.sort(numbers)
         gap = int(np.argmax(np.diff(ordered)))

@@ -1,4 +1,4 @@
-"""A corpus becomes the record of its topics in time; shares are summed as they come, none are kept."""
+"""Recording of topics over time; shares are summed up batch by batch and not stored."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from topics.types import Article, Labels
 
 Floats = npt.NDArray[np.float64]
 _Rows: TypeAlias = list[tuple[int, float]]
-"""Articles by their place in the material, with their share of a topic."""
+"""Row numbers of articles, with their shares of a topic."""
 
 TYPICAL = 8
-"""Articles told of a topic."""
+"""Number of articles shown per topic."""
 _BATCH = 2_000
 _CANDIDATES = 12
-"""Articles kept of a topic and a period, until it is known which are told."""
+"""Number of candidate articles kept per topic and period."""
 _LONG_ENOUGH = 50
-"""Words from which on an article shows what its topic is; a shorter one counts by its length."""
+"""Number of words below which the score of an article is reduced in proportion to its length."""
 _RUBRICS = 50
-"""Rubrics told at most, the most frequent ones."""
+"""Largest number of rubrics recorded, the most frequent ones."""
 _OPENING = 80
-"""Characters of the text that stand where there is no title."""
+"""Characters of the text shown in place of a missing title."""
 
 
 def record(
@@ -45,14 +45,14 @@ def record(
     *,
     titles: bool = True,
 ) -> Activity:
-    """Tell what a corpus writes of when, of which rubrics, and which articles show it.
+    """Compute the shares of topics per period, their rubrics, and typical articles.
 
     Args:
-        pipeline: knows the topics.
-        material: what was read of the corpus, cleaned as the pipeline does.
-        corpus: read again for the titles of the articles that are told.
-        unit: week or month; None: by the time that the corpus spans.
-        titles: False: no articles are told.
+        pipeline: of the topics.
+        material: the corpus, cleaned with the cleaner of the pipeline.
+        corpus: read again for the titles of typical articles.
+        unit: week or month; None: depends on the time span of the corpus.
+        titles: whether to record typical articles.
     """
     calendar = periods([day for _, day in material.origins], unit)
     sums = _Sums(material, len(calendar.starts), len(pipeline.topics))
@@ -83,7 +83,7 @@ def record(
 
 
 def _chosen(sums: _Sums, counts: npt.NDArray[np.intp], means: Floats) -> tuple[list[_Rows], list[_Rows]]:
-    """Choose the typical articles of each topic, and those that carry its change."""
+    """Return the typical articles of each topic, and those of its change."""
     typical = [sums.best(k) for k in range(means.shape[1])]
     carrying: list[_Rows] = [[] for _ in typical]
     if found := judge(counts.astype(np.float64), means):
@@ -95,11 +95,11 @@ def _chosen(sums: _Sums, counts: npt.NDArray[np.intp], means: Floats) -> tuple[l
 
 
 class _Sums:
-    """What is known of the topics so far."""
+    """Running sums of shares, and the best candidates so far."""
 
     def __init__(self, material: Material, count: int, topics: int) -> None:
         self.periods: Floats = np.zeros((count + 1, topics))
-        """Sums of shares, shape (periods + 1, topics); the last row is of articles that are nowhere."""
+        """Sums of shares, shape (periods + 1, topics); the last row is for articles outside all periods."""
         self._lengths = np.diff(material.tokens.offsets)
         self._scores = np.zeros((count + 1, _CANDIDATES, topics), np.float32)
         self._rows = np.full((count + 1, _CANDIDATES, topics), -1, np.int64)
@@ -117,7 +117,7 @@ class _Sums:
     def add(
         self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float32], places: npt.NDArray[np.intp]
     ) -> None:
-        """Take the shares of some articles, shape (n, topics), that fall into these periods."""
+        """Add the shares of some articles, shape (n, topics), with their periods, shape (n,)."""
         scores = shares * np.minimum(self._lengths[rows] / _LONG_ENOUGH, 1).astype(np.float32)[:, None]
         for place in np.unique(places).tolist():
             here = np.flatnonzero(places == place)
@@ -141,7 +141,7 @@ class _Sums:
         self._shares[place] = np.take_along_axis(np.vstack([self._shares[place], shares]), order, axis=0)
 
     def best(self, topic: int, start: int = 0, stop: int | None = None) -> _Rows:
-        """Name the most typical articles of some periods, with their shares of the topic."""
+        """Return the most typical articles of a range of periods, with their shares of the topic."""
         scores = self._scores[start:stop, :, topic].ravel()
         order = np.argsort(-scores, kind="stable")[: 3 * TYPICAL]
         rows, shares = (kept[start:stop, :, topic].ravel()[order] for kept in (self._rows, self._shares))
@@ -152,7 +152,7 @@ class _Sums:
         ]
 
     def rubrics(self) -> list[dict[str, float]]:
-        """Tell the share of each rubric in each topic."""
+        """Return the share of each rubric in each topic."""
         holds, known = self._weights
         shares = np.divide(holds, known, out=np.zeros_like(holds), where=known > 0).round(4)
         return [dict(zip(self._names, row, strict=True)) for row in shares.tolist()]
@@ -161,7 +161,7 @@ class _Sums:
 def _told(
     chosen: list[_Rows], pipeline: TopicPipeline, material: Material, corpus: Corpus
 ) -> list[tuple[Typical, ...]]:
-    """Look up the articles that are told: of near-duplicates one."""
+    """Look up typical articles, without near-duplicates."""
     rows = np.array(sorted({row for topic in chosen for row, _ in topic}), np.int64)
     repeated = rows[duplicates.groups(take(material.tokens, rows))] if len(rows) else rows
     original = dict(zip(rows.tolist(), repeated.tolist(), strict=True))

@@ -1,9 +1,8 @@
-"""CMS text -> the text that an article is made of.
+"""Cleaning of text from a CMS.
 
-`RULES` is the whole design: small rules, each `str -> str`, in an order that is data. One scan looks for the
-signs of the rules of characters and markup; a text without any, which most clean texts are, skips them all.
-What no rule can know, the lines that one outlet prints under every article, is learned: see
-`topics.text.boilerplate`.
+`RULES` is the whole design: small functions `str -> str` in a fixed order. One scan looks for the signs of
+all rules of characters and markup; texts without any, as most clean texts are, skip these rules. Fragments
+that an outlet repeats in its articles are learned, see `topics.text.boilerplate`.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ from topics.text.cleaning import markup, paragraphs, tails
 
 
 class Rule(NamedTuple):
-    """One verb, and what a text must have before the rule is asked about it."""
+    """A cleaning function, and the conditions under which it is called."""
 
     name: str
     apply: Callable[[str], str]
     triggers: tuple[str, ...]
-    """The text has one of these strings; "" is in every text. Looked for one by one, in each pass."""
+    """The rule is called if the text contains one of these strings; "" is in every text."""
     signs: tuple[tuple[str, str], ...] = ()
-    """The inside of a character class, and a pattern of what follows such a character: every text that the
-    rule changes has one of these. The signs of all rules are looked for in one scan. No signs: any text."""
+    """Pairs of a character class, without brackets, and a pattern that follows it: every text that the rule
+    changes matches one of them. All rules are checked in one scan. Without signs, any text matches."""
     of_lines: bool = False
-    """It drops lines or the last sentences, and may not leave a text empty."""
+    """Whether it drops lines or final sentences; if that would leave the text empty, it is not applied."""
     titles: bool = False
-    """Whether a title gets it too."""
+    """Whether it applies to titles."""
     texts: bool = True
-    """Whether a text gets it."""
+    """Whether it applies to texts."""
 
 
 # Characters come first: all later rules look for plain ones. Then what hides other dirt: scripts with their
@@ -72,7 +71,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _scan(rules: Iterable[Rule], also: str = "") -> re.Pattern[str]:
-    """Make one pattern of the signs of rules. It begins with one class, which is quick to search for."""
+    """Combine the signs of rules into one pattern; it begins with a character class, which is fast."""
     signs = [sign for rule in rules for sign in rule.signs]
     alone = also + "".join(first for first, rest in signs if not rest)
     longer = "".join(rf"|(?<=[{first}]){rest}" for first, rest in signs if rest)
@@ -87,7 +86,7 @@ END = len(RULES) + 1  # the place after the last rule
 
 
 class Place(NamedTuple):
-    """A rule that is switched on, and its number in the list."""
+    """An enabled rule, with its number in the list."""
 
     number: int
     apply: Callable[[str], str]
@@ -104,11 +103,11 @@ FIRST_TAIL = next(number for number, rule in enumerate(RULES, 1) if rule.of_line
 
 @dataclass(frozen=True)
 class Cleaner:
-    """The rules with their settings, and what was learned. Immutable; any thread may call `clean`."""
+    """Rules, settings and learned boilerplate. Immutable and thread-safe."""
 
     drop_recaps: bool = False
     skip: tuple[str, ...] = ()
-    """Names of rules that are switched off."""
+    """Names of disabled rules."""
     boilerplate: Boilerplate = field(default_factory=Boilerplate)
     # The rules of titles; those of texts with a sign of dirt, without one, without odd characters; of lines.
     _titles: Places = field(init=False, repr=False, compare=False)
@@ -121,7 +120,7 @@ class Cleaner:
         names = [rule.name for rule in RULES]
         for name in self.skip:
             if name not in names:
-                raise UsageError(f"cleaning has no rule {name!r}; rules are {listed(names)}")
+                raise UsageError(f"unknown cleaning rule {name!r}; known rules: {listed(names)}")
         off = {*self.skip, *(() if self.drop_recaps else ("recaps",))}
         on = [
             (rule, Place(number, rule.apply, rule.triggers, rule.of_lines))
@@ -141,7 +140,7 @@ class Cleaner:
             object.__setattr__(self, name, tuple(places))
 
     def clean(self, title: str, text: str, outlet: str = "") -> tuple[str, str]:
-        """Return the title and the text without dirt. Any string will do; twice is as good as once."""
+        """Return the cleaned title and text; accepts any strings, and is idempotent."""
         title, text = title.strip(), text.strip()
         if DIRT_OF_TITLES.search(title):
             title = self._clean_title(title)
@@ -157,7 +156,7 @@ class Cleaner:
         return title
 
     def _clean_text(self, text: str, outlet: str) -> str:
-        """Clean until each rule in turn has left the text alone."""
+        """Apply the rules until none changes the text."""
         places = self._signed if DIRT.search(text) else self._unsigned
         last = END
         for _ in range(PASSES):

@@ -1,4 +1,4 @@
-"""Rules of characters and markup: what a browser, a scraper or a CMS left in the text."""
+"""Rules of characters and markup left in the text by a browser, a scraper or a CMS."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def entities(text: str) -> str:
 
 
 def characters(text: str) -> str:
-    """Make odd spaces spaces and odd line ends line feeds; what cannot be seen goes."""
+    """Normalize spaces and line ends; drop invisible characters."""
     if _is_plain(text):
         return text
     text = text.replace("\r\n", "\n").replace("\xa0", " ").replace("\t", " ")  # nearly always enough
@@ -40,7 +40,7 @@ def characters(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Tell, sooner than a search does, that no character is odd: all such cannot be printed."""
+    """Return whether there are no odd characters; faster than a search, as all of them are unprintable."""
     return text.replace("\n", " ").isprintable()
 
 
@@ -119,7 +119,7 @@ def tags(text: str) -> str:
         text = QUOTED_TAG.sub(lambda m: m[0][:-1].replace(">", " ") + ">", text)
     if "<![CDATA[" in text:  # as RSS wraps the article
         text = text.replace("<![CDATA[", " ").replace("]]>", " ")
-    text = ITEM_TAG.sub("\n• ", _without_hidden(text))  # so that nobody takes an item for a headline
+    text = ITEM_TAG.sub("\n• ", _without_hidden(text))  # so that an item is not mistaken for a headline
     return TAG.sub("", CELL_TAG.sub(" ", BREAK_TAG.sub("\n", text)))
 
 
@@ -139,7 +139,7 @@ def markdown(text: str) -> str:
 
 
 def _without_shortcodes(text: str) -> str:
-    """Drop what has an attribute or is closed somewhere; `звуки [p] и [b]` are phonetics."""
+    """Drop shortcodes that have attributes or are closed; `звуки [p] и [b]` is phonetics."""
     found = SHORTCODE.findall(text)
     paired = {name for closes, name, _ in found if closes}
 
@@ -152,7 +152,7 @@ def _without_shortcodes(text: str) -> str:
 
 
 def urls(text: str) -> str:
-    """Drop addresses: they say where, not what."""
+    """Drop URLs."""
     return URL.sub("", text) if URL_SIGN.search(text) or ("w" in text and "www." in text) else text
 
 
@@ -211,7 +211,7 @@ def _is_code(line: str) -> bool:
 
 
 def _is_cyrillic(line: str) -> bool:
-    """Tell whether a fifth of the line is Cyrillic: U+04.., the second byte of a UTF-16 unit is 4."""
+    """Return whether a fifth of the line is Cyrillic: U+04.., the second byte of a UTF-16 unit is 4."""
     if line.isascii():
         return False
     return line.encode("utf-16-le", "surrogatepass")[1::2].count(4) >= len(line) / 5

@@ -126,7 +126,7 @@ def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site b
 
 
 def _goes_on(before: str, line: str) -> bool:
-    """Tell a credit with a small letter from the middle of a sentence: of text with hard line breaks."""
+    """Return whether a line continues a sentence, as in hard-wrapped text, and is not a lower-case credit."""
     return before.isalnum() and line[0] in "фв" and ":" not in line[:8]
 
 
@@ -145,7 +145,7 @@ CREDIT_SIGNS = [  # begun by one certain character, and so found in half the tim
 
 
 def _signs(text: str) -> list[int]:
-    """Find places in lines that may have a credit, in order."""
+    """Return the positions of possible credits, in order."""
     found = [m.end() for sign in CREDIT_SIGNS for m in sign.finditer(text)]
     for word in ("©", "идео"):
         at = text.find(word)
@@ -306,7 +306,7 @@ HEADLINE = re.compile(r"[«\"]?[А-ЯЁA-Z0-9][^:;\n]{10,198}[^\W_]\Z")
 
 
 def _is_headline(line: str) -> bool:
-    """Tell a headline from a sentence (has a mark), a list item (short), a broken line (small letter)."""
+    """Return whether a line is a headline: no final mark, not short, and not starting in lower case."""
     return line[-1:].isalnum() and bool(HEADLINE.match(line)) and line.count(" ") >= 3
 
 
@@ -331,7 +331,7 @@ ITEM = re.compile(r"[А-ЯЁ][а-яё]+[аеиоуыя]ть(?:ся)?\b|\D*\d[\d.
 
 
 def _is_list(lines: list[str]) -> bool:
-    """Tell a list or a table («Построить школу», «Зенит 45 очков 20 матчей») from headlines."""
+    """Return whether lines are a list or a table: «Построить школу», «Зенит 45 очков 20 матчей»."""
     return any(map(ITEM.match, lines)) or 2 * sum(map(bool, map(FINITE.search, lines))) < len(lines)
 
 
