@@ -239,8 +239,8 @@ def test_an_explanation_tells_what_settled_it(tagger, numbers, rules, text, rubr
     else:
         assert next(one.decided_by for one in found if one.rubric == rubric) == decided_by
     page = pages.explanation_page(found, "en")
-    assert ("as many rubrics as it may" in page) == (decided_by == "max_rubrics")
-    assert ("a least number of rubrics" in page) == (decided_by == "min_rubrics")
+    assert ("as many rubrics as the settings allow" in page) == (decided_by == "max_rubrics")
+    assert ("fewer rubrics than the settings require" in page) == (decided_by == "min_rubrics")
 
 
 def test_a_version_without_rules_shows_none(tagger):
