@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -19,11 +19,10 @@ from topics.errors import DataError
 from topics.pipeline import Pipeline
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline, open_either
-from topics.types import Article, TokenBatch
+from topics.types import Article, TokenBatch, Watch, unwatched
 from topics.versions.registry import Version
 
 TRAINING = "training"
-Watch = Callable[[str, int], None]
 
 
 class DriftReport(msgspec.Struct, frozen=True):
@@ -76,7 +75,7 @@ def monitor(
     corpus: Corpus,
     version: Version,
     reference: Corpus | None = None,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> DriftReport:
     """Compare a stream with what a version of rubrics or of topics was trained on.
 

@@ -7,7 +7,7 @@ Each article is classified out of fold. Labels are ranked by the out-of-fold pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -23,9 +23,7 @@ from topics.rubrics.calibration import Floats, Truth
 from topics.text.excerpts import excerpt
 from topics.training.job import prepare
 from topics.training.learning import Learned, learn
-from topics.types import Article, Explanation
-
-Watch = Callable[[str, int], None]
+from topics.types import Article, Explanation, Watch, unwatched
 
 DOUBT = 0.5
 """Probability from which a label is considered wrong."""
@@ -67,7 +65,7 @@ def audit(
     *,
     language: str = "ru",
     jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Audit:
     """Find the n articles of a corpus whose labels are most probably wrong.
 

@@ -7,7 +7,7 @@ Lewis and Gale 1994), especially about a rubric with few examples, and if it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -26,9 +26,8 @@ from topics.text import duplicates
 from topics.text.excerpts import excerpt
 from topics.training.job import prepare
 from topics.training.learning import truth_table
-from topics.types import Article, Labels, TokenBatch
+from topics.types import Article, Labels, TokenBatch, Watch, unwatched
 
-Watch = Callable[[str, int], None]
 Rows = npt.NDArray[np.intp]
 
 COLUMNS = ("reason", "title", "beginning", "outlet", "date")
@@ -69,7 +68,7 @@ def suggest(
     *,
     language: str = "ru",
     jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Suggestions:
     """Choose n articles of a pool to label next.
 

@@ -21,10 +21,8 @@ from topics.quality.slices import Origin, Slice, origin, slices
 from topics.rubrics.rules import known_if_named
 from topics.text import duplicates
 from topics.text.tokens import concatenate
-from topics.types import Article, TokenBatch
+from topics.types import Article, TokenBatch, Watch, unwatched
 from topics.versions.registry import Version
-
-Watch = Callable[[str, int], None]
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -51,7 +49,7 @@ def evaluate(
     by: Sequence[str] = (),
     *,
     since: str = "",
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Assessment:
     """Evaluate a version on labelled articles that it was not trained on.
 

@@ -7,7 +7,7 @@ Holm's correction for the number of metrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -21,9 +21,8 @@ from topics.quality.evaluation import Answers
 from topics.quality.intervals import Weights, as_they_are, bootstrap, chance_of_loss, holm, intervals
 from topics.quality.measuring import ENOUGH, Estimate, estimate, metrics_of
 from topics.rubrics.calibration import Floats
+from topics.types import Watch, unwatched
 from topics.versions.registry import Version, trained_on
-
-Watch = Callable[[str, int], None]
 
 LEVEL = 0.05
 _OVERALL = ("exact match", "micro-F1", "macro-F1", "mean average precision")
@@ -84,9 +83,7 @@ class RubricComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [rubric.rubric for rubric in self.rubrics if rubric.positives < ENOUGH]
 
 
-def compare(
-    before: Version, after: Version, corpus: Corpus, watch: Watch = lambda stage, done: None
-) -> RubricComparison:
+def compare(before: Version, after: Version, corpus: Corpus, watch: Watch = unwatched) -> RubricComparison:
     """Compare two versions on labelled articles that neither was trained on.
 
     Near-duplicates count once; unknown labels are ignored.

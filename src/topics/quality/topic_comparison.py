@@ -7,7 +7,6 @@ errors of the first two come from a delete-a-group jackknife over tenths of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -21,11 +20,9 @@ from topics.quality.measuring import Estimate
 from topics.rubrics.calibration import Floats
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline
-from topics.types import TokenBatch
+from topics.types import TokenBatch, Watch, unwatched
 from topics.versions.history import line, parents_of
 from topics.versions.registry import Registry, Version, trained_on
-
-Watch = Callable[[str, int], None]
 
 GROUPS = 10
 LEAST = 100
@@ -68,7 +65,7 @@ def compare_topics(
     before: Version,
     after: Version,
     corpus: Corpus,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> TopicComparison:
     """Compare two versions of topics on articles that neither was trained on; labels are ignored.
 

@@ -33,7 +33,7 @@ from topics.text.cleaning import Cleaner
 from topics.text.lexicon import Met
 from topics.text.tokens import compact, take
 from topics.text.words import Forms, Words
-from topics.types import Article, Labels, Reject, TokenBatch
+from topics.types import Article, Labels, Reject, TokenBatch, Watch
 from topics.versions.manifest import CorpusFacts
 from topics.versions.origins import noted
 
@@ -41,8 +41,6 @@ R = TypeVar("R")
 T = TypeVar("T")
 _WORTH_PROCESSES = 3
 """Number of batches from which on starting processes pays off."""
-Watch = Callable[[str, int], None]
-"""Progress callback: name of the stage, number of articles done."""
 
 
 class _Part(NamedTuple):

@@ -32,11 +32,11 @@ from topics.text.boilerplate import BoilerplateLearner, witnessed
 from topics.text.cleaning import Cleaner
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
-from topics.training.gathering import Watch, batchwise, gather, sample
+from topics.training.gathering import batchwise, gather, sample
 from topics.training.learning import learn
 from topics.trends import activity
 from topics.trends.recording import record
-from topics.types import Reject
+from topics.types import Reject, Watch, unwatched
 from topics.versions.manifest import Manifest, libraries
 from topics.versions.registry import LATEST, Registry, Version
 
@@ -48,7 +48,7 @@ def train(
     *,
     name: str = "rubrics",
     jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> tuple[Version, list[Reject]]:
     """Train rubrics on a corpus and publish them.
 
@@ -115,7 +115,7 @@ def prepare(
     corpus: Corpus,
     config: Config,
     jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
     words_from: Path | None = None,
 ) -> Material:
     """Read a corpus, for rubrics and topics alike.
@@ -144,7 +144,7 @@ def train_rubrics(
     *,
     name: str = "rubrics",
     jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Version:
     """Train rubrics and publish them with the report; see `train`.
 
@@ -203,7 +203,7 @@ def train_topics(
     *,
     name: str = "topics",
     jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Version:
     """Train topics and publish them.
 

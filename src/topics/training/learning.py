@@ -19,8 +19,8 @@ from topics.quality.evaluation import Answers, cross_validated, time_ordered
 from topics.rubrics.calibration import Truth
 from topics.rubrics.decisions import judged
 from topics.rubrics.rules import Rules, known_if_named
-from topics.training.gathering import Watch, sample
-from topics.types import Labels, Reject
+from topics.training.gathering import sample
+from topics.types import Labels, Reject, Watch, unwatched
 
 LATER = 0.2
 """Share of the newest articles, which a model of the others is tested on."""
@@ -45,9 +45,7 @@ class Learned(NamedTuple):
     """First day of the later articles, and predictions for these by a model of the earlier ones."""
 
 
-def learn(
-    material: Material, config: Config, jobs: int = 1, watch: Watch = lambda stage, done: None
-) -> Learned:
+def learn(material: Material, config: Config, jobs: int = 1, watch: Watch = unwatched) -> Learned:
     """Train rubrics without publishing them; very large corpora are sampled.
 
     Raises:

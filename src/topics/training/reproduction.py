@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,11 +13,10 @@ from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.errors import DataError
 from topics.training.job import prepare, train_rubrics, train_topics
+from topics.types import Watch, unwatched
 from topics.versions import history
 from topics.versions.manifest import CorpusFacts, Manifest, libraries
 from topics.versions.registry import LATEST, Registry, Version
-
-Watch = Callable[[str, int], None]
 
 DOCUMENTS = frozenset({"report.json", "report.html", "MODEL_CARD.md"})
 """Human-readable files, which may change with the version of `topics` for the same model."""
@@ -52,7 +51,7 @@ def reproduce(
     manifest: Manifest,
     corpus: Corpus,
     jobs: int = 1,
-    watch: Watch = lambda stage, done: None,
+    watch: Watch = unwatched,
 ) -> Reproduction:
     """Train again in a temporary folder and compare the hashes of the files.
 
