@@ -40,7 +40,7 @@ from topics.corpus import Corpus
 from topics.rubrics.prefixes import PrefixSettings, prefixes
 from topics.tagger import Tagger
 from topics.text import lexicon
-from topics.training.job import train
+from topics.training.job import TrainingJob
 from topics.types import Article
 from topics.versions.registry import Registry
 
@@ -58,7 +58,7 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
 
 def our_model(models: Path, jobs: int = 1) -> Tagger:
     corpus = Corpus(news.folder() / "rubrics.jsonl.gz", labels_file=news.folder() / "gold.tsv")
-    train(corpus, Config(), Registry(models), jobs=jobs)
+    TrainingJob(corpus, Config(), Registry(models), jobs=jobs).train_rubrics()
     return Tagger.load(models)
 
 

@@ -38,7 +38,7 @@ from topics.errors import ModelError
 from topics.lifecycle import bundles
 from topics.text import lexicon, words
 from topics.topic_pipeline import TopicPipeline, open_either
-from topics.training.job import prepare, train_rubrics, train_topics
+from topics.training.job import TrainingJob
 from topics.types import Article
 from topics.versions import integrity
 from topics.versions.registry import Registry
@@ -228,9 +228,8 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("error")
     with tempfile.TemporaryDirectory() as models:
-        parts = Corpus(embedded()), Config(), Registry(models)
-        material = prepare(*parts[:2])
-        for version in (train_rubrics(material, *parts), train_topics(material, *parts)):
+        job = TrainingJob(Corpus(embedded()), Config(), Registry(models))
+        for version in (job.train_rubrics(), job.train_topics()):
             print(version.manifest.name)
             for outcome, count in sorted(fuzz(version.folder, options.seconds / 2, options.seed).items()):
                 print(f"{count:8,} {outcome}", flush=True)

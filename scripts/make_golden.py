@@ -18,7 +18,7 @@ from pathlib import Path
 from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.tagger import Tagger
-from topics.training.job import prepare, train_rubrics, train_topics
+from topics.training.job import TrainingJob
 from topics.versions.manifest import PROTOCOL
 from topics.versions.registry import Registry
 
@@ -37,9 +37,9 @@ def main() -> None:
     os.environ["LOGNAME"] = "newsroom"
     shutil.rmtree(HOME, ignore_errors=True)
     corpus, config, registry = Corpus(LEARNED), convert(SETTINGS, Config, "golden"), Registry(HOME / "models")
-    material = prepare(corpus, config)
-    train_rubrics(material, corpus, config, registry)
-    train_topics(material, corpus, config, registry)
+    job = TrainingJob(corpus, config, registry)
+    job.train_rubrics()
+    job.train_topics()
     for lock in HOME.rglob(".lock"):
         lock.unlink()
     tagger = Tagger.load(HOME / "models")

@@ -19,8 +19,8 @@ import numpy as np
 from topics.config import Config
 from topics.corpus import Corpus, load_labels
 from topics.labelling.audit import doubt
-from topics.training.job import prepare
 from topics.training.learning import learn
+from topics.training.preparation import prepare
 
 FIRST = (200, 500, 1_000, 2_000)
 

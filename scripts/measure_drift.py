@@ -30,7 +30,7 @@ from topics.drift.readings import DriftMeasure, Readings, of_rubrics, of_topics
 from topics.pipeline import Pipeline
 from topics.text.tokens import concatenate, take
 from topics.topic_pipeline import TopicPipeline, open_either
-from topics.training.job import prepare, train_rubrics, train_topics
+from topics.training.job import TrainingJob
 from topics.types import Article, TokenBatch
 from topics.versions.registry import Registry
 
@@ -81,8 +81,8 @@ def _said(pipeline: Pipeline | TopicPipeline, tokens: TokenBatch) -> Callable[[R
 def main() -> None:
     with tempfile.TemporaryDirectory() as models:
         corpus = Corpus(news.folder() / "rubrics.jsonl.gz", labels_file=news.folder() / "gold.tsv")
-        material, config, registry = prepare(corpus, Config()), Config(), Registry(models)
-        versions = [job(material, corpus, config, registry) for job in (train_rubrics, train_topics)]
+        job = TrainingJob(corpus, Config(), Registry(models))
+        versions = [job.train_rubrics(), job.train_topics()]
         pipelines = [open_either(version.folder) for version in versions]
     for kind, pipeline in zip(("rubrics", "topics"), pipelines, strict=True):
         print(

@@ -22,7 +22,7 @@ from topics.config import Config
 from topics.corpus import Corpus
 from topics.topic_models.lda import LdaModel
 from topics.topic_pipeline import TopicPipeline
-from topics.training.job import prepare
+from topics.training.preparation import prepare
 from topics.trends.changes import RATE, changes, judge
 from topics.trends.periods import Periods, periods
 from topics.trends.recording import record

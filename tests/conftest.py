@@ -17,7 +17,7 @@ from topics.cli import main
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.tagger import Tagger
-from topics.training.job import prepare, train, train_topics
+from topics.training.job import TrainingJob
 from topics.versions.registry import Registry
 
 # The same examples in every run, so that a red test is the change's fault. `HYPOTHESIS_PROFILE=search` looks
@@ -46,7 +46,7 @@ def _no_wait_for_the_disk() -> Iterator[None]:
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one version, trained on the demonstration corpus. Read it, never write it."""
     folder = tmp_path_factory.mktemp("trained") / "models"
-    train(Corpus(embedded()), Config(), Registry(folder))
+    TrainingJob(Corpus(embedded()), Config(), Registry(folder)).train_rubrics()
     return folder
 
 
@@ -64,7 +64,7 @@ def both(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same folder with a version of topics beside. Read it, never write it."""
     folder = Path(shutil.copytree(models, tmp_path_factory.mktemp("both") / "models"))
     corpus, config = Corpus(embedded()), Config()
-    train_topics(prepare(corpus, config), corpus, config, Registry(folder))
+    TrainingJob(corpus, config, Registry(folder)).train_topics()
     return folder
 
 

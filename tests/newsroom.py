@@ -17,7 +17,7 @@ import topics
 from topics.config import Config, Reporting, Topics
 from topics.corpus import Corpus
 from topics.reports.topic_report import TopicReport
-from topics.training.job import prepare, train_topics
+from topics.training.job import TrainingJob
 from topics.types import Article, Labels, Reject
 from topics.versions.registry import Registry
 
@@ -87,7 +87,7 @@ def find_topics(folder: Path, sources: Sequence[Path], **reporting: Any) -> None
     """Train a version of eight topics."""
     config = Config(report=Reporting(**reporting), topics=Topics(settings={"num_topics": 8}))
     corpus = Corpus(sources)
-    train_topics(prepare(corpus, config), corpus, config, Registry(folder))
+    TrainingJob(corpus, config, Registry(folder)).train_topics()
 
 
 def hostile(report: TopicReport) -> TopicReport:

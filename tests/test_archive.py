@@ -29,7 +29,7 @@ from topics.corpus.seen import hashes
 from topics.corpus.shards import plan
 from topics.errors import DataError, OutputError, StoppedError, UsageError, WorkerDiedError
 from topics.tagger import Tagger, TaggerRef
-from topics.training.job import train
+from topics.training.job import TrainingJob
 from topics.types import Reject
 from topics.versions.registry import Registry
 
@@ -277,7 +277,7 @@ def test_a_job_whose_options_changed_refuses(begun, source, stored):
 
 
 def test_a_job_whose_model_changed_refuses(begun, source, stored, own_models):
-    train(Corpus(embedded()[:3]), Config(), Registry(own_models))
+    TrainingJob(Corpus(embedded()[:3]), Config(), Registry(own_models)).train_rubrics()
     with pytest.raises(UsageError, match=r"the model was rubrics/\S+ and is rubrics/\S+;"):
         score_archive(Corpus(source), TaggerRef(str(own_models), "rubrics"), order(begun))
 

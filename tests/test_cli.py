@@ -593,7 +593,7 @@ def test_who_stops_a_training_is_told_what_is_published_all_the_same(topics: Top
     def stopped(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("topics.training.job.train_topics", stopped)
+    monkeypatch.setattr("topics.training.job.TrainingJob.train_topics", stopped)
     ran = topics("train", embedded()[0], "--models", tmp_path / "models", "--workers", 1)
     assert ran.code == 130
     [version] = Registry(tmp_path / "models").versions("rubrics")

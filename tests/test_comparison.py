@@ -15,7 +15,7 @@ from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, ModelWarning, UsageError
 from topics.lifecycle.promotion import LossError, promote
 from topics.quality.comparison import compare
-from topics.training.job import train
+from topics.training.job import TrainingJob
 from topics.versions.registry import Registry
 
 *TRAINED_ON, HELD_OUT = embedded()
@@ -29,7 +29,7 @@ def rivals(tmp_path_factory) -> Path:
     """Three versions: a good one, one that lost a rubric, one that is nearly blind and the latest."""
     folder = tmp_path_factory.mktemp("rivals") / "models"
     for settings in ({}, NO_TOURISM, BLIND):
-        train(Corpus(TRAINED_ON), convert(settings, Config, ""), Registry(folder))
+        TrainingJob(Corpus(TRAINED_ON), convert(settings, Config, ""), Registry(folder)).train_rubrics()
     return folder
 
 
@@ -182,7 +182,7 @@ def of_one_rubric(registry: Registry, name: str) -> str:
     config = convert({"rubrics": {"names": [name], "min_positives": 1}}, Config, "")
     rows = [{"id": i, "text": varied((STEEL, CAT)[i % 2], i), "rubrics": [name][i % 2 :]} for i in range(60)]
     corpus = Corpus(write(registry.folder.with_name("спорт.jsonl"), *rows))
-    return train(corpus, config, registry, name=name)[0].label
+    return TrainingJob(corpus, config, registry).train_rubrics(name).label
 
 
 def test_the_commands(topics, registry, labels):

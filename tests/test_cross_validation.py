@@ -14,8 +14,8 @@ from topics.corpus import Corpus, embedded
 from topics.errors import DataError
 from topics.labelling.audit import audit
 from topics.text.tokens import tokenize
-from topics.training.job import prepare
 from topics.training.learning import learn
+from topics.training.preparation import prepare
 
 
 def test_an_article_and_its_reprints_are_held_out_together():

@@ -17,7 +17,7 @@ from topics.pipeline import read
 from topics.text.cleaning import Cleaner
 from topics.training import gathering as room
 from topics.training.gathering import gather, sample
-from topics.training.job import prepare
+from topics.training.preparation import prepare
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,9 @@ from topics.errors import DataError, UsageError
 from topics.rubrics.rules import Rule
 from topics.tagger import Tagger
 from topics.training.gathering import sample
-from topics.training.job import prepare, train, train_topics
+from topics.training.job import TrainingJob
 from topics.training.learning import truth_table
+from topics.training.preparation import prepare
 from topics.types import Article, Labels, Prediction, Score
 from topics.versions.manifest import LIBRARIES
 from topics.versions.registry import Registry, Version
@@ -157,8 +158,8 @@ def files(version: Version) -> dict[str, bytes]:
 
 def test_the_same_training_gives_the_same_bytes(tmp_path):
     corpus = embedded()[:1]
-    first, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "1"))
-    second, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "2"))
+    first = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "1")).train_rubrics()
+    second = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "2")).train_rubrics()
     assert files(first) == files(second)
     assert first.manifest.metrics == second.manifest.metrics
     assert first.manifest.corpus == second.manifest.corpus
@@ -166,9 +167,9 @@ def test_the_same_training_gives_the_same_bytes(tmp_path):
 
 def test_more_processes_learn_the_same(tmp_path, monkeypatch):
     corpus = short(tmp_path, 2100)  # two batches, so that reading is shared out too
-    alone, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "1"), jobs=1)
+    alone = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "1"), jobs=1).train_rubrics()
     monkeypatch.setattr(linear, "_WORTH_PROCESSES", 0)
-    together, _ = train(Corpus(corpus), Config(), Registry(tmp_path / "2"), jobs=2)
+    together = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "2"), jobs=2).train_rubrics()
     assert files(alone) == files(together)
 
 
@@ -189,7 +190,11 @@ def test_the_fingerprint_tells_one_corpus_from_another(tmp_path, change):
 
     def fingerprint(name: str) -> str:
         other = write(tmp_path / name, *rows)
-        return train(Corpus(other), Config(), Registry(tmp_path / "models"))[0].manifest.corpus.fingerprint
+        return (
+            TrainingJob(Corpus(other), Config(), Registry(tmp_path / "models"))
+            .train_rubrics()
+            .manifest.corpus.fingerprint
+        )
 
     before = fingerprint("до.jsonl")
     assert fingerprint("то же.jsonl") == before
@@ -204,7 +209,8 @@ def test_rows_that_cannot_be_read_are_counted_and_the_rest_is_learned(tmp_path):
         + path.read_bytes()
         + b'{"id": "0", "text": "a"}\n{\n\xff\xfe\n{"id": "y"}\n'
     )
-    version, rejects = train(Corpus(path), Config(), Registry(tmp_path / "models"))
+    job = TrainingJob(Corpus(path), Config(), Registry(tmp_path / "models"))
+    version, rejects = job.train_rubrics(), job.material.rejects
     assert (version.manifest.corpus.articles, version.manifest.corpus.rejects) == (30, 5)
     assert [reject.line for reject in rejects] == [1, 32, 33, 34, 35]
     assert rejects[0].reason == "column 'text' holds a number, not text"
@@ -220,7 +226,7 @@ def test_labels_laid_over_are_learned_instead_of_what_the_data_says(tmp_path):
     lines = ["id\trubrics", *(f"{row['id']}\t{other[row['rubrics'][0]]}" for row in rows), "99\teconomy"]
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     corpus = Corpus(archive, labels_file=table)
-    version, _ = train(corpus, Config(), Registry(tmp_path / "models"))
+    version = TrainingJob(corpus, Config(), Registry(tmp_path / "models")).train_rubrics()
     assert (version.manifest.corpus.labelled, version.manifest.corpus.clean) == (30, 30)
     assert corpus.unmatched_labels == ("99",)
     tagger = Tagger.load(tmp_path / "models")
@@ -241,7 +247,7 @@ def test_clean_articles_judge_the_others(tmp_path):
     table = tmp_path / "метки.tsv"
     table.write_text("\n".join(gold) + "\n", encoding="utf-8")
     corpus = Corpus(write(tmp_path / "архив.jsonl", *rows), labels_file=table)
-    version, _ = train(corpus, Config(), Registry(tmp_path / "models"))
+    version = TrainingJob(corpus, Config(), Registry(tmp_path / "models")).train_rubrics()
     assert version.manifest.metrics.articles == 90
     assert version.manifest.metrics.macro_f1 == 1.0
 
@@ -254,7 +260,7 @@ def test_topics_of_a_sample_are_those_of_its_articles_alone(tmp_path):
         found = {"max_articles": most, "settings": {"num_topics": 4}}
         config = convert({"topics": found, "cleaning": {"boilerplate": False}}, Config, "")
         corpus = Corpus(path)
-        return train_topics(prepare(corpus, config), corpus, config, Registry(tmp_path / path.stem))
+        return TrainingJob(corpus, config, Registry(tmp_path / path.stem)).train_topics()
 
     rows = [line for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
     whole, some = tmp_path / "всё.jsonl", tmp_path / "часть.jsonl"
@@ -351,21 +357,23 @@ def test_hundreds_of_rubrics_too_few_are_told_by_the_foremost():
 def test_rejects_that_leave_nothing_to_learn_from_are_told(tmp_path, row, told):
     data = write(tmp_path / "a.jsonl", *[{**row, "rubrics": "снег"}] * 500)
     with pytest.raises(DataError) as error:
-        train(Corpus(data), Config(), Registry(tmp_path / "models"))
+        TrainingJob(Corpus(data), Config(), Registry(tmp_path / "models")).train_rubrics()
     assert told.format(data) in str(error.value)
     assert "--rubrics-column" not in str(error.value)
 
 
 def test_an_archive_without_labels_publishes_nothing(tmp_path):
     with pytest.raises(DataError, match=r"no rubric has 10 articles.*--only topics .*`topics suggest` says"):
-        train(Corpus(embedded_inbox()), Config(), Registry(tmp_path / "models"))
+        TrainingJob(Corpus(embedded_inbox()), Config(), Registry(tmp_path / "models")).train_rubrics()
     assert not list((tmp_path / "models").rglob("manifest.json"))
 
 
 def test_articles_without_a_word_that_tells_them_apart(tmp_path):
     rows = [{"id": f"{n}", "text": STEEL, "rubrics": ["industry"] if n % 2 else []} for n in range(40)]
     with pytest.raises(DataError) as error:
-        train(Corpus(write(tmp_path / "a.jsonl", *rows)), Config(), Registry(tmp_path / "models"))
+        TrainingJob(
+            Corpus(write(tmp_path / "a.jsonl", *rows)), Config(), Registry(tmp_path / "models")
+        ).train_rubrics()
     assert str(error.value) == (
         "no word occurs in at least 2 and in at most 40% of 40 articles; "
         "add articles, or change min_df and max_df under [rubrics.settings.fields]"
@@ -392,7 +400,9 @@ def test_articles_without_a_word_that_tells_them_apart(tmp_path):
 )
 def test_a_setting_that_is_none_is_told_before_the_work_begins(tmp_path, rubrics, message):
     with pytest.raises(UsageError) as error:
-        train(Corpus(embedded()[0]), Config(rubrics=rubrics), Registry(tmp_path), watch=pytest.fail)
+        TrainingJob(
+            Corpus(embedded()[0]), Config(rubrics=rubrics), Registry(tmp_path), watch=pytest.fail
+        ).train_rubrics()
     assert message in str(error.value)
 
 
@@ -400,7 +410,9 @@ def test_a_setting_that_is_none_is_told_before_the_work_begins(tmp_path, rubrics
 def test_a_rule_that_is_none_is_told_before_the_work_begins(tmp_path, phrase):
     rules = {"tourism": Rule(force=(phrase,))}
     with pytest.raises(UsageError, match=rf"\[rules.tourism\]: the phrase {phrase!r}"):
-        train(Corpus(embedded()[0]), Config(rules=rules), Registry(tmp_path), watch=pytest.fail)
+        TrainingJob(
+            Corpus(embedded()[0]), Config(rules=rules), Registry(tmp_path), watch=pytest.fail
+        ).train_rubrics()
 
 
 def test_what_an_outlet_repeats_is_learned_and_cut(tmp_path):
@@ -416,11 +428,13 @@ def test_what_an_outlet_repeats_is_learned_and_cut(tmp_path):
         for i in range(36)
     ]
     corpus = Corpus(write(tmp_path / "вестник.jsonl", *rows))
-    version, _ = train(corpus, Config(), Registry(tmp_path / "1"))
+    version = TrainingJob(corpus, Config(), Registry(tmp_path / "1")).train_rubrics()
     assert json.loads((version.folder / "boilerplate.json").read_bytes()) == {"Вестник": [slogan]}
     tagger = Tagger.load(tmp_path / "1")
     assert tagger.tag(f"{STEEL}\n{slogan}", outlet="Вестник").scores == tagger.tag(STEEL).scores
-    version, _ = train(corpus, Config(cleaning=Cleaning(boilerplate=False)), Registry(tmp_path / "2"))
+    version = TrainingJob(
+        corpus, Config(cleaning=Cleaning(boilerplate=False)), Registry(tmp_path / "2")
+    ).train_rubrics()
     assert json.loads((version.folder / "boilerplate.json").read_bytes()) == {}
 
 

@@ -30,7 +30,7 @@ from topics.reports.drift_wording import briefly, name_of, sentences
 from topics.rubrics.rules import Judgement
 from topics.text.tokens import tokenize
 from topics.topic_pipeline import TopicPipeline
-from topics.training.job import prepare, train, train_topics
+from topics.training.job import TrainingJob
 from topics.versions.registry import Registry, Version
 
 Rows = list[dict[str, str]]
@@ -44,7 +44,7 @@ def half(tmp_path_factory) -> Version:
     """Trained on every other demonstration article; the others are a stream of the same kind."""
     folder = tmp_path_factory.mktemp("half")
     data = write(folder / "половина.jsonl", *ROWS[::2])
-    return train(Corpus(data), Config(), Registry(folder / "models"))[0]
+    return TrainingJob(Corpus(data), Config(), Registry(folder / "models")).train_rubrics()
 
 
 def report(version: Version, folder: Path, rows: Rows, **options: object) -> DriftReport:
@@ -59,7 +59,7 @@ def alarms(found: DriftReport) -> set[str]:
 def test_where_nothing_varied_one_article_is_no_alarm_and_many_are(tmp_path, others, is_loud):
     """What none of 250 articles was may be three of the next 250 by chance."""
     known = write(tmp_path / "одно.jsonl", *(row | {"outlet": "Вестник"} for row in ROWS[::2]))
-    version = train(Corpus(known), Config(), Registry(tmp_path / "models"))[0]
+    version = TrainingJob(Corpus(known), Config(), Registry(tmp_path / "models")).train_rubrics()
     rows = [row | {"outlet": "Голос" if n < others else "Вестник"} for n, row in enumerate(ROWS[1::2])]
     assert alarms(report(version, tmp_path, rows)) == ({"outlets"} if is_loud else set())
 
@@ -68,7 +68,7 @@ def test_where_nothing_varied_one_article_is_no_alarm_and_many_are(tmp_path, oth
 def test_what_is_usual_is_not_known_from_a_handful(tmp_path, articles):
     """Of 70 articles there are two runs, which lie as far from each other as each from the other."""
     known = write(tmp_path / "мало.jsonl", *ROWS[:articles])
-    version = train(Corpus(known), Config(), Registry(tmp_path / "models"))[0]
+    version = TrainingJob(Corpus(known), Config(), Registry(tmp_path / "models")).train_rubrics()
     found = report(version, tmp_path, ROWS[200:300]).drift
     assert {finding.limit for finding in found.findings} == {None}
     assert sentences(found) == [
@@ -173,7 +173,7 @@ def test_another_reference_is_another_yardstick(half, tmp_path):
 def mix(half) -> Version:
     """Topics of the same articles as `half`."""
     corpus, config = Corpus(half.manifest.corpus.sources[0]), Config()
-    return train_topics(prepare(corpus, config), corpus, config, Registry(half.folder.parents[1]))
+    return TrainingJob(corpus, config, Registry(half.folder.parents[1])).train_topics()
 
 
 def test_the_mix_of_topics_is_compared(half, mix, tmp_path):
@@ -553,7 +553,9 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
 
 def test_the_table_of_dozens_of_rubrics_can_be_read(topics, tmp_path):
     rows = [row | {"rubrics": [f"рубрика {n % 21}"]} for n, row in enumerate(ROWS)]
-    many = train(Corpus(write(tmp_path / "много.jsonl", *rows)), Config(), Registry(tmp_path / "models"))[0]
+    many = TrainingJob(
+        Corpus(write(tmp_path / "много.jsonl", *rows)), Config(), Registry(tmp_path / "models")
+    ).train_rubrics()
     ran = topics(
         "monitor", many.label, write(tmp_path / "поток.jsonl", *ROWS), "--models", tmp_path / "models"
     )

@@ -18,7 +18,7 @@ from topics.lifecycle import bundles, naming
 from topics.lifecycle.naming import open_topics, rename
 from topics.tagger import Tagger, TaggerRef
 from topics.topic_pipeline import TopicPipeline
-from topics.training.job import prepare, train_topics
+from topics.training.job import TrainingJob
 from topics.training.reproduction import reproduce
 from topics.versions import history
 from topics.versions.history import LONGEST, NAMED, PUBLISHED, Event
@@ -36,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(registry: Registry, source: Path) -> Version:
     corpus = Corpus(source)
-    return train_topics(prepare(corpus, CONFIG), corpus, CONFIG, registry)
+    return TrainingJob(corpus, CONFIG, registry).train_topics()
 
 
 @pytest.fixture(scope="module")

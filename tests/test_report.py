@@ -31,7 +31,7 @@ from topics.reports import pages
 from topics.reports.charts import chart
 from topics.rubrics.rules import Rule
 from topics.tagger import Tagger
-from topics.training.job import train
+from topics.training.job import TrainingJob
 from topics.versions.registry import Registry
 
 VOID = {"meta", "br", "img", "line", "circle", "polyline", "link", "input", "hr"}
@@ -203,7 +203,9 @@ def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path
     rows = [json.loads(line) for path in embedded() for line in path.read_text("utf-8").splitlines()]
     days = [f"2026-0{1 + i % 5}-01" for i in range(len(rows))]
     dated = [row | {"date": day} for row, day in zip(rows, days, strict=True)]
-    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *dated)), Config(), Registry(tmp_path / "models"))
+    version = TrainingJob(
+        Corpus(write(tmp_path / "a.jsonl", *dated)), Config(), Registry(tmp_path / "models")
+    ).train_rubrics()
     later = pages.load(version.folder).later
     assert (later.since, later.measure.articles) == ("2026-05-01", 100)
     for name in ("report.html", "MODEL_CARD.md"):
@@ -260,7 +262,9 @@ def test_an_archive_whose_words_all_stand_once_has_a_report_without_words(tmp_pa
         for i in range(60)
     ]
     config = Config(rubrics=Rubrics(settings={"fields": {"min_df": 1}}))
-    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows)), config, Registry(tmp_path / "models"))
+    version = TrainingJob(
+        Corpus(write(tmp_path / "a.jsonl", *rows)), config, Registry(tmp_path / "models")
+    ).train_rubrics()
     assert not any(rubric.words_for for rubric in pages.load(version.folder).rubrics)
 
 
@@ -300,7 +304,7 @@ def test_mistakes_are_mistakes_and_show_no_more_text_than_allowed(version):
 
 def test_a_version_can_be_told_to_keep_no_text(tmp_path):
     config = Config(report=Reporting(lang="en", excerpt=0))
-    version, _ = train(Corpus(embedded()[:2]), config, Registry(tmp_path))
+    version = TrainingJob(Corpus(embedded()[:2]), config, Registry(tmp_path)).train_rubrics()
     report = pages.load(version.folder)
     assert not any(rubric.given_wrongly or rubric.missed for rubric in report.rubrics)
     assert "How this was measured" in (version.folder / "report.html").read_text(encoding="utf-8")
@@ -320,7 +324,9 @@ def test_rules_and_dangerous_titles_are_shown_as_text(tmp_path):
         row["title"] = "<script>alert(1)</script> & «Снег»"
         row["rubrics"] = ["a|b" if name == "economy" else name for name in row["rubrics"]]
     config = Config(rules={"flood": Rule(force=("<b>паводок</b>",))})
-    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows)), config, Registry(tmp_path / "m"))
+    version = TrainingJob(
+        Corpus(write(tmp_path / "a.jsonl", *rows)), config, Registry(tmp_path / "m")
+    ).train_rubrics()
     page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
     assert "script" not in {tag for tag, _, _ in page.attributes} | set(page.open)
     assert "«<b>паводок</b>»" in page.text
@@ -476,7 +482,7 @@ def test_the_marked_text_is_the_text(tagger):
 
 def test_a_rule_is_marked_over_the_words(tmp_path):
     config = Config(rules={"tourism": Rule(forbid=("завод",))})
-    train(Corpus(embedded()[:2]), config, Registry(tmp_path))
+    TrainingJob(Corpus(embedded()[:2]), config, Registry(tmp_path)).train_rubrics()
     explanation = Tagger.load(tmp_path).explain(STEEL, "tourism")
     assert ("Завод", 1.0, "forbid") in pages.pieces(explanation, "text")
     page = check_page(pages.explanation_page([explanation], "en"))

@@ -21,7 +21,7 @@ from topics.rubrics.decisions import Decisions
 from topics.rubrics.rules import Rule, Rules
 from topics.tagger import Tagger
 from topics.text.tokens import tokenize
-from topics.training.job import train
+from topics.training.job import TrainingJob
 from topics.types import Article
 from topics.versions.registry import Registry
 
@@ -175,7 +175,9 @@ force = ["паводок"]
 def ruled(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("ruled")
     (folder / "c.toml").write_text(RULES, encoding="utf-8")
-    train(Corpus(embedded()), load_config(folder / "c.toml"), Registry(folder / "models"))
+    TrainingJob(
+        Corpus(embedded()), load_config(folder / "c.toml"), Registry(folder / "models")
+    ).train_rubrics()
     return folder / "models"
 
 
@@ -267,7 +269,9 @@ def test_a_rubric_with_rules_alone_is_measured_where_articles_carry_it(tmp_path)
         )
     ]
     config = Config(rules={"flood": Rule(force=("паводок",))})
-    version, _ = train(Corpus(write(tmp_path / "a.jsonl", *rows, *flood)), config, Registry(tmp_path / "m"))
+    version = TrainingJob(
+        Corpus(write(tmp_path / "a.jsonl", *rows, *flood)), config, Registry(tmp_path / "m")
+    ).train_rubrics()
     found = {rubric.rubric: rubric for rubric in version.manifest.metrics.rubrics}["flood"]
     assert (found.positives, found.precision, found.recall) == (2, 0.5, 0.5)
     assert "flood" not in version.manifest.left_out
@@ -299,7 +303,7 @@ def test_a_phrase_with_digits_is_refused_where_it_is_written(tmp_path, words):
     with pytest.raises(
         UsageError, match=r"\[rules.tourism\]: the phrase .* has numbers, and a number matches any other"
     ):
-        train(Corpus(embedded()[0]), config, Registry(tmp_path))
+        TrainingJob(Corpus(embedded()[0]), config, Registry(tmp_path)).train_rubrics()
     Rules(config.rules)  # of a version that has one
 
 

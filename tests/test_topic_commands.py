@@ -21,7 +21,7 @@ from topics.corpus import Corpus
 from topics.errors import UsageError
 from topics.tagger import Tagger
 from topics.terminal import apart
-from topics.training.job import prepare, train_topics
+from topics.training.job import TrainingJob
 from topics.versions.registry import Registry
 
 RAIL = {"id": "1", "title": "[red] Поезд", "text": "Поезд у перрона, вагоны и локомотив на станции, машинист"}
@@ -41,7 +41,7 @@ def trained(source, tmp_path_factory) -> Path:
     config = convert({"topics": {"settings": {"num_topics": 5}}}, Config, "")
     for _ in range(2):
         corpus = Corpus(source)
-        train_topics(prepare(corpus, config), corpus, config, Registry(folder))
+        TrainingJob(corpus, config, Registry(folder)).train_topics()
     return folder
 
 

@@ -15,7 +15,7 @@ from topics.corpus.material import Material
 from topics.errors import ModelError
 from topics.topic_models.lda import LdaModel, LdaSettings
 from topics.topic_pipeline import TopicPipeline
-from topics.training.job import prepare
+from topics.training.preparation import prepare
 from topics.trends import activity, recording
 from topics.trends.activity import Activity
 from topics.trends.changes import LEAST, RATE, changes, judge

@@ -29,7 +29,7 @@ from topics.lifecycle import bundles
 from topics.quality import topic_comparison
 from topics.quality.topic_comparison import compare_topics
 from topics.tagger import Tagger
-from topics.training.job import prepare, train, train_topics
+from topics.training.job import TrainingJob
 from topics.training.reproduction import DOCUMENTS, reproduce
 from topics.versions import drafts, history, integrity
 from topics.versions.history import Event, History, during, previous, spans
@@ -775,7 +775,7 @@ def test_verify_tells_what_is_damaged_and_goes_on(topics, own_models):
 
 def test_the_same_training_gives_the_same_bytes(registry):
     corpus = Corpus(embedded()[:2])
-    version, _ = train(corpus, Config(), registry)
+    version = TrainingJob(corpus, Config(), registry).train_rubrics()
     found = reproduce(registry, version.manifest, corpus)
     assert found.is_same, found.files
     assert set(found.files) == set(version.manifest.files) - DOCUMENTS
@@ -790,8 +790,7 @@ def test_the_same_training_gives_the_same_bytes(registry):
 def test_topics_are_made_again_from_those_they_went_on_from(registry):
     corpus, config = Corpus(embedded()[:2]), convert({"topics": {"settings": {"num_topics": 4}}}, Config, "")
     first, second = (
-        train_topics(prepare(part, config), part, config, registry)
-        for part in (Corpus(embedded()[0]), corpus)
+        TrainingJob(part, config, registry).train_topics() for part in (Corpus(embedded()[0]), corpus)
     )
     assert second.manifest.topics.previous == first.manifest.version
     kept = registry.prune("topics", keep=1, days=0, remove=True).kept
@@ -818,7 +817,7 @@ def topics_of(registry: Registry, folder: Path, *rows: int, num_topics: int = 4)
     data.write_text("\n".join(lines[slice(*rows)]), encoding="utf-8")
     corpus, settings = Corpus(data), {"topics": {"settings": {"num_topics": num_topics}}}
     config = convert(settings, Config, "")
-    return train_topics(prepare(corpus, config), corpus, config, registry).label
+    return TrainingJob(corpus, config, registry).train_topics().label
 
 
 def test_topics_are_verified_carried_and_promoted(registry, tmp_path, topics):

@@ -24,7 +24,8 @@ from topics.text.lexicon import Met
 from topics.text.tokens import _Chunk, compact, tokenize
 from topics.text.words import Collector, Exchange, Words, forms, load, recall, save
 from topics.training import gathering
-from topics.training.job import latest_folder, prepare
+from topics.training.job import latest_folder
+from topics.training.preparation import prepare
 from topics.types import TokenBatch
 from topics.versions.registry import Registry
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from topics.rubrics.calibration import Truth
-from topics.rubrics.decisions import Decisions
+from topics.rubrics.decisions import Decisions, Policy
 from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
 from topics.versions.manifest import TopicMetrics
 
@@ -44,12 +44,22 @@ class Contribution(NamedTuple):
 class Classifier(Protocol):
     """A multi-label classifier with independent rubrics."""
 
+    Settings: ClassVar[type[Any]]
+    """Struct of the settings, `[rubrics.settings]` of the configuration."""
     rubrics: tuple[str, ...]
     """Names of the columns of all outputs."""
     decisions: Decisions
-
+    """Learned by `fit` from out-of-fold margins, as `policy` says."""
     out_of_fold: OutOfFold
     """Set by `fit`; not saved."""
+
+    def __init__(self, settings: Any = None, jobs: int = 1) -> None:
+        """Store the settings, an instance of `Settings`, and the number of processes."""
+
+    @property
+    def policy(self) -> Policy:
+        """Decision settings."""
+        ...
 
     def fit(
         self,
@@ -102,6 +112,12 @@ class Classifier(Protocol):
 
 class TopicModel(Protocol):
     """A topic model: topics of a corpus, and their shares in articles."""
+
+    Settings: ClassVar[type[Any]]
+    """Struct of the settings, `[topics.settings]` of the configuration."""
+
+    def __init__(self, settings: Any = None) -> None:
+        """Store the settings, an instance of `Settings`."""
 
     @property
     def topics(self) -> tuple[Topic, ...]:

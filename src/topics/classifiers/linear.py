@@ -121,6 +121,11 @@ class LinearClassifier:
         self.settings = settings or LinearSettings()
         self.jobs = jobs
 
+    @property
+    def policy(self) -> Policy:
+        """Decision settings."""
+        return self.settings.decisions
+
     def fit(
         self,
         tokens: TokenBatch,

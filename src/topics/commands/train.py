@@ -71,7 +71,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     from topics.corpus.articles import mistaken
     from topics.terminal.data import show_labels, show_others, show_unread_dates
     from topics.terminal.versions import show_version
-    from topics.training.job import latest_folder, latest_topics, prepare, train_rubrics, train_topics
+    from topics.training.job import TrainingJob, latest_folder, latest_topics
     from topics.versions.registry import Registry
 
     names = options["name"], options["topics_name"]
@@ -93,7 +93,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
     if not data:
         click.echo("No DATA given: learning from the demonstration corpus (synthetic).", err=True)
     show_others(corpus.others)
-    registry, jobs = Registry(options["models"]), options["workers"]
+    registry = Registry(options["models"])
     with (
         standard_input_kept(corpus),
         terminal.progress() as watch,
@@ -105,16 +105,16 @@ def train(data: tuple[str, ...], **options: Any) -> None:
             registry.versions(name)
         if options["only"] != "rubrics":
             latest_topics(registry, options["topics_name"])
-        material = prepare(corpus, config, jobs, watch, latest_folder(registry, *names))
-        for row in material.rejects:
+        words_from = latest_folder(registry, *names)
+        job = TrainingJob(corpus, config, registry, options["workers"], watch, words_from)
+        for row in job.material.rejects:
             reject(row)
         show_labels(corpus)
-        parts = material, corpus, config, registry
         if options["only"] != "topics":
-            versions.append(train_rubrics(*parts, name=options["name"], jobs=jobs, watch=watch))
+            versions.append(job.train_rubrics(options["name"]))
         if options["only"] != "rubrics":
             try:
-                versions.append(train_topics(*parts, name=options["topics_name"], jobs=jobs, watch=watch))
+                versions.append(job.train_topics(options["topics_name"]))
             except BaseException:  # an interruption too
                 for version in versions:
                     terminal.tell(

@@ -21,8 +21,8 @@ from topics.pipeline import telling
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth
 from topics.text.excerpts import excerpt
-from topics.training.job import prepare
 from topics.training.learning import Learned, learn
+from topics.training.preparation import prepare
 from topics.types import Article, Explanation, Watch, unwatched
 
 DOUBT = 0.5

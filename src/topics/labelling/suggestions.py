@@ -14,8 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from topics import plugins
-from topics.config import Config, Rubrics, convert
+from topics.config import Config, Rubrics
 from topics.corpus import Corpus
 from topics.errors import DataError
 from topics.labelling.worksheets import BEGINNING
@@ -24,8 +23,9 @@ from topics.rubrics.calibration import Floats, Truth, log_odds
 from topics.rubrics.features import Fields, Tfidf
 from topics.text import duplicates
 from topics.text.excerpts import excerpt
-from topics.training.job import prepare
+from topics.training.estimators import new_classifier
 from topics.training.learning import truth_table
+from topics.training.preparation import prepare
 from topics.types import Article, Labels, TokenBatch, Watch, unwatched
 
 Rows = npt.NDArray[np.intp]
@@ -97,9 +97,7 @@ def suggest(
     watch("choosing", 0)
     doubts, probabilities = np.zeros((len(labels), 0)), np.zeros((len(labels), 0))
     if rubrics and known.sum() >= _TRIES:
-        kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
-        settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
-        model = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, known)
+        model = new_classifier(config, jobs).fit(material.tokens, truth, rubrics, known)
         probabilities = model.predict_proba(material.tokens)
         doubts = doubt(probabilities, truth)
     examples = (truth == 1).sum(axis=0)

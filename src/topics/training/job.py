@@ -1,85 +1,165 @@
-"""Training jobs: from a corpus to a version of rubrics, a version of topics, or both in one pass."""
+"""Training jobs: from a corpus to a version of rubrics, a version of topics, or both."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from topics import plugins
-from topics.config import Cleaning, Config, convert
+from topics.config import Config
 from topics.corpus import Corpus
 from topics.corpus.material import Material
 from topics.drift import profile
-from topics.drift.readings import of_rubrics, of_topics
+from topics.drift.readings import Readings, of_rubrics, of_topics
 from topics.errors import ModelError, ModelWarning
 from topics.lifecycle.naming import open_topics
 from topics.quality.measuring import summary
 from topics.reports import pages, topic_pages, topic_report
 from topics.reports.report import build
-from topics.rubrics.rules import Judgement, Rules
+from topics.rubrics.rules import Judgement
 from topics.text import words
-from topics.text.boilerplate import BoilerplateLearner, witnessed
-from topics.text.cleaning import Cleaner
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
-from topics.training.gathering import batchwise, gather, sample
+from topics.training.estimators import new_topic_model
+from topics.training.gathering import sample
 from topics.training.learning import learn
+from topics.training.preparation import prepare
 from topics.trends import activity
 from topics.trends.recording import record
-from topics.types import Reject, Watch, unwatched
+from topics.types import Watch, unwatched
 from topics.versions.manifest import Manifest, libraries
 from topics.versions.registry import LATEST, Registry, Version
 
 
-def train(
-    corpus: Corpus,
-    config: Config,
-    registry: Registry,
-    *,
-    name: str = "rubrics",
-    jobs: int = 1,
-    watch: Watch = unwatched,
-) -> tuple[Version, list[Reject]]:
-    """Train rubrics on a corpus and publish them.
+@dataclass(frozen=True)
+class TrainingJob:
+    """Trains rubrics and topics on one corpus and publishes them; the corpus is prepared once for both.
 
-    Args:
-        corpus: read twice, once for boilerplate and once for the tokens.
-        config: rubrics and settings.
-        registry: where the version goes; its alias `latest` moves there.
-        name: of the model.
-        jobs: number of processes.
-        watch: progress callback.
-
-    Returns:
-        The version, and the rows that could not be read.
-
-    Raises:
-        DataError: no rubric has enough articles.
-        UsageError: the name or a setting is invalid.
+    `TrainingJob(Corpus("archive/"), Config(), Registry("models")).train_rubrics()`
     """
-    registry.versions(name)  # raises for an invalid name before the work begins
-    material = prepare(corpus, config, jobs, watch, latest_folder(registry, name))
-    version = train_rubrics(material, corpus, config, registry, name=name, jobs=jobs, watch=watch)
-    return version, material.rejects
+
+    corpus: Corpus
+    """Read twice by `material`, and again for the texts that reports show."""
+    config: Config
+    registry: Registry
+    """Where versions go; the alias `latest` of their model moves to them."""
+    jobs: int = 1
+    """Number of processes."""
+    watch: Watch = unwatched
+    """Progress callback."""
+    words_from: Path | None = None
+    """Folder of a version whose word forms are reused; see `latest_folder`."""
+
+    @cached_property
+    def material(self) -> Material:
+        """The corpus as both trainings need it, with the rows that could not be read.
+
+        Raises:
+            UsageError: a setting is invalid.
+        """
+        return prepare(self.corpus, self.config, self.jobs, self.watch, self.words_from)
+
+    def train_rubrics(self, name: str = "rubrics") -> Version:
+        """Train and publish a model of rubrics called `name`, with its report.
+
+        Raises:
+            DataError: no rubric has enough articles.
+            UsageError: the name or a setting is invalid.
+        """
+        self.registry.versions(name)  # raises for an invalid name before the work begins
+        learned = learn(self.material, self.config, self.jobs, self.watch)
+        pipeline, answers = learned.pipeline, learned.answers
+        left_out = {rubric: n for rubric, n in learned.left_out.items() if rubric not in self.config.rules}
+        manifest = replace(self._manifest(name), rubrics=pipeline.rubrics, left_out=left_out)
+        self.watch("writing the report", 0)
+        report = build(learned, self.corpus, manifest, self.config.report.excerpt)
+        method = f"{report.folds}-fold cross-validation, thresholds and calibration of the other folds"
+        judgement = Judgement(answers.probabilities, answers.given, answers.review)
+        looks = _profile(learned.material, lambda rows: of_rubrics(judgement.choose(rows), pipeline.rubrics))
+
+        def write(folder: Path) -> None:
+            pipeline.save(folder)
+            pages.write(folder, report, self.config.report.lang)
+
+        return self._publish(replace(manifest, metrics=summary(report.whole, method)), looks, write)
+
+    def train_topics(self, name: str = "topics") -> Version:
+        """Train and publish a model of topics; topics of its latest version keep their ids and names.
+
+        Raises:
+            DataError: too few articles for the number of topics.
+            ModelError: the latest version is damaged.
+            UsageError: the name or a setting is invalid.
+        """
+        model = new_topic_model(self.config)
+        latest = latest_topics(self.registry, name)
+        material = self.material
+        self.watch("finding topics", 0)
+        previous = latest[0].model if latest else None
+        learned_from = sample(material, self.config.topics.max_articles, clean_first=False)
+        model.fit(learned_from.tokens, partial(_texts, self.corpus, learned_from), previous, self.jobs)
+        parent = latest[1].manifest.version if latest else ""
+        metrics = replace(model.metrics(learned_from.tokens), previous=parent)
+        manifest = replace(self._manifest(name), topics=metrics)
+        pipeline = TopicPipeline(material.cleaner, model, self.config.topics.model)
+        self.watch("recording what was written when", 0)
+        recorded = record(pipeline, material, self.corpus, titles=self.config.report.excerpt > 0)
+        report = topic_report.build(
+            model,
+            recorded,
+            manifest,
+            previous.topics if previous else (),
+            topic_report.places(latest[1].folder) if latest else {},
+        )
+        looks = _profile(
+            material, lambda rows: of_topics(model.transform(take(material.tokens, rows)), model.topics)
+        )
+
+        def write(folder: Path) -> None:
+            pipeline.save(folder)
+            activity.save(folder, recorded)
+            topic_pages.write(folder, report, self.config.report.lang)
+
+        return self._publish(manifest, looks, write)
+
+    def _manifest(self, name: str) -> Manifest:
+        """Return what is known of a version before its training."""
+        return Manifest(
+            name=name,
+            version="",
+            created=self.material.created,
+            rubrics=(),
+            left_out={},
+            configuration=msgspec.to_builtins(self.config),
+            corpus=self.material.facts,
+            metrics=None,
+            libraries=libraries(),
+        )
+
+    def _publish(self, manifest: Manifest, looks: profile.Profile, write: Callable[[Path], None]) -> Version:
+        def write_all(folder: Path) -> None:
+            write(folder)
+            words.save(folder, self.material.words)
+            profile.save(folder, looks)
+
+        return self.registry.publish(manifest, write_all)
 
 
 def latest_folder(registry: Registry, *names: str) -> Path | None:
-    """Return the folder of the latest version of one of these models, whose words `prepare` can reuse."""
+    """Return the folder of the latest version of one of these models, whose words can be reused."""
     for name in names:
         with warnings.catch_warnings(), suppress(ModelError):  # whatever the cause
             warnings.simplefilter("ignore", ModelWarning)
-            if found := _latest(registry, name):
-                return registry.open(found).folder
+            if latest := _latest(registry, name):
+                return registry.open(latest).folder
     return None
 
 
@@ -94,9 +174,9 @@ def latest_topics(registry: Registry, name: str) -> tuple[TopicPipeline, Version
     try:
         return open_topics(registry, latest) if latest else None
     except ModelError as error:
-        what = str(error).partition("; ")[0]
+        cause = str(error).partition("; ")[0]
         raise ModelError(
-            f"topics go on from {latest}, which cannot be opened ({what}); import it anew, go back with "
+            f"topics go on from {latest}, which cannot be opened ({cause}); import it anew, go back with "
             f"`topics rollback {name} --alias latest`, or train under another --topics-name"
         ) from error
 
@@ -111,170 +191,12 @@ def _latest(registry: Registry, name: str) -> str | None:
     )
 
 
-def prepare(
-    corpus: Corpus,
-    config: Config,
-    jobs: int = 1,
-    watch: Watch = unwatched,
-    words_from: Path | None = None,
-) -> Material:
-    """Read a corpus, for rubrics and topics alike.
-
-    Args:
-        corpus: read twice.
-        config: how to clean it.
-        jobs: number of processes.
-        watch: progress callback.
-        words_from: folder of a version whose word forms are reused.
-
-    Raises:
-        UsageError: a setting is invalid.
-    """
-    _settings(config)
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    cleaner = _cleaner(corpus, config.cleaning, jobs, watch)
-    return gather(corpus, cleaner, jobs, watch, words_from)._replace(created=created)
-
-
-def train_rubrics(
-    material: Material,
-    corpus: Corpus,
-    config: Config,
-    registry: Registry,
-    *,
-    name: str = "rubrics",
-    jobs: int = 1,
-    watch: Watch = unwatched,
-) -> Version:
-    """Train rubrics and publish them with the report; see `train`.
-
-    Args:
-        material: result of `prepare`.
-        corpus: read again for the articles shown in the report.
-        config: rubrics and settings.
-        registry: where the version goes; its alias `latest` moves there.
-        name: of the model.
-        jobs: number of processes.
-        watch: progress callback.
-
-    Raises:
-        DataError: no rubric has enough articles.
-    """
-    learned = learn(material, config, jobs, watch)
-    pipeline, answers, seen = learned.pipeline, learned.answers, learned.material
-    manifest = Manifest(
-        name=name,
-        version="",
-        created=material.created,
-        rubrics=pipeline.rubrics,
-        left_out={name: count for name, count in learned.left_out.items() if name not in config.rules},
-        configuration=msgspec.to_builtins(config),
-        corpus=material.facts,
-        metrics=None,  # those of the report, below
-        libraries=libraries(),
-    )
-    watch("writing the report", 0)
-    report = build(learned, corpus, manifest, config.report.excerpt)
-    method = f"{report.folds}-fold cross-validation, thresholds and calibration of the other folds"
-    manifest = replace(manifest, metrics=summary(report.whole, method))
-    said = Judgement(answers.probabilities, answers.given, answers.review)
-    outlets, days = zip(*seen.origins, strict=True)
-    looks = profile.describe(
-        seen.tokens,
-        days,
-        outlets,
-        lambda rows: of_rubrics(said.choose(rows), pipeline.rubrics),
-    )
-
-    def write(folder: Path) -> None:
-        pipeline.save(folder)
-        words.save(folder, material.words)
-        profile.save(folder, looks)
-        pages.write(folder, report, config.report.lang)
-
-    return registry.publish(manifest, write)
-
-
-def train_topics(
-    material: Material,
-    corpus: Corpus,
-    config: Config,
-    registry: Registry,
-    *,
-    name: str = "topics",
-    jobs: int = 1,
-    watch: Watch = unwatched,
-) -> Version:
-    """Train topics and publish them.
-
-    Args:
-        material: result of `prepare`.
-        corpus: read twice more, for forms of topic words and for titles of typical articles.
-        config: topic model and settings.
-        registry: where the version goes; its alias `latest` moves there.
-        name: of the model; topics of its latest version keep their ids and names.
-        jobs: number of processes for selecting the number of topics.
-        watch: progress callback.
-
-    Raises:
-        DataError: too few articles for the number of topics.
-        ModelError: the latest version is damaged.
-    """
-    model = plugins.TOPIC_MODELS.load(config.topics.model)(_settings(config)[1])
-    watch("finding topics", 0)
-    opened = latest_topics(registry, name)
-    before, previous = (opened[1], opened[0].model) if opened else (None, None)
-    taught = sample(material, config.topics.max_articles, clean_first=False)
-    model.fit(taught.tokens, partial(_texts, corpus, taught), previous, jobs)
-    manifest = Manifest(
-        name=name,
-        version="",
-        created=material.created,
-        rubrics=(),
-        left_out={},
-        configuration=msgspec.to_builtins(config),
-        corpus=material.facts,
-        metrics=None,
-        topics=replace(model.metrics(taught.tokens), previous=before.manifest.version if before else ""),
-        libraries=libraries(),
-    )
-    pipeline = TopicPipeline(material.cleaner, model, config.topics.model)
-    watch("recording what was written when", 0)
-    found = record(pipeline, material, corpus, titles=config.report.excerpt > 0)
-    report = topic_report.build(
-        model,
-        found,
-        manifest,
-        previous.topics if previous else (),
-        topic_report.places(before.folder) if before else {},
-    )
+def _profile(material: Material, answers: Callable[[npt.NDArray[np.int64]], Readings]) -> profile.Profile:
+    """Describe the articles of training, for `monitor`; `answers` of given rows, preferably out of fold."""
+    outlets: Sequence[str]
+    days: Sequence[str]
     outlets, days = zip(*material.origins, strict=True)
-    looks = profile.describe(
-        material.tokens,
-        days,
-        outlets,
-        lambda rows: of_topics(model.transform(take(material.tokens, rows)), model.topics),
-    )
-
-    def write(folder: Path) -> None:
-        pipeline.save(folder)
-        words.save(folder, material.words)
-        profile.save(folder, looks)
-        activity.save(folder, found)
-        topic_pages.write(folder, report, config.report.lang)
-
-    return registry.publish(manifest, write)
-
-
-def _settings(config: Config) -> tuple[Any, Any]:
-    """Validate rules and settings before the work begins; return those of classifier and topic model."""
-    Rules(config.rules).check()
-    classifier = plugins.CLASSIFIERS.load(config.rubrics.classifier)
-    topic_model = plugins.TOPIC_MODELS.load(config.topics.model)
-    return (
-        convert(config.rubrics.settings, classifier.Settings, "rubrics.settings"),
-        convert(config.topics.settings, topic_model.Settings, "topics.settings"),
-    )
+    return profile.describe(material.tokens, days, outlets, answers)
 
 
 def _texts(corpus: Corpus, material: Material, rows: npt.NDArray[np.intp]) -> Iterator[tuple[str, str]]:
@@ -286,37 +208,3 @@ def _texts(corpus: Corpus, material: Material, rows: npt.NDArray[np.intp]) -> It
             article = batch.articles[place - start]
             yield material.cleaner.clean(article.title, article.text, article.outlet)
         start += len(batch.articles)
-
-
-def _cleaner(corpus: Corpus, settings: Cleaning, jobs: int, watch: Watch) -> Cleaner:
-    """Learn the boilerplate of each outlet from rule-cleaned texts."""
-    cleaner = Cleaner(settings.drop_recaps, settings.skip)
-    if not settings.boilerplate:
-        return cleaner
-    learner, done = BoilerplateLearner(), 0
-    for edges in batchwise(partial(_edges, cleaner), _weighed(corpus, learner), jobs):
-        for one in edges:
-            learner.count(*one)
-        done += len(edges)
-        watch("learning what outlets repeat", done)
-    return Cleaner(settings.drop_recaps, settings.skip, learner.learn())
-
-
-_Weighed = tuple[str, str, int]
-"""Outlet, text, and the number of articles that this one stands for."""
-
-
-def _weighed(corpus: Corpus, learner: BoilerplateLearner) -> Iterator[list[_Weighed]]:
-    for batch in corpus.batches():
-        weighed = [(one.outlet, one.text, learner.weigh(one.outlet)) for one in batch.articles]
-        yield [one for one in weighed if one[2]]
-
-
-def _edges(cleaner: Cleaner, weighed: list[_Weighed]) -> list[tuple[str, list[tuple[str, int]], int]]:
-    """Clean articles and return the fragments at their edges."""
-    texts = [cleaner.clean("", text)[1] for _, text, _ in weighed]
-    return [
-        (outlet, witnessed(text), weight)
-        for (outlet, _, weight), text in zip(weighed, texts, strict=True)
-        if text
-    ]

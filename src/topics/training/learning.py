@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from topics import plugins
-from topics.config import Config, Rubrics, convert
+from topics.config import Config, Rubrics
 from topics.corpus.material import Material
 from topics.errors import DataError, counted
 from topics.pipeline import Pipeline
@@ -19,6 +18,7 @@ from topics.quality.evaluation import Answers, cross_validated, time_ordered
 from topics.rubrics.calibration import Truth
 from topics.rubrics.decisions import judged
 from topics.rubrics.rules import Rules, known_if_named
+from topics.training.estimators import new_classifier
 from topics.training.gathering import sample
 from topics.types import Labels, Reject, Watch, unwatched
 
@@ -51,8 +51,7 @@ def learn(material: Material, config: Config, jobs: int = 1, watch: Watch = unwa
     Raises:
         DataError: no rubric has enough articles.
     """
-    kind = plugins.CLASSIFIERS.load(config.rubrics.classifier)
-    settings = convert(config.rubrics.settings, kind.Settings, "rubrics.settings")
+    classifier = new_classifier(config, jobs)
     material = sample(material, config.rubrics.max_articles)
     rules = Rules(config.rules)
     rules.check()
@@ -62,9 +61,9 @@ def learn(material: Material, config: Config, jobs: int = 1, watch: Watch = unwa
     since = _later_since(days[(judged(truth, clean) >= 0).any(axis=1)])
     later = (days >= since) | (days == "") if since else None
     watch("learning rubrics", 0)
-    classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean, later)
+    classifier = classifier.fit(material.tokens, truth, rubrics, clean, later)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
-    arguments = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
+    arguments = judged(truth, clean), rubrics, classifier.policy, rules, rules.hits(material.tokens)
     answers, tomorrow = cross_validated(classifier.out_of_fold, *arguments), None
     unfamiliar = classifier.unfamiliar(material.tokens)  # marked for review by the pipeline as well
     answers.review[unfamiliar] = True

@@ -12,7 +12,7 @@ import msgspec
 from topics.config import Config, convert
 from topics.corpus import Corpus
 from topics.errors import DataError
-from topics.training.job import prepare, train_rubrics, train_topics
+from topics.training.job import TrainingJob
 from topics.types import Watch, unwatched
 from topics.versions import history
 from topics.versions.manifest import CorpusFacts, Manifest, libraries
@@ -70,16 +70,12 @@ def reproduce(
     config, name = configuration_of(manifest), manifest.name
     parent = manifest.topics.previous if manifest.topics else ""
     previous = registry.open(f"{name}/{parent}") if parent else None
-    material = prepare(corpus, config, jobs, watch)
-    _expect_same(manifest, material.facts)
     with tempfile.TemporaryDirectory() as folder:
-        scratch = Registry(folder)
-        if manifest.topics is None:
-            made = train_rubrics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
-        else:
-            if previous:
-                _lay_out(previous, scratch, _names_then(registry, manifest))
-            made = train_topics(material, corpus, config, scratch, name=name, jobs=jobs, watch=watch)
+        job = TrainingJob(corpus, config, Registry(folder), jobs, watch)
+        _expect_same(manifest, job.material.facts)
+        if previous:
+            _lay_out(previous, job.registry, _names_then(registry, manifest))
+        made = job.train_rubrics(name) if manifest.topics is None else job.train_topics(name)
     names = sorted((manifest.files.keys() | made.manifest.files.keys()) - DOCUMENTS)
     here = libraries()
     return Reproduction(
