@@ -7,9 +7,10 @@
 The peers get the raw text of the same articles; ours cleans it first, and that is in its time. fastText is
 trained with bigrams and fifteen epochs; scikit-learn has TfidfVectorizer, its tokenizer a dictionary of
 pymorphy3's answers, and LinearSVC. «three fields» has body, lead and title as ours has: the same features.
-«cold» is the first pass over the corpus by a process that has met none of its words; the others are the best
-of three later passes, taken in turns. Training is measured in wall time, too, of one process and of one a
-core; wall time holds on a machine that does nothing else.
+«cold» is the first pass over the corpus by a process that has met none of its words. Five rounds follow, in
+which each system has one turn. The machine's speed drifts, so ratios are taken within a round; printed are
+their median, the lowest and the highest, and the rates of the best round. Training is measured in wall time,
+too, of one process and of one a core; wall time holds on a machine that does nothing else.
 Needs: pip install fasttext-wheel; the news folder, see scripts/news.py.
 """
 
@@ -44,7 +45,7 @@ from topics.training.job import TrainingJob
 from topics.types import Article
 from topics.versions.registry import Registry
 
-BATCH = 2000
+BATCH, ROUNDS = 2000, 5
 T = TypeVar("T")
 WORD = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]+)*|\d+%?")
 
@@ -170,11 +171,11 @@ def scoring() -> None:
         names = (
             "ours",
             "ours, cold",
+            "with bigrams, cold",
             "fastText, bigrams",
             "scikit-learn",
             "with three fields",
             "with bigrams",
-            "with bigrams, cold",
         )
         print(f"| corpus | articles | characters | {' | '.join(names)} |\n|{'---|' * (3 + len(names))}")
         for name, articles in corpora.items():
@@ -185,13 +186,19 @@ def scoring() -> None:
             lexicon.forget()
             lemmatizer.memo.clear()
             cold = timed(ours)[0], timed(slower)[0]
-            rounds = [[timed(work)[0] for work in (ours, fast, slow, alike, slower)] for _ in range(3)]
-            warm = list(map(min, zip(*rounds, strict=True)))
-            rates = [len(articles) / seconds for seconds in (warm[0], cold[0], *warm[1:], cold[1])]
+            rounds = [[timed(work)[0] for work in (ours, fast, slow, alike, slower)] for _ in range(ROUNDS)]
+            cells = [f"{len(articles) / min(one[0] for one in rounds):,.0f}/s"]
+            cells += [f"{len(articles) / seconds:,.0f}/s" for seconds in cold]
+            cells += [_against(rounds, system, len(articles)) for system in range(1, len(rounds[0]))]
             length = sum(map(len, texts[name])) / len(articles)
-            cells = [f"{rate:,.0f}/s ({rates[0] / rate:.2f})" for rate in rates]
             print(f"| {name} | {len(articles):,} | {length:,.0f} | {' | '.join(cells)} |", flush=True)
-    print("\nIn brackets: how many times faster ours, warm, is.")
+    print("\nIn brackets: how many times faster ours, warm, is; median of the rounds, lowest and highest.")
+
+
+def _against(rounds: list[list[float]], system: int, count: int) -> str:
+    ratios = sorted(seconds[system] / seconds[0] for seconds in rounds)
+    rate = count / min(seconds[system] for seconds in rounds)
+    return f"{rate:,.0f}/s ({statistics.median(ratios):.2f}, {ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
 def batched(score: Callable[[list[Any]], Any], items: list[Any]) -> None:
