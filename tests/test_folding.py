@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import sparse
 from sklearn.svm import LinearSVC
 
-from topics.classifiers import linear
+from topics.classifiers import fitting
 from topics.classifiers.linear import LinearClassifier, LinearSettings
 from topics.corpus import Corpus, embedded
 from topics.quality.evaluation import calibration_error
@@ -97,7 +97,7 @@ def test_common_words_have_no_say():
     texts = [f"сегодня {text}" for text in HOLIDAYS + FACTORIES]
     features, X = tfidf([*texts, "сегодняшний сталевар стальной"])
     settings = LinearSettings(latent=LatentSettings(dimensions=2, max_df=0.5))
-    folding = linear._folding(X, features.words(BODY), settings)
+    folding = fitting.learn_folding(X, features.words(BODY), settings)
     before = np.zeros((folding.extend(X).shape[1], 1), np.float32)
     before[X.shape[1] :] = 1
     after = dict(zip(features.lemmas, folding.fold(before)[:, 0], strict=True))
@@ -151,7 +151,7 @@ def test_few_articles_are_judged_by_directions_that_have_not_seen_them(monkeypat
     taught, others = lots[:150], lots[150:]
     given, errors = {}, {}
     for few in (10_000, 0):
-        monkeypatch.setattr(linear, "_FEW", few)
+        monkeypatch.setattr(fitting, "_FEW", few)
         model = LinearClassifier().fit(take(tokens, taught), truth[taught], rubrics, np.ones(150, bool))
         probabilities = model.predict_proba(take(tokens, others))
         errors[few] = calibration_error((truth[others] == 1).ravel(), probabilities.ravel())

@@ -39,10 +39,10 @@ class LengthCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     Shortness is ln(`usual` / number of terms), at least 0.
     """
 
-    usual: Bounded = 0.0
+    usual: Bounded
     """Median number of terms of the training articles; longer texts are not corrected."""
-    slopes: tuple[Bounded, ...] = (0.0,)
-    offsets: tuple[Bounded, ...] = (0.0,)
+    slopes: tuple[Bounded, ...]
+    offsets: tuple[Bounded, ...]
 
     def factors(self, lengths: Lengths) -> tuple[Floats, Floats]:
         """Return the factors and the terms of the correction, both of shape (articles, rubrics)."""
