@@ -28,6 +28,7 @@ from topics.text.tokens import take, tokenize
 from topics.types import TokenBatch
 
 WORDS = 20
+UNCORRECTED = LengthCalibration(usual=0, slopes=(0,), offsets=(0,))
 
 
 def cut(tokens: TokenBatch, starts: np.ndarray, stops: np.ndarray) -> TokenBatch:
@@ -63,7 +64,7 @@ def main() -> None:
         }
         for corrected in (False, True):
             if not corrected:
-                calibration, model.length_calibration = model.length_calibration, LengthCalibration()
+                calibration, model.length_calibration = model.length_calibration, UNCORRECTED
             else:
                 model.length_calibration = calibration
             for name, (text, truth) in texts.items():

@@ -52,10 +52,6 @@ def test_the_shorter_a_text_the_more_its_margin_is_corrected(length, corrected):
     assert HALF.correct(np.array([[2.0]]), np.array([length]))[0, 0] == pytest.approx(corrected, abs=1e-3)
 
 
-def test_a_version_of_before_corrects_nothing():
-    assert LengthCalibration().correct(np.array([[2.0]]), np.array([1])).tolist() == [[2.0]]
-
-
 def test_a_margin_that_means_more_on_a_short_text_is_raised():
     """Whole articles carry the rubric from a margin of 0 on, texts of 10 terms from -1 on."""
     generator = np.random.default_rng(0)
