@@ -826,4 +826,4 @@ def test_what_labels_do_not_tell_is_told(topics: Topics, tmp_path):
     ran = topics("train", bare, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
     assert (ran.code, "labels without an article: 1, e.g. 12" in ran.err) == (3, True), ran.err
     ran = topics("train", bare, "--labels", sheet, "--labels", sheet)
-    assert (ran.code, "give one table: join those you have" in ran.err) == (2, True), ran.err
+    assert (ran.code, "give one table; join those you have" in ran.err) == (2, True), ran.err

@@ -1,7 +1,7 @@
 """`python -m topics`: options in, one job, a result on stdout, everything else on stderr.
 
 The one place where an error becomes an exit code: 0 done, 1 other, 2 usage or configuration, 3 data, 4 model;
-`monitor` leaves with 5 when a stream has changed.
+5 from `monitor` is an alarm.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from topics import __version__
 from topics.commands import Commands
 from topics.errors import DataWarning, ModelWarning, TopicsError
 
-# What one wants -> command -> what it does in a line; each is `topics.commands.NAME:NAME`.
+# Section -> command -> its help in one line; each is `topics.commands.NAME:NAME`.
 SECTIONS = {
     "Learn": {
         "train": "Learn rubrics and topics from an archive and publish versions.",
-        "audit": "List the articles that seem to be mislabelled, for an editor to settle.",
+        "audit": "List articles that are probably mislabelled, for an editor to check.",
         "suggest": "Choose the articles most worth labelling next.",
     },
     "Tag": {
@@ -31,7 +31,7 @@ SECTIONS = {
         "explain": "Explain which words of an article count for and against its rubrics.",
         "diff": "Show what another model changes in a scored archive.",
     },
-    "Judge": {
+    "Measure": {
         "evaluate": "Measure a version on labelled articles, with intervals and slices.",
         "compare": "Compare two versions: what is better, what is worse.",
         "report": "Write the report of a version as a page.",
@@ -42,7 +42,7 @@ SECTIONS = {
         "models": "List the trained versions with their metrics.",
         "show": "Show everything known about a version.",
         "promote": "Put a version into production, if it is not worse than what is live.",
-        "rollback": "Restore what was in production before.",
+        "rollback": "Put the previous version back into production.",
         "history": "Show which version was live when, who promoted it, why, and on what metrics.",
         "verify": "Check every byte of the versions.",
         "reproduce": "Train a version again and compare every byte.",

@@ -15,13 +15,13 @@ _FEW = 500
 
 @click.command()
 @click.argument("data", nargs=-1, required=True)
-@labels_option("Table of id and rubrics that were checked: they teach.")
+@labels_option("Table of checked labels (id, rubrics) to learn from.")
 @sheet_options(200, "Rows to list.")
 def audit(data: tuple[str, ...], **options: Any) -> None:
-    """List the articles of DATA that seem to be mislabelled, worst first, each with the reason.
+    """List articles of DATA that are probably mislabelled, worst first, each with the reason.
 
-    An editor opens the table in Excel, writes what holds into the column `rubrics` (economy+tourism, or
-    none) and hands it to `train --labels`. Rows left empty change nothing.
+    An editor opens the table in Excel and writes the right rubrics into the column `rubrics`
+    (economy+tourism, or none); `train --labels` then learns from it. Rows left empty change nothing.
 
     \b
     python -m topics audit archive/ -o doubtful.csv -n 300

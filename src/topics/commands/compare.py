@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, overlaid on the data.")
+@labels_option("Table of labels (id, rubrics); they replace those of DATA.")
 @click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
 @columns_config_option
 @models_option
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Compare versions A and B on the articles of DATA: what is better, what is worse.
 
-    Versions of rubrics are compared on the labels of DATA; versions of topics by how well the topics' words
-    occur together in it, by the share of articles that they reach, and by which topics are still there.
+    Versions of rubrics are compared on the labels of DATA; versions of topics by the coherence of their
+    topics in DATA, the share of articles that have a topic, and which topics are still there.
 
-    A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences come with their 95 % interval by a paired
-    bootstrap; `better` and `worse` stand where chance would not explain them. DATA should be articles that
-    neither was trained on. Without DATA versions of topics are compared as by `topics topics compare`: which
-    topic of A is which of B.
+    A and B are NAME, NAME@ALIAS or NAME/VERSION. Differences have 95 % intervals by a paired bootstrap;
+    `better` and `worse` mark the significant ones. DATA should be articles that neither version was trained
+    on. Without DATA, versions of topics are compared as by `topics topics compare`: which topic of A is which
+    of B.
 
     \b
     python -m topics compare rubrics@production rubrics@latest archive/2026-11.jsonl --labels checked.tsv

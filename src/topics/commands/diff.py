@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     "archive",
     multiple=True,
     metavar="INPUT",
-    help="OLD and NEW are versions; let both tag this. Repeatable.",
+    help="OLD and NEW are versions, and both tag this. Repeatable.",
 )
-@click.option("-o", "--output", type=NEW_FILE, help="Write every article that changes, JSON Lines.")
+@click.option("-o", "--output", type=NEW_FILE, help="Write every changed article, JSON Lines.")
 @click.option(
-    "--examples", type=click.IntRange(0), default=3, show_default=True, help="Shown a rubric and way."
+    "--examples",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Number shown per rubric and direction.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The counts and examples as JSON.")
 @columns_config_option
@@ -44,9 +48,9 @@ if TYPE_CHECKING:
 @format_option
 @columns_options
 def diff(old: str, new: str, **options: Any) -> None:
-    """Show what another model changes: rubric by rubric what articles gain and lose, with examples.
+    """Show what another model changes: which articles gain or lose each rubric, with examples.
 
-    OLD and NEW are outputs of `predict` (files or folders), or with --on two versions.
+    OLD and NEW are outputs of `predict` (files or folders) or, with --on, two versions.
 
     \b
     python -m topics diff scored-may/ scored-june/ -o changes.jsonl

@@ -28,8 +28,10 @@ SLICES = ("outlet", "month", "length")
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1, required=True)
-@labels_option("Table of id and rubrics, overlaid on the data.")
-@click.option("--slice-by", multiple=True, type=click.Choice(SLICES), help="Also slice by this. Repeatable.")
+@labels_option("Table of labels (id, rubrics); they replace those of DATA.")
+@click.option(
+    "--slice-by", multiple=True, type=click.Choice(SLICES), help="Also show metrics by this. Repeatable."
+)
 @click.option("--since", default="", metavar="DATE", help="Only articles from this day on.")
 @click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
 @columns_config_option
@@ -41,8 +43,8 @@ def evaluate(
 ) -> None:
     """Measure VERSION (NAME, NAME@ALIAS or NAME/VERSION) on the labelled articles of DATA.
 
-    Every figure comes with its 95 % bootstrap interval. Near-duplicates count once, unknown labels not at
-    all. DATA should be articles that the version was not trained on: later ones (--since), or others.
+    Every metric has a 95 % bootstrap interval. Near-duplicates count once, unknown labels not at all. DATA
+    should be articles that the version was not trained on, such as later ones (--since).
 
     \b
     python -m topics evaluate rubrics archive/2026-11.jsonl --slice-by outlet --slice-by month

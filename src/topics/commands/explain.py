@@ -14,12 +14,10 @@ from topics.errors import DataError
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=str), default="-")
-@click.option("--rubric", help="Which rubric. [default: all that are given, else the likeliest]")
+@click.option("--rubric", help="Which rubric. [default: the assigned ones, else the most likely one]")
 @click.option("--title", default="", help="Title of the article.")
 @click.option("--outlet", default="", help="Outlet of the article.")
-@click.option(
-    "--html", "page", type=NEW_FILE, help="Write a page with the words marked, to be read on a phone too."
-)
+@click.option("--html", "page", type=NEW_FILE, help="Write a page with the words highlighted.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, one rubric a line.")
 @language_option
 @models_option

@@ -16,14 +16,14 @@ from topics.errors import UsageError
 @click.argument("version")
 @click.argument("file", type=NEW_FILE, required=False)
 @click.option("--to", type=click.Choice(["file", "mlflow"]), default="file", show_default=True)
-@click.option("--tracking-uri", metavar="URI", help="MLflow's store, as sqlite:///mlflow.db.")
-@click.option("--registered-name", metavar="NAME", help="Enter it into MLflow's model registry as this.")
+@click.option("--tracking-uri", metavar="URI", help="MLflow store, such as sqlite:///mlflow.db.")
+@click.option("--registered-name", metavar="NAME", help="Register the model in MLflow under this name.")
 @models_option
 def export(version: str, file: Path | None, to: str, models: Path, **options: Any) -> None:
     """Write VERSION (NAME, NAME@ALIAS or NAME/VERSION) into FILE, a .tar or a .zip; or log it to MLflow.
 
-    Prints the file's SHA-256, so that who imports it can compare; of MLflow the model's URI. The names that
-    editors gave to topics by then go along.
+    Prints the file's SHA-256, for `import --sha256`, or the URI of the model in MLflow. Names that editors
+    gave to topics are included.
 
     \b
     python -m topics export rubrics@production rubrics.tar

@@ -17,16 +17,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", default="rubrics")
-@click.option(
-    "--at", metavar="DATE", help="Only what was live on this day, or at this moment, in local time."
-)
+@click.option("--at", metavar="DATE", help="Only what was live on this day or at this time, local time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @models_option
 def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
     """Show the history of the versions of NAME: who published, promoted, rolled back or pruned, and why.
 
-    With --at: which version tagged on that day, since when, who put it there, why, on what figures: those of
-    the comparison, or those of its training where nothing was compared.
+    With --at: which version tagged on that day, since when, who promoted it, why, and on what metrics: those
+    of the comparison, or of its training if nothing was compared.
 
     \b
     python -m topics history rubrics

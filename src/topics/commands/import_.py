@@ -16,8 +16,8 @@ from topics.commands.options import FILE, models_option
 def import_(file: Path, sha256: str, models: Path) -> None:
     """Import the version in FILE, written by `topics export`, into the models folder.
 
-    Every hash is checked, and whether the version can be opened. No alias moves: promote it then. Topics are
-    called as where the version comes from, unless they have been named here.
+    Every hash is checked, and whether the version can be opened. No alias moves: promote it afterwards.
+    Topics keep the names from where the version comes from, unless they have been named here.
 
     \b
     python -m topics import rubrics.tar --sha256 9f86d081884c7d65…

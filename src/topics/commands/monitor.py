@@ -46,9 +46,9 @@ def monitor(
 ) -> None:
     """Check whether the articles of DATA still look like those that VERSION was trained on. No labels needed.
 
-    Held against the profile of training: the words, unknown words, length, outlets; of a version of rubrics
-    their shares and probabilities and the articles for review, of one of topics their mix. An alarm is a
-    distance that a quiet stream of this size hardly ever has. Exit code 0: quiet, 5: something changed.
+    Compared with the profile stored in training are words, unknown words, length and outlets; for rubrics
+    also their shares, their probabilities and the share for review; for topics their mix. An alarm is a
+    distance that an unchanged stream of this size rarely reaches. Exit code 0: no alarm, 5: alarm.
 
     \b
     python -m topics monitor rubrics yesterday.jsonl --lang ru --html drift.html

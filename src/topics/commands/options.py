@@ -83,7 +83,7 @@ def _holds_data(place: Path) -> bool:
 
 
 def deliver(output: Path | None, content: bytes) -> None:
-    """Write what a command made: a file, there whole or as it was, or standard output."""
+    """Write the output of a command to standard output, or to a file that is replaced as a whole."""
     from topics import storage
 
     if output is None:
@@ -112,7 +112,7 @@ def labels_option(help_text: str) -> Callable[[F], F]:
 
 def _one_table(context: click.Context, option: click.Parameter, tables: tuple[Path, ...]) -> Path | None:
     if len(tables) > 1:
-        raise click.BadParameter("give one table: join those you have", context, option)
+        raise click.BadParameter("give one table; join those you have", context, option)
     return tables[0] if tables else None
 
 
@@ -132,27 +132,27 @@ rubrics_option = click.option(
     "reference",
     metavar="NAME[@ALIAS]",
     callback=_or_without,
-    help="Which model: NAME, NAME@ALIAS or NAME/VERSION; `none`: no rubrics. [default: production if set, "
-    "else latest]",
+    help="Model of rubrics: NAME, NAME@ALIAS or NAME/VERSION; `none`: no rubrics. "
+    "[default: production if set, else latest]",
 )
 topics_option = click.option(
     "--topics",
     metavar="NAME[@ALIAS]",
     callback=_or_without,
-    help="Which model of topics; `none`: no topics. [default: topics, if there is one]",
+    help="Model of topics; `none`: no topics. [default: topics, if there is one]",
 )
 version_of_topics_option = click.option(
     "--topics",
     "reference",
     default="topics",
     metavar="NAME[@ALIAS]",
-    help="Which topics: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
+    help="Model of topics: NAME, NAME@ALIAS or NAME/VERSION. [default: production if set, else latest]",
 )
 config_option = click.option("--config", type=FILE, help="Configuration, see docs/configuration.md.")
 columns_config_option = click.option(
     "--config",
     type=FILE,
-    help="Configuration, of which only [columns] is read; see docs/configuration.md.",
+    help="Configuration; only [columns] is read. See docs/configuration.md.",
 )
 language_option = click.option(
     "--lang",
@@ -166,7 +166,7 @@ workers_option = click.option(
     type=click.IntRange(1),
     default=lambda: cores(),
     metavar="N",
-    help="Processes. [default: one a core]",
+    help="Number of processes. [default: one per core]",
 )
 format_option = click.option(
     "--input-format",
@@ -241,7 +241,7 @@ def warn_of_ignored(options: dict[str, Any], manifests: Sequence[Manifest]) -> N
 
 @contextmanager
 def standard_input_kept(corpus: Corpus) -> Iterator[None]:
-    """Copy standard input into a file for the while, for a job that goes over its corpus more than once."""
+    """Copy standard input to a temporary file, for a job that reads its corpus more than once."""
     if all(source.path for source in corpus.sources):
         yield
         return

@@ -50,20 +50,22 @@ if TYPE_CHECKING:
     "--format",
     "form",
     type=click.Choice(["jsonl", "csv", "parquet", "table"]),
-    help="What stdout or the parts are written in; `table` is for reading. [default: jsonl]",
+    help="Format of stdout or of the parts; `table` is for people. [default: jsonl]",
 )
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the source to keep. Repeatable.")
 @workers_option
-@click.option("--dask", metavar="ADDRESS", help="Work on a Dask cluster, tcp://HOST:8786.")
-@click.option("--restart", is_flag=True, help="Forget what an interrupted job has done.")
-@click.option("--max-rejects", type=click.IntRange(0), metavar="N", help="Stop at more bad rows than this.")
+@click.option("--dask", metavar="ADDRESS", help="Use a Dask cluster, tcp://HOST:8786.")
+@click.option("--restart", is_flag=True, help="Start over instead of resuming an interrupted job.")
+@click.option(
+    "--max-rejects", type=click.IntRange(0), metavar="N", help="Stop if there are more bad rows than this."
+)
 @click.option(
     "--rejects",
     "rejects_file",
     type=NEW_FILE,
-    help="Rows that could not be read. [default: OUTPUT.rejects.jsonl]",
+    help="File for rows that could not be read. [default: OUTPUT.rejects.jsonl]",
 )
-@click.option("--summary", "summary_file", type=NEW_FILE, help="Write what was done as JSON.")
+@click.option("--summary", "summary_file", type=NEW_FILE, help="Write a summary of the job as JSON.")
 @columns_config_option
 @models_option
 @rubrics_option
@@ -73,9 +75,9 @@ if TYPE_CHECKING:
 def predict(inputs: tuple[str, ...], **options: Any) -> None:
     """Tag every article of INPUT: files, folders, patterns, or `-` for standard input.
 
-    With -o, several processes share the work. Killed and started again by the same command it goes on where
-    it was. From `-` to stdout it is a stream: a line in, a line out, `{"error": …, "line": …}` for a bad one.
-    Bad rows do not stop it, but if there was no good one the exit code is 3.
+    With -o, several processes share the work, and the same command resumes it after an interruption. From `-`
+    to stdout each row is answered as it comes, a bad one with `{"error": …, "line": …}`. Bad rows do not stop
+    the job; if no row is good, the exit code is 3.
 
     \b
     python -m topics predict archive/ -o scored.jsonl --keep title --keep date

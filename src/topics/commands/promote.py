@@ -21,7 +21,7 @@ from topics.commands.options import (
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, overlaid on the data.")
+@labels_option("Table of labels (id, rubrics); they replace those of DATA.")
 @click.option("--alias", default="production", show_default=True, help="Which alias to move.")
 @click.option("--reason", default="", help="Reason to record in the history.")
 @click.option("--force", is_flag=True, help="Promote whatever the comparison says; requires --reason.")
@@ -33,10 +33,10 @@ from topics.commands.options import (
 def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Put VERSION (NAME@ALIAS or NAME/VERSION) into production, if it is not worse than what is live.
 
-    Both answer the labelled articles of DATA, which neither should be trained on. A rubric whose F1 really
-    falls (paired bootstrap, Holm's correction), or a rubric that is gone, refuses the promotion: exit code 4.
-    Of topics, less coherence, less of DATA reached, or more than half of the topics gone does; labels are not
-    needed. The first promotion of a model needs no DATA.
+    Both versions tag the labelled articles of DATA, which neither should be trained on. The promotion is
+    refused, with exit code 4, if the F1 of a rubric falls significantly (paired bootstrap, Holm's correction)
+    or a rubric is missing. For topics it is refused if coherence or the share of DATA that has a topic falls,
+    or if more than half of the topics are gone; they need no labels. A first promotion needs no DATA.
 
     \b
     python -m topics promote rubrics@latest archive/2026-11.jsonl --labels checked.tsv

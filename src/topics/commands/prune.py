@@ -11,9 +11,11 @@ from topics.commands.options import models_option
 
 @click.command()
 @click.argument("name", default="rubrics")
-@click.option("--keep", type=click.IntRange(1), default=5, show_default=True, help="Keep the last so many.")
 @click.option(
-    "--days", type=click.IntRange(0), default=30, show_default=True, help="Keep those younger than this."
+    "--keep", type=click.IntRange(1), default=5, show_default=True, help="Number of latest versions to keep."
+)
+@click.option(
+    "--days", type=click.IntRange(0), default=30, show_default=True, help="Keep versions younger than this."
 )
 @click.option("--yes", is_flag=True, help="Remove them; without this, only show what would be removed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -21,12 +23,12 @@ from topics.commands.options import models_option
 def prune(name: str, keep: int, days: int, yes: bool, as_json: bool, models: Path) -> None:
     """Remove old versions of NAME that are not needed, and leftovers of crashes.
 
-    Kept are the versions that an alias points to or would after a rollback, the last ones, young ones, and
-    those whose topics one of these went on from. The history keeps the figures of what is removed. A version
-    that was lost, is older and has no alias is written off: `verify` does not miss it any longer.
+    Kept are versions that an alias points to, or would after a rollback, the latest and the young ones, and
+    those whose topics one of these continues. The history keeps the metrics of removed versions. An old
+    version without an alias whose files are missing is written off, and `verify` no longer reports it.
 
     \b
-    python -m topics prune rubrics --keep 3          # says what it would do
+    python -m topics prune rubrics --keep 3          # shows what it would do
     python -m topics prune rubrics --keep 3 --yes    # does it
     """
     import msgspec

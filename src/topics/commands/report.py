@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def report(version: str, output: Path | None, lang: str, models: Path, **_: Any) -> None:
     """Write the report of VERSION (NAME, NAME@ALIAS or NAME/VERSION) as one HTML page without network.
 
-    Each version holds its report as `report.html` from the day it was trained. Without -o this prints where
-    it lies; with -o it writes it anew, in the language asked for and with the version's date and sources.
+    Each version contains its report, `report.html`; without -o this prints its path. With -o the report is
+    written again, in the language chosen and with the names that topics have now.
 
     \b
     python -m topics report

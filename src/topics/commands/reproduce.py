@@ -12,7 +12,7 @@ from topics.commands.options import format_option, labels_option, models_option,
 @click.command()
 @click.argument("version")
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, overlaid on the data, as in training.")
+@labels_option("Table of labels (id, rubrics), as in training.")
 @workers_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @models_option

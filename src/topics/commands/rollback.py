@@ -15,7 +15,7 @@ from topics.commands.options import models_option
 @click.option("--reason", default="", help="Reason to record in the history.")
 @models_option
 def rollback(name: str, alias: str, reason: str, models: Path) -> None:
-    """Restore what was in production before. Twice goes back two steps.
+    """Put the previous version back into production; twice goes back two steps.
 
     \b
     python -m topics rollback rubrics --reason "tourism on every crime story"

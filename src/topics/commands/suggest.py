@@ -13,14 +13,14 @@ from topics.commands.sheets import sheet_options, write_sheet
 @click.command()
 @click.argument("pool", nargs=-1, required=True)
 @labels_option(
-    "Table of id and rubrics: all that is labelled so far; what POOL says itself does not count then, and "
-    "--rubrics-column is the table's."
+    "Table of labels (id, rubrics) made so far; labels of POOL itself then do not count, and "
+    "--rubrics-column refers to the table."
 )
-@sheet_options(50, "How many.")
+@sheet_options(50, "Number of articles to choose.")
 def suggest(pool: tuple[str, ...], **options: Any) -> None:
     """Choose the articles of POOL most worth labelling next, the most informative first.
 
-    Start without labels, fill in the column `rubrics` of what comes, and ask again with --labels.
+    Start without labels, fill in the column `rubrics` of the output, and run it again with --labels.
 
     \b
     python -m topics suggest inbox/ -n 50 -o first.csv

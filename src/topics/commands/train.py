@@ -35,7 +35,7 @@ def _number(context: click.Context, option: click.Parameter, value: str | None) 
 
 @click.command()
 @click.argument("data", nargs=-1)
-@labels_option("Table of id and rubrics, overlaid on the data; counts as clean.")
+@labels_option("Table of checked labels (id, rubrics); they replace those of DATA and weigh more.")
 @config_option
 @models_option
 @click.option("--name", default="rubrics", show_default=True, help="Name of the model of rubrics.")
@@ -44,8 +44,8 @@ def _number(context: click.Context, option: click.Parameter, value: str | None) 
     "--num-topics",
     metavar="N|auto",
     callback=_number,
-    help="Number of topics; `auto`: try several and take the best. [default: as before, or by the "
-    "size of the archive]",
+    help="Number of topics; `auto`: try several and take the best. [default: that of the previous version, "
+    "or by the size of the archive]",
 )
 @click.option("--only", type=click.Choice(["rubrics", "topics"]), help="Train only this.")
 @workers_option

@@ -15,9 +15,9 @@ from topics.commands.options import models_option
 def verify(references: tuple[str, ...], models: Path) -> None:
     """Check every byte of each VERSION (NAME, NAME@ALIAS or NAME/VERSION), and that all of it can be opened.
 
-    Without VERSION, of all versions there are; then those are told, too, that the history knows and that are
-    gone, and aliases to nothing. Prints a line for each whole one: its name and its seal, the SHA-256 of its
-    manifest. What is damaged or gone is told on stderr; the exit code is then 4.
+    Without VERSION, checks all versions, and reports those that the history knows but that are missing, and
+    aliases that point to nothing. Prints a line for each intact version: its name and its seal, the SHA-256
+    of its manifest. Problems are reported on stderr, with exit code 4.
 
     \b
     python -m topics verify

@@ -1,4 +1,4 @@
-"""`topics topics`: what an archive writes of."""
+"""`topics topics`: the topics of an archive."""
 
 from __future__ import annotations
 

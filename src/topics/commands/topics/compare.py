@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def compare(before: str, after: str, as_json: bool, models: Path) -> None:
     """Match the topics of A and B: which were kept, born, split or merged, and which died.
 
-    A and B are NAME, NAME@ALIAS or NAME/VERSION. Similarity is that of the words, from 0 (none in common) to
-    1; two topics are one from .7 on.
+    A and B are NAME, NAME@ALIAS or NAME/VERSION. Similarity of words is from 0 (none in common) to 1; from .7
+    on two topics are the same.
 
     \b
     python -m topics topics compare topics@production topics@latest

@@ -18,7 +18,7 @@ from topics.commands.options import models_option, version_of_topics_option
 def name(topic: int, name: str, reason: str, reference: str, models: Path) -> None:
     """Name topic ID in this version and those that continue it; an empty NAME restores its label.
 
-    No version is rewritten: the name stands in the history of the model (`topics history topics`).
+    Versions are not changed: the name is kept in the history of the model (`topics history topics`).
 
     \b
     python -m topics topics name 7 "Железные дороги"
@@ -28,5 +28,5 @@ def name(topic: int, name: str, reason: str, reference: str, models: Path) -> No
     from topics.versions.registry import Registry
 
     event = rename(Registry(models), reference, topic, name, reason)
-    called = f"is called {event.name!r}" if event.name else "bears its label again"
+    called = f"is called {event.name!r}" if event.name else "has its label again"
     click.echo(f"topic {topic} {called}", err=True)

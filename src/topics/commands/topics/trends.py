@@ -30,8 +30,8 @@ _CARRIERS = 3
 
 @click.command()
 @click.argument("data", nargs=-1)
-@click.option("--unit", type=click.Choice(["week", "month"]), help="[default: by the time that DATA span]")
-@click.option("--labels", metavar="FILE", help="Table of id and rubrics, overlaid on DATA.")
+@click.option("--unit", type=click.Choice(["week", "month"]), help="[default: by the period that DATA cover]")
+@click.option("--labels", metavar="FILE", help="Table of labels (id, rubrics); they replace those of DATA.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: every topic with its course.")
 @version_of_topics_option
 @models_option
@@ -42,9 +42,9 @@ _CARRIERS = 3
 def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show which topics rise and fall in DATA, and the articles behind it.
 
-    Without DATA: in the articles that the version was trained on. A topic is told when its usual swing from
-    period to period does not explain the change (false discovery rate 5 %). Shares are of all articles: where
-    one topic takes the pages, others must fall.
+    Without DATA: in the articles that the version was trained on. A topic is listed if its usual variation
+    between periods does not explain the change (false discovery rate 5 %). Shares are of all articles: if one
+    topic gains, others lose.
 
     \b
     python -m topics topics trends
