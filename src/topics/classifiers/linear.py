@@ -63,7 +63,7 @@ class _Model(NamedTuple):
 
 
 _TO_SETTLE = 5
-"""Clean articles of each class needed to judge the archive by; see docs/quality.md."""
+"""Clean articles of each class needed to judge the archive by; see docs/experiments.md."""
 _TO_SCALE = 100
 """Out-of-fold margins of each class that suffice to fit Platt scaling."""
 _SHORTENED = 2_000
@@ -73,7 +73,7 @@ _FEW = 10_000
 directions were learned from lie along them as no new article does, which would bias the thresholds."""
 _FAMILIAR, _STRANGEST = 0.4, 0.01
 """An article is unfamiliar if its familiarity is below 0.4 of the median in training, or below the first
-percentile in training if that is lower. See docs/quality.md."""
+percentile in training if that is lower. See docs/experiments.md."""
 _TOLERANCE = 0.1
 """Stopping tolerance, liblinear's default. A tenth of it changes the results by at most .001."""
 _WORTH_PROCESSES = 100_000_000
