@@ -196,7 +196,7 @@ def peer(scores: Callable[..., npt.NDArray[np.float64]], *, at_zero: bool = Fals
 def measure(
     name: str, system: System, m: Material, repeats: Sequence[list[Split]], tune: Sequence[bool] = (False,)
 ) -> None:
-    """Average over repeats, each one table of answers for all test rows; thresholds found, or as told."""
+    """Average over repeats, each one table of answers for all test rows; thresholds tuned, or as they are."""
     start = time.process_time()
     asked = [[system(m, train, test) for train, test in splits] for splits in repeats]
     seconds = (time.process_time() - start) / sum(map(len, repeats))
@@ -206,7 +206,7 @@ def measure(
             truth = m.truth[np.concatenate([test for _, test in splits])]
             rows.append(_metrics(truth, _tuned(m, splits, results) if tuned else results, m.rubrics))
         cells = [f"{x:.3f}" if np.isfinite(x) else "–" for x in np.mean(rows, axis=0)]
-        label = f"{name}, thresholds found" if tuned else name
+        label = f"{name}, thresholds tuned" if tuned else name
         print(f"| {label} | {' | '.join(cells)} | {seconds:.1f} |", flush=True)
 
 
@@ -317,7 +317,7 @@ def part_archive(options: argparse.Namespace) -> None:
     measure("clean rows alone, words of the archive too", ours(hidden=True), m, joined)
     measure("simply joined", ours(LinearSettings(settle=False, clean_weight=1.0)), m, joined)
     measure("joined, clean rows weigh 5", ours(LinearSettings(settle=False)), m, joined)
-    measure("**archive believed by degrees**", ours(), m, joined)
+    measure("**archive weighted by confidence**", ours(), m, joined)
 
 
 PARTS = {"gold": part_gold, "lenta13": part_lenta13, "demo": part_demo, "archive": part_archive}

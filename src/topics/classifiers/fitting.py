@@ -25,7 +25,7 @@ from topics.rubrics.prefixes import prefixes
 Floats = npt.NDArray[np.float64]
 
 _TO_SETTLE = 5
-"""Clean articles of each class needed to judge the archive by; see docs/quality.md."""
+"""Clean articles of each class needed to judge the archive by; see docs/experiments.md."""
 _TO_SCALE = 100
 """Out-of-fold margins of each class that suffice to fit Platt scaling."""
 _FEW = 10_000

@@ -52,7 +52,7 @@ _SHORTENED = 2_000
 """Number of articles, chosen at random, whose beginnings serve as short texts."""
 _FAMILIAR, _STRANGEST = 0.4, 0.01
 """An article is unfamiliar if its familiarity is below 0.4 of the median in training, or below the first
-percentile in training if that is lower. See docs/quality.md."""
+percentile in training if that is lower. See docs/experiments.md."""
 _WORTH_PROCESSES = 100_000_000
 """Number of tokens, summed over all models, from which on more processes save time."""
 

@@ -2,7 +2,7 @@
 
 Each article is classified out of fold. Labels are ranked by the out-of-fold probability of the opposite
 («self-confidence» of Northcutt et al., Confident Learning, JAIR 2021);
-`docs/quality.md` and `scripts/measure_audit.py` compare this with cleanlab's thresholds and scores.
+`docs/report.md` and `scripts/measure_audit.py` compare this with cleanlab's thresholds and scores.
 """
 
 from __future__ import annotations

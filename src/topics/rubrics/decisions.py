@@ -22,14 +22,14 @@ _COUNTED = 100
 _OWN, _EVEN = 15, 5
 """Shrinkage constants. With n positives, the threshold that maximizes the rubric's own F1 has the weight
 n / (n + _OWN); of the rest, the share n / (n + _EVEN) goes to the threshold that assigns the rubric to n
-articles, and what remains to the one that maximizes micro-F1 over all rubrics; see docs/quality.md."""
+articles, and what remains to the one that maximizes micro-F1 over all rubrics; see docs/experiments.md."""
 _CUTS = np.linspace(-8, 8, 321)
 """Candidate thresholds, in log odds."""
 _MOST = 2.0
 """Largest ratio of predicted to actual positives: with useless scores, F1 is highest if all are positive."""
 _CAUTION = 0.25
 """False positives added to those counted when a precision goal is checked: a cut that reaches the goal by
-luck would miss it on new articles. See docs/quality.md."""
+luck would miss it on new articles. See docs/experiments.md."""
 _SMOOTHING = 0.25
 """Width, in log odds, over which a cut is smoothed: an article 0.25 above it counts as 73 % positive."""
 
