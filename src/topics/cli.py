@@ -1,6 +1,6 @@
-"""`python -m topics`: options in, one job, a result on stdout, everything else on stderr.
+"""`python -m topics`: results go to stdout, everything else to stderr.
 
-The one place where an error becomes an exit code: 0 done, 1 other, 2 usage or configuration, 3 data, 4 model;
+The only place where errors become exit codes: 0 done, 1 other, 2 usage or configuration, 3 data, 4 model;
 5 from `monitor` is an alarm.
 """
 
@@ -69,7 +69,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit."""
     warnings.showwarning = _warn
     _open_streams()
     try:
@@ -94,8 +94,8 @@ def main() -> None:
 def _open_streams() -> None:
     """Replace missing standard streams by null ones; print «?» for characters that a console lacks.
 
-    A daemon may have closed them. Tables hold `▁█` and Russian, a console of Windows or of LANG=C not all of
-    these; articles and predictions are bytes, which no console changes.
+    A daemon may have closed them. Tables contain `▁█` and Russian letters, which a console of Windows or with
+    LANG=C may lack. Articles and predictions are written as bytes and not affected.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -113,7 +113,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print our warnings in a line; those of libraries only with `python -W`."""
+    """Print our own warnings as one line, those of libraries only with `python -W`."""
     if issubclass(category, DataWarning | ModelWarning) or sys.warnoptions:
         click.echo(f"topics: {message}", err=True)
 

@@ -1,4 +1,4 @@
-"""The TOML file that `train --config` reads. Strict: an unknown key is an error that lists the known ones.
+"""The configuration file (TOML). Strict: an unknown key is an error that lists the known ones.
 
 [columns]
 text = "body"
@@ -32,25 +32,25 @@ class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[cleaning]`: see `docs/cleaning.md`."""
 
     drop_recaps: bool = False
-    """Cut «Напомним, …» and «Ранее редакция сообщала …» from the end."""
+    """Remove «Напомним, …» and «Ранее редакция сообщала …» from the end."""
     skip: tuple[str, ...] = ()
-    """Rules to leave out, by name."""
+    """Names of rules to leave out."""
     boilerplate: bool = True
-    """Learn what an outlet repeats in its articles, and cut it."""
+    """Learn what an outlet repeats in its articles, and remove it."""
 
 
 class Rubrics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[rubrics]`: what to learn, and how."""
+    """`[rubrics]`: which rubrics to learn, and how."""
 
     names: tuple[str, ...] = ()
-    """Rubrics to learn; none named: all that the data names."""
+    """Rubrics to learn; empty: all in the data."""
     min_positives: NotNegative = 10
-    """Articles that must carry a rubric before it is learned."""
+    """Least number of articles with a rubric, and without it, for the rubric to be learned."""
     max_articles: NotNegative = 200_000
-    """Articles to learn from, chosen by lot where there are more; 0: all. Memory grows with them."""
+    """Largest number of articles to learn from, sampled at random; 0: all. Memory grows with them."""
     classifier: str = "linear"
     settings: dict[str, Any] = {}
-    """Handed to the classifier, which knows its own keys."""
+    """Passed to the classifier, which defines the keys."""
 
 
 class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,17 +58,17 @@ class Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     model: str = "lda"
     max_articles: NotNegative = 100_000
-    """Articles to learn from, chosen by lot where there are more; 0: all. Memory grows with them."""
+    """Largest number of articles to learn from, sampled at random; 0: all. Memory grows with them."""
     settings: dict[str, Any] = {}
-    """Handed to the topic model, which knows its own keys."""
+    """Passed to the topic model, which defines the keys."""
 
 
 class Reporting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[report]`: what `report.html` and `MODEL_CARD.md` of a version say."""
+    """`[report]`: contents of `report.html` and `MODEL_CARD.md`."""
 
     lang: Literal["ru", "en"] = "ru"
     excerpt: NotNegative = 200
-    """Characters of the text that stand under the title of a mistake; 0: no titles and no text."""
+    """Number of characters quoted from misclassified articles; 0: neither titles nor text."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubrics: Rubrics = Rubrics()
     topics: Topics = Topics()
     rules: dict[str, Rule] = {}
-    """Rubric -> its keyword rules, see `topics.rubrics.rules`."""
+    """Rubric -> keyword rules, see `topics.rubrics.rules`."""
     report: Reporting = Reporting()
 
 
@@ -87,8 +87,8 @@ def load_config(path: Path) -> Config:
     """Read a configuration.
 
     Raises:
-        UsageError: the file is missing, is not TOML, or holds an unknown key, a value of the wrong type or a
-            rubric that no label can name.
+        UsageError: the file is missing or is not TOML, or has an unknown key, a value of the wrong type or an
+            invalid rubric name.
     """
     config = convert(_read(path), Config, str(path))
     for name in (*config.rubrics.names, *config.rules):
@@ -107,9 +107,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def differences(path: Path, trained: Mapping[str, Any], sections: Collection[str]) -> set[str]:
-    """Return the settings in these sections of a file that are not those of a trained version.
+    """Return the settings in these sections of a file that differ from those of a trained version.
 
-    What the file leaves out is not compared: `rules.economy.force`, `rubrics.settings.C`.
+    Settings that the file leaves out are not compared. Results look like `rubrics.settings.C`.
     """
     given = {name: table for name, table in _read(path).items() if name in sections}
     return set(_differences(given, trained, ""))
@@ -125,10 +125,10 @@ def _differences(given: Mapping[str, Any], trained: Mapping[str, Any], prefix: s
 
 
 def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:
-    """Check plain values against a Struct.
+    """Convert plain values to a Struct.
 
     Raises:
-        UsageError: an unknown key, with the known ones, or a value of the wrong type.
+        UsageError: a key is unknown, or a value has the wrong type.
     """
     try:
         return msgspec.convert(content, kind)
@@ -141,7 +141,7 @@ def convert(content: Mapping[str, Any], kind: type[T], where: str) -> T:
 
 
 def _choices(error: str, kind: Any) -> str:
-    """Return the allowed words for an invalid one; msgspec names only the place."""
+    """Return the valid values for an invalid one, of which msgspec reports only the path."""
     if not error.startswith("Invalid enum value"):
         return ""
     for key in re.findall(r"\.(\w+)", error.rpartition(" at `$")[2]):
@@ -155,7 +155,7 @@ def _choices(error: str, kind: Any) -> str:
 
 
 def _first_unknown(content: Mapping[str, Any], kind: Any) -> tuple[str, list[str]] | None:
-    """Find the first key that the Struct, or a Struct in it, does not have: its path and those it has."""
+    """Find the first key that a Struct, or one nested in it, does not have: its path and the known keys."""
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in content.items():
         if key not in fields:

@@ -1,29 +1,29 @@
-"""What can go wrong, named by what the caller can do about it.
+"""The exceptions of `topics`, by what the caller can do about them.
 
     TopicsError
-    ├── UsageError          a call or a configuration is wrong: change it      (exit code 2)
+    ├── UsageError          a call or a setting is wrong: change it            (exit code 2)
     │   └── NotFittedError  predict before fit
     ├── DataError           an input cannot be used: fix the file              (exit code 3)
     ├── ModelError          a version cannot be used: name or train another    (exit code 4)
-    ├── WorkerDiedError     a process of a job was killed: look at its rows    (exit code 1)
-    ├── OutputError         a disk is full or cannot be written: make room     (exit code 1)
-    └── StoppedError        a job was stopped from outside: start it again     (exit code 130)
+    ├── WorkerDiedError     a process was killed: check its memory and rows    (exit code 1)
+    ├── OutputError         an output cannot be written: free some space       (exit code 1)
+    └── StoppedError        a job was interrupted: resume it                   (exit code 130)
 
-A message is one line: the value that is wrong, the values that would be right, the remedy.
+A message is one line: the wrong value, the valid values, the remedy.
 """
 
 _LISTED = 20
-"""Names listed in a message, which must stay one line."""
+"""Largest number of names in a message."""
 
 
 class TopicsError(Exception):
-    """Any error that `topics` raises on purpose."""
+    """Base class of all errors that `topics` raises."""
 
     exit_code = 1
 
 
 class UsageError(TopicsError):
-    """A call, an option or a configuration is wrong."""
+    """A call, an option or a setting is wrong."""
 
     exit_code = 2
 
@@ -39,31 +39,31 @@ class DataError(TopicsError):
 
 
 class ModelError(TopicsError):
-    """A version is missing, damaged, or was made for another `topics`."""
+    """A version is missing, damaged, or made by an incompatible version of `topics`."""
 
     exit_code = 4
 
 
 class WorkerDiedError(TopicsError):
-    """A process of a job was killed, as a machine does that runs out of memory. What is done is done."""
+    """A process of a job was killed, usually for lack of memory. Finished work is kept."""
 
 
 class OutputError(TopicsError):
-    """A job could not write. What is done is done."""
+    """A job could not write its output. Finished work is kept."""
 
 
 class StoppedError(TopicsError):
-    """A job was stopped by Ctrl-C. What is done is done."""
+    """A job was interrupted by Ctrl-C. Finished work is kept."""
 
     exit_code = 130
 
 
 class DataWarning(UserWarning):
-    """An input can be used, with a caveat."""
+    """An input can be used, but with a caveat."""
 
 
 class ModelWarning(UserWarning):
-    """A version can be used, with a caveat."""
+    """A version can be used, but with a caveat."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -72,7 +72,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: object) -> str:
-    """Known values for a message, of hundreds the first twenty: `listed({"b", "a"})` -> `'a', 'b'`."""
+    """Format names for a message, at most twenty: `listed({"b", "a"})` -> `'a', 'b'`."""
     found = [repr(name) for name in sorted(map(str, names))]  # type: ignore[call-overload]
     more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
     return ", ".join(found[:_LISTED] + more) or "none"

@@ -1,4 +1,4 @@
-"""One function for many shards: here, in processes of this machine, or on a Dask cluster; all by joblib."""
+"""Map a function over tasks: in this process, in several, or on a Dask cluster; all with joblib."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _PATIENCE = "10s"
-"""For a scheduler to answer."""
+"""Time limit for a Dask scheduler to answer."""
 _GLANCE = 1.0
-"""Seconds between two looks of a worker whether its parent still lives."""
+"""Seconds between two checks of a worker whether its parent is alive."""
 
 
 def run(
@@ -37,15 +37,15 @@ def run(
     ordered: bool = False,
     apart: bool = False,
 ) -> Iterator[R]:
-    """Return what the function makes of each task, as it is done or in order.
+    """Yield the results of a function, as they are ready or in order.
 
-    One worker, or one task, is done in this process, unless it is to be kept `apart`. Of tasks that come one
-    by one there may be any number: some are taken ahead of the results. `dask` is the address
-    of a scheduler; the cluster has its own number of workers.
+    With one worker or one task the work is done in this process, unless it is to be kept `apart`. Tasks may
+    be an iterator of any length, which is read a little ahead of the results. `dask` is the address of a
+    scheduler; the cluster has its own number of workers.
 
     Raises:
-        WorkerDiedError: some process was killed; what is done is done.
-        UsageError: there is no Dask, or no scheduler at this address.
+        WorkerDiedError: a process was killed; results so far were yielded.
+        UsageError: Dask is not installed, or no scheduler answers at this address.
     """
     alone = workers <= 1 or (isinstance(tasks, Sized) and len(tasks) <= 1)
     if not dask and not apart and alone:
@@ -56,8 +56,8 @@ def run(
 
     generator = "generator" if ordered else "generator_unordered"
     with _backend(max(workers, 2), dask):  # joblib takes 1 for «in this process»
-        # A shard is work for seconds: sent one by one, so that none waits behind another.
-        # A cluster gets all of them at once, they are short: a machine that joins later finds work.
+        # A task takes seconds: sent one by one, none waits behind another.
+        # A cluster gets all at once, since tasks are small: a machine that joins later finds work.
         ahead = "all" if dask else "2 * n_jobs"
         results = Parallel(return_as=generator, batch_size=1, pre_dispatch=ahead)(
             delayed(_call)(function, task, None if dask else os.getpid()) for task in tasks
@@ -66,7 +66,7 @@ def run(
             for result in results:  # noqa: UP028 - `yield from` would close them itself
                 yield result
         except Exception as error:
-            # Dask's KilledWorker is not imported, being of an extra.
+            # Dask's KilledWorker is not imported: Dask is an optional dependency.
             if not isinstance(error, TerminatedWorkerError) and type(error).__name__ != "KilledWorker":
                 raise
             raise WorkerDiedError("a worker was killed, most likely because memory ran out") from error
@@ -77,7 +77,7 @@ def run(
 
 
 def do(tasks: Iterable[Callable[[], R]], workers: int = 1) -> list[R]:
-    """Run tasks without arguments, and return their results in order; see `run`."""
+    """Call functions without arguments and return their results in order; see `run`."""
     return list(run(_done, tasks, workers, ordered=True))
 
 
@@ -87,21 +87,21 @@ def _done(task: Callable[[], R]) -> R:
 
 @contextmanager
 def starting(prepare: Callable[[T], object], task: T, workers: int) -> Iterator[None]:
-    """Start the processes that `run` will use, and let them prepare themselves, while the caller is busy.
+    """Start the processes that `run` will use, and call `prepare` in them, while the caller is busy.
 
-    If one fails or dies meanwhile, `run` starts another. A single worker needs no process.
+    If one fails or dies, `run` starts another. A single worker needs no process.
     """
     if workers <= 1:
         yield
         return
-    import joblib  # noqa: F401 - not in the thread: the caller may be importing, too
+    import joblib  # noqa: F401 - not in the thread: the caller may be importing as well
 
     def start() -> None:
-        # What this thread starts is deaf to Ctrl-C from its first moment; the others are not.
+        # Processes started by this thread ignore Ctrl-C from the beginning.
         if hasattr(signal, "pthread_sigmask"):  # not on Windows
             from multiprocessing import resource_tracker
 
-            resource_tracker.ensure_running()  # later it would lift the mask
+            resource_tracker.ensure_running()  # started later, it would lift the mask
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         for _ in run(prepare, [task] * workers, workers):
             pass
@@ -119,13 +119,13 @@ def _call(function: Callable[[T], R], task: T, parent: int | None) -> R:
 
 @cache
 def _serve(parent: int) -> None:
-    """Prepare a worker: Ctrl-C is its parent's affair, and with or without its parent it ends at once.
+    """Prepare a worker process: it leaves Ctrl-C to its parent and exits as soon as its parent does.
 
-    By itself it would wait for work for five minutes more, holding memory and the parent's pipes.
+    Otherwise it would wait for work for five minutes, holding memory and the parent's pipes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    # The parent waits for its end, and to take apart what was read takes a fifth of a second.
+    # The parent waits for it, and an orderly exit takes a fifth of a second.
     atexit.register(os._exit, 0)
 
 
@@ -159,7 +159,7 @@ def client(address: str) -> Iterator[Client]:
     """Connect to the Dask scheduler at an address.
 
     Raises:
-        UsageError: there is no Dask, or no scheduler.
+        UsageError: Dask is not installed, or no scheduler answers.
     """
     try:
         from distributed import Client

@@ -1,8 +1,7 @@
-"""Arrays, words and settings, in and out of a folder of plain files. Never pickle.
+"""Arrays, words and settings as plain files; never pickle.
 
-An array is one `.npy` file, so that every process that scores maps the same pages of memory. Whatever is
-read may come from a stranger: an array has the type and the dimensions that its reader asks for, and no more
-bytes than its file holds, or it is refused.
+An array is one `.npy` file, so that all scoring processes map the same pages of memory. Files are not
+trusted: an array that does not have the expected type, dimensions and size is refused.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from topics.errors import ModelError
 
 T = TypeVar("T")
 LARGEST = 1e9
-"""Far above any real weight, and products of two such numbers still fit into 32-bit floats."""
+"""Far above any real weight; the product of two such numbers still fits into a 32-bit float."""
 REMEDY = "restore the version from a backup or train again"
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
-    """Write words, a line each. A word must hold no line break; tokens hold none."""
+    """Write words, one per line. Words must not contain line breaks; tokens never do."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
@@ -40,16 +39,16 @@ def read_lines(path: Path) -> list[str]:
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write one array of numbers; equal arrays give equal bytes."""
+    """Write an array; equal arrays yield equal bytes."""
     np.save(path, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDArray[Any]:
-    """Map one array of numbers into memory, read-only.
+    """Map an array into memory, read-only.
 
     Raises:
-        ModelError: the file is missing or damaged, holds another type or number of dimensions, is longer or
-            shorter than its array, or holds a number that is not finite or beyond a billion.
+        ModelError: the file is missing or damaged, has another type, number of dimensions or size than
+            expected, or contains a number that is not finite or beyond a billion.
     """
     try:
         mapped = np.lib.format.open_memmap(path, mode="r")  # knows .npy alone: neither npz nor pickle
@@ -70,20 +69,20 @@ def _first_line(error: Exception) -> str:
 
 
 def write_struct(path: Path, struct: object) -> None:
-    """Write a msgspec Struct as JSON that a person can read."""
+    """Write a msgspec Struct as indented JSON."""
     path.write_bytes(readable(struct))
 
 
 def readable(struct: object) -> bytes:
-    """Encode a msgspec Struct as JSON that a person can read."""
+    """Encode a msgspec Struct as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(struct, order="sorted"), indent=2) + b"\n"
 
 
 def read_struct(path: Path, kind: type[T]) -> T:
-    """Read a Struct, every field checked against its type.
+    """Read a Struct; every field is validated.
 
     Raises:
-        ModelError: the file is missing or does not fit.
+        ModelError: the file is missing or invalid.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)

@@ -1,8 +1,8 @@
-"""Names to parts: readers, classifiers and topic models, each imported when it is first asked for.
+"""Tables of readers, classifiers and topic models by name; each is imported when it is first used.
 
-A part of another package joins by an entry point (`topics.readers`, `topics.classifiers`,
-`topics.topic_models`) whose value reads like the ones below; the tables here win over entry points, so that
-no installed package can replace a part unseen.
+Other packages can add to them by entry points (`topics.readers`, `topics.classifiers`,
+`topics.topic_models`) with values like those below. Names defined here take precedence, so that no
+installed package can replace one unnoticed.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from topics.errors import UsageError, listed
 
 
 class Table:
-    """What there is of one kind: name -> `module:attribute`."""
+    """Implementations of one kind: name -> `module:attribute`."""
 
     def __init__(self, kind: str, own: dict[str, str]) -> None:
         self.kind = kind
         self.own = own
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the project's own names; entry points are slow to list, so only `load` reads them."""
+        """Iterate over the names defined here; entry points are slow to list and read by `load` only."""
         return iter(self.own)
 
     def __contains__(self, name: str) -> bool:
-        """Return whether the project itself has a part of this name."""
+        """Return whether a name is defined here."""
         return name in self.own
 
     def load(self, name: str) -> Any:
-        """Import and return the part called `name`.
+        """Import and return an implementation.
 
         Raises:
-            UsageError: no part has this name.
+            UsageError: the name is unknown.
         """
         address = self.own.get(name) or self._entry_points().get(name)
         if address is None:

@@ -1,7 +1,7 @@
 """A version as an MLflow model: logged with its plain files, loaded without a pickle.
 
-MLflow calls `_load_pyfunc` of this module with the folder that `log` gave it; the folder is checked byte for
-byte like any other version.
+MLflow calls `_load_pyfunc` of this module with the folder that was logged; every byte of it is checked, as of
+any version.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 _NAMES = "names"
-"""Setting of MLflow's `model_config` that holds what editors call topics: MLflow wants texts as its keys."""
+"""Key of MLflow's `model_config` for the names of topics; MLflow requires strings as keys."""
 
 
 class Served:
-    """What MLflow calls: a table in, a table out."""
+    """The model as MLflow calls it: a table in, a table out."""
 
     def __init__(self, tagger: Tagger) -> None:
         self.tagger = tagger
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Tag a table as `Tagger.tag_many` does; of its columns come those that the version can fill."""
+        """Tag a table as `Tagger.tag_many` does; returns the columns of the signature."""
         return self.tagger.tag_many(model_input)[list(_answer(self.tagger.manifest))]
 
 
@@ -50,7 +50,7 @@ def _load_pyfunc(path: str, model_config: dict[str, Any] | None = None) -> Serve
 
 
 def _names(settings: dict[str, Any]) -> dict[int, str]:
-    """Read what editors called topics by the time of the export."""
+    """Read the names that topics had at the time of the export."""
     try:
         names = msgspec.convert(settings.get(_NAMES, {}), dict[int, str], strict=False)
     except msgspec.ValidationError as error:
@@ -61,15 +61,15 @@ def _names(settings: dict[str, Any]) -> dict[int, str]:
 
 
 def log(version: Version, tracking_uri: str | None = None, registered_name: str | None = None) -> str:
-    """Log a version to MLflow as a pyfunc model, with its figures.
+    """Log a version to MLflow as a pyfunc model, with its metrics.
 
     Args:
-        version: as the registry opened it.
-        tracking_uri: where MLflow keeps its runs, as `sqlite:///mlflow.db`; None: as MLflow is set up.
-        registered_name: enter it into MLflow's own registry under this name, too.
+        version: opened by the registry.
+        tracking_uri: such as `sqlite:///mlflow.db`; None: as MLflow is configured.
+        registered_name: name to register the model under, if any.
 
     Returns:
-        The URI by which `mlflow.pyfunc.load_model` finds it.
+        The URI for `mlflow.pyfunc.load_model`.
 
     Raises:
         UsageError: MLflow is not installed.
@@ -98,11 +98,10 @@ def log(version: Version, tracking_uri: str | None = None, registered_name: str 
 
 def _metrics(manifest: Manifest) -> dict[str, float]:
     if manifest.topics:
-        found = manifest.topics
         return {
-            "coherence_npmi": found.coherence,
-            "diversity": found.diversity,
-            "share_unreached": found.unreached,
+            "coherence_npmi": manifest.topics.coherence,
+            "diversity": manifest.topics.diversity,
+            "share_unreached": manifest.topics.unreached,
         }
     metrics = manifest.rubric_metrics()
     return {

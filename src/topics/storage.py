@@ -1,6 +1,6 @@
-"""Where files lie: on a disk, or in an object store (`s3://…`) through fsspec, behind one kind of path.
+"""Files on a disk or, through fsspec, in an object store (`s3://…`), with the same kind of path.
 
-What is published is there whole or not at all.
+Published files appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _DRAFT = ".part"
 
 
 def path(name: str | Path) -> Path:
-    """Return the path of a file or folder; one with a protocol (`s3://bucket/archive`) is of an object store.
+    """Return the path of a file or folder; with a protocol (`s3://bucket/archive`) one in an object store.
 
     Raises:
-        UsageError: the package that speaks the protocol is not installed.
+        UsageError: the package for the protocol is not installed.
     """
     if "://" not in str(name):
         return Path(name)
     try:
         from upath import UPath
 
-        found = UPath(name, use_listings_cache=False)  # workers write there, too
-        found.fs  # noqa: B018 (imports what speaks the protocol)
+        found = UPath(name, use_listings_cache=False)  # workers write there as well
+        found.fs  # noqa: B018 (imports the package for the protocol)
     except (ImportError, ValueError) as error:
         raise UsageError(
             f"{name}: cannot be reached ({error}); install the extra: pip install 'newsroom-topics[s3]'"
         ) from error
-    return cast(Path, found)  # it has the methods of a Path, though it is none
+    return cast(Path, found)  # it has the methods of a Path without being one
 
 
 def is_remote(place: Path) -> bool:
@@ -54,7 +54,7 @@ def draft_of(place: Path) -> Path:
 
 @contextmanager
 def naming(place: Path) -> Iterator[None]:
-    """Add the path to errors of a full disk, which neither the system nor numpy names."""
+    """Add the path to an error about a full disk, which has none."""
     try:
         yield
     except OSError as error:
@@ -65,7 +65,7 @@ def naming(place: Path) -> Iterator[None]:
 
 
 def user() -> str:
-    """Return who runs this process."""
+    """Return the name of the user of this process."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a bare container has no such user
@@ -85,9 +85,9 @@ def expect_writable(folder: Path) -> None:
 
 @contextmanager
 def publishing(place: Path) -> Iterator[BinaryIO]:
-    """Yield a stream; what is written to it gets its name at the end, when all of it is on disk.
+    """Yield a stream; the file appears under its name at the end, when all of it is on disk.
 
-    Several processes may publish one name: the last one stays, whole. An object store gets it in one upload.
+    If several processes publish the same name, the last one wins. An object store gets one upload.
     """
     if is_remote(place):
         with tempfile.NamedTemporaryFile() as upload:
@@ -111,24 +111,24 @@ def publishing(place: Path) -> Iterator[BinaryIO]:
 
 
 def unlink(place: Path) -> None:
-    """Remove a file that may be there; a device stays."""
+    """Remove a file if it exists; devices are left alone."""
     if is_remote(place) or place.is_file():
         place.unlink(missing_ok=True)
 
 
 def publish(place: Path, content: bytes) -> None:
-    """Write a file at once."""
+    """Write a file with `publishing`."""
     with publishing(place) as stream:
         stream.write(content)
 
 
 def listed(folder: Path) -> list[Path]:
-    """List a folder; an object store has none until something is in it."""
+    """List a folder; one that does not exist is empty, as in an object store."""
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
 def sync(folder: Path) -> None:
-    """Sync the names in a folder to disk."""
+    """Flush the directory entries of a folder to disk."""
     if is_remote(folder):
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -139,7 +139,7 @@ def sync(folder: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a file, atomically where the store can."""
+    """Rename a file; atomic on a disk."""
     if is_remote(source):
         source.fs.mv(source.path, target.path)  # type: ignore[attr-defined]
     else:
@@ -149,7 +149,7 @@ def move(source: Path, target: Path) -> None:
 def remove(folder: Path) -> None:
     """Delete a folder and its contents; a missing one is not an error.
 
-    It loses its name first: who is killed in between leaves no half of a folder, but what `sweep` deletes.
+    It is renamed first, so that an interruption leaves no partial folder, only one that `sweep` deletes.
     """
     if is_remote(folder):
         with suppress(FileNotFoundError):
@@ -162,7 +162,7 @@ def remove(folder: Path) -> None:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Delete what processes that were killed have left half written, of one file or of all in a folder."""
+    """Delete partial files left by killed processes, of one file or of all in a folder."""
     if not is_remote(folder):
         of = f"{glob.escape(name)}." if name else ""  # not of `scored-2024`, where `scored` is swept
         for draft in folder.glob(f".{of}*{_DRAFT}"):
@@ -176,7 +176,7 @@ def sweep(folder: Path, name: str = "") -> None:
 
 @contextmanager
 def on_disk(place: Path) -> Iterator[Path]:
-    """Yield a file that can be mapped into memory: the file itself, or a copy of an object."""
+    """Yield a file that can be mapped into memory: the file itself, or a local copy of an object."""
     if not is_remote(place):
         yield place
         return
@@ -186,5 +186,5 @@ def on_disk(place: Path) -> Iterator[Path]:
 
 
 def opened(place: Path) -> IO[bytes]:
-    """Open a file to read its bytes, unbuffered on a disk."""
+    """Open a file for reading bytes, unbuffered on a disk."""
     return place.open("rb") if is_remote(place) else place.open("rb", buffering=0)

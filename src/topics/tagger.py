@@ -1,4 +1,4 @@
-"""The library's door for a CMS: one article, or many, and the reasons."""
+"""The entry point of the library: tag one article or many, and explain the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OnBatch = Callable[[Version, Sequence[Article], TokenBatch, Readings], None]
 
 
 class Tagger:
-    """Tags articles by one version. Safe to share among threads: it never changes.
+    """Tags articles with a version of rubrics, of topics or both. Immutable, so it can be shared by threads.
 
     >>> tagger = Tagger.load("models")
     >>> tagger.tag("Завод запустил новую линию проката", title="Пуск на комбинате").rubrics
@@ -36,12 +36,12 @@ class Tagger:
     def __init__(
         self, pipeline: Pipeline | None, version: Version, topics: tuple[TopicPipeline, Version] | None = None
     ) -> None:
-        """Take an opened version of rubrics and one of topics; of topics alone `version` is theirs."""
+        """Take opened versions; use `load` instead. Without rubrics, `version` is that of the topics."""
         self._pipeline = pipeline
-        self.version = version._replace(folder=version.folder.absolute())  # a daemon may change its folder
+        self.version = version._replace(folder=version.folder.absolute())  # the working folder may change
         self._topics = topics
         alike = pipeline and topics and topics[0].cleaner == pipeline.cleaner
-        self._reads_twice = not alike  # versions that were trained apart
+        self._reads_twice = not alike  # versions that clean differently
 
     @classmethod
     def load(
@@ -50,17 +50,17 @@ class Tagger:
         rubrics: str | Literal[False] | None = None,
         topics: str | Literal[False] | None = None,
     ) -> Self:
-        """Open a version of rubrics and one of topics, or one of them, every byte checked.
+        """Open a version of rubrics, of topics or both; every byte is checked.
 
         Args:
-            models: folder of the trained versions.
+            models: folder of the versions.
             rubrics: `NAME` (alias `production` if it is set, else `latest`), `NAME@ALIAS` or `NAME/VERSION`;
                 None: the model `rubrics`, unless there are only `topics`; False: without rubrics.
             topics: the same; None: the model `topics` if there is one; False: without topics.
 
         Raises:
-            ModelError: there is no such version, or it is damaged or lost.
-            UsageError: neither rubrics nor topics are wanted, or a version knows the other.
+            ModelError: a version does not exist or is damaged.
+            UsageError: both are False, or a version is of the other kind.
         """
         registry = Registry(models)
         if topics is None:
@@ -75,29 +75,29 @@ class Tagger:
         return cls(*registry.open_with(rubrics, _load_rubrics), pair)
 
     def named(self, names: Mapping[int, str]) -> Tagger:
-        """Return the same tagger with these topics called so: topic -> name, "" for its label."""
+        """Return a tagger with topics renamed, id -> name; an empty name restores the label."""
         topics = (self._topics[0].named(names), self._topics[1]) if self._topics else None
         return Tagger(self._pipeline, self.version, topics)
 
     @property
     def versions(self) -> tuple[Version, ...]:
-        """Every version that an answer depends on."""
+        """The versions used, of rubrics and of topics."""
         rubrics = (self.version,) if self._pipeline else ()
         return (*rubrics, self._topics[1]) if self._topics else rubrics
 
     @property
     def manifest(self) -> Manifest:
-        """What is known of the version: rubrics, figures, corpus, configuration."""
+        """Metadata of the version: rubrics, metrics, corpus, configuration."""
         return self.version.manifest
 
     @property
     def rubrics(self) -> tuple[str, ...]:
-        """Names of the rubrics that it may give; none without a version of rubrics."""
+        """Names of the rubrics; empty without a version of rubrics."""
         return self._pipeline.rubrics if self._pipeline else ()
 
     @property
     def topics(self) -> tuple[Topic, ...]:
-        """The topics of the version of topics; none without one."""
+        """The topics; empty without a version of topics."""
         return self._topics[0].topics if self._topics else ()
 
     def tag(
@@ -107,17 +107,17 @@ class Tagger:
         outlet: str | None = "",
         id: str = "",  # noqa: A002 - what a CMS calls it
     ) -> Prediction:
-        """Tag one article. HTML, datelines and the like are cleaned away; an empty text is no error.
+        """Tag one article. HTML, datelines and the like are removed; an empty text is allowed.
 
         Raises:
-            TypeError: the text is not a str (bytes and None are not).
+            TypeError: the text is not a str.
         """
         return self.tag_articles([_article(text, title, outlet, id)])[0]
 
     def tag_articles(self, articles: list[Article], on_batch: OnBatch | None = None) -> list[Prediction]:
-        """Tag articles, in order. Memory grows with their number: give some thousand at a time.
+        """Tag articles, in order; a few thousand at a time, since memory grows with their number.
 
-        `on_batch` is told what each version read and said.
+        `on_batch` is called for each version with the articles, their tokens and the answers.
         """
         tokens = None
         if self._pipeline is None:
@@ -142,18 +142,18 @@ class Tagger:
         ]
 
     def tag_many(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Tag a table with columns `text`, `title` or both and, as far as there are, `outlet` and `id`.
+        """Tag a table with columns `text`, `title` or both; `outlet` and `id` are used if present.
 
-        Where a row has no outlet, `source` stands in, as where files are read.
+        As in files, `source` is used for a missing `outlet`.
 
         Returns:
-            A DataFrame on the same index with columns `rubrics` (list of names, best first), `scores` (rubric
-            -> probability), `needs_review` and `model`; with a version of topics also `topics` (name ->
-            share, foremost first) and `topic_model`.
+            A DataFrame with the same index and the columns `rubrics` (list of names, most likely first),
+            `scores` (rubric -> probability), `needs_review` and `model`; with a version of topics also
+            `topics` (name -> share, largest first) and `topic_model`.
 
         Raises:
-            TypeError: it is not a DataFrame, or one whose columns have several levels.
-            UsageError: there is no column `text` or `title`, or two of one name.
+            TypeError: not a DataFrame, or its columns have several levels, or a text is not a str.
+            UsageError: there is neither `text` nor `title`, or two columns have the same name.
         """
         import pandas as pd
 
@@ -184,39 +184,39 @@ class Tagger:
         return pd.DataFrame(columns, index=frame.index)
 
     def explain(self, text: str, rubric: str, title: str | None = "", outlet: str | None = "") -> Explanation:
-        """Say which words of an article speak for a rubric and which against it, and where they stand.
+        """Explain which words of an article count for a rubric and which against it, with their positions.
 
         Raises:
             TypeError: the text is not a str.
-            UsageError: the version knows no such rubric.
+            UsageError: the version does not have this rubric.
         """
         if self._pipeline is None:
             raise UsageError(f"{self.version.label} knows topics, not rubrics: there is nothing to explain")
         return self._pipeline.explain(_article(text, title, outlet), rubric, self.version.label)
 
     def __reduce__(self) -> tuple[Callable[[TaggerRef], Tagger], tuple[TaggerRef]]:
-        """Travel to another process by name: there the version is opened, and checked, anew."""
+        """Pickle by reference: the other process opens and checks the versions again."""
         return TaggerRef.load, (TaggerRef.of(self, self.version.folder.parents[1]),)
 
 
 class TaggerRef(NamedTuple):
-    """A tagger by name, for a process that is to open it itself: arrays are mapped, not sent."""
+    """A reference to a tagger, for other processes: they map its files instead of receiving arrays."""
 
     models: str
     rubrics: str | None
     topics: str | None = None
     names: tuple[tuple[int, str], ...] = ()
-    """Of topics: an editor may change them while a job runs."""
+    """Names of topics, fixed here because an editor may change them while a job runs."""
 
     @classmethod
     def of(cls, tagger: Tagger, models: Path | str) -> Self:
-        """Name the very versions of a tagger: an alias may move while a job runs."""
+        """Refer to the exact versions of a tagger, since an alias may move while a job runs."""
         by_kind = {version.manifest.topics is None: version.label for version in tagger.versions}
         names = tuple((topic.id, topic.name) for topic in tagger.topics)
         return cls(str(Path(models).absolute()), by_kind.get(True), by_kind.get(False), names)
 
     def load(self) -> Tagger:
-        """Open it."""
+        """Open the versions."""
         return Tagger.load(self.models, self.rubrics or False, self.topics or False).named(dict(self.names))
 
 
@@ -226,7 +226,7 @@ def _load_rubrics(version: Version) -> tuple[Pipeline, Version]:
 
 
 def _article(text: str, title: str | None, outlet: str | None, id: str = "") -> Article:  # noqa: A002
-    """Take what a CMS has: no title, no outlet, but a text."""
+    """Make an article; title and outlet may be None."""
     given = {"text": text, "title": _or_none(title), "outlet": _or_none(outlet), "id": id}
     for name, value in given.items():
         if not isinstance(value, str):
@@ -239,9 +239,9 @@ def _or_none(value: str | None) -> str:
 
 
 def _strings(frame: pd.DataFrame, name: str) -> list[str]:
-    """Turn a column into text: what is missing into none, 7.0 of a column with gaps into 7.
+    """Convert a column to text: missing values to "", and 7.0, from a column with gaps, to 7.
 
-    Raises TypeError for a text or a title that is bytes, a number, a list of paragraphs.
+    Raises TypeError for a text or title that is not a str, such as bytes or a list of paragraphs.
     """
     if name not in frame:
         return [""] * len(frame)
@@ -255,7 +255,7 @@ def _strings(frame: pd.DataFrame, name: str) -> list[str]:
 
 
 def _articles(frame: pd.DataFrame) -> Iterator[list[Article]]:
-    """Turn a table into batches of articles; a missing value is an empty string."""
+    """Yield the rows of a table as batches of articles."""
     columns = [_strings(frame, name) for name in _COLUMNS]
     rows = [
         Article(name, text, title, outlet=outlet or source)

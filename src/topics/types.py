@@ -1,4 +1,4 @@
-"""The nouns that flow from room to room. They hold values and know nothing of where these came from."""
+"""Data types that are shared by all packages: plain values without behaviour."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy.typing as npt
 
 
 class Labels(msgspec.Struct, frozen=True):
-    """What is known of an article's rubrics; each rubric holds, does not hold, or is unknown.
+    """Labels of an article; each rubric holds, does not hold, or is unknown.
 
-    `Labels(rubrics=frozenset())` is a known «none of them»; an article of which nothing is known has no
-    `Labels` at all (None).
+    `Labels(rubrics=frozenset())` means that none of them holds. An article about which nothing is known has
+    None in place of `Labels`.
     """
 
     rubrics: frozenset[str]
     unknown: frozenset[str] = frozenset()
     clean: bool = False
-    """Given by careful reading, not by the outlet's own section."""
+    """Whether an editor checked them; labels from the outlet's own sections are not clean."""
 
     def state(self, rubric: str) -> bool | None:
         """Return whether the rubric holds: True, False, or None if unknown."""
@@ -30,59 +30,59 @@ class Labels(msgspec.Struct, frozen=True):
         return None if rubric in self.unknown else False
 
 
-# gc=False, here and below: what is made by the million and cannot be part of a cycle is not watched for one.
+# gc=False, here and below: millions are created, and they cannot be part of a reference cycle.
 class Article(msgspec.Struct, frozen=True, gc=False):
-    """One article as its source tells it. Text fields that the source lacks are empty strings."""
+    """One article as read from its source. Missing text fields are empty strings."""
 
     id: str
     text: str
     title: str = ""
     date: str = ""
-    """ISO 8601, as far as the source gives it: `2026-03-04` or `2026-03-04T10:15:00+03:00`."""
+    """ISO 8601, as precise as the source: `2026-03-04` or `2026-03-04T10:15:00+03:00`."""
     outlet: str = ""
     labels: Labels | None = None
     kept: Mapping[str, object] = {}
-    """Columns of the source that the caller asked to keep, untouched."""
+    """Columns of the source to copy to the output, unchanged."""
 
 
 class Row(NamedTuple):
-    """What a reader found at one place of a source: column -> value, as the format gives it."""
+    """One row of a source: column -> value, with the types of the format."""
 
     line: int
     values: dict[str, object]
 
 
 class Part(NamedTuple):
-    """Some rows in a row of one file."""
+    """Consecutive rows of one file."""
 
     start: int = 0
     stop: int | None = None
-    """Bytes of a file of lines, row groups of Parquet; None: to the end."""
+    """Byte offsets in a file of lines, row groups in Parquet; None: to the end."""
     line: int = 1
-    """The number of its first line, or row."""
+    """Number of its first line or row, from 1."""
     size: int = 0
-    """About how many bytes there are to read."""
+    """Approximate number of bytes to read."""
 
 
 WHOLE = Part()
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """A row that could not become an article."""
+    """A row that could not be read as an article."""
 
     source: str
     line: int
-    """The first line of the row, from 1; in Parquet the row, from 1."""
+    """First line of the row, from 1; in Parquet the number of the row."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """The lemmas of some articles, as columns. An article's title comes first, then its body.
+    """The lemmas of n articles as columns; in each article the title comes first, then the body.
 
-    Article `i` is `ids[offsets[i]:offsets[i + 1]]`; its body starts at `bodies[i]`. Each id stands for
-    `lemmas[id]`; lemmas are distinct, and some may stand for no id. Batches of one process share their list
-    of lemmas, which only grows; other than that, ids mean nothing outside their batch.
+    Article `i` is `ids[offsets[i]:offsets[i + 1]]`, and its body starts at `bodies[i]`. An id is an index
+    into `lemmas`, which are distinct and need not all occur. Batches of one process may share the list of
+    lemmas, which only grows; ids have no meaning outside their batch.
     """
 
     lemmas: Sequence[str]
@@ -91,33 +91,33 @@ class TokenBatch:
     bodies: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
-        """Count the articles."""
+        """Return the number of articles."""
         return len(self.offsets) - 1
 
     @property
     def wordless(self) -> npt.NDArray[np.bool_]:
-        """Boolean mask (articles,) of those without a single word."""
+        """Which articles have no words at all; boolean, shape (articles,)."""
         empty: npt.NDArray[np.bool_] = np.diff(self.offsets) == 0
         return empty
 
 
 class Watch(Protocol):
-    """Called with what is being done, how many articles are done, and the share of the work, if known."""
+    """Progress callback: stage of the work, number of articles done, share of the work done, if known."""
 
     def __call__(self, stage: str, done: int, share: float | None = None) -> None:
-        """Show the progress."""
+        """Show progress."""
 
 
 def unwatched(stage: str, done: int, share: float | None = None) -> None:
-    """Ignore the progress."""
+    """Ignore progress."""
 
 
 Texts = Callable[[npt.NDArray[np.intp]], Iterable[tuple[str, str]]]
-"""Fetches the cleaned titles and texts of some of the articles of a batch, by their rows, rising."""
+"""Returns the cleaned titles and texts of given rows, in ascending order."""
 
 
 class Score(msgspec.Struct, frozen=True, gc=False):
-    """A rubric or a topic with its probability or share, from 0 to 1."""
+    """A rubric with its probability, or a topic with its share, 0 to 1."""
 
     label: str
     value: float
@@ -127,77 +127,77 @@ class TopicWord(msgspec.Struct, frozen=True):
     """A word or a phrase of a topic."""
 
     words: str
-    """As the archive writes it, «редкоземельные металлы»; not lemmas."""
+    """As written in the archive, «редкоземельные металлы»; not lemmas."""
     weight: float
-    """Its share among the words of the topic."""
+    """Its share of the words of the topic."""
     overall: float
-    """Its share among the words of the archive."""
+    """Its share of the words of the archive."""
 
 
 class Topic(msgspec.Struct, frozen=True):
-    """What a topic model found in an archive."""
+    """A topic that a topic model found in an archive."""
 
     id: int
-    """Stays with the topic when the model is trained anew; a topic that died leaves its id unused."""
+    """Kept when the model is trained again; the id of a topic that disappeared is not reused."""
     label: str
-    """Its most telling words, no two topics with the same."""
+    """Its most characteristic words; unique within the model."""
     words: tuple[TopicWord, ...]
-    """Most telling first; with all that lead when only how frequent or how peculiar a word is counts."""
+    """Most characteristic first; includes the most frequent and the most specific words."""
     share: float
-    """Of the words of the archive."""
+    """Share of the words of the archive."""
     name: str = ""
-    """What an editor calls it."""
+    """Name given by an editor; "" if none."""
 
 
 class TopicChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What became of some topics when a model was trained anew, and how that is known."""
+    """What happened to topics when a model was trained again, with the evidence."""
 
     kind: Literal["kept", "born", "died", "split", "merged"]
     old: tuple[int, ...]
-    """Ids of the topics of the old model; none for one born."""
+    """Ids in the old model; empty for a new topic."""
     new: tuple[int, ...]
-    """Ids of the topics of the new model, after they were carried over; none for one that died."""
+    """Ids in the new model; empty for a topic that disappeared."""
     similarity: tuple[float, ...]
-    """Of each old topic to each new one, row by row; for one born or dead, to its nearest."""
+    """Of each old topic to each new one, row by row; of a new or gone topic to the nearest one."""
     terms: tuple[str, ...]
-    """Words that tell most of all of the topics, as the archive writes them where that is known; for one born
-    or dead, its own."""
+    """Characteristic words that the topics share, as written in the archive if known; of a new or gone topic
+    its own."""
 
 
 class NumberTried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How good a number of topics is."""
+    """Quality of one candidate number of topics."""
 
     num_topics: int
     npmi: float
-    """Mean over topics and draws, ten words a topic."""
+    """Mean NPMI coherence over topics and samples, ten words per topic."""
     npmi_spread: float
-    """Standard deviation over the draws."""
+    """Standard deviation over the samples."""
     stability: float
-    """Share of the topics of one draw that another draw finds too."""
+    """Share of the topics of one sample that are found in another one."""
     score: float
     """NPMI times stability."""
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
-    """What a version says of one article."""
+    """Rubrics and topics of one article."""
 
     id: str
     rubrics: tuple[Score, ...]
-    """The rubrics given, best first."""
+    """Assigned rubrics, most likely first."""
     scores: dict[str, float]
-    """The probability of every rubric that the version knows, best first."""
+    """Probability of every rubric of the version, most likely first."""
     needs_review: bool
-    """Whether an editor should look: an error is likely, or the article holds hardly a known word."""
+    """Whether an editor should check it: an error is likely, or few of its words are known."""
     model: str
-    """The version, `NAME/VERSION`."""
+    """Version of rubrics, `NAME/VERSION`."""
     topics: tuple[Score, ...] = ()
-    """The foremost topics with their shares, foremost first; none: no version of topics, or no known word."""
+    """Largest topics with their shares, largest first; empty without a version of topics or known words."""
     topic_model: str = ""
-    """The version of topics, "" without one."""
+    """Version of topics; "" if none."""
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where something stands: `article.title[start:stop]` or `article.text[start:stop]`, as cleaned."""
+    """A position in the cleaned article: `title[start:stop]` or `text[start:stop]`."""
 
     part: Literal["title", "text"]
     start: int
@@ -205,23 +205,23 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """A word or a phrase that speaks for a rubric (weight above 0) or against it."""
+    """A word or phrase that counts for a rubric (weight above 0) or against it."""
 
     words: str
-    """As they stand in the text, not lemmas."""
+    """As written in the text, not lemmas."""
     weight: float
-    """What it adds to the log odds of the rubric."""
+    """Contribution to the log odds of the rubric."""
     places: tuple[Place, ...]
 
 
 class FiredRule(msgspec.Struct, frozen=True):
-    """A keyword rule whose phrase stands in the article."""
+    """A keyword rule whose phrase occurs in the article."""
 
     phrase: str
-    """As the configuration has it."""
+    """As written in the configuration."""
     effect: Literal["force", "forbid", "lift"]
     weight: float
-    """What `lift` adds to the log odds; 0 for the others, which settle the matter."""
+    """What `lift` adds to the log odds; 0 for `force` and `forbid`."""
     places: tuple[Place, ...]
 
 
@@ -230,27 +230,26 @@ ReviewReason: TypeAlias = Literal["", "doubt", "unfamiliar"]
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """Why an article was given a rubric, or was not."""
+    """Why a rubric was assigned to an article, or was not."""
 
     rubric: str
     probability: float
     threshold: float
     distance: float
-    """From the threshold to the probability, in log odds; below 0 the rubric is not given."""
+    """Log odds of the probability minus those of the threshold; usually below 0 if not assigned."""
     given: bool
     prior: float
-    """Log odds before the first word; with the weights of reasons and rules they sum to those of
-    `probability`, unless a rule forces or forbids."""
+    """Log odds without any word. The prior and all weights of reasons and rules add up to the log odds of
+    `probability`, unless a rule forces or forbids the rubric."""
     reasons: tuple[Reason, ...]
-    """Heaviest first."""
+    """Largest absolute weight first."""
     rules: tuple[FiredRule, ...]
     title: str
     text: str
-    """The article as the model read it, after cleaning: what the places count in."""
+    """The cleaned article, which places refer to."""
     model: str
     decided_by: Decider = "threshold"
-    """What settled it: the probability and its threshold, a rule that forces or forbids, or how many rubrics
-    an article gets."""
+    """What decided: the threshold, a rule that forces or forbids, or a limit on the number of rubrics."""
     review: ReviewReason = ""
-    """Why an editor should look at the article: an error is likely, or few of its words are known, as in
-    another language; "" if there is no need."""
+    """Why an editor should check the article: an error is likely (`doubt`), or few of its words are known, as
+    in another language (`unfamiliar`); "" if there is no need."""

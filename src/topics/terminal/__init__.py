@@ -1,4 +1,4 @@
-"""What a person sees: progress on stderr, tables on stdout."""
+"""Terminal output: progress and messages on stderr, tables on stdout."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from topics.versions.manifest import Likely
 
 SOME = 10
-"""Rubrics, or lines of one kind, shown at most."""
+"""Largest number of rubrics, or of similar lines, to show."""
 _BARS = " ▁▂▃▄▅▆▇█"
 _EVERY = 30.0
-"""Seconds between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 
 def err() -> Console:
-    """Write to stderr, as it is: what is shown may hold brackets."""
+    """Return a console for stderr; markup is off, since texts may contain brackets."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
@@ -37,33 +37,33 @@ def tell(text: str) -> None:
 
 
 def tell_some(lines: Sequence[str]) -> None:
-    """Print the first of some similar lines to stderr, and how many more there are."""
+    """Print the first of several similar lines to stderr, and the number of the others."""
     for text in some(lines):
         tell(f"topics: {text}")
 
 
 def some(lines: Sequence[str]) -> list[str]:
-    """Return the first of some similar lines, and how many more there are."""
+    """Return the first of several similar lines, and a line with the number of the others."""
     more = [f"… and {len(lines) - SOME} more of these"] if len(lines) > SOME else []
     return [*lines[:SOME], *more]
 
 
 def line(console: Console, text: str) -> None:
-    """Print a line as it is, however long: a log is searched by lines."""
+    """Print a line without wrapping it, since logs are searched by lines."""
     console.print(text, soft_wrap=True)
 
 
 def out() -> Console:
-    """Write to stdout as it is, wide enough for a table if not a terminal."""
+    """Return a console for stdout, 120 columns wide if it is not a terminal."""
     width = None if sys.stdout.isatty() else 120
     return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 @contextmanager
 def progress() -> Iterator[Watch]:
-    """Show a bar on a terminal, a line now and then elsewhere; yields what is to be told.
+    """Yield a progress callback: a bar on a terminal, otherwise occasional lines.
 
-    Where the share of the work is told, the time left is shown.
+    The remaining time is shown if the callback gets the share of the work done.
     """
     if not sys.stderr.isatty():
         yield _Lines().tell
@@ -96,7 +96,7 @@ def _progress(stage: str, done: int, share: float | None, seconds: float) -> str
 
 
 class _Lines:
-    """Progress for a log: each stage when it begins, then a line twice a minute."""
+    """Progress for a log: a line when a stage begins, then two per minute."""
 
     def __init__(self) -> None:
         self._stage = ""
@@ -114,7 +114,7 @@ class _Lines:
 
 
 def apart(before: float, after: float) -> tuple[str, str]:
-    """Write two shares with as many digits as it takes to see that they differ, up to four.
+    """Format two shares with as many digits as it takes to tell them apart, up to four.
 
     >>> apart(0.0516, 0.0731), apart(0.00171, 0.00214)
     (('5.2%', '7.3%'), ('0.17%', '0.21%'))
@@ -143,7 +143,7 @@ def calibrated(error: float, likely: Likely | None) -> str:
 
 
 def spark(values: Sequence[float], width: int = 24) -> str:
-    """Draw a line of bars, `▁▂▅█`: the highest value has the highest one; neighbours share one if need be."""
+    """Draw values as bars, `▁▂▅█`, scaled to the largest; with many values, neighbours share a bar."""
     each = -(-len(values) // width) if values else 1
     bars = [max(values[i : i + each]) for i in range(0, len(values), each)]
     top = max(bars, default=0.0) or 1.0

@@ -1,4 +1,4 @@
-"""What a person sees of tagged articles: a table, an explanation, the sums of a job."""
+"""Terminal output for tagged articles: tables, explanations, summaries of jobs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from topics.types import Article, Explanation, Prediction
 
 _WORDS = 4
-"""Words shown as the reason for a rubric in a table."""
+"""Number of words given as reasons for a rubric in a table."""
 
 
 def show_summary(summary: Summary) -> None:
-    """Print to stderr what a scoring job did."""
+    """Print the summary of a scoring job to stderr."""
     resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
     rubrics, others = _foremost(summary.rubrics)
     given = [f"{rubric} {found.articles:,}" for rubric, found in rubrics.items()] + others
@@ -44,7 +44,7 @@ def show_summary(summary: Summary) -> None:
 
 
 def _foremost(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
-    """Return the most frequent rubrics, and how many others there are."""
+    """Return the most frequent rubrics, and the number of the others."""
     if len(rubrics) <= SOME:
         return rubrics, []
     most = sorted(rubrics, key=lambda rubric: -rubrics[rubric].articles)[:SOME]
@@ -63,7 +63,7 @@ def _show_drift(summary: Summary) -> None:
 
 
 def show_explanation(explanation: Explanation, language: str) -> None:
-    """Print an article with the words that count, and a table of them, in `ru` or `en`."""
+    """Print an article with its words highlighted, and a table of their weights, in `ru` or `en`."""
     from topics.reports.wording import words
 
     console, said = out(), words("explanation", language)
@@ -105,7 +105,7 @@ def _painted(explanation: Explanation, part: str) -> Text:
 
 
 def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Prediction]], None]:
-    """Print what was tagged and why, and the topics, a table a batch."""
+    """Return a writer that prints a table per batch: rubrics with reasons, and topics."""
     from topics.text.cleaning import Cleaner
 
     rubrics = ("rubrics", "because of") if tagger.manifest.rubrics else ()

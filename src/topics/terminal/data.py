@@ -1,4 +1,4 @@
-"""Messages about the data: labels, dates, files that were left out."""
+"""Messages about the data: labels, dates, skipped files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show_labelled(labelled: int, positives: dict[str, int]) -> None:
-    """Print to stderr how many examples each rubric has; of many rubrics, those with the fewest."""
+    """Print the number of examples of each rubric to stderr; of many rubrics, those with the fewest."""
     examples, others = list(positives.items()), len(positives) - SOME
     if others > 0:
         examples.sort(key=lambda example: example[1])
@@ -26,7 +26,7 @@ def show_labelled(labelled: int, positives: dict[str, int]) -> None:
 
 
 def show_labels(corpus: Corpus) -> None:
-    """Warn of labels without an article, and of rows without rubrics."""
+    """Warn about labels without an article, and rows without rubrics."""
     if ids := corpus.unmatched_labels:
         tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
     if corpus.unfilled_labels:
@@ -35,7 +35,7 @@ def show_labels(corpus: Corpus) -> None:
 
 
 def show_rejects(corpus: Corpus) -> None:
-    """Print to stderr the first rejected rows, and how many there are."""
+    """Print the first rejected rows and their number to stderr."""
     for row in corpus.first_rejects:
         show_reject(row)
     show_reject_count(corpus.rejected)
@@ -47,14 +47,14 @@ def show_reject(row: Reject) -> None:
 
 
 def show_reject_count(count: int, path: Path | None = None) -> None:
-    """Print to stderr how many rows were rejected, if any, and the file that lists them."""
+    """Print the number of rejected rows, if any, and the file that lists them to stderr."""
     if count:
         where = f"; see {path}" if path else ""
         tell(f"topics: {counted(count, 'row')} could not be read{where}")
 
 
 def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:
-    """Warn of requested columns that no row had."""
+    """Warn about requested columns that no row had."""
     if names := {*corpus.missing_columns, *not_kept}:
         near = {found for name in names if (found := corpus.alike(name))}
         meant = f"is it {listed(near)}?" if near else "check the name"
@@ -62,7 +62,7 @@ def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:
 
 
 def show_unread_dates(there: int, unread: Sequence[str]) -> None:
-    """Warn of dates that could not be read."""
+    """Warn about dates that could not be read."""
     if unread:
         example = " ".join(unread[0][:40].split())
         tell(
@@ -72,7 +72,7 @@ def show_unread_dates(there: int, unread: Sequence[str]) -> None:
 
 
 def show_others(paths: Sequence[Path]) -> None:
-    """Warn of files in folders that no reader knows."""
+    """Warn about files in folders that no reader knows."""
     from topics.corpus.sources import has_json, kinds
 
     if not paths:

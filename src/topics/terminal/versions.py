@@ -1,4 +1,4 @@
-"""Versions as a person sees them: what they know, how good they are, two of them side by side."""
+"""Terminal output for versions: metrics, lists and comparisons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show_version(manifest: Manifest) -> None:
-    """Print to stderr what was trained and its metrics."""
+    """Print a newly trained version and its metrics to stderr."""
     facts = manifest.corpus
     tell(
         f"{manifest.name}: {counted(facts.articles, 'article')} ({facts.labelled:,} labelled, "
@@ -35,7 +35,7 @@ def show_version(manifest: Manifest) -> None:
 
 
 def show_knowledge(console: Console, manifest: Manifest) -> None:
-    """Print what a version knows and its metrics."""
+    """Print the rubrics or topics of a version and their metrics."""
     from topics.quality.measuring import ENOUGH
 
     if metrics := manifest.metrics:
@@ -78,7 +78,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
 
 
 def _goal(rubric: RubricMetrics, name: str, share: float) -> str:
-    """Describe how far a goal is reached on articles not seen, and from how many.
+    """Describe how well a goal is reached on unseen articles, with an interval.
 
     >>> _goal(tourism, "precision", 0.9)
     'tourism: the goal is precision 0.90; on articles not seen 0.79, expect 0.63 to 0.89, from 28 positives'
@@ -97,18 +97,18 @@ def _goal(rubric: RubricMetrics, name: str, share: float) -> str:
 
 
 def _tells_little(rubric: RubricMetrics) -> bool:
-    """Return whether a rubric's ranking is barely better than chance."""
+    """Return whether a rubric is ranked barely better than by chance."""
     chance = rubric.positives / max(rubric.positives + rubric.negatives, 1)
     return rubric.average_precision < min(1.5 * chance, chance + 0.1 * (1 - chance))
 
 
 def _exact(metrics: Metrics) -> str:
-    """Write the exact match; a dash where no article has every rubric known."""
+    """Format the exact match; a dash if no article has every rubric known."""
     return f"{metrics.exact_match:.3f}" if metrics.exact_match or metrics.wholly_known else "—"
 
 
 def _too_few(positives: int, manifest: Manifest) -> str:
-    """Describe why a rubric was not learned: too few articles have it, or are known not to."""
+    """Describe why a rubric was not learned: too few articles with it, or without it."""
     from topics.config import Rubrics
 
     least = manifest.configuration.get("rubrics", {}).get("min_positives", Rubrics().min_positives)
@@ -125,7 +125,7 @@ def _meant(name: str, manifest: Manifest) -> str:
 
 
 def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:
-    """List versions, the newest last."""
+    """Print a table of versions, newest last."""
     if not manifests:
         tell(f"{folder}: no versions yet; train one with `python -m topics train`")
         return
@@ -151,7 +151,7 @@ def _known(rubrics: Sequence[str]) -> str:
 
 
 def show_comparison(comparison: RubricComparison | TopicComparison) -> None:
-    """Print two versions side by side; on stderr, what makes the figures doubtful."""
+    """Print a comparison of two versions; reservations go to stderr."""
     from topics.quality.topic_comparison import TopicComparison
 
     if isinstance(comparison, TopicComparison):
