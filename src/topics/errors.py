@@ -73,6 +73,6 @@ def counted(number: int, noun: str) -> str:
 
 def listed(names: object) -> str:
     """Format names for a message, at most twenty: `listed({"b", "a"})` -> `'a', 'b'`."""
-    found = [repr(name) for name in sorted(map(str, names))]  # type: ignore[call-overload]
-    more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
-    return ", ".join(found[:_LISTED] + more) or "none"
+    known = [repr(name) for name in sorted(map(str, names))]  # type: ignore[call-overload]
+    more = [f"and {len(known) - _LISTED} more"] if len(known) > _LISTED else []
+    return ", ".join(known[:_LISTED] + more) or "none"

@@ -264,7 +264,7 @@ def _reasons(
 ) -> tuple[Reason, ...]:
     """Sum up contributions by words as written; «завода» and «заводов» are separate reasons."""
     weights: dict[str, float] = {}
-    found: dict[str, dict[Place, None]] = {}  # a word may stand ten thousand times
+    found: dict[str, dict[Place, None]] = {}  # a dict, since a word may occur ten thousand times
     for contribution in contributions:
         share = float(contribution.weights[at]) / len(contribution.tokens)
         for token in contribution.tokens:

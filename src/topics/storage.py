@@ -33,13 +33,13 @@ def path(name: str | Path) -> Path:
     try:
         from upath import UPath
 
-        found = UPath(name, use_listings_cache=False)  # workers write there as well
-        found.fs  # noqa: B018 (imports the package for the protocol)
+        remote = UPath(name, use_listings_cache=False)  # workers write there as well
+        remote.fs  # noqa: B018 (imports the package for the protocol)
     except (ImportError, ValueError) as error:
         raise UsageError(
             f"{name}: cannot be reached ({error}); install the extra: pip install 'newsroom-topics[s3]'"
         ) from error
-    return cast(Path, found)  # it has the methods of a Path without being one
+    return cast(Path, remote)  # it has the methods of a Path without being one
 
 
 def is_remote(place: Path) -> bool:

@@ -45,11 +45,11 @@ class TopicPipeline:
     @property
     def names(self) -> tuple[str, ...]:
         """Unique display names of the topics: the name, or the label if there is none."""
-        found = [topic.name or topic.label for topic in self.topics]
-        times = Counter(found)
+        names = [topic.name or topic.label for topic in self.topics]
+        times = Counter(names)
         return tuple(
             name if times[name] == 1 else f"{name} ({topic.id})"
-            for name, topic in zip(found, self.topics, strict=True)
+            for name, topic in zip(names, self.topics, strict=True)
         )
 
     def named(self, names: Mapping[int, str]) -> Self:

@@ -29,14 +29,14 @@ def audit(data: tuple[str, ...], **options: Any) -> None:
     """
     from topics.labelling import audit as room
 
-    found = write_sheet(data, room.audit, room.COLUMNS, room.table, options)
+    audited = write_sheet(data, room.audit, room.COLUMNS, room.table, options)
     listed_in = f" in {options['output']}" if options["output"] else ""
     click.echo(
-        f"{found.examined:,} labelled articles examined, of {found.doubted:,} a model says otherwise, "
-        f"{len(found.suspects):,} listed{listed_in}",
+        f"{audited.examined:,} labelled articles examined, of {audited.doubted:,} a model says otherwise, "
+        f"{len(audited.suspects):,} listed{listed_in}",
         err=True,
     )
-    if found.examined < _FEW and found.doubted > found.examined / 5:
+    if audited.examined < _FEW and audited.doubted > audited.examined / 5:
         click.echo(
             "so many of so few are a sign of too few articles to learn from rather than of wrong labels: "
             "take the list as a hint, and audit more articles at a time",

@@ -60,8 +60,8 @@ def diff(old: str, new: str, **options: Any) -> None:
 
     expect_apart(options["archive"] or (old, new), {"-o": options["output"]})
     with _changed(options["output"]) as tell:
-        found = compare(_pairs(old, new, options), options["examples"], tell)
-    emit(found, _show, as_json=options["as_json"])
+        changes = compare(_pairs(old, new, options), options["examples"], tell)
+    emit(changes, _show, as_json=options["as_json"])
 
 
 def _pairs(old: str, new: str, options: dict[str, Any]) -> Iterator[Pair]:
@@ -93,28 +93,28 @@ def _changed(path: Any) -> Iterator[Tell]:
         yield tell
 
 
-def _show(found: Changes) -> None:
+def _show(changes: Changes) -> None:
     from rich.table import Table
 
     from topics.terminal import out, tell
 
-    if not found.articles and (found.only_old or found.only_new):
+    if not changes.articles and (changes.only_old or changes.only_new):
         tell("topics: no article is in both; compare outputs of one archive, by its ids")
         return
     console = out()
-    share = found.changed / max(found.articles, 1)
-    console.print(f"{found.old_model} -> {found.new_model}")
-    console.print(f"{found.articles:,} articles, {found.changed:,} of them change ({share:.1%})")
-    if found.only_old or found.only_new:
-        console.print(f"only in the old: {found.only_old:,}; only in the new: {found.only_new:,}")
-    console.print(f"for review: {found.old_review:,} -> {found.new_review:,}")
+    share = changes.changed / max(changes.articles, 1)
+    console.print(f"{changes.old_model} -> {changes.new_model}")
+    console.print(f"{changes.articles:,} articles, {changes.changed:,} of them change ({share:.1%})")
+    if changes.only_old or changes.only_new:
+        console.print(f"only in the old: {changes.only_old:,}; only in the new: {changes.only_new:,}")
+    console.print(f"for review: {changes.old_review:,} -> {changes.new_review:,}")
     table = Table("rubric", "old", "new", "gained", "lost")
-    for rubric in found.rubrics:
+    for rubric in changes.rubrics:
         numbers = (rubric.old, rubric.new, rubric.gained, rubric.lost)
         table.add_row(rubric.rubric, *(f"{number:,}" for number in numbers))
     console.print(table)
     examples = Table("rubric", "", "id", "title", "score", show_lines=False)
-    for rubric in found.rubrics:
+    for rubric in changes.rubrics:
         for way, listed in (("gained", rubric.gained_examples), ("lost", rubric.lost_examples)):
             _add(examples, rubric.rubric, way, listed)
     if examples.row_count:

@@ -42,12 +42,12 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
             f"{models}: no history of {name!r}; train it with `python -m topics train`, "
             "or name the folder with --models"
         )
-    found = during(spans(events), *moments) if moments else events
+    selected = during(spans(events), *moments) if moments else events
     if as_json:
-        for one in found:
+        for one in selected:
             click.echo(msgspec.json.encode(one))
     elif at and moments:
-        if not found:
+        if not selected:
             click.echo(f"{at}: {name} had no version yet")
         _show_spans(name, events, *moments)
     else:
@@ -62,18 +62,18 @@ def _time(at: str) -> tuple[datetime, datetime]:
     """
     from topics.corpus.articles import iso
 
-    found = iso(at)
+    text = iso(at)
     try:
-        start = datetime.fromisoformat(found)
-        if len(found) == len("2026-03-03"):
+        start = datetime.fromisoformat(text)
+        if len(text) == len("2026-03-03"):
             return start.astimezone(), (start + timedelta(days=1)).astimezone()
         first, last = start.astimezone(), start.replace(fold=1).astimezone()
     except (ValueError, OverflowError) as error:  # none, or one at the end of all days
         raise UsageError(f"{at!r} is not a date; write 2026-03-03 or 2026-03-03T10:15") from error
     if start.tzinfo is None and first.replace(tzinfo=None) != start:
         before, after = sorted((f"{first:%H:%M}", f"{last:%H:%M}"))
-        told = f"{at!r} does not exist on that day, clocks went forward"
-        raise UsageError(f"{told}; write {before} or {after}")
+        reason = f"{at!r} does not exist on that day, clocks went forward"
+        raise UsageError(f"{reason}; write {before} or {after}")
     return first, last + timedelta(microseconds=1)
 
 

@@ -29,7 +29,7 @@ def models(models: Path, as_json: bool) -> None:
     from topics.versions.registry import Registry
 
     registry, troubles = Registry(models), list[str]()
-    found: list[Manifest] = []
+    manifests: list[Manifest] = []
     aliases: dict[str, dict[str, str]] = {}
     for name in registry.names():
         versions, aliases[name] = list[str](), {}
@@ -40,15 +40,15 @@ def models(models: Path, as_json: bool) -> None:
             troubles.append(str(error))
         for version in versions:
             try:
-                found.append(registry.manifest(name, version))
+                manifests.append(registry.manifest(name, version))
             except ModelError as error:
                 if version in registry.versions(name):  # not pruned while we look
                     troubles.append(str(error))
     if as_json:
-        for manifest in found:
+        for manifest in manifests:
             click.echo(msgspec.json.encode(manifest))
-    elif found or not troubles:
-        show_versions(found, aliases, models)
+    elif manifests or not troubles:
+        show_versions(manifests, aliases, models)
     for trouble in troubles:
         click.echo(f"topics: {trouble}", err=True)
     if troubles:

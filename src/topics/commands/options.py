@@ -228,8 +228,8 @@ def warn_of_ignored(options: dict[str, Any], manifests: Sequence[Manifest]) -> N
     groups = [(["cleaning"], manifests), (["rubrics", "rules"], of_rubrics), (["topics"], of_topics)]
     ignored: set[str] = set()
     for sections, group in groups if path else ():
-        found = [differences(path, manifest.configuration, sections) for manifest in group]
-        ignored |= set.intersection(*found) if found else set()
+        differing = [differences(path, manifest.configuration, sections) for manifest in group]
+        ignored |= set.intersection(*differing) if differing else set()
     if ignored:
         labels = ", ".join(f"{manifest.name}/{manifest.version}" for manifest in manifests)
         click.echo(

@@ -49,5 +49,5 @@ def _written(opened: Version, lang: str, *, is_card: bool) -> str:
         write = pages.model_card if is_card else pages.report_page
         return write(pages.load(opened.folder), lang, opened.manifest)
     show = topic_pages.topic_card if is_card else topic_pages.topic_page
-    found = topic_pages.renamed(topic_pages.load(opened.folder), opened.names)
-    return show(found, lang, opened.manifest)
+    topic_report = topic_pages.renamed(topic_pages.load(opened.folder), opened.names)
+    return show(topic_report, lang, opened.manifest)

@@ -44,13 +44,13 @@ def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any
         format=options["input_format"],
     )
     with terminal.progress() as watch:
-        found = job(registry, manifest, corpus, options["workers"], watch)
+        reproduction = job(registry, manifest, corpus, options["workers"], watch)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(reproduction))
     else:
-        for name, state in found.files.items():
+        for name, state in reproduction.files.items():
             click.echo(f"{state:8} {name}")
-    if not found.is_same:
-        differing = [f"{name} {then} (here {here})" for name, (then, here) in found.libraries.items()]
+    if not reproduction.is_same:
+        differing = [f"{name} {then} (here {here})" for name, (then, here) in reproduction.libraries.items()]
         reason = f"; it was trained with {', '.join(differing)}" if differing else "; the code has changed"
-        raise ModelError(f"{found.model}: does not come out the same{reason}")
+        raise ModelError(f"{reproduction.model}: does not come out the same{reason}")

@@ -70,7 +70,7 @@ def write_sheet(
         labelled: whether labels of the sources count, and not only those of `--labels`.
 
     Returns:
-        What was found.
+        What `find` returned.
     """
     import msgspec
 
@@ -81,13 +81,13 @@ def write_sheet(
     config, corpus = settings(options), corpus_of(sources, options, labelled=labelled)
     how = {"language": options["lang"], "jobs": options["workers"]}
     with standard_input_kept(corpus), terminal.progress() as watch:
-        found = find(corpus, config, options["number"], **how, watch=watch)
+        result = find(corpus, config, options["number"], **how, watch=watch)
     show_labels(corpus)
     show_rejects(corpus)
-    rows = found[0]
+    rows = result[0]
     if options["as_json"]:
         content = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
     else:
         content = worksheet(columns, table(rows))
     deliver(options["output"], content)
-    return found
+    return result

@@ -29,13 +29,13 @@ def show(version: str, as_json: bool, models: Path) -> None:
     from topics.versions.registry import Registry
 
     registry = Registry(models)
-    name, found = registry.resolve(version)
-    manifest = registry.manifest(name, found)
+    name, identifier = registry.resolve(version)
+    manifest = registry.manifest(name, identifier)
     if as_json:
         click.echo(msgspec.json.encode(manifest))
         return
-    events = [event for event in registry.events(name) if found in (event.version, event.before)]
-    aliases = [alias for alias, target in registry.aliases(name).items() if target == found]
+    events = [event for event in registry.events(name) if identifier in (event.version, event.before)]
+    aliases = [alias for alias, target in registry.aliases(name).items() if target == identifier]
     _show(manifest, aliases, events)
 
 

@@ -30,5 +30,5 @@ def suggest(pool: tuple[str, ...], **options: Any) -> None:
     from topics.terminal.data import show_labelled
 
     labelled = options["labels"] is None
-    found = write_sheet(pool, room.suggest, room.COLUMNS, room.table, options, labelled=labelled)
-    show_labelled(found.labelled, found.positives)
+    chosen = write_sheet(pool, room.suggest, room.COLUMNS, room.table, options, labelled=labelled)
+    show_labelled(chosen.labelled, chosen.positives)

@@ -114,10 +114,10 @@ class Rules:
 
     def hits(self, tokens: TokenBatch) -> Hits:
         """Return which phrases occur in n articles; boolean, shape (n, phrases)."""
-        found = np.zeros((len(tokens), len(self.phrases)), bool)
+        hits = np.zeros((len(tokens), len(self.phrases)), bool)
         for p, places in enumerate(self.places(tokens)):
-            found[np.searchsorted(tokens.offsets, places, "right") - 1, p] = True
-        return found
+            hits[np.searchsorted(tokens.offsets, places, "right") - 1, p] = True
+        return hits
 
     def places(self, tokens: TokenBatch) -> list[npt.NDArray[np.intp]]:
         """Return for each phrase the indices of the tokens at which it begins."""
@@ -203,7 +203,7 @@ def _starts(
     phrase: list[list[int]],
 ) -> npt.NDArray[np.intp]:
     """Find a phrase; `room` is the number of words left in the title or in the body, (starts,)."""
-    found = starts[room >= len(phrase)]
+    matches = starts[room >= len(phrase)]
     for step, word in enumerate(phrase):
-        found = found[np.isin(words[found + step], word)]
-    return found
+        matches = matches[np.isin(words[matches + step], word)]
+    return matches

@@ -135,11 +135,11 @@ def luck(rubric: str, positives: int) -> str:
 
 def calibrated(error: float, likely: Likely | None) -> str:
     """`calibration error 0.015, among the 612 answers above 10% 0.043 (by chance 0.021)`."""
-    told = f"calibration error {error:.3f}"
+    text = f"calibration error {error:.3f}"
     if likely is None or not likely.answers:
-        return told
+        return text
     among = f"among the {likely.answers:,} answers above 10% {likely.calibration_error:.3f}"
-    return f"{told}, {among} (by chance {likely.by_chance:.3f})"
+    return f"{text}, {among} (by chance {likely.by_chance:.3f})"
 
 
 def spark(values: Sequence[float], width: int = 24) -> str:

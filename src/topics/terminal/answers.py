@@ -24,26 +24,25 @@ _WORDS = 4
 def show_summary(summary: Summary) -> None:
     """Print the summary of a scoring job to stderr."""
     resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
-    rubrics, others = _foremost(summary.rubrics)
-    given = [f"{rubric} {found.articles:,}" for rubric, found in rubrics.items()] + others
-    said = f"{', '.join([*given, f'none {summary.without:,}'])}; for review {summary.needs_review:,}; "
-    parts = [
-        f"{rubric} {found.share:.1%} (in training {found.training:.1%})" for rubric, found in rubrics.items()
-    ]
-    shares = ", ".join(parts + others)
+    rubrics, others = _most_frequent(summary.rubrics)
+    counts = [f"{rubric} {share.articles:,}" for rubric, share in rubrics.items()] + others
+    assigned = f"{', '.join([*counts, f'none {summary.without:,}'])}; for review {summary.needs_review:,}; "
+    shares = [
+        f"{rubric} {share.share:.1%} (in training {share.training:.1%})" for rubric, share in rubrics.items()
+    ] + others
     tell(
         f"{counted(summary.articles, 'article')}{resumed} in {summary.seconds:.1f} s "
-        f"({summary.rate:,.0f}/s), {summary.rejects:,} rejected; {said if given else ''}by "
+        f"({summary.rate:,.0f}/s), {summary.rejects:,} rejected; {assigned if counts else ''}by "
         f"{', '.join(summary.versions)}"
     )
-    if summary.articles and given:
+    if summary.articles and counts:
         before = summary.review_training
         usual = "" if before is None else f" (in training {before:.1%})"
-        tell(f"shares: {shares}, for review {summary.review_share:.1%}{usual}")
+        tell(f"shares: {', '.join(shares)}, for review {summary.review_share:.1%}{usual}")
     _show_drift(summary)
 
 
-def _foremost(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
+def _most_frequent(rubrics: dict[str, Share]) -> tuple[dict[str, Share], list[str]]:
     """Return the most frequent rubrics, and the number of the others."""
     if len(rubrics) <= SOME:
         return rubrics, []
@@ -66,31 +65,31 @@ def show_explanation(explanation: Explanation, language: str) -> None:
     """Print an article with its words highlighted, and a table of their weights, in `ru` or `en`."""
     from topics.reports.wording import words
 
-    console, said = out(), words("explanation", language)
-    verdict = said("given" if explanation.given else "not_given")
+    console, text = out(), words("explanation", language)
+    verdict = text("given" if explanation.given else "not_given")
     console.print(Text.assemble((explanation.rubric, "bold"), f": {verdict}  ({explanation.model})"))
-    shares = {name: said.share(getattr(explanation, name)) for name in ("probability", "threshold")}
-    above = said("above" if explanation.distance >= 0 else "below")
+    shares = {name: text.share(getattr(explanation, name)) for name in ("probability", "threshold")}
+    above = text("above" if explanation.distance >= 0 else "below")
     console.print(
-        f"{said('distance', **shares)} {above} {said('odds', odds=_signed(said, explanation.distance))}"
+        f"{text('distance', **shares)} {above} {text('odds', odds=_signed(text, explanation.distance))}"
     )
     if explanation.decided_by in ("min_rubrics", "max_rubrics"):
-        console.print(said(explanation.decided_by))
+        console.print(text(explanation.decided_by))
     if explanation.review:
-        console.print(said(f"review_{explanation.review}"))
+        console.print(text(f"review_{explanation.review}"))
     for rule in explanation.rules:
-        weight = f" ({_signed(said, rule.weight)})" if rule.effect == "lift" else ""
-        console.print(Text.assemble((rule.phrase, "yellow"), f" {said(rule.effect)}{weight}"))
+        weight = f" ({_signed(text, rule.weight)})" if rule.effect == "lift" else ""
+        console.print(Text.assemble((rule.phrase, "yellow"), f" {text(rule.effect)}{weight}"))
     console.print(_painted(explanation, "title"), style="bold")
     console.print(_painted(explanation, "text"))
-    table = Table(said("words"), said("weight"), said("times"))
+    table = Table(text("words"), text("weight"), text("times"))
     for reason in explanation.reasons[:15]:
-        table.add_row(reason.words, _signed(said, reason.weight), str(len(reason.places)))
+        table.add_row(reason.words, _signed(text, reason.weight), str(len(reason.places)))
     console.print(table)
 
 
-def _signed(said: Words, value: float) -> str:
-    return "+" * (value >= 0) + said.number(value)
+def _signed(text: Words, value: float) -> str:
+    return "+" * (value >= 0) + text.number(value)
 
 
 def _painted(explanation: Explanation, part: str) -> Text:
@@ -116,10 +115,11 @@ def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Predic
         table = Table("id", "title", *rubrics, *topics, title=versions, show_lines=True)
         for article, prediction in zip(articles, predictions, strict=True):
             title, text = cleaner.clean(article.title, article.text, article.outlet)
-            said = _rubrics(tagger, article, prediction) if rubrics else ()
-            shares = [f"{topic.label} {topic.value:.0%}" for topic in prediction.topics] if topics else ()
-            told = [Text("\n".join(shares) or "—")] if topics else []
-            table.add_row(Text(prediction.id), Text(title or text[:80]), *said, *told)
+            cells = [*_rubrics(tagger, article, prediction)] if rubrics else []
+            if topics:
+                shares = [f"{topic.label} {topic.value:.0%}" for topic in prediction.topics]
+                cells.append(Text("\n".join(shares) or "—"))
+            table.add_row(Text(prediction.id), Text(title or text[:80]), *cells)
         out().print(table)
 
     return write

@@ -56,7 +56,7 @@ def show_reject_count(count: int, path: Path | None = None) -> None:
 def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:
     """Warn about requested columns that no row had."""
     if names := {*corpus.missing_columns, *not_kept}:
-        near = {found for name in names if (found := corpus.alike(name))}
+        near = {similar for name in names if (similar := corpus.alike(name))}
         meant = f"is it {listed(near)}?" if near else "check the name"
         tell(f"topics: no row had the column {listed(names)}; {meant}")
 

@@ -85,15 +85,15 @@ def _goal(rubric: RubricMetrics, name: str, share: float) -> str:
     """
     from topics.quality.intervals import wilson
 
-    told = f"{rubric.rubric}: the goal is {name} {share:.2f}; on articles not seen "
+    prefix = f"{rubric.rubric}: the goal is {name} {share:.2f}; on articles not seen "
     if name == "precision" and not rubric.precision:
-        return f"{told}none was given it rightly, from {counted(rubric.positives, 'positive')}"
+        return f"{prefix}none was given it rightly, from {counted(rubric.positives, 'positive')}"
     reached, of = (
         (rubric.precision, rubric.given) if name == "precision" else (rubric.recall, rubric.positives)
     )
     low, high = wilson(reached, of)
     expect = f", expect {low:.2f} to {high:.2f}" if of else ""
-    return f"{told}{reached:.2f}{expect}, from {counted(rubric.positives, 'positive')}"
+    return f"{prefix}{reached:.2f}{expect}, from {counted(rubric.positives, 'positive')}"
 
 
 def _tells_little(rubric: RubricMetrics) -> bool:

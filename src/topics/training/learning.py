@@ -26,7 +26,7 @@ LATER = 0.2
 """Share of the newest articles, which a model of the others is tested on."""
 _DATED = 100
 """Labelled articles with a date needed for that test."""
-_TOLD = 10
+_LISTED = 10
 """Largest number of rubrics in a message."""
 
 
@@ -64,15 +64,15 @@ def learn(material: Material, config: Config, jobs: int = 1, watch: Watch = unwa
     classifier = classifier.fit(material.tokens, truth, rubrics, clean, later)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
     arguments = judged(truth, clean), rubrics, classifier.policy, rules, rules.hits(material.tokens)
-    answers, tomorrow = cross_validated(classifier.out_of_fold, *arguments), None
+    answers, ahead = cross_validated(classifier.out_of_fold, *arguments), None
     unfamiliar = classifier.unfamiliar(material.tokens)  # marked for review by the pipeline as well
     answers.review[unfamiliar] = True
     if later is not None:
-        ahead = time_ordered(classifier.out_of_fold, later, *arguments)
-        ahead.review[unfamiliar[later]] = True
-        tomorrow = since, ahead.take(days[later] != "")
+        newest = time_ordered(classifier.out_of_fold, later, *arguments)
+        newest.review[unfamiliar[later]] = True
+        ahead = since, newest.take(days[later] != "")
     pipeline = Pipeline(material.cleaner, classifier, config.rubrics.classifier, rules)
-    return Learned(pipeline, material, truth, answers, classifier.out_of_fold.folds, left_out, tomorrow)
+    return Learned(pipeline, material, truth, answers, classifier.out_of_fold.folds, left_out, ahead)
 
 
 def _later_since(days: npt.NDArray[np.str_]) -> str:
@@ -121,11 +121,11 @@ def truth_table(
     return truth[:, enough], tuple(name for name, ok in zip(names, enough, strict=True) if ok), few
 
 
-def _counts(found: Mapping[str, int]) -> str:
+def _counts(counts: Mapping[str, int]) -> str:
     """Format counts, `economy 9, tourism 3`; the largest ones if there are many."""
-    most = sorted(found, key=lambda name: -found[name])[:_TOLD]
-    more = [f"and {len(found) - _TOLD} more"] if len(found) > _TOLD else []
-    return ", ".join([*(f"{name} {found[name]}" for name in most), *more]) or "none"
+    largest = sorted(counts, key=lambda name: -counts[name])[:_LISTED]
+    more = [f"and {len(counts) - _LISTED} more"] if len(counts) > _LISTED else []
+    return ", ".join([*(f"{name} {counts[name]}" for name in largest), *more]) or "none"
 
 
 def _remedy(labels: Sequence[Labels | None], rejects: Sequence[Reject]) -> str:

@@ -114,10 +114,10 @@ def _lay_out(version: Version, scratch: Registry, names: Mapping[int, str]) -> N
     def fill(draft: Path) -> None:
         shutil.copytree(version.folder, draft, dirs_exist_ok=True)
 
-    found = scratch.adopt(name, label, fill, "gone on from")
+    copy = scratch.adopt(name, label, fill, "gone on from")
     scratch.promote(name, label, "gone on from", alias=LATEST, expected=None)
     for topic, words in names.items():
-        scratch.name_topic(found, topic, words)
+        scratch.name_topic(copy, topic, words)
 
 
 def _state(old: Manifest, new: Manifest, name: str) -> str:

@@ -39,7 +39,7 @@ def show(topic: int, reference: str, as_json: bool, models: Path) -> None:
 
     pipeline, version = open_topics(Registry(models), reference)
     known = activity.load(version.folder)
-    places = {found.id: k for k, found in enumerate(pipeline.topics)}
+    places = {each.id: k for k, each in enumerate(pipeline.topics)}
     if topic not in places:
         raise UsageError(f"{version.label} has no topic {topic}; see `topics topics list`")
     k = places[topic]
@@ -66,7 +66,7 @@ def _show(topic: Topic, name: str, label: str) -> None:
     console = out()
     console.print(f"{topic.id}. {name}", style="bold")
     if topic.name:
-        console.print(f"found as: {topic.label}")
+        console.print(f"label: {topic.label}")
     console.print(f"{topic.share:.1%} of the words of the archive; {label}")
     words = ", ".join(f"{word.words} {word.weight:.1%}" for word in topic.words[:_WORDS])
     console.print(f"words: {words}")
@@ -83,10 +83,10 @@ def _show_course(activity: Activity, topic: TopicActivity, direction: str) -> No
             f"by {activity.unit}: {spark(topic.shares, 60)} {direction}; most {topic.shares[peak]:.1%} in "
             f"{counted(activity.counts[peak], 'article')} from {activity.periods[peak]}",
         )
-    rubrics = sorted(topic.rubrics.items(), key=lambda found: -found[1])[:_RUBRICS]
+    rubrics = sorted(topic.rubrics.items(), key=lambda item: -item[1])[:_RUBRICS]
     if rubrics:
-        told = ", ".join(f"{name} {share:.0%}" for name, share in rubrics if share >= 0.01)
-        console.print(f"rubrics: {told or 'none'}")
+        listed = ", ".join(f"{name} {share:.0%}" for name, share in rubrics if share >= 0.01)
+        console.print(f"rubrics: {listed or 'none'}")
     for heading, articles in (("typical", topic.articles), ("carrying the change", topic.carriers)):
         if articles:
             console.print(f"{heading}:", style="bold")

@@ -56,30 +56,28 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
 
     pipeline, version = open_topics(Registry(options["models"]), options["reference"])
     activity = _read(data, pipeline, version, options) if data else _kept(version, options["unit"])
-    found = changes(activity)
-    if not found:
+    changed = changes(activity)
+    if not changed:
         full = sum(count > 0 for count in activity.counts)
         raise DataError(
             f"there are articles of {full} {activity.unit}s, and {LEAST} are needed to tell news from noise; "
             "give more articles, with dates (--date-column)"
         )
     if as_json:
-        _print_json(pipeline, version, activity, found)
+        _print_json(pipeline, version, activity, changed)
     else:
-        _show(pipeline, version, activity, found)
+        _show(pipeline, version, activity, changed)
 
 
 def _kept(version: Version, unit: str | None) -> Activity:
     from topics.trends import activity
 
-    found = activity.load(version.folder)
-    if found is None:
+    kept = activity.load(version.folder)
+    if kept is None:
         raise UsageError(f"{version.label} was trained before courses were kept; name DATA, or train again")
-    if unit not in (None, found.unit):
-        raise UsageError(
-            f"{version.label} keeps its courses by {found.unit}; name DATA to see them by {unit}"
-        )
-    return found
+    if unit not in (None, kept.unit):
+        raise UsageError(f"{version.label} keeps its courses by {kept.unit}; name DATA to see them by {unit}")
+    return kept
 
 
 def _read(
@@ -99,31 +97,31 @@ def _read(
 
 
 def _print_json(
-    pipeline: TopicPipeline, version: Version, activity: Activity, found: tuple[Change, ...]
+    pipeline: TopicPipeline, version: Version, activity: Activity, changed: tuple[Change, ...]
 ) -> None:
     import msgspec
 
     topics = [
         {"name": name, **msgspec.to_builtins(change), **msgspec.to_builtins(course)}
-        for name, change, course in zip(pipeline.names, found, activity.topics, strict=True)
+        for name, change, course in zip(pipeline.names, changed, activity.topics, strict=True)
     ]
     whole = {"version": version.label, "unit": activity.unit, "periods": activity.periods}
     click.echo(msgspec.json.encode({**whole, "counts": activity.counts, "topics": topics}))
 
 
-def _show(pipeline: TopicPipeline, version: Version, activity: Activity, found: tuple[Change, ...]) -> None:
+def _show(pipeline: TopicPipeline, version: Version, activity: Activity, changed: tuple[Change, ...]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from topics.terminal import apart, out, spark
 
-    console, steady = out(), sum(change.direction == "steady" for change in found)
+    console, steady = out(), sum(change.direction == "steady" for change in changed)
     console.print(
         f"{version.label}: {sum(activity.counts):,} articles by {activity.unit}, the first from "
         f"{activity.periods[0]}, the last from {activity.periods[-1]}",
     )
     rows = sorted(
-        zip(pipeline.names, found, activity.topics, strict=True),
+        zip(pipeline.names, changed, activity.topics, strict=True),
         key=lambda row: -abs(row[1].after - row[1].before),
     )
     table = Table("", "topic", "before", "since", "over time", "carried by", show_lines=True)
@@ -144,4 +142,4 @@ def _show(pipeline: TopicPipeline, version: Version, activity: Activity, found: 
                 )
     if table.row_count:
         console.print(table)
-    console.print(f"{steady} of {len(found)} topics: no more change than chance makes")
+    console.print(f"{steady} of {len(changed)} topics: no more change than chance makes")
