@@ -78,7 +78,7 @@ def test_kept_is_what_was_met_with_the_one_lemma_that_it_has():
 
 
 def test_of_too_many_forms_those_met_most_are_kept(monkeypatch):
-    monkeypatch.setattr(words, "MOST", 2)
+    monkeypatch.setattr(words, "MAX_FORMS", 2)
     assert told(collected([TEXTS[:2], TEXTS[2:]])) == {hashed("Омске"): "омск", hashed("в"): ""}
 
 
