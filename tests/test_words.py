@@ -194,7 +194,7 @@ def test_a_job_that_recalls_them_tags_alike(models, tmp_path, monkeypatch):
     tagger, inbox = Tagger.load(models), next(Corpus(embedded_inbox()).batches()).articles
     before = tagger.tag_articles(inbox)
     lexicon.forget()
-    monkeypatch.setattr(scoring, "_WORTH_RECALLING", 1)
+    monkeypatch.setattr(scoring, "_MIN_ARTICLES_TO_RECALL", 1)
     scoring.recall(tagger, len(inbox))
     assert len(lexicon.current()) > 1_000
     assert tagger.tag_articles(inbox) == before
