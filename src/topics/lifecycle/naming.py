@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from topics.errors import UsageError
 from topics.topic_pipeline import TopicPipeline
-from topics.versions.history import LONGEST, Event, is_topic_name
+from topics.versions.history import MAX_NAME_LENGTH, Event, is_topic_name
 from topics.versions.registry import Registry, Version
 
 
@@ -46,7 +46,9 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
         raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
     words = " ".join(name.split())
     if not is_topic_name(words):
-        raise UsageError(f"{words[:LONGEST]!r} is not a valid name: at most {LONGEST} printable characters")
+        raise UsageError(
+            f"{words[:MAX_NAME_LENGTH]!r} is not a valid name: at most {MAX_NAME_LENGTH} printable characters"
+        )
 
     def expect_free(names: Mapping[int, str]) -> None:
         for other, taken in zip(ids, pipeline.named(names).names, strict=True):

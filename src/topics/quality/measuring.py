@@ -72,10 +72,10 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brier_score: float
     """Mean squared difference between probabilities and the truth."""
     review_share: float
-    wholly_known: int = 0
-    """Articles with all rubrics known, which exact match is measured on; 0 in older reports."""
-    likely: Likely | None = None
-    """Calibration of answers above 0.1; None in older reports."""
+    wholly_known: int
+    """Articles with all rubrics known, on which exact match is measured."""
+    likely: Likely
+    """Calibration of probabilities above 0.1."""
 
     @property
     def partly_known(self) -> bool:
