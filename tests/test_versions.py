@@ -830,7 +830,8 @@ def test_topics_are_verified_carried_and_promoted(registry, tmp_path, topics):
     assert topics("import", tmp_path / "t.tar", "--models", tmp_path / "там").code == 0
     assert topics("promote", first, *models).code == 0
     refused = topics("promote", second, *models)
-    assert (refused.code, "name DATA to compare on, or give --force and --reason" in refused.err) == (2, True)
+    told = "name DATA to compare on, or force it with a reason (--force, --reason)" in refused.err
+    assert (refused.code, told) == (2, True)
     ran = topics("promote", second, unseen, *models)
     assert (ran.code, "B keeps 4 of 4 topics, 0 are new" in ran.out) == (0, True), ran.err
     assert topics("rollback", "topics", *models).code == 0

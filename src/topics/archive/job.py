@@ -204,7 +204,7 @@ def _finished(options: ScoringOptions, record: Record) -> Summary | None:
     saved = ledger.read_saved(folder / ledger.RECORD, Record)
     if saved != record:
         changes = "; ".join(ledger.differences(saved, record))
-        raise UsageError(f"{folder}: is finished, and since then {changes}; start over with --restart")
+        raise UsageError(f"{folder}: is finished, and since then {changes}; start over (--restart)")
     return ledger.read_saved(folder / _SUMMARY, Summary)
 
 
@@ -281,7 +281,7 @@ def _finish(job: Job, options: ScoringOptions, done: Mapping[int, Done]) -> Coun
     numbers = [shard.number for shard in job.shards]
     for part in map(job.folder.part, numbers):
         if not part.exists() and not (options.is_folder and _final_path(options, part).exists()):
-            raise OutputError(f"{part}: was done but is missing; start over with --restart")
+            raise OutputError(f"{part}: was done but is missing; start over (--restart)")
     counts = sum((done[number].counts for number in numbers), Counts())
     repeats_by_shard = repeats.find([job.folder.ids(number) for number in numbers], counts.articles)
     check_limit(counts.rejects + sum(map(len, repeats_by_shard.values())), options.max_rejects)

@@ -218,7 +218,7 @@ def held(
             raise UsageError(
                 f"{home}: a job was begun here and is not finished, and since then "
                 f"{'; '.join(differences(saved.record, record))}; to go on put that back as it was, "
-                "or forget what is done with --restart"
+                "or discard what is done (--restart)"
             )
         folder = home / record.key
         folder.mkdir(exist_ok=True)
@@ -243,7 +243,7 @@ def read_saved(path: Path, type_: type[T]) -> T:
         return msgspec.json.decode(path.read_bytes(), type=type_, dec_hook=lambda _, name: storage.path(name))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
-            f"{path}: is damaged or of another version of topics ({error}); start over with --restart"
+            f"{path}: is damaged or of another version of topics ({error}); start over (--restart)"
         ) from error
 
 

@@ -177,9 +177,11 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
     for row in example:
         raise DataError(
             f"more than {limit} rows cannot be read, such as {row.source}:{row.line} ({row.reason}); "
-            "fix the input or raise --max-rejects"
+            "fix the input or raise the limit (--max-rejects)"
         )
-    raise DataError(f"{rejects} rows cannot be read, more than {limit}; fix the input or raise --max-rejects")
+    raise DataError(
+        f"{rejects} rows cannot be read, more than {limit}; fix the input or raise the limit (--max-rejects)"
+    )
 
 
 def summarize(

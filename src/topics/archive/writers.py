@@ -169,11 +169,13 @@ def kept_name(name: str) -> str:
 
 def _kept_names(keep: Sequence[str]) -> list[str]:
     if "*" in keep:
-        raise UsageError("--keep '*' works for JSON Lines only; name the columns to keep")
+        raise UsageError(
+            "keeping all columns (--keep '*') works for JSON Lines only; name the columns to keep"
+        )
     names = [kept_name(name) for name in keep]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise UsageError(
-            f"--keep: two columns would be called {repeated[0]!r} in the output; keep one of them"
+            f"two kept columns (--keep) would be called {repeated[0]!r} in the output; keep one of them"
         )
     return names
 

@@ -1,4 +1,4 @@
-"""Names that editors give to topics: kept beside the versions, never in them; see `history.names`."""
+"""Names that editors give to topics; stored in the history, not in versions, see `history.names`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from topics.versions.registry import Registry, Version
 
 
 def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Version]:
-    """Open a version of topics, with the names that editors gave.
+    """Open a version of topics with the names given by editors.
 
     Raises:
         ModelError: there is no such version, or it is damaged.
-        UsageError: it knows rubrics.
+        UsageError: it is a version of rubrics.
     """
     return registry.open_with(reference, _load)
 
@@ -30,10 +30,10 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
     """Name a topic in this version, its ancestors and its descendants.
 
     Args:
-        registry: where the version lies.
+        registry: of the version.
         reference: a version that has the topic.
         topic: its id.
-        name: "" gives it back its label.
+        name: "" resets it to the label.
         why: for the history.
 
     Raises:
@@ -41,7 +41,7 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
         ModelError: there is no such version, or it is damaged.
     """
     pipeline, version = open_topics(registry, reference)
-    ids = [found.id for found in pipeline.topics]
+    ids = [each.id for each in pipeline.topics]
     if topic not in ids:
         raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
     words = " ".join(name.split())

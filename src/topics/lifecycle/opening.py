@@ -1,4 +1,4 @@
-"""Whether all of a version can be opened: not the model alone, but what other commands read of it later."""
+"""Opening of all files of a version, including those that are not needed for predictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from topics.trends import activity
 
 
 def open_all(folder: Path) -> None:
-    """Open model, words, profile, report and activity, as far as the version has them.
+    """Open model, words, activity, profile and report, as far as the version has them.
 
     Raises:
         ModelError: a file is damaged, or files do not fit together.

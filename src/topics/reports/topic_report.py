@@ -16,7 +16,7 @@ from topics.errors import ModelError
 from topics.estimator import TopicModel
 from topics.reports import maps
 from topics.trends.activity import Activity, TopicActivity, Typical
-from topics.trends.changes import Change, changes
+from topics.trends.changes import TopicTrend, changes
 from topics.trends.periods import Unit
 from topics.types import NumberTried, Topic, TopicChange, TopicWord
 from topics.versions.manifest import Manifest, TopicMetrics
@@ -50,7 +50,7 @@ class TopicSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ids and similarities of the most similar topics: 1 for the same words, 0 for none in common."""
     shares: tuple[float, ...]
     """Mean share in the articles of each period."""
-    change: Change | None
+    change: TopicTrend | None
     """None if it neither rises nor falls."""
     articles: tuple[Typical, ...]
     carriers: tuple[Typical, ...]
@@ -167,7 +167,7 @@ def _sheet(
     circle: list[float],
     nearest: tuple[tuple[int, float], ...],
     activity: TopicActivity,
-    change: Change | None,
+    change: TopicTrend | None,
 ) -> TopicSheet:
     rubrics = sorted(activity.rubrics.items(), key=lambda item: (-item[1], item[0]))
     x, y, radius = circle

@@ -203,7 +203,7 @@ class Registry:
         known = listed(self.names())
         return ModelError(
             f"{self.folder}: no version of {name!r}; trained models: {known}. "
-            "Train one with `python -m topics train`, or name the folder with --models"
+            "Train one with `python -m topics train`, or name another folder of models (--models)"
         )
 
     def knows(self, name: str) -> bool:
