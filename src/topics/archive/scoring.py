@@ -219,7 +219,7 @@ def summarize(
 def with_drift(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
     """Add the drift from the training articles of each version, except versions trained on this corpus."""
     overlap = trained_on(tagger.versions, corpus.sources)
-    return replace(summary, drift=stream.drift(but=overlap), trained_on=overlap)
+    return replace(summary, drift=stream.drift(except_=overlap), trained_on=overlap)
 
 
 def _training_shares(version: Version) -> dict[str, float]:

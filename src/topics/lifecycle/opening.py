@@ -21,7 +21,7 @@ def open_all(folder: Path) -> None:
     model = open_either(folder)
     words.load(folder)
     activity.load(folder)
-    if profile.is_kept(folder):
+    if profile.exists(folder):
         profile.load(folder)
     if (folder / "report.json").exists():
         (pages if isinstance(model, Pipeline) else topic_pages).load(folder)

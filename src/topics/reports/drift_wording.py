@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topics.drift.comparing import LEAST, LEAST_BEFORE, WORDS, Drift, Finding, ShareChange
+from topics.drift.comparing import MIN_ARTICLES, MIN_REFERENCE_ARTICLES, WORDS, Drift, Finding, ShareChange
 from topics.drift.profile import OTHER
 from topics.drift.readings import GIVEN, LENGTH, OUTLETS, SCORES, TOPICS
 from topics.errors import counted
@@ -40,11 +40,11 @@ def sentences(found: Drift, language: str = "en") -> list[str]:
     """Say what changed, the largest change first; a quiet stream takes one sentence."""
     said = words("drift", language)
     n, m = said.count(found.articles), said.count(found.reference_articles)
-    if found.articles < LEAST:
-        return [said("say_few", n=n, least=LEAST)]
+    if found.articles < MIN_ARTICLES:
+        return [said("say_few", n=n, least=MIN_ARTICLES)]
     if not found.alarms:
-        key = "say_quiet" if found.reference_articles >= LEAST_BEFORE else "say_young"
-        return [said(key, n=n, m=m, least=LEAST_BEFORE)]
+        key = "say_quiet" if found.reference_articles >= MIN_REFERENCE_ARTICLES else "say_young"
+        return [said(key, n=n, m=m, least=MIN_REFERENCE_ARTICLES)]
     told = [_sentence(finding, said) for finding in found.alarms[:_TOLD]]
     if len(found.alarms) > _TOLD:
         told.append(said("say_more", n=len(found.alarms) - _TOLD))
@@ -59,7 +59,7 @@ def sentences(found: Drift, language: str = "en") -> list[str]:
 
 def briefly(found: Drift) -> str:
     """Say in one line of English what changed, or what was compared."""
-    if not found.alarms and found.reference_articles < LEAST_BEFORE:
+    if not found.alarms and found.reference_articles < MIN_REFERENCE_ARTICLES:
         return f"{counted(found.reference_articles, 'article')} are too few to know what is usual"
     if not found.alarms:
         mix_alone = [finding.measure for finding in found.findings] == [TOPICS]
