@@ -22,7 +22,6 @@ from topics.drift.comparing import Drift, Finding, ShareChange, divergence, drif
 from topics.drift.monitoring import DriftReport, monitor
 from topics.drift.profile import Facts, Profile
 from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, DriftMeasure, Expected, of_rubrics
-from topics.drift.stream import Stream
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
 from topics.reports.drift_pages import drift_page
@@ -326,15 +325,6 @@ def test_a_profile_holds_no_article_and_comes_back_as_saved(half, tmp_path):
 def test_a_version_without_a_profile(half, tmp_path):
     with pytest.raises(ModelError, match=r"profile\.json: cannot be read"):
         profile.load(tmp_path)
-
-
-def test_a_stream_of_a_version_without_a_profile_says_nothing(half, tmp_path):
-    shutil.copytree(half.folder, tmp_path / "без")
-    for file in (tmp_path / "без").glob("profile.*"):
-        file.unlink()
-    stream = Stream([half._replace(folder=tmp_path / "без")], ())
-    stream.add(stream.summed)
-    assert stream.drift() == {}
 
 
 def describe(order: list[int]) -> Profile:

@@ -163,13 +163,6 @@ def test_words_that_were_made_otherwise_are_not_believed(folder, tmp_path, monke
     assert said == [["турист" if change == "none" else "завод"]]
 
 
-def test_a_version_of_before_there_were_words_brings_none(folder, tmp_path):
-    own = Path(shutil.copytree(folder, tmp_path / "own"))
-    for path in own.glob("word*"):
-        path.unlink()
-    assert load(own) is None
-
-
 @pytest.mark.parametrize(
     ("hashes", "numbers", "names"),
     [

@@ -34,7 +34,7 @@ from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
 from topics.types import Article, Prediction, Reject, Watch, unwatched
-from topics.versions.registry import Version, trained_on
+from topics.versions.registry import trained_on
 
 _MIN_ARTICLES_TO_RECALL = 500
 """Smallest batch for which loading the stored words of a version, 0.1 s, pays off."""
@@ -70,7 +70,7 @@ class Summary(msgspec.Struct, frozen=True):
     trained_on: dict[str, tuple[str, ...]] = {}
     """Version -> sources that it was trained on, hence not compared with."""
     review_training: float | None = None
-    """Share of the training articles that would have gone to review; None: unknown."""
+    """Share of the training articles that would have gone to review; None without rubrics."""
     not_kept: tuple[str, ...] = ()
     """Columns to keep that no article had."""
 
@@ -196,7 +196,7 @@ def summarize(
         resumed: articles done by an earlier run, including repeated ids.
         scored: articles done by this run, including repeated ids; None: all.
     """
-    articles, training = max(counts.articles, 1), _training_shares(tagger.versions[0])
+    articles, training = max(counts.articles, 1), shares_in_training(tagger.versions[0])
     return Summary(
         versions=tuple(version.label for version in tagger.versions),
         articles=counts.articles,
@@ -220,16 +220,6 @@ def with_drift(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus)
     """Add the drift from the training articles of each version, except versions trained on this corpus."""
     overlap = trained_on(tagger.versions, corpus.sources)
     return replace(summary, drift=stream.drift(except_=overlap), trained_on=overlap)
-
-
-def _training_shares(version: Version) -> dict[str, float]:
-    """Return `shares_in_training`; without a profile, the shares of rubrics among the evaluated articles."""
-    metrics = version.manifest.metrics.rubrics if version.manifest.metrics else ()
-    evaluated = {
-        GIVEN + metric.rubric: metric.positives / max(metric.positives + metric.negatives, 1)
-        for metric in metrics
-    }
-    return {name: round(share, 4) for name, share in (evaluated | shares_in_training(version)).items()}
 
 
 # --- a shard, in a worker process ---

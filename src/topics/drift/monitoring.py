@@ -94,7 +94,7 @@ def monitor(
 
     Raises:
         DataError: there are no articles to compare.
-        ModelError: the version has no profile, and no reference is given.
+        ModelError: the profile of the version is damaged.
     """
     pipeline, topics = open_either(version.folder), dict[str, str]()
     if isinstance(pipeline, TopicPipeline):

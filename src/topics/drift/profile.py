@@ -185,16 +185,11 @@ def save(folder: Path, profile: Profile) -> None:
     persistence.write_array(folder / _FREQUENCIES, profile.frequencies)
 
 
-def exists(folder: Path) -> bool:
-    """Return whether a version has a profile."""
-    return (folder / _FILE).exists()
-
-
 def load(folder: Path) -> Profile:
     """Read a profile written by `save`.
 
     Raises:
-        ModelError: the version has no profile, or a file of it is damaged.
+        ModelError: a file of the profile is missing or damaged.
     """
     profile = Profile(
         persistence.read_struct(folder / _FILE, Facts),

@@ -17,14 +17,13 @@ from topics.versions.registry import Version
 
 
 class Stream:
-    """Accumulates the input and answers of versions; versions without a profile are skipped."""
+    """Accumulates the input and answers of versions, to be compared with their training at the end."""
 
     def __init__(self, versions: Sequence[Version], topics: Sequence[Topic]) -> None:
         self._topics = names_of(topics)
         self._gauges = {
-            version.label: gauge
+            version.label: _gauge(version.folder, topics_only=version is not versions[0])
             for version in versions
-            if (gauge := _gauge(version.folder, topics_only=version is not versions[0]))
         }
         self._sums = {label: gauge.zeros() for label, gauge in self._gauges.items()}
 
@@ -32,8 +31,7 @@ class Stream:
         self, version: Version, articles: Sequence[Article], tokens: TokenBatch, answers: Readings
     ) -> None:
         """Add a batch and the answers of a version."""
-        if gauge := self._gauges.get(version.label):
-            self._sums[version.label] += gauge.measure(articles, tokens, answers)
+        self._sums[version.label] += self._gauges[version.label].measure(articles, tokens, answers)
 
     @property
     def summed(self) -> Floats:
@@ -42,8 +40,6 @@ class Stream:
 
     def add(self, summed: Floats) -> None:
         """Add the sums of another part of the stream."""
-        if not self._sums:
-            return
         ends = np.cumsum([len(sums) for sums in self._sums.values()])
         for sums, more in zip(self._sums.values(), np.split(summed, ends[:-1]), strict=True):
             sums += more
@@ -58,25 +54,17 @@ class Stream:
 
 
 def shares_in_training(version: Version) -> dict[str, float]:
-    """Return the share of training articles given each rubric (`GIVEN` + name) and sent to `REVIEW`.
-
-    Empty if the version has no profile.
-    """
-    gauge = _gauge(version.folder, topics_only=False)
-    if gauge is None:
-        return {}
-    reference = gauge.profile
+    """Return the share of training articles given each rubric (`GIVEN` + name) and sent to `REVIEW`."""
+    reference = _gauge(version.folder, topics_only=False).profile
     return {
-        measure.name: float(np.average(means, weights=reference.facts.runs))
+        measure.name: round(float(np.average(means, weights=reference.facts.runs)), 4)
         for measure, _, means in reference.tables()
         if measure.name.startswith(GIVEN) or measure.name == REVIEW
     }
 
 
 @lru_cache(4)
-def _gauge(folder: Path, *, topics_only: bool) -> Gauge | None:
-    """Open the profile of a version; with `mix_alone` only topics are compared."""
-    if not profile.exists(folder):
-        return None
+def _gauge(folder: Path, *, topics_only: bool) -> Gauge:
+    """Open the profile of a version; with `topics_only`, without its other measures."""
     reference = profile.load(folder)
     return Gauge(reference.only(TOPICS) if topics_only else reference)

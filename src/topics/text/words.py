@@ -135,13 +135,11 @@ def save(folder: Path, words: Words) -> None:
 
 
 def load(folder: Path) -> Words | None:
-    """Read what `save` wrote; None if there are no words, or if they were computed by other code.
+    """Read what `save` wrote; None if the words were computed by other code.
 
     Raises:
         ModelError: a file is missing or damaged.
     """
-    if not (folder / _ORIGIN).exists():
-        return None
     if persistence.read_struct(folder / _ORIGIN, _Origin).origin != _origin():
         return None
     words = Words(
