@@ -37,7 +37,7 @@ from topics.corpus import Corpus
 from topics.pipeline import read
 from topics.text.cleaning import Cleaner
 from topics.text.tokens import concatenate, take, tokenize
-from topics.topic_models.coherence import CV_WINDOW, c_npmi, c_v, keep_company
+from topics.topic_models.coherence import CV_WINDOW, c_npmi, c_v, cooccurrence
 from topics.topic_models.continuity import overlap
 from topics.topic_models.inference import infer
 from topics.topic_models.lda import LdaModel, LdaSettings, expected_words, learn, prior
@@ -254,8 +254,8 @@ def processor() -> float:
 def metrics(data: Data, answer: Answer) -> dict[str, float]:
     tops = np.argsort(-answer.phi, axis=1, kind="stable")[:, :10].tolist()
     wanted = sorted({term for top in tops for term in top})
-    near = keep_company(data.places.columns, data.places.rows, wanted)
-    wide = keep_company(data.places.columns, data.places.rows, wanted, CV_WINDOW)
+    near = cooccurrence(data.places.columns, data.places.rows, wanted)
+    wide = cooccurrence(data.places.columns, data.places.rows, wanted, CV_WINDOW)
     ours_too = infer(
         data.seen,
         np.ascontiguousarray(answer.phi.T, np.float32),

@@ -26,12 +26,12 @@ import numpy as np
 
 from topics import persistence
 from topics.errors import ModelError
-from topics.versions.manifest import CorpusFacts, Manifest, Metrics
+from topics.versions.manifest import CorpusFacts, Likely, Manifest, Metrics
 from topics.versions.registry import Registry
 
 PROCESSES, ACTIONS = 8, 200
 FACTS = CorpusFacts(("archive.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
-FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)
+FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 3, Likely(0, 0.0, 0.0))
 FORESEEN = ("moved meanwhile", "nowhere to go back", "has no version")
 
 

@@ -33,7 +33,7 @@ import msgspec
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import profile
-from topics.drift.monitoring import Observer, said
+from topics.drift.monitoring import Observer, answers
 from topics.errors import ModelError
 from topics.lifecycle import bundles
 from topics.text import lexicon, words
@@ -215,7 +215,7 @@ def use(folder: Path) -> None:
         if not all(0 <= value <= 1 for value in scores.values()):
             raise HarmError(f"scores {scores}")
     observer = Observer(looks)
-    observer.add(ARTICLES, tokens, said(pipeline, tokens))
+    observer.add(ARTICLES, tokens, answers(pipeline, tokens))
     for finding in observer.drift().findings:
         if not 0 <= finding.distance <= 1 + 1e-9:
             raise HarmError(f"drift {finding}")

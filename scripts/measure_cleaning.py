@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from topics.text.boilerplate import Boilerplate, BoilerplateLearner
-from topics.text.cleaning import OF_TEXTS, RULES, Cleaner, Rule
+from topics.text.cleaning import RULES, TEXT_RULES, Cleaner, Rule
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("rubrics", "unlabelled", "lenta13", "rbc2020", "telegram2025")
@@ -70,7 +70,7 @@ def report_rules() -> None:
         changed: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for one in texts:
             text = one.text.strip()
-            for rule in OF_TEXTS:
+            for rule in TEXT_RULES:
                 asked = any(trigger in text for trigger in rule.triggers)
                 after = rule.apply(text) if asked else text
                 changed[rule.name][one.outlet] += after != text
@@ -89,7 +89,7 @@ def report_speed(texts: list[Text], boilerplate: Boilerplate) -> None:
     print(f"  {each:.1f} µs an article, {thousand:.1f} µs for 1,000 characters")
     print("  asked by the first pass, changed by it, µs an article:")
     found = [one.text.strip() for one in texts]
-    for rule in OF_TEXTS:
+    for rule in TEXT_RULES:
         found = report_rule(rule, found)
 
 

@@ -144,7 +144,7 @@ def simulate(streams: int = 1000, runs: int = 20, size: int = 200) -> None:
                 given = stream.counts[:, 1].sum()
                 summed = np.array([length * size, length * size - given, given, given], float)
                 loud[0] += bool(comparing.drift(base, summed).alarms)
-                with mock.patch.object(comparing, "likeness", return_value=0.0):
+                with mock.patch.object(comparing, "mean_correlation", return_value=0.0):
                     loud[1] += bool(comparing.drift(base, summed).alarms)
             print(f"| {kept} | {spread} | {length * size} | {loud[0]} | {loud[1]} |", flush=True)
 

@@ -23,7 +23,7 @@ from topics.corpus import Corpus
 from topics.topic_models.lda import LdaModel
 from topics.topic_pipeline import TopicPipeline
 from topics.training.preparation import prepare
-from topics.trends.changes import RATE, changes, judge
+from topics.trends.changes import FDR, changes, detect_trends
 from topics.trends.periods import Periods, periods
 from topics.trends.recording import record
 
@@ -48,7 +48,7 @@ def main() -> None:
         shares = model.transform(material.tokens).astype(np.float64)
         print(f"\n{name}: {len(shares)} articles, {shares.shape[1]} topics, {len(calendar.starts)} weeks")
         for unit, blocks in blocks_of(material.origins, calendar).items():
-            alarms = [alarm(shares, calendar, deal(blocks, calendar.places, seed)) for seed in range(DEALS)]
+            alarms = [alarm(shares, calendar, deal(blocks, calendar.assigned, seed)) for seed in range(DEALS)]
             any_, mean = np.mean(np.array(alarms) > 0), np.mean(alarms)
             print(
                 f"  {unit} dealt out anew: something in {any_:.3f} of {DEALS} deals, {mean:.2f} topics a deal"
@@ -68,14 +68,14 @@ def simulated(seed: int, swing: float, weeks: int = 20, topics: int = 15) -> int
     generator = np.random.default_rng(seed)
     usual = generator.dirichlet(np.full(topics, 2.0))
     counts = generator.integers(50, 400, weeks).astype(np.float64)
-    found = judge(counts, generator.dirichlet(usual * swing * topics, weeks))
-    return 0 if found is None else int((found.q <= RATE).sum())
+    found = detect_trends(counts, generator.dirichlet(usual * swing * topics, weeks))
+    return 0 if found is None else int((found.q <= FDR).sum())
 
 
 def blocks_of(origins: list[tuple[str, str]], calendar: Periods) -> dict[str, Ints]:
     """Number the blocks whose articles stay together."""
     _, days = np.unique([day for _, day in origins], return_inverse=True)
-    return {"articles": np.arange(len(origins)), "days": days, "weeks": calendar.places}
+    return {"articles": np.arange(len(origins)), "days": days, "weeks": calendar.assigned}
 
 
 def deal(blocks: Ints, places: Ints, seed: int) -> Ints:
@@ -91,8 +91,8 @@ def alarm(shares: npt.NDArray[np.float64], calendar: Periods, places: Ints) -> i
     member = sparse.csr_array(
         (np.ones(len(places)), (places, np.arange(len(places)))), (len(counts), len(places))
     )
-    found = judge(counts, member @ shares / np.maximum(counts, 1)[:, None])
-    return 0 if found is None else int((found.q <= RATE).sum())
+    found = detect_trends(counts, member @ shares / np.maximum(counts, 1)[:, None])
+    return 0 if found is None else int((found.q <= FDR).sum())
 
 
 if __name__ == "__main__":

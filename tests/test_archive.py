@@ -365,7 +365,7 @@ def test_a_part_that_is_gone_is_told_and_not_passed_over(tmp_path, source, store
         with pytest.raises(StoppedError):
             score_archive(Corpus(source), stored, order(folder))
     next((folder / ".job").rglob("00001.jsonl")).unlink()
-    with pytest.raises(OutputError, match=r"00001.jsonl: was done but is missing; start over with --restart"):
+    with pytest.raises(OutputError, match=r"00001.jsonl: was done but is missing; start over \(--restart\)"):
         score_archive(Corpus(source), stored, order(folder))
     score_archive(Corpus(source), stored, order(folder, restart=True))
 

@@ -53,7 +53,7 @@ def test_a_text_printed_ten_times_is_one_witness_not_ten():
 def test_the_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch):
     values = np.random.default_rng(1).normal(0, 1, 400)
     whole = bootstrap(mean_of(values), ALONE, draws=50)[1]
-    monkeypatch.setattr("topics.quality.intervals._AT_ONCE", 1000)
+    monkeypatch.setattr("topics.quality.intervals._BLOCK_WEIGHTS", 1000)
     np.testing.assert_allclose(bootstrap(mean_of(values), ALONE, draws=50)[1], whole)
 
 

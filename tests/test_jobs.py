@@ -581,7 +581,9 @@ def test_every_column_can_be_kept_in_json_lines(topics: Topics, models, tmp_path
             "predict", tmp_path / "a.jsonl", "-o", tmp_path / f"o{suffix}", "--models", models, "--keep", "*"
         )
         assert ran.code == 2
-        assert "--keep '*' works for JSON Lines only; name the columns to keep" in ran.err
+        assert (
+            "keeping all columns (--keep '*') works for JSON Lines only; name the columns to keep" in ran.err
+        )
 
 
 def test_files_of_several_formats_and_encodings(topics: Topics, models, tmp_path):

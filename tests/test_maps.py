@@ -13,7 +13,7 @@ from topics.reports import maps
 
 def gaps(found: maps.Map) -> np.ndarray:
     """How far each two circles are from touching; below 0 they overlap."""
-    apart = np.linalg.norm(found.places[:, None] - found.places, axis=2)
+    apart = np.linalg.norm(found.centres[:, None] - found.centres, axis=2)
     return (apart - found.radii[:, None] - found.radii)[np.triu_indices(len(found.radii), 1)]
 
 
@@ -24,8 +24,8 @@ def test_circles_lie_in_the_frame_and_do_not_overlap(n, seed):
     found = maps.draw(distances + distances.T, generator.dirichlet(np.full(n, 0.5)))
     assert (gaps(found) > -0.002).all()
     frame = np.array([1, found.height])
-    assert (found.places - found.radii[:, None] > -1e-9).all()
-    assert (found.places + found.radii[:, None] < frame + 1e-9).all()
+    assert (found.centres - found.radii[:, None] > -1e-9).all()
+    assert (found.centres + found.radii[:, None] < frame + 1e-9).all()
     assert 0 < found.height < 3
 
 
@@ -33,7 +33,7 @@ def test_what_is_near_is_drawn_near():
     towns = np.random.default_rng(0).random((20, 2))
     distances = np.linalg.norm(towns[:, None] - towns, axis=2)
     found = maps.draw(distances, np.full(20, 0.001))
-    drawn = np.linalg.norm(found.places[:, None] - found.places, axis=2)
+    drawn = np.linalg.norm(found.centres[:, None] - found.centres, axis=2)
     upper = np.triu_indices(20, 1)
     assert spearmanr(distances[upper], drawn[upper]).statistic > 0.95
 
@@ -47,7 +47,7 @@ def test_areas_are_as_the_shares():
 def test_the_same_distances_give_the_same_map():
     distances = np.ones((6, 6)) - np.eye(6)
     one, other = (maps.draw(distances, np.ones(6)) for _ in range(2))
-    assert (one.places == other.places).all()
+    assert (one.centres == other.centres).all()
 
 
 @given(st.integers(3, 20), st.integers(0, 99), st.floats(0, 2 * np.pi), st.sampled_from([1, -1]))
@@ -56,11 +56,11 @@ def test_a_map_is_turned_and_mirrored_as_the_former_one_was(n, seed, angle, mirr
     distances = np.triu(generator.random((n, n)), 1)
     distances, sizes = distances + distances.T, generator.dirichlet(np.full(n, 5))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * [1, mirror]
-    former = maps.draw(distances, sizes).places @ turn + generator.normal(size=2)
+    former = maps.draw(distances, sizes).centres @ turn + generator.normal(size=2)
     order = generator.permutation(n)  # topics of a new model come in another order
     found = maps.draw(distances[np.ix_(order, order)], sizes[order], former[order])
-    scale = np.ptp(found.places) / np.ptp(former[order] - former[order].mean(axis=0))
-    assert apart(found.places, former[order]) < 1e-6 * scale
+    scale = np.ptp(found.centres) / np.ptp(former[order] - former[order].mean(axis=0))
+    assert apart(found.centres, former[order]) < 1e-6 * scale
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> float:
@@ -73,8 +73,8 @@ def test_the_same_topics_come_out_in_place():
     towns = np.random.default_rng(0).random((12, 2))
     distances, sizes = np.linalg.norm(towns[:, None] - towns, axis=2), np.full(12, 0.01)
     first = maps.draw(distances, sizes)
-    again = maps.draw(distances, sizes, first.places)
-    assert again.places == pytest.approx(first.places, abs=1e-9)
+    again = maps.draw(distances, sizes, first.centres)
+    assert again.centres == pytest.approx(first.centres, abs=1e-9)
     assert again.height == pytest.approx(first.height)
 
 
@@ -89,7 +89,7 @@ UNKNOWN = (np.nan, np.nan)
 def test_what_is_known_of_too_few_turns_nothing(former):
     distances, sizes = 1 - np.eye(4), np.array([0.4, 0.3, 0.2, 0.1])
     found, alone = maps.draw(distances, sizes, np.array(former, float)), maps.draw(distances, sizes)
-    assert (found.places == alone.places).all()
+    assert (found.centres == alone.centres).all()
 
 
 def test_topics_of_the_same_words_do_not_lie_upon_each_other():

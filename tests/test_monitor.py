@@ -18,11 +18,10 @@ from newsroom import write
 from topics.config import Config
 from topics.corpus import Corpus, embedded
 from topics.drift import comparing, profile
-from topics.drift.comparing import Drift, Finding, ShareChange, divergence, drift, likeness
+from topics.drift.comparing import Drift, Finding, ShareChange, divergence, drift, mean_correlation
 from topics.drift.monitoring import DriftReport, monitor
 from topics.drift.profile import Facts, Profile
 from topics.drift.readings import LENGTH, OUTLETS, TOPICS, UNKNOWN_WORDS, DriftMeasure, Expected, of_rubrics
-from topics.drift.stream import Stream
 from topics.errors import DataError, ModelError
 from topics.pipeline import Pipeline
 from topics.reports.drift_pages import drift_page
@@ -320,21 +319,12 @@ def test_a_profile_holds_no_article_and_comes_back_as_saved(half, tmp_path):
     assert again.facts == found.facts
     np.testing.assert_array_equal(again.counts, found.counts)
     assert again.words == found.words
-    assert found.frequencies.min() >= profile.LEAST
+    assert found.frequencies.min() >= profile.MIN_ARTICLES
 
 
 def test_a_version_without_a_profile(half, tmp_path):
     with pytest.raises(ModelError, match=r"profile\.json: cannot be read"):
         profile.load(tmp_path)
-
-
-def test_a_stream_of_a_version_without_a_profile_says_nothing(half, tmp_path):
-    shutil.copytree(half.folder, tmp_path / "без")
-    for file in (tmp_path / "без").glob("profile.*"):
-        file.unlink()
-    stream = Stream([half._replace(folder=tmp_path / "без")], ())
-    stream.add(stream.summed)
-    assert stream.drift() == {}
 
 
 def describe(order: list[int]) -> Profile:
@@ -423,7 +413,7 @@ def test_windows_that_share_runs_do_not_make_a_limit_tighter(length):
     sums = np.cumsum(np.pad(weeks, ((0, 0), (1, 0))), axis=1)
     windows = sums[:, length:] - sums[:, :-length]
     seen = windows.var(axis=1, ddof=1).mean()
-    assert seen / (1 - likeness(windows.shape[1], length)) == pytest.approx(length, rel=0.05)
+    assert seen / (1 - mean_correlation(windows.shape[1], length)) == pytest.approx(length, rel=0.05)
     if length > 1:
         assert seen < 0.95 * length, "what is to be mended"
 

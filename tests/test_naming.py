@@ -21,7 +21,7 @@ from topics.topic_pipeline import TopicPipeline
 from topics.training.job import TrainingJob
 from topics.training.reproduction import reproduce
 from topics.versions import history
-from topics.versions.history import LONGEST, NAMED, PUBLISHED, Event
+from topics.versions.history import MAX_NAME_LENGTH, NAMED, PUBLISHED, Event
 from topics.versions.registry import Registry, Version
 
 RAIL = "Поезд стоит у перрона, вагоны и локомотив ждут на станции, машинист вышел на рельсы."
@@ -161,7 +161,7 @@ def test_names_of_topics_of_a_later_version_are_not_carried(registry, tmp_path):
 HOSTILE_NAMES = [
     (b'{"1": "\\u001b[31m"}', "is not a valid topic name"),
     ('{"1": "\u202eадзеоп"}'.encode(), "is not a valid topic name"),
-    (f'{{"1": "{"а" * (LONGEST + 1)}"}}'.encode(), "is not a valid topic name"),
+    (f'{{"1": "{"а" * (MAX_NAME_LENGTH + 1)}"}}'.encode(), "is not a valid topic name"),
     (b'{"1": " a  b"}', "is not a valid topic name"),
     (b'{"99": "a"}', "has no topic 99 that is named"),
     (b'{"-1": "a"}', "has no topic -1 that is named"),
@@ -198,7 +198,7 @@ def test_rubrics_have_no_names_to_carry(topics: Topics, models, tmp_path):
 
 UNFIT = [
     (99, "Поезда", "has no topic 99"),
-    (1, "а" * (LONGEST + 1), "is not a valid name"),
+    (1, "а" * (MAX_NAME_LENGTH + 1), "is not a valid name"),
     (1, "а\x1b[31m", "is not a valid name"),
     (1, "\u202eадзеоп", "is not a valid name"),
 ]

@@ -235,10 +235,10 @@ def test_a_huge_row_of_many_lines_is_one_reject():
 def test_a_file_of_nothing_but_open_quotes_is_read_in_linear_time():
     # Each line closes the quote of the one before and opens another: every row runs into the limit.
     module = import_module("topics.readers.csv")
-    lines = module._Lines(io.BytesIO((HEAD + 'x";"\n' * 20_000).encode()), "лента", longest=2000)
+    lines = module._Lines(io.BytesIO((HEAD + 'x";"\n' * 20_000).encode()), "лента", max_length=2000)
     table = module._Table(lines, "лента", ";")
     assert all(isinstance(each, Reject) for each in table.rows())
-    assert lines.again <= (module.REREAD + 1) * lines.fresh
+    assert lines.characters_reread <= (module.MAX_REREADS + 1) * lines.characters_read
 
 
 def test_bytes_that_cp1251_does_not_have():
@@ -256,8 +256,8 @@ def test_one_bad_byte_near_the_beginning_does_not_turn_a_file_into_mojibake():
 def test_the_encoding_is_told_without_cutting_a_letter_in_two():
     module = import_module("topics.readers.csv")
     for shift in range(2):
-        text = HEAD + "1;" + "a" * shift + ";" + "я" * module.BEGINNING + "\n"
-        assert len(good(read("csv", text.encode(), limit=module.BEGINNING))) == 1
+        text = HEAD + "1;" + "a" * shift + ";" + "я" * module.READ_SIZE + "\n"
+        assert len(good(read("csv", text.encode(), limit=module.READ_SIZE))) == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1251"])

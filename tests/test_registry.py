@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from topics.errors import ModelError, TopicsError, UsageError
-from topics.versions.manifest import PROTOCOL, CorpusFacts, Manifest, Metrics, version_name
+from topics.versions.manifest import PROTOCOL, CorpusFacts, Likely, Manifest, Metrics, version_name
 from topics.versions.registry import Registry, Version
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
-FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)
+FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 3, Likely(0, 0.0, 0.0))
 
 
 def manifest(created: str = "2026-03-04T10:15:00+00:00", name: str = "rubrics", C: float = 0.5) -> Manifest:

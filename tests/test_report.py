@@ -119,18 +119,9 @@ def test_the_report_says_of_what_the_share_for_review_is(version):
     for written in pages.report_page, pages.model_card:
         assert "Из всех статей обучения — 10\u00a0%;" in written(told, "ru")
         assert "Of all training articles it is 10%;" in written(told, "en")
-        assert "Of all training articles" not in written(replace(report, review_share=None), "en")
     assert report.review_share == pytest.approx(version.manifest.metrics.review_share), (
         "all of them are measured"
     )
-
-
-def test_the_page_of_a_version_of_before_says_nothing_of_likely_answers(version):
-    report = pages.load(version.folder)
-    before = replace(report, whole=replace(report.whole, likely=None))
-    for written in pages.report_page, pages.model_card:
-        assert "answers above 10%" in written(report, "en")
-        assert "answers above 10%" not in written(before, "en")
 
 
 def test_numbers_are_told_so_that_any_number_is_good_russian(version):

@@ -16,7 +16,7 @@ from topic_archive import fetch, tokens
 from topics.corpus import Corpus, embedded
 from topics.reports import topic_pages, topic_report
 from topics.reports.wording import words
-from topics.topic_models.labels import foremost, relevance
+from topics.topic_models.labels import relevance, top_terms
 from topics.topic_models.lda import LdaModel, LdaSettings
 from topics.topic_pipeline import TopicPipeline
 from topics.types import NumberTried
@@ -126,7 +126,7 @@ def test_a_former_map_is_used_as_far_as_it_makes_sense(tmp_path, content, known)
 
 def test_the_words_kept_are_those_that_lead_at_any_lambda():
     model = LdaModel(LdaSettings(num_topics=5)).fit(tokens(), fetch)
-    kept = foremost(model.counts, 7)
+    kept = top_terms(model.counts, 7)
     for weight in np.linspace(0, 1, 21):
         order = np.argsort(-relevance(model.counts, weight), axis=1)[:, :7]
         assert all(set(first) <= set(row) for first, row in zip(order.tolist(), kept, strict=True))

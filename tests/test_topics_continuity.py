@@ -15,7 +15,7 @@ from topics.corpus import Corpus, embedded
 from topics.errors import DataError
 from topics.text.tokens import concatenate, take, tokenize
 from topics.topic_models.choice import choose_topics
-from topics.topic_models.coherence import CV_WINDOW, NPMI_WINDOW, c_npmi, c_v, keep_company
+from topics.topic_models.coherence import CV_WINDOW, NPMI_WINDOW, c_npmi, c_v, cooccurrence
 from topics.topic_models.continuity import Described, carry_over, similarities
 from topics.topic_models.lda import LdaModel, LdaSettings, learn
 from topics.topic_models.vocabulary import Vocabulary
@@ -182,7 +182,7 @@ def test_coherence_is_gensims() -> None:
     topics = [generator.choice(len(vocabulary.terms), 6, replace=False).tolist() for _ in range(8)]
     named = [[vocabulary.terms[c] for c in topic] for topic in topics]
     for kind, measure, window in (("c_npmi", c_npmi, NPMI_WINDOW), ("c_v", c_v, CV_WINDOW)):
-        company = keep_company(found.columns, found.rows, np.concatenate(topics).tolist(), window)
+        company = cooccurrence(found.columns, found.rows, np.concatenate(topics).tolist(), window)
         theirs = CoherenceModel(
             topics=named, texts=words, dictionary=Dictionary(words), coherence=kind, topn=6, processes=1
         ).get_coherence_per_topic()
@@ -212,5 +212,5 @@ def test_words_of_one_subject_keep_better_company() -> None:
     found = vocabulary.occurrences(tokens())
     own = [vocabulary.terms.index(word) for word in ("вратарь", "шайба", "матч")]
     mixed = [vocabulary.terms.index(word) for word in ("вратарь", "рубль", "пьеса")]
-    company = keep_company(found.columns, found.rows, [*own, *mixed])
+    company = cooccurrence(found.columns, found.rows, [*own, *mixed])
     assert c_npmi(company, own) > 0 > c_npmi(company, mixed)

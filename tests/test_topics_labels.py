@@ -9,7 +9,7 @@ import pytest
 
 from topic_archive import fetch, tokens
 from topics.text.tokens import tokenize
-from topics.topic_models.labels import label_all, prefer, relevance, surface_forms
+from topics.topic_models.labels import choose_form, label_all, relevance, surface_forms
 from topics.topic_models.lda import LdaModel, LdaSettings
 from topics.topic_models.vocabulary import Occurrences
 
@@ -50,7 +50,7 @@ from topics.topic_models.vocabulary import Occurrences
     ],
 )
 def test_form_for_a_label(term: str, seen: dict[str, int], expected: str) -> None:
-    assert prefer(term.split(), Counter(seen)) == expected
+    assert choose_form(term.split(), Counter(seen)) == expected
 
 
 @pytest.mark.parametrize(

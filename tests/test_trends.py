@@ -18,8 +18,8 @@ from topics.topic_pipeline import TopicPipeline
 from topics.training.preparation import prepare
 from topics.trends import activity, recording
 from topics.trends.activity import Activity
-from topics.trends.changes import LEAST, RATE, changes, judge
-from topics.trends.periods import NOWHERE, periods
+from topics.trends.changes import FDR, MIN_PERIODS, changes, detect_trends
+from topics.trends.periods import NO_PERIOD, periods
 from topics.trends.recording import record
 
 # Periods
@@ -29,8 +29,8 @@ CALENDARS = [
     (["2026-01-05", "2026-01-11", "2026-01-12"], "week", ["2026-01-05", "2026-01-12"], [0, 0, 1]),
     (["2026-01-04"], "week", ["2025-12-29"], [0]),
     (["2026-01-01", "2026-01-20"], "week", ["2025-12-29", "2026-01-05", "2026-01-12", "2026-01-19"], [0, 3]),
-    (["2026-01-05", "", "2026-01-05"], "week", ["2026-01-05"], [0, NOWHERE, 0]),
-    (["", ""], "week", [], [NOWHERE, NOWHERE]),
+    (["2026-01-05", "", "2026-01-05"], "week", ["2026-01-05"], [0, NO_PERIOD, 0]),
+    (["", ""], "week", [], [NO_PERIOD, NO_PERIOD]),
     ([], "week", [], []),
 ]
 
@@ -38,7 +38,7 @@ CALENDARS = [
 @pytest.mark.parametrize(("days", "unit", "starts", "places"), CALENDARS)
 def test_a_day_falls_in_its_week(days, unit, starts, places):
     found = periods(days)
-    assert (found.unit, list(found.starts), found.places.tolist()) == (unit, starts, places)
+    assert (found.unit, list(found.starts), found.assigned.tolist()) == (unit, starts, places)
 
 
 def test_a_year_and_a_half_is_told_by_months():
@@ -59,8 +59,8 @@ def test_a_lost_date_does_not_stretch_the_calendar(stray):
     found = periods(days + stray)
     assert found.unit == "week"
     assert len(found.starts) < 15
-    assert found.places[len(days) :].tolist() == [NOWHERE] * len(stray)
-    assert (found.places[: len(days)] >= 0).all()
+    assert found.assigned[len(days) :].tolist() == [NO_PERIOD] * len(stray)
+    assert (found.assigned[: len(days)] >= 0).all()
 
 
 def test_an_old_half_of_an_archive_is_no_stray():
@@ -71,8 +71,8 @@ def test_an_old_half_of_an_archive_is_no_stray():
 def test_no_calendar_is_longer_than_a_hundred_years():
     found = periods([f"{year:04}-01-01" for year in range(1, 10_000, 20)])
     assert len(found.starts) == 1200
-    assert found.places.min() == NOWHERE
-    assert found.places.max() == 1199
+    assert found.assigned.min() == NO_PERIOD
+    assert found.assigned.max() == 1199
 
 
 # What is recorded
@@ -113,7 +113,7 @@ def test_shares_are_means_over_the_articles_of_a_week(read, found):
     assert sum(found.counts) == len(material.labels)
     assert [topic.topic for topic in found.topics] == [topic.id for topic in pipeline.topics]
     shares = pipeline.model.transform(material.tokens)
-    places = periods([day for _, day in material.origins]).places
+    places = periods([day for _, day in material.origins]).assigned
     expected = [shares[places == week].mean(axis=0) for week in range(12)]
     assert np.allclose([topic.shares for topic in found.topics], np.transpose(expected), atol=1e-6)
 
@@ -208,8 +208,8 @@ def simulated(seed: int, weeks: int = 20, topics: int = 15, swing: float = 40.0)
 
 
 def test_noise_is_told_as_news_no_more_often_than_allowed():
-    alarms = [(judge(*simulated(seed)).q <= RATE).any() for seed in range(400)]  # type: ignore[union-attr]
-    assert np.mean(alarms) <= RATE + 3 * (RATE * (1 - RATE) / len(alarms)) ** 0.5
+    alarms = [(detect_trends(*simulated(seed)).q <= FDR).any() for seed in range(400)]  # type: ignore[union-attr]
+    assert np.mean(alarms) <= FDR + 3 * (FDR * (1 - FDR) / len(alarms)) ** 0.5
 
 
 @pytest.mark.parametrize(("last", "direction"), [(3.0, "rises"), (0.1, "falls"), (1.0, "steady")])
@@ -217,7 +217,7 @@ def test_a_last_week_unlike_all_before_is_told(last, direction):
     counts, shares = simulated(3)
     largest = int(shares.mean(axis=0).argmax())
     shares[-1, largest] = last * shares[:-1, largest].mean()
-    found = judge(counts, shares)
+    found = detect_trends(counts, shares)
     assert found is not None
     assert (found.direction(largest), found.start[largest] == 19) == (direction, direction != "steady")
 
@@ -226,7 +226,7 @@ def test_a_last_week_unlike_all_before_is_told(last, direction):
 def test_a_story_is_told_in_each_of_its_weeks(late):
     counts, shares = simulated(3, weeks=14)
     shares[:-late, 0], shares[-late:, 0] = 0.01, 0.2
-    found = judge(counts, shares)
+    found = detect_trends(counts, shares)
     assert found is not None
     assert (found.direction(0), found.start[0]) == ("rises", 14 - late)
 
@@ -234,7 +234,7 @@ def test_a_story_is_told_in_each_of_its_weeks(late):
 def test_a_burst_that_has_been_before_is_no_news():
     counts, shares = simulated(3)
     shares[[3, 9, 15, -1], 0] = 3 * shares[:, 0].mean()
-    found = judge(counts, shares)
+    found = detect_trends(counts, shares)
     assert found is not None
     assert found.direction(0) == "steady"
 
@@ -242,13 +242,13 @@ def test_a_burst_that_has_been_before_is_no_news():
 def test_weeks_without_articles_do_not_count():
     counts, shares = simulated(5)
     gap = np.r_[np.arange(10), np.arange(15, 20)]
-    some = judge(counts[gap], shares[gap])
+    some = detect_trends(counts[gap], shares[gap])
     counts[10:15], shares[10:15] = 0, 0
-    every = judge(counts, shares)
+    every = detect_trends(counts, shares)
     assert some is not None
     assert every is not None
     assert every.start.max() == 19
     assert np.allclose(some.p[some.start == 14], every.p[some.start == 14], rtol=0.2)
     few = counts * 0
-    few[: LEAST - 1] = 5
-    assert judge(few, shares) is None
+    few[: MIN_PERIODS - 1] = 5
+    assert detect_trends(few, shares) is None

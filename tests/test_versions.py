@@ -33,11 +33,11 @@ from topics.training.job import TrainingJob
 from topics.training.reproduction import DOCUMENTS, reproduce
 from topics.versions import drafts, history, integrity
 from topics.versions.history import Event, History, during, previous, spans
-from topics.versions.manifest import CorpusFacts, Manifest, Metrics
+from topics.versions.manifest import CorpusFacts, Likely, Manifest, Metrics
 from topics.versions.registry import Registry, Version
 
 FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
-FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1)
+FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 3, Likely(0, 0.0, 0.0))
 
 
 def made(registry: Registry, created: str = "2026-03-04T10:15:00+00:00", seed: int = 0) -> str:
@@ -472,8 +472,8 @@ def test_what_was_said_to_be_pruned_and_was_not_hidden_is_said_once(registry, mo
 
 def test_who_waits_for_another_says_so_and_gives_up_in_the_end(registry, monkeypatch):
     a, _ = made(registry, day(1)), made(registry, day(2))
-    monkeypatch.setattr(drafts, "SOON", 0.0)
-    monkeypatch.setattr(drafts, "LONG", 0.0)
+    monkeypatch.setattr(drafts, "WARN_AFTER", 0.0)
+    monkeypatch.setattr(drafts, "GIVE_UP_AFTER", 0.0)
     with drafts.lock(registry.folder / "rubrics"):
         with (
             pytest.warns(ModelWarning, match=r"waiting for .*models/rubrics/\.lock, held by another process"),
@@ -829,7 +829,8 @@ def test_topics_are_verified_carried_and_promoted(registry, tmp_path, topics):
     assert topics("import", tmp_path / "t.tar", "--models", tmp_path / "там").code == 0
     assert topics("promote", first, *models).code == 0
     refused = topics("promote", second, *models)
-    assert (refused.code, "name DATA to compare on, or give --force and --reason" in refused.err) == (2, True)
+    told = "name DATA to compare on, or force it with a reason (--force, --reason)" in refused.err
+    assert (refused.code, told) == (2, True)
     ran = topics("promote", second, unseen, *models)
     assert (ran.code, "B keeps 4 of 4 topics, 0 are new" in ran.out) == (0, True), ran.err
     assert topics("rollback", "topics", *models).code == 0
@@ -913,7 +914,7 @@ def test_another_dictionary_is_told_on_load(own_models):
     assert len(ran.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("step", ["check", "read_manifest", "expect_plain", "describe", "seal"])
+@pytest.mark.parametrize("step", ["check", "read_manifest", "check_suffix", "describe", "seal"])
 def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, monkeypatch, step):
     first, second = made(registry, day(1)), made(registry, day(2))
     put(registry, first)

@@ -79,7 +79,7 @@ def test_kept_is_what_was_met_with_the_one_lemma_that_it_has():
 
 
 def test_of_too_many_forms_those_met_most_are_kept(monkeypatch):
-    monkeypatch.setattr(words, "MOST", 2)
+    monkeypatch.setattr(words, "MAX_FORMS", 2)
     assert told(collected([TEXTS[:2], TEXTS[2:]])) == {hashed("Омске"): "омск", hashed("в"): ""}
 
 
@@ -164,13 +164,6 @@ def test_words_that_were_made_otherwise_are_not_believed(folder, tmp_path, monke
     assert said == [["турист" if change == "none" else "завод"]]
 
 
-def test_a_version_of_before_there_were_words_brings_none(folder, tmp_path):
-    own = Path(shutil.copytree(folder, tmp_path / "own"))
-    for path in own.glob("word*"):
-        path.unlink()
-    assert load(own) is None
-
-
 @pytest.mark.parametrize(
     ("hashes", "numbers", "names"),
     [
@@ -195,7 +188,7 @@ def test_a_job_that_recalls_them_tags_alike(models, tmp_path, monkeypatch):
     tagger, inbox = Tagger.load(models), next(Corpus(embedded_inbox()).batches()).articles
     before = tagger.tag_articles(inbox)
     lexicon.forget()
-    monkeypatch.setattr(scoring, "_WORTH_RECALLING", 1)
+    monkeypatch.setattr(scoring, "_MIN_ARTICLES_TO_RECALL", 1)
     scoring.recall(tagger, len(inbox))
     assert len(lexicon.current()) > 1_000
     assert tagger.tag_articles(inbox) == before

@@ -1,4 +1,4 @@
-"""What another model changes in an archive: rubric by rubric what was gained and lost, and where most."""
+"""Differences between two models' predictions for an archive, by rubric, with examples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.types import Article, Prediction, Reject
 
-_LIMIT = 1 << 24
+_MAX_FIELD = 1 << 24
 
 
 class Scored(msgspec.Struct, frozen=True):
@@ -31,10 +31,10 @@ class Scored(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True, order=True):
-    """An article whose rubric changed."""
+    """An article that gained or lost a rubric."""
 
     change: float
-    """Of its score."""
+    """Absolute difference of its scores."""
     id: str
     title: str
     old: float
@@ -42,7 +42,7 @@ class Example(msgspec.Struct, frozen=True, order=True):
 
 
 class RubricChange(msgspec.Struct, frozen=True):
-    """What became of one rubric."""
+    """Gains and losses of one rubric."""
 
     rubric: str
     old: int
@@ -51,19 +51,19 @@ class RubricChange(msgspec.Struct, frozen=True):
     gained: int
     lost: int
     gained_examples: tuple[Example, ...]
-    """Largest change of the score first."""
+    """Largest change first."""
     lost_examples: tuple[Example, ...]
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What became of an archive."""
+    """Differences between two models over an archive."""
 
     old_model: str
     new_model: str
     articles: int
-    """In both."""
+    """Articles in both outputs."""
     changed: int
-    """With other rubrics than before."""
+    """Those whose rubrics differ."""
     only_old: int
     only_new: int
     old_review: int
@@ -71,8 +71,8 @@ class Changes(msgspec.Struct, frozen=True):
     rubrics: tuple[RubricChange, ...]
 
 
-class Change(msgspec.Struct, frozen=True):
-    """One article whose rubrics changed, for whoever writes them back."""
+class ArticleChange(msgspec.Struct, frozen=True):
+    """An article whose rubrics changed, as `diff -o` writes it."""
 
     id: str
     gained: tuple[str, ...]
@@ -83,16 +83,22 @@ class Change(msgspec.Struct, frozen=True):
 
 
 Pair = tuple[Scored | None, Scored | None]
-Tell = Callable[[Change], None]
+OnChange = Callable[[ArticleChange], None]
 
 
-def compare(pairs: Iterator[Pair], examples: int = 5, tell: Tell = lambda change: None) -> Changes:
-    """Count what changed among pairs of old and new; `tell` is called with each changed article."""
+def compare(pairs: Iterator[Pair], examples: int = 5, on_change: OnChange = lambda change: None) -> Changes:
+    """Count differences between old and new predictions.
+
+    Args:
+        pairs: predictions for the same article, see `paired` and `tagged`.
+        examples: largest number of examples per rubric and direction.
+        on_change: called with each changed article.
+    """
     tally = _Tally(examples)
     for old, new in pairs:
         change = tally.add(old, new)
         if change:
-            tell(change)
+            on_change(change)
     return tally.result()
 
 
@@ -100,7 +106,7 @@ def read(path: Path) -> Iterator[Scored]:
     """Iterate over an output of `predict`: a file, or a folder of parts.
 
     Raises:
-        DataError: it is not an output of `predict`.
+        DataError: it is not an output of `predict`, or an unfinished one.
     """
     if path.is_dir() and (path / ".job").exists():
         raise DataError(f"{path}: its job is not finished; let the same `predict` command go on first")
@@ -108,63 +114,63 @@ def read(path: Path) -> Iterator[Scored]:
     if not parts:
         raise DataError(f"{path}: holds no parts; is this an output of `predict`?")
     for source in sources.find(parts).sources:
-        for row in sources.Rows(source, _LIMIT):
+        for row in sources.Rows(source, _MAX_FIELD):
             if isinstance(row, Reject):
                 raise DataError(f"{row.source}:{row.line}: {row.reason}; is this an output of `predict`?")
-            if row.values.keys() != {"error", "line"}:  # of a bad row of a stream
-                yield _scored(row.values, f"{source.name}:{row.line}")
+            if row.values.keys() != {"error", "line"}:  # a reject, as streams report them
+                yield _from_row(row.values, f"{source.name}:{row.line}")
 
 
 def tagged(corpus: Corpus, old: Tagger, new: Tagger) -> Iterator[Pair]:
-    """Tag a corpus with two versions."""
+    """Tag a corpus with two versions; yields a pair per article."""
     for batch in corpus.batches():
         answers = old.tag_articles(batch.articles), new.tag_articles(batch.articles)
         for article, before, after in zip(batch.articles, *answers, strict=True):
-            yield _of(article, before), _of(article, after)
+            yield _from_prediction(article, before), _from_prediction(article, after)
 
 
 def paired(old: Iterator[Scored], new: Iterator[Scored]) -> Iterator[Pair]:
-    """Pair up predictions for the same article.
+    """Pair up predictions for the same article; None stands for a missing partner.
 
-    Outputs of one archive come in one order, and nothing is held; otherwise what waits for its partner is.
-    Of an id that comes again, as it may in a stream, the first meets the first.
+    Outputs of one archive have the same order, and nothing is held in memory; otherwise unpaired predictions
+    are. Repeated ids, which streams may have, are paired in order.
     """
-    waiting: tuple[dict[str, list[Scored]], dict[str, list[Scored]]] = {}, {}
-    for both in zip_longest(old, new):
+    pending: tuple[dict[str, list[Scored]], dict[str, list[Scored]]] = {}, {}
+    for pair in zip_longest(old, new):
         if (
-            both[0]
-            and both[1]
-            and both[0].id == both[1].id
-            and not any(both[0].id in side for side in waiting)
+            pair[0]
+            and pair[1]
+            and pair[0].id == pair[1].id
+            and not any(pair[0].id in side for side in pending)
         ):
-            yield both
+            yield pair
             continue
-        for side, scored in enumerate(both):
+        for side, scored in enumerate(pair):
             if scored is None:
                 continue
-            if there := waiting[1 - side].get(scored.id):
-                partner = there.pop(0)
-                if not there:
-                    del waiting[1 - side][scored.id]
+            if partners := pending[1 - side].get(scored.id):
+                partner = partners.pop(0)
+                if not partners:
+                    del pending[1 - side][scored.id]
                 yield (scored, partner) if side == 0 else (partner, scored)
             else:
-                waiting[side].setdefault(scored.id, []).append(scored)
-    yield from ((scored, None) for some in waiting[0].values() for scored in some)
-    yield from ((None, scored) for some in waiting[1].values() for scored in some)
+                pending[side].setdefault(scored.id, []).append(scored)
+    yield from ((scored, None) for rest in pending[0].values() for scored in rest)
+    yield from ((None, scored) for rest in pending[1].values() for scored in rest)
 
 
-def _of(article: Article, prediction: Prediction) -> Scored:
-    given = frozenset(score.label for score in prediction.rubrics)
+def _from_prediction(article: Article, prediction: Prediction) -> Scored:
+    rubrics = frozenset(score.label for score in prediction.rubrics)
     review, model = prediction.needs_review, prediction.model
-    return Scored(article.id, given, prediction.scores, review, model, article.title)
+    return Scored(article.id, rubrics, prediction.scores, review, model, article.title)
 
 
-def _scored(values: Mapping[str, Any], place: str) -> Scored:
-    """Read a row as each of the formats gives it: lists and maps, or texts."""
+def _from_row(values: Mapping[str, Any], where: str) -> Scored:
+    """Convert a row of any output format: lists and maps, or strings in CSV."""
     try:
         rubrics, scores, review = values["rubrics"], values["scores"], values["needs_review"]
         if not values["model"]:
-            raise DataError(f"{place}: has topics and no rubrics; rubrics are what is compared")
+            raise DataError(f"{where}: has topics and no rubrics; rubrics are what is compared")
         return Scored(
             str(values["id"]),
             (names(rubrics, "rubrics") or frozenset()) if isinstance(rubrics, str) else frozenset(rubrics),
@@ -174,46 +180,46 @@ def _scored(values: Mapping[str, Any], place: str) -> Scored:
             str(values.get("title") or ""),
         )
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError, UnfitError) as error:
-        why = f"it has no column {error}" if isinstance(error, KeyError) else error
-        raise DataError(f"{place}: is not a row written by `predict` ({why}); name its output") from error
+        reason = f"it has no column {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"{where}: is not a row written by `predict` ({reason}); name its output") from error
 
 
 class _Rubric:
     def __init__(self) -> None:
         self.old = self.new = 0
-        self.gained = _Best()
-        self.lost = _Best()
+        self.gained = _TopExamples()
+        self.lost = _TopExamples()
 
 
-class _Best:
-    """The count of examples, and those with the largest change."""
+class _TopExamples:
+    """Counts examples and keeps those with the largest change."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.held: list[Example] = []
+        self.examples: list[Example] = []
 
-    def add(self, example: Example, most: int) -> None:
+    def add(self, example: Example, limit: int) -> None:
         self.count += 1
-        heapq.heappush(self.held, example)
-        if len(self.held) > most:
-            heapq.heappop(self.held)
+        heapq.heappush(self.examples, example)
+        if len(self.examples) > limit:
+            heapq.heappop(self.examples)
 
     def best(self) -> tuple[Example, ...]:
-        return tuple(sorted(self.held, key=lambda example: (-example.change, example.id)))
+        return tuple(sorted(self.examples, key=lambda example: (-example.change, example.id)))
 
 
 class _Tally:
-    def __init__(self, examples: int) -> None:
-        self.examples = examples
+    def __init__(self, max_examples: int) -> None:
+        self.max_examples = max_examples
         self.rubrics: dict[str, _Rubric] = {}
         self.models = ["", ""]
         self.review = [0, 0]
-        self.alone = [0, 0]
+        self.unpaired = [0, 0]
         self.articles = self.changed = 0
 
-    def add(self, old: Scored | None, new: Scored | None) -> Change | None:
+    def add(self, old: Scored | None, new: Scored | None) -> ArticleChange | None:
         if old is None or new is None:
-            self.alone[old is None] += 1
+            self.unpaired[old is None] += 1
             return None
         self.articles += 1
         self.models = [old.model, new.model]
@@ -227,7 +233,7 @@ class _Tally:
         gained, lost = (
             tuple(sorted(more)) for more in (new.rubrics - old.rubrics, old.rubrics - new.rubrics)
         )
-        return Change(new.id, gained, lost, old.scores, new.scores, new.title or old.title)
+        return ArticleChange(new.id, gained, lost, old.scores, new.scores, new.title or old.title)
 
     def _count(self, rubric: str, old: Scored, new: Scored) -> None:
         counts = self.rubrics.setdefault(rubric, _Rubric())
@@ -237,7 +243,7 @@ class _Tally:
         if had != has:
             before, after = old.scores.get(rubric, 0.0), new.scores.get(rubric, 0.0)
             example = Example(round(abs(after - before), 4), new.id, new.title or old.title, before, after)
-            (counts.gained if has else counts.lost).add(example, self.examples)
+            (counts.gained if has else counts.lost).add(example, self.max_examples)
 
     def result(self) -> Changes:
         rubrics = [
@@ -257,8 +263,8 @@ class _Tally:
             new_model=self.models[1],
             articles=self.articles,
             changed=self.changed,
-            only_old=self.alone[0],
-            only_new=self.alone[1],
+            only_old=self.unpaired[0],
+            only_new=self.unpaired[1],
             old_review=self.review[0],
             new_review=self.review[1],
             rubrics=tuple(rubrics),

@@ -1,4 +1,4 @@
-"""A model on its way to the workers of a Dask cluster: found in a shared folder, or sent once a worker."""
+"""Delivery of models to the workers of a Dask cluster: by a shared folder, or sent once per worker."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _HOME = "topics-models"
 
 
 class Sent(NamedTuple):
-    """A tagger whose versions lie in the worker's own folder."""
+    """A tagger whose versions were sent to the worker's own folder."""
 
     ref: TaggerRef
 
     def load(self) -> Tagger:
-        """Open it; inside a worker only."""
+        """Open the tagger; only inside a worker."""
         from distributed import get_worker
 
         models = Path(get_worker().local_directory) / _HOME
@@ -31,14 +31,14 @@ class Sent(NamedTuple):
 
 
 def delivered(ref: TaggerRef, versions: Sequence[Version], address: str) -> TaggerRef | Sent:
-    """Return how a worker opens the tagger: from the folder that is named, if every worker has it there.
+    """Return how workers open the tagger: from the folder in `ref` if all of them have it, else as sent.
 
     Raises:
         UsageError: there is no Dask, or no scheduler at this address.
     """
     with client(address) as scheduler:
-        there = scheduler.run(_are_there, [str(version.folder) for version in versions])
-        return ref if there and all(there.values()) else send(ref, versions, scheduler)
+        workers = scheduler.run(_all_exist, [str(version.folder) for version in versions])
+        return ref if workers and all(workers.values()) else send(ref, versions, scheduler)
 
 
 def send(ref: TaggerRef, versions: Sequence[Version], scheduler: object) -> Sent:
@@ -58,7 +58,7 @@ def send(ref: TaggerRef, versions: Sequence[Version], scheduler: object) -> Sent
     return Sent(ref)
 
 
-def _are_there(folders: Sequence[str]) -> bool:
+def _all_exist(folders: Sequence[str]) -> bool:
     return all(map(os.path.isdir, folders))
 
 
@@ -72,7 +72,7 @@ def _pack(versions: Sequence[Version]) -> bytes:
 
 
 def unpack(packed: bytes, home: Path) -> None:
-    """Unpack versions into a folder, each there whole or not at all."""
+    """Unpack versions into a folder, each of them atomically."""
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as draft, zipfile.ZipFile(io.BytesIO(packed)) as archive:
         archive.extractall(draft)

@@ -1,6 +1,7 @@
-"""The archive job: shards, workers, parts, one output.
+"""The archive job: tag shards in parallel, then join the parts into one output.
 
-Killed at any moment and called again it does what is missing, and the bytes are those of an undisturbed run.
+A job that was killed at any moment resumes when called again; its output is byte for byte that of an
+uninterrupted run.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from topics.archive.scoring import (
     Summary,
     Task,
     check_limit,
-    compared,
-    nothing,
-    opened,
+    open_tagger,
     prepare,
     reject_line,
     score_shard,
     summarize,
+    with_drift,
+    zero_counts,
 )
 from topics.corpus import Corpus
 from topics.corpus.articles import Shape
@@ -47,7 +48,7 @@ from topics.types import Reject, Topic, Watch, unwatched
 from topics.versions.registry import Version
 
 _SUMMARY = "summary.json"
-"""In a folder of parts, written last: all of it is there."""
+"""Written last into a folder of parts: the folder is complete."""
 
 
 class ScoringOptions(NamedTuple):
@@ -62,14 +63,14 @@ class ScoringOptions(NamedTuple):
     dask: str | None = None
     """Address of a scheduler."""
     restart: bool = False
-    """Discard what an earlier job has done."""
+    """Discard the results of an earlier job."""
     max_rejects: int | None = None
     shard_size: int | None = None
-    """In bytes; None: as it fits the inputs."""
+    """Bytes; None: by the size of the inputs."""
 
     @property
     def is_folder(self) -> bool:
-        """Whether parts stay parts."""
+        """Whether the output is a folder of parts."""
         return not self.output.suffix
 
     @property
@@ -81,16 +82,17 @@ class ScoringOptions(NamedTuple):
 def score_archive(
     corpus: Corpus, ref: TaggerRef, options: ScoringOptions, watch: Watch = unwatched
 ) -> Summary:
-    """Tag an archive of any size by several processes: each article once, in order.
+    """Tag an archive of any size in several processes; each article is tagged once, and order is kept.
 
     Raises:
-        DataError: a file cannot be read, or too many rows cannot.
-        UsageError: another job holds the output, or has begun it from other inputs, versions or options.
+        DataError: a file, or more than `max_rejects` rows, cannot be read.
+        UsageError: another process is writing the output, or an unfinished job has other inputs, versions or
+            options.
         WorkerDiedError: a shard kills the workers that read it.
         OutputError: a disk is full or cannot be written.
         StoppedError: the user pressed Ctrl-C.
     """
-    start, tagger = time.monotonic(), opened(ref)
+    start, tagger = time.monotonic(), open_tagger(ref)
     record = _record(corpus, tagger, options)
     if options.is_folder:
         if summary := _finished(options, record):
@@ -99,17 +101,17 @@ def score_archive(
 
     def planned() -> list[Shard]:
         watch("cutting the archive into shards", 0)
-        total = sum(one.size for one in record.inputs)
+        total = sum(file.size for file in record.inputs)
         size = options.shard_size or fitting(total)
-        several = not options.dask and total > size
-        with parallel.starting(prepare, ref, options.workers if several else 1):
+        parallel_run = not options.dask and total > size
+        with parallel.starting(prepare, ref, options.workers if parallel_run else 1):
             return plan([source.absolute() for source in corpus.sources], size)
 
     with ledger.held(
         options.home.absolute(), options.suffix, record, planned, restart=options.restart
     ) as job:
-        for place in (options.output, options.rejects, options.home):
-            storage.sweep(place.parent, place.name)
+        for path in (options.output, options.rejects, options.home):
+            storage.sweep(path.parent, path.name)
         if options.is_folder:
             storage.sweep(options.output)
         before = job.folder.done()
@@ -117,11 +119,11 @@ def score_archive(
         with _resumable(job, options):
             done = before | _score_missing(job, before, corpus.shape, opener, options, watch)
             watch("joining the parts", sum(shard.counts.articles for shard in done.values()))
-            counts = nothing(tagger) + _finish(job, options, done)
+            counts = zero_counts(tagger) + _finish(job, options, done)
             resumed = sum(shard.counts.articles for shard in before.values())
             scored = sum(shard.counts.articles for shard in done.values()) - resumed
             summary = summarize(tagger, counts, time.monotonic() - start, resumed, scored)
-            summary = compared(summary, tagger, _stream(job, tagger), corpus)
+            summary = with_drift(summary, tagger, _stream(job, tagger), corpus)
             if options.is_folder:
                 storage.publish(options.output / ledger.RECORD, msgspec.json.encode(record))
                 storage.publish(options.output / _SUMMARY, msgspec.json.encode(summary))
@@ -131,18 +133,18 @@ def score_archive(
 
 @contextmanager
 def _resumable(job: Job, options: ScoringOptions) -> Iterator[None]:
-    """Turn what stops a job into errors that say how to resume."""
+    """Turn exceptions that stop a job into errors that say how to resume it."""
     try:
         yield
     except DataError:
         _write_rejects(job, options.rejects, {})
-        if not job.folder.done():  # nothing to go on from
+        if not job.folder.done():  # nothing to resume
             storage.remove(job.home)
         raise
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; {_remaining(job)}") from None
     except OSError as error:
-        # An internal path means nothing to the user: name the output instead.
+        # Paths inside the job's folder mean nothing to the user, so name the output instead.
         within = str(error.filename or options.home).startswith(str(options.home))
         what = f"{options.output if within else error.filename}: {error.strerror or error}"
         raise OutputError(f"{what}; fix that; {_remaining(job)}") from error
@@ -166,27 +168,27 @@ def _record(corpus: Corpus, tagger: Tagger, options: ScoringOptions) -> Record:
     return Record(
         inputs=ledger.describe(corpus.sources),
         versions={version.label: _fingerprint(version, tagger.topics) for version in tagger.versions},
-        options=msgspec.json.decode(msgspec.json.encode(settings)),  # as it will be read back
+        options=msgspec.json.decode(msgspec.json.encode(settings)),  # plain types, as when read back
         program=__version__,
     )
 
 
 def _fingerprint(version: Version, topics: Sequence[Topic]) -> str:
-    """Hash a version, and the names of its topics."""
+    """Hash the manifest of a version and the names of its topics."""
     names = [(topic.id, topic.name) for topic in topics if version.manifest.topics]
     content = msgspec.json.encode((version.manifest, names), order="sorted")
     return hashlib.sha256(content).hexdigest()
 
 
 def _finished(options: ScoringOptions, record: Record) -> Summary | None:
-    """Inspect a folder of parts: return its summary if finished, None if usable.
+    """Return the summary of a finished folder of parts, None if the job is still to be done.
 
     Raises:
-        UsageError: it holds something else.
+        UsageError: it holds other files, or was written from other inputs, versions or options.
     """
     folder = options.output
     if not folder.exists() or options.home.exists():
-        return None  # a job that was begun knows by itself what is done
+        return None  # of an unfinished job, the ledger knows what is done
     names = {path.name for path in storage.listed(folder)}
     if not names:
         return None
@@ -194,23 +196,23 @@ def _finished(options: ScoringOptions, record: Record) -> Summary | None:
         raise UsageError(f"{folder}: is not a folder of predictions and is not empty; name another")
     storage.sweep(folder)
     if options.restart:
-        options.home.mkdir()  # from here on the folder is that of a job, whenever this is stopped
+        options.home.mkdir()  # if this is interrupted, the folder is that of an unfinished job
         for name in (_SUMMARY, ledger.RECORD, options.rejects.name, *names):
             if name.startswith("part-") or name in (_SUMMARY, ledger.RECORD, options.rejects.name):
                 (folder / name).unlink(missing_ok=True)
         return None
-    saved = ledger.recalled(folder / ledger.RECORD, Record)
+    saved = ledger.read_saved(folder / ledger.RECORD, Record)
     if saved != record:
         changes = "; ".join(ledger.differences(saved, record))
-        raise UsageError(f"{folder}: is finished, and since then {changes}; start over with --restart")
-    return ledger.recalled(folder / _SUMMARY, Summary)
+        raise UsageError(f"{folder}: is finished, and since then {changes}; start over (--restart)")
+    return ledger.read_saved(folder / _SUMMARY, Summary)
 
 
 def _score_missing(
     job: Job, before: Mapping[int, Done], shape: Shape, ref: Opener, options: ScoringOptions, watch: Watch
 ) -> dict[int, Done]:
-    """Score the missing shards, and return them."""
-    job.folder.pop_unfinished()  # their workers are dead
+    """Score the shards that are not in `before` and return their results."""
+    job.folder.pop_unfinished()  # of workers that died
     tasks = [
         Task(shard, job.folder, shape, ref, options.max_rejects)
         for shard in job.shards
@@ -222,27 +224,27 @@ def _score_missing(
     rejects = sum(shard.counts.rejects for shard in before.values())
     articles = worked = 0
 
-    def note(more: int) -> None:
-        watch("tagging", articles + more, worked / max(size, 1))
+    def report(in_progress: int) -> None:
+        watch("tagging", articles + in_progress, worked / max(size, 1))
 
-    with closing(_run(missing, options, note)) as results:
-        for found in results:
-            task = missing.pop(found.shard)
-            done[found.shard] = found
-            articles, rejects = articles + found.counts.articles, rejects + found.counts.rejects
+    with closing(_run(missing, options, report)) as results:
+        for result in results:
+            task = missing.pop(result.shard)
+            done[result.shard] = result
+            articles, rejects = articles + result.counts.articles, rejects + result.counts.rejects
             worked += task.shard.size
-            note(0)
+            report(0)
             check_limit(rejects, options.max_rejects)
     return done
 
 
 def _run(
-    missing: Mapping[int, Task], options: ScoringOptions, note: Callable[[int], None]
+    missing: Mapping[int, Task], options: ScoringOptions, report: Callable[[int], None]
 ) -> Generator[Done]:
-    """Work on what is missing until nothing is; a worker that dies takes no other shard with it."""
-    is_here = not options.dask and (options.workers == 1 or len(missing) == 1)
-    score = partial(score_shard, watch=note) if is_here else score_shard
-    in_vain = 0
+    """Score the missing shards, removed from `missing` by the caller; retry those that died with others."""
+    in_process = not options.dask and (options.workers == 1 or len(missing) == 1)
+    score = partial(score_shard, watch=report) if in_process else score_shard
+    fruitless = 0
     while missing:
         count = len(missing)
         try:
@@ -250,11 +252,11 @@ def _run(
         except WorkerDiedError as error:
             folder = next(iter(missing.values())).folder
             suspects = [number for number in folder.pop_unfinished() if number in missing]
-            in_vain = 0 if suspects or len(missing) < count else in_vain + 1
-            if options.dask or in_vain > 1:  # one that died before it had begun anything is replaced once
-                raise _named(error, [missing[number].shard for number in suspects]) from error
-            ended = folder.done()  # by workers that went down with the one that died
-            yield from [ended[number] for number in list(missing) if number in ended]
+            fruitless = 0 if suspects or len(missing) < count else fruitless + 1
+            if options.dask or fruitless > 1:  # workers that died before their first shard are replaced once
+                raise _with_shards(error, [missing[number].shard for number in suspects]) from error
+            finished = folder.done()  # also by workers of the same pool that were then terminated
+            yield from [finished[number] for number in list(missing) if number in finished]
             yield from _one_by_one([missing[number] for number in suspects if number in missing])
 
 
@@ -264,10 +266,10 @@ def _one_by_one(suspects: Sequence[Task]) -> Iterator[Done]:
         try:
             yield from parallel.run(score_shard, [task], apart=True)
         except WorkerDiedError as error:
-            raise _named(error, [task.shard]) from error
+            raise _with_shards(error, [task.shard]) from error
 
 
-def _named(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
+def _with_shards(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
     where = "; ".join(f"shard {shard.number}, {shard.place}" for shard in shards) or "before its first shard"
     return WorkerDiedError(
         f"{error} ({where}); look at these rows, or use fewer workers; the same command goes on from here"
@@ -275,22 +277,29 @@ def _named(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
 
 
 def _finish(job: Job, options: ScoringOptions, done: Mapping[int, Done]) -> Counts:
-    """Join the parts into one output, without articles with repeated ids."""
+    """Join the parts into one output without repeated ids; return the counts to add for what was left out."""
     numbers = [shard.number for shard in job.shards]
     for part in map(job.folder.part, numbers):
-        if not part.exists() and not (options.is_folder and _final(options, part).exists()):
-            raise OutputError(f"{part}: was done but is missing; start over with --restart")
+        if not part.exists() and not (options.is_folder and _final_path(options, part).exists()):
+            raise OutputError(f"{part}: was done but is missing; start over (--restart)")
     counts = sum((done[number].counts for number in numbers), Counts())
-    found = repeats.find([job.folder.ids(number) for number in numbers], counts.articles)
-    check_limit(counts.rejects + sum(map(len, found.values())), options.max_rejects)
-    rows = _join_folder(job, options, found) if options.is_folder else _join_file(job, options, found)
-    rejects = {number: _rejects(job.shards[number], found[number], rows[number]) for number in found}
+    repeats_by_shard = repeats.find([job.folder.ids(number) for number in numbers], counts.articles)
+    check_limit(counts.rejects + sum(map(len, repeats_by_shard.values())), options.max_rejects)
+    rows = (
+        _join_folder(job, options, repeats_by_shard)
+        if options.is_folder
+        else _join_file(job, options, repeats_by_shard)
+    )
+    rejects = {
+        number: _rejects(job.shards[number], repeats_by_shard[number], rows[number])
+        for number in repeats_by_shard
+    }
     _write_rejects(job, options.rejects, rejects)
-    return counts - _counted(list(chain.from_iterable(rows.values())))
+    return counts - _removed_counts(list(chain.from_iterable(rows.values())))
 
 
 def _stream(job: Job, tagger: Tagger) -> Stream:
-    """Add up, in their order, what the shards looked like; articles whose ids came before are among them."""
+    """Sum the drift readings of the shards, in order; articles with repeated ids are included."""
     stream = Stream(tagger.versions, tagger.topics)
     for shard in job.shards:
         with job.folder.looks(shard.number).open("rb") as file:
@@ -298,53 +307,57 @@ def _stream(job: Job, tagger: Tagger) -> Stream:
     return stream
 
 
-def _join_file(job: Job, options: ScoringOptions, found: Mapping[int, list[Repeat]]) -> dict[int, list[Row]]:
+def _join_file(
+    job: Job, options: ScoringOptions, repeats_by_shard: Mapping[int, list[Repeat]]
+) -> dict[int, list[Row]]:
     with storage.publishing(options.output) as stream, JOINERS[options.suffix](stream) as join:
         return {
-            shard.number: join(job.folder.part(shard.number), _rows(found.get(shard.number, ())))
+            shard.number: join(
+                job.folder.part(shard.number), _row_numbers(repeats_by_shard.get(shard.number, ()))
+            )
             for shard in job.shards
         }
 
 
 def _join_folder(
-    job: Job, options: ScoringOptions, found: Mapping[int, list[Repeat]]
+    job: Job, options: ScoringOptions, repeats_by_shard: Mapping[int, list[Repeat]]
 ) -> dict[int, list[Row]]:
     """Move the parts into the output folder; those moved by an earlier run stay."""
     rows: dict[int, list[Row]] = {}
     finals = set[str]()
     for shard in job.shards:
         part = job.folder.part(shard.number)
-        final = _final(options, part)
-        if repeated := found.get(shard.number):
+        final = _final_path(options, part)
+        if repeated := repeats_by_shard.get(shard.number):
             with storage.publishing(final) as stream, JOINERS[options.suffix](stream) as join:
-                rows[shard.number] = join(part, _rows(repeated))
+                rows[shard.number] = join(part, _row_numbers(repeated))
         elif part.exists():
             storage.move(part, final)
         finals.add(final.name)
-    for path in storage.listed(options.output):  # of an earlier job, which was not ended
+    for path in storage.listed(options.output):  # of an earlier, unfinished job
         if path.name.startswith("part-") and path.name not in finals:
             path.unlink()
     storage.sync(options.output)
     return rows
 
 
-def _final(options: ScoringOptions, part: Path) -> Path:
+def _final_path(options: ScoringOptions, part: Path) -> Path:
     return options.output / f"part-{part.name}"
 
 
-def _rows(found: Sequence[Repeat]) -> frozenset[int]:
-    return frozenset(repeat.row for repeat in found)
+def _row_numbers(repeated: Sequence[Repeat]) -> frozenset[int]:
+    return frozenset(repeat.row for repeat in repeated)
 
 
-def _rejects(shard: Shard, found: Sequence[Repeat], rows: Sequence[Row]) -> list[Reject]:
+def _rejects(shard: Shard, repeated: Sequence[Repeat], rows: Sequence[Row]) -> list[Reject]:
     return [
         Reject(shard.pieces[repeat.piece].source.name, repeat.line, f"id {row.id!r} was seen before")
-        for repeat, row in zip(found, rows, strict=True)
+        for repeat, row in zip(repeated, rows, strict=True)
     ]
 
 
-def _counted(rows: Sequence[Row]) -> Counts:
-    """Count rows that were left out: articles no longer, but rejects."""
+def _removed_counts(rows: Sequence[Row]) -> Counts:
+    """Count rows that were left out, to be subtracted: fewer articles, more rejects."""
     rubrics: dict[str, int] = {}
     for row in rows:
         for name in row.rubrics:
@@ -353,23 +366,28 @@ def _counted(rows: Sequence[Row]) -> Counts:
     return Counts(len(rows), -len(rows), without, sum(row.needs_review for row in rows), rubrics)
 
 
-def _write_rejects(job: Job, place: Path, repeated: Mapping[int, list[Reject]]) -> None:
+def _write_rejects(job: Job, path: Path, repeats_by_shard: Mapping[int, list[Reject]]) -> None:
     """Write the rejects of all shards in order, or no file if there are none."""
-    lines = (reject_line(row) for shard in job.shards for row in _in_order(job, shard, repeated))
+    lines = (
+        reject_line(row)
+        for shard in job.shards
+        for row in _ordered_rejects(job, shard, repeats_by_shard.get(shard.number, []))
+    )
     first = next(lines, None)
     if first is None:
-        storage.unlink(place)
+        storage.unlink(path)
         return
-    with storage.publishing(place) as stream:
+    with storage.publishing(path) as stream:
         stream.writelines(chain([first], lines))
 
 
-def _in_order(job: Job, shard: Shard, repeated: Mapping[int, list[Reject]]) -> Iterator[Reject]:
+def _ordered_rejects(job: Job, shard: Shard, repeats: Sequence[Reject]) -> Iterator[Reject]:
+    """Merge the rejects that the shard's worker wrote with those of repeated ids."""
     order = {piece.source.name: i for i, piece in enumerate(shard.pieces)}
-    read, found = job.folder.rejects(shard.number), repeated.get(shard.number, [])
-    if not read.exists():
-        yield from found
+    path = job.folder.rejects(shard.number)
+    if not path.exists():
+        yield from repeats
         return
     decode = msgspec.json.Decoder(Reject).decode
-    with read.open("rb") as stream:
-        yield from merge(map(decode, stream), found, key=lambda row: (order[row.source], row.line))
+    with path.open("rb") as stream:
+        yield from merge(map(decode, stream), repeats, key=lambda row: (order[row.source], row.line))

@@ -1,4 +1,4 @@
-"""Parts of an output -> one file, with rows left out where they must be."""
+"""Joining of the parts of an output into one file, without given rows."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 Join = Callable[[Path, Collection[int]], list[Row]]
-"""Adds a part but for some of its rows (counted from 0), and returns those."""
+"""Appends a part except for the rows of given numbers (from 0), and returns those rows."""
 Joiner = Callable[[BinaryIO], AbstractContextManager[Join]]
 
 
 @contextmanager
 def json_lines(out: BinaryIO) -> Iterator[Join]:
-    """One line after the other."""
+    """Join JSON Lines."""
     decode = msgspec.json.Decoder(Row).decode
 
     def join(part: Path, dropped: Collection[int]) -> list[Row]:
@@ -40,14 +40,14 @@ def json_lines(out: BinaryIO) -> Iterator[Join]:
             if not dropped:
                 shutil.copyfileobj(stream, out, 1 << 20)
                 return []
-            return [decode(line) for line in _sift(stream, dropped, out)]
+            return [decode(line) for line in _split(stream, dropped, out)]
 
     yield join
 
 
 @contextmanager
 def comma_separated(out: BinaryIO) -> Iterator[Join]:
-    """The header of the first part stays, the others' go."""
+    """Join CSV; only the first part's header is kept."""
     has_header = False
 
     def join(part: Path, dropped: Collection[int]) -> list[Row]:
@@ -60,14 +60,14 @@ def comma_separated(out: BinaryIO) -> Iterator[Join]:
             if not dropped:
                 shutil.copyfileobj(stream, out, 1 << 20)
                 return []
-            return [_parsed(header, record) for record in _sift(_records(stream), dropped, out)]
+            return [_parse_row(header, record) for record in _split(_records(stream), dropped, out)]
 
     yield join
 
 
 @contextmanager
 def parquet(out: BinaryIO) -> Iterator[Join]:
-    """One row group after the other."""
+    """Join Parquet, row group by row group."""
     import pyarrow.parquet as pq
 
     writer: pq.ParquetWriter | None = None
@@ -80,12 +80,12 @@ def parquet(out: BinaryIO) -> Iterator[Join]:
             writer = writer or pq.ParquetWriter(out, file.schema_arrow)
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group)
-                goes = np.isin(np.arange(first, first + len(table)), list(dropped))
+                drop = np.isin(np.arange(first, first + len(table)), list(dropped))
                 first += len(table)
-                if goes.any():
-                    left_out = table.filter(goes).select(["id", "rubrics", "needs_review"])
-                    rows += msgspec.convert(left_out.to_pylist(), list[Row])
-                    table = table.filter(~goes)
+                if drop.any():
+                    removed = table.filter(drop).select(["id", "rubrics", "needs_review"])
+                    rows += msgspec.convert(removed.to_pylist(), list[Row])
+                    table = table.filter(~drop)
                 writer.write_table(table)
         return rows
 
@@ -99,8 +99,8 @@ def parquet(out: BinaryIO) -> Iterator[Join]:
 JOINERS: dict[str, Joiner] = {".jsonl": json_lines, ".csv": comma_separated, ".parquet": parquet}
 
 
-def _sift(records: Iterator[bytes] | BinaryIO, dropped: Collection[int], out: BinaryIO) -> Iterator[bytes]:
-    """Write the records that stay, return the others."""
+def _split(records: Iterator[bytes] | BinaryIO, dropped: Collection[int], out: BinaryIO) -> Iterator[bytes]:
+    """Write the records that are kept and yield those that are dropped."""
     for i, record in enumerate(records):
         if i in dropped:
             yield record
@@ -109,18 +109,18 @@ def _sift(records: Iterator[bytes] | BinaryIO, dropped: Collection[int], out: Bi
 
 
 def _records(stream: BinaryIO) -> Iterator[bytes]:
-    """Iterate over the rows of a table of `topics.archive.writers`: in a whole row quotes come in pairs."""
-    held: list[bytes] = []
-    is_open = False
+    """Iterate over the rows of a CSV of `topics.archive.writers`; a row has an even number of quotes."""
+    lines: list[bytes] = []
+    in_quotes = False
     while line := stream.readline():
-        held.append(line)
-        is_open ^= line.count(b'"') % 2 == 1
-        if not is_open:
-            yield b"".join(held)
-            held.clear()
+        lines.append(line)
+        in_quotes ^= line.count(b'"') % 2 == 1
+        if not in_quotes:
+            yield b"".join(lines)
+            lines.clear()
 
 
-def _parsed(header: bytes, record: bytes) -> Row:
+def _parse_row(header: bytes, record: bytes) -> Row:
     text = io.StringIO((header + record).decode("utf-8-sig"), newline="")
     [row] = csv.DictReader(text)
     return Row(row["id"], tuple(names(row["rubrics"], "rubrics") or ()), row["needs_review"] == "true")

@@ -1,15 +1,15 @@
-"""A scoring job on disk: what it was asked, and which shards are done. It survives whoever works on it.
+"""A scoring job on disk: its settings and the shards that are done. It survives the processes working on it.
 
 scored.jsonl.job/  (scored/.job/ where the output is a folder)
     job.json                 the record: inputs, versions, options, shards
-    lock, owner.json         held while somebody works on it, and by whom
-    KEY/00017.jsonl          what was said of shard 17; KEY is a hash of the record, so that a process which
-                             outlived an earlier job cannot spoil this one
+    lock, owner.json         held by the process that works on it
+    KEY/00017.jsonl          predictions for shard 17; KEY is a hash of the record, so that a process which
+                             outlived an earlier job cannot write into this one
     KEY/00017.ids            see `topics.archive.repeats`
     KEY/00017.rejects        if there are any
-    KEY/00017.looks          see `topics.drift.stream`
+    KEY/00017.looks          drift readings, see `topics.drift.stream`
     KEY/00017.done           the counts, written last: the shard is done
-    KEY/00017.running        the process that has begun it
+    KEY/00017.running        id of the process that works on it
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ T = TypeVar("T")
 PROTOCOL = 1
 RECORD = "job.json"
 _EDGE = 1 << 16
-_SHOWN = 3
+_MAX_NAMES = 3
 
 
 class Input(msgspec.Struct, frozen=True):
-    """A file as it was when the job began."""
+    """An input file as it was when the job began."""
 
     name: str
     size: int
@@ -51,7 +51,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """All that the output depends on."""
+    """Everything that the output depends on."""
 
     inputs: tuple[Input, ...]
     versions: dict[str, str]
@@ -62,12 +62,12 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Hash of the record: equal records give equal output."""
+        """Hash of the record."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Counts of a shard, or of all."""
+    """Counts of a shard, or of all shards."""
 
     articles: int = 0
     rejects: int = 0
@@ -76,7 +76,7 @@ class Counts(msgspec.Struct, frozen=True):
     needs_review: int = 0
     rubrics: dict[str, int] = {}
     kept: dict[str, int] = {}
-    """Column to keep -> articles that had it, those among them whose ids came before."""
+    """Column to keep -> articles that have it, including those with repeated ids."""
 
     def __add__(self, other: Counts) -> Counts:
         return self._with(other, 1)
@@ -98,37 +98,37 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A shard that is done."""
+    """A finished shard."""
 
     shard: int
     counts: Counts
 
 
 class JobFolder(NamedTuple):
-    """The folder in which workers store results; all that a worker must know of the job."""
+    """The folder in which workers store results."""
 
     folder: Path
     suffix: str
 
     def part(self, number: int) -> Path:
-        """Return the place of the predictions."""
+        """Return the path of the predictions."""
         return self.folder / f"{number:05}{self.suffix}"
 
     def ids(self, number: int) -> Path:
-        """Return the place of the hashes of the ids."""
+        """Return the path of the hashes of the ids."""
         return self.folder / f"{number:05}.ids"
 
     def rejects(self, number: int) -> Path:
-        """Return the place of the rejects."""
+        """Return the path of the rejects."""
         return self.folder / f"{number:05}.rejects"
 
     def looks(self, number: int) -> Path:
-        """Return the place of what the articles look like."""
+        """Return the path of the drift readings."""
         return self.folder / f"{number:05}.looks"
 
     @property
     def words(self) -> Path | None:
-        """Return the folder in which workers exchange words; none in an object store, which is far away."""
+        """Return the folder in which workers exchange words; None in an object store, which is too slow."""
         return None if storage.is_remote(self.folder) else self.folder / "words"
 
     def finish(self, done: Done) -> None:
@@ -139,29 +139,29 @@ class JobFolder(NamedTuple):
     def done(self) -> dict[int, Done]:
         """Return the shards that are done."""
         decode = msgspec.json.Decoder(Done).decode
-        found = [
+        results = [
             decode(path.read_bytes()) for path in storage.listed(self.folder) if path.name.endswith(".done")
         ]
-        return {done.shard: done for done in found}
+        return {done.shard: done for done in results}
 
     @contextmanager
     def claim(self, number: int) -> Iterator[None]:
-        """Record who works on a shard, so that a dead worker's shard is known."""
-        note = self.folder / f"{number:05}.running"
-        note.write_bytes(str(os.getpid()).encode())
+        """Mark a shard as being worked on, so that one whose worker died is known."""
+        marker = self.folder / f"{number:05}.running"
+        marker.write_bytes(str(os.getpid()).encode())
         yield
-        note.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
 
     def pop_unfinished(self) -> list[int]:
-        """Return the shards that were begun and not ended, and forget that they were begun."""
-        notes = [path for path in storage.listed(self.folder) if path.name.endswith(".running")]
-        for note in notes:
-            note.unlink(missing_ok=True)
-        return sorted(int(note.stem) for note in notes)
+        """Return the shards that were begun but not finished, and remove their marks."""
+        markers = [path for path in storage.listed(self.folder) if path.name.endswith(".running")]
+        for marker in markers:
+            marker.unlink(missing_ok=True)
+        return sorted(int(marker.stem) for marker in markers)
 
 
 class Job(NamedTuple):
-    """A job that this process holds."""
+    """A job that this process has locked."""
 
     home: Path
     folder: JobFolder
@@ -196,9 +196,9 @@ def held(
     Args:
         home: the job's folder.
         suffix: of the parts.
-        record: what is asked now.
-        plan: cuts the inputs into shards, if the job is new.
-        restart: forget what is there.
+        record: settings of the job.
+        plan: splits the inputs into shards, if the job is new.
+        restart: discard the results of an earlier job.
 
     Raises:
         UsageError: another process is working on it, or the saved job has other inputs or options.
@@ -207,7 +207,7 @@ def held(
     with _locked(home):
         saved = None if restart else _saved(home)
         if saved and saved.record != record and not JobFolder(home / saved.record.key, suffix).done():
-            saved = None  # nothing is lost
+            saved = None  # no results would be lost
         if saved is None:
             for path in storage.listed(home):
                 if path.is_dir():
@@ -218,7 +218,7 @@ def held(
             raise UsageError(
                 f"{home}: a job was begun here and is not finished, and since then "
                 f"{'; '.join(differences(saved.record, record))}; to go on put that back as it was, "
-                "or forget what is done with --restart"
+                "or discard what is done (--restart)"
             )
         folder = home / record.key
         folder.mkdir(exist_ok=True)
@@ -230,25 +230,25 @@ def _saved(home: Path) -> _Saved | None:
     path = home / RECORD
     if not path.exists():
         return None
-    return recalled(path, _Saved)
+    return read_saved(path, _Saved)
 
 
-def recalled(path: Path, kind: type[T]) -> T:
-    """Read what a job wrote down.
+def read_saved(path: Path, type_: type[T]) -> T:
+    """Read a JSON file of a job.
 
     Raises:
         UsageError: it is damaged, or another version of `topics` wrote it.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=lambda _, name: storage.path(name))
+        return msgspec.json.decode(path.read_bytes(), type=type_, dec_hook=lambda _, name: storage.path(name))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
-            f"{path}: is damaged or of another version of topics ({error}); start over with --restart"
+            f"{path}: is damaged or of another version of topics ({error}); start over (--restart)"
         ) from error
 
 
 def differences(old: Record, new: Record) -> Iterator[str]:
-    """Describe what has changed."""
+    """Describe the differences between two records, a phrase each."""
     before, now = ({file.name: file for file in record.inputs} for record in (old, new))
     for verb, names in (
         ("changed", [name for name in before if now.get(name, before[name]) != before[name]]),
@@ -256,8 +256,8 @@ def differences(old: Record, new: Record) -> Iterator[str]:
         ("came", [name for name in now if name not in before]),
     ):
         if names:
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            yield f"{', '.join(names[:_SHOWN])}{more} {verb}"
+            more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+            yield f"{', '.join(names[:_MAX_NAMES])}{more} {verb}"
     if list(before) != list(now) and before.keys() == now.keys():
         yield "the inputs come in another order"
     if old.versions != new.versions and old.versions.keys() == new.versions.keys():
@@ -277,29 +277,30 @@ def _changed_options(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator
 
 @contextmanager
 def _locked(home: Path) -> Iterator[None]:
-    """Keep others out. On an object store, only others of this machine: it has no locks."""
-    owner, place = home / "owner.json", home / "lock"
+    """Lock the job against other processes; object stores have no locks, so only against this machine's."""
+    owner, lock = home / "owner.json", home / "lock"
     if storage.is_remote(home):
         name = hashlib.sha256(str(home).encode()).hexdigest()[:16]
-        place = Path(tempfile.gettempdir()) / f"topics-{name}.lock"
+        lock = Path(tempfile.gettempdir()) / f"topics-{name}.lock"
     try:
-        with FileLock(place, timeout=0):
-            storage.publish(owner, msgspec.json.encode(_me()))
+        with FileLock(lock, timeout=0):
+            storage.publish(owner, msgspec.json.encode(_owner()))
             yield
     except Timeout:
         raise UsageError(
-            f"{home}: {_who(owner)} is working on it; wait until it is done, or name another output"
+            f"{home}: {_describe_owner(owner)} is working on it; "
+            "wait until it is done, or name another output"
         ) from None
 
 
-def _me() -> dict[str, object]:
+def _owner() -> dict[str, object]:
     since = datetime.now().astimezone().isoformat(timespec="seconds")
     return {"process": os.getpid(), "machine": platform.node(), "user": storage.user(), "since": since}
 
 
-def _who(owner: Path) -> str:
+def _describe_owner(owner: Path) -> str:
     try:
-        found = msgspec.json.decode(owner.read_bytes())
-        return "process {process} of {user} on {machine}, since {since},".format(**found)
+        fields = msgspec.json.decode(owner.read_bytes())
+        return "process {process} of {user} on {machine}, since {since},".format(**fields)
     except (OSError, msgspec.MsgspecError, KeyError):
         return "another process"

@@ -1,6 +1,6 @@
-"""Scoring: articles become predictions, of a corpus in this process or of a shard in a worker's.
+"""Scoring of a corpus or a stream in this process, and of a shard in a worker process.
 
-`topics.archive.job` makes one job of many shards.
+`topics.archive.job` combines shards into a job.
 """
 
 from __future__ import annotations
@@ -34,43 +34,43 @@ from topics.errors import DataError
 from topics.tagger import Tagger
 from topics.text import words
 from topics.types import Article, Prediction, Reject, Watch, unwatched
-from topics.versions.registry import Version, trained_on
+from topics.versions.registry import trained_on
 
-_WORTH_RECALLING = 500
-"""Articles at a time from which on the words of a version are worth the 0.1 s to recall them."""
+_MIN_ARTICLES_TO_RECALL = 500
+"""Smallest batch for which loading the stored words of a version, 0.1 s, pays off."""
 
 
 class Share(msgspec.Struct, frozen=True):
-    """How often a rubric was given."""
+    """How often a rubric was assigned."""
 
     articles: int
     share: float
     training: float
-    """Its share in the training, as `monitor` has it; far from it, something has changed."""
+    """Its share in training; a large difference is a sign of drift."""
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What a scoring job did."""
+    """The result of a scoring job."""
 
     versions: tuple[str, ...]
     articles: int
     rejects: int
     rubrics: dict[str, Share]
     without: int
-    """Articles given no rubric."""
+    """Articles without a rubric."""
     needs_review: int
     review_share: float
     resumed: int
-    """Articles that an earlier, interrupted run had done."""
+    """Articles done by an earlier, interrupted run."""
     seconds: float
     rate: float
-    """Articles a second, of this run."""
+    """Articles per second of this run."""
     drift: dict[str, Drift] = {}
-    """Version -> how the articles differ from those it was trained on; none of a handful of articles."""
+    """Version -> how the articles differ from those it was trained on; not measured on very few articles."""
     trained_on: dict[str, tuple[str, ...]] = {}
-    """Version -> sources that it was trained on: it knows them too well to be compared."""
+    """Version -> sources that it was trained on, hence not compared with."""
     review_training: float | None = None
-    """Share of the training articles that would have gone to review; None: it was not kept."""
+    """Share of the training articles that would have gone to review; None without rubrics."""
     not_kept: tuple[str, ...] = ()
     """Columns to keep that no article had."""
 
@@ -88,7 +88,7 @@ def score(
     Raises:
         DataError: more than `max_rejects` rows cannot be read.
     """
-    start, counts, stream = time.monotonic(), nothing(tagger), Stream(tagger.versions, tagger.topics)
+    start, counts, stream = time.monotonic(), zero_counts(tagger), Stream(tagger.versions, tagger.topics)
     for batch in corpus.batches():
         predictions = tagger.tag_articles(batch.articles, stream.on_batch)
         write(batch.articles, predictions)
@@ -97,7 +97,7 @@ def score(
         counts += count(batch.articles, predictions, len(batch.rejects), corpus.shape.keep)
         check_limit(counts.rejects, max_rejects, batch.rejects[-1:])
         watch("tagging", counts.articles)
-    return compared(summarize(tagger, counts, time.monotonic() - start), tagger, stream, corpus)
+    return with_drift(summarize(tagger, counts, time.monotonic() - start), tagger, stream, corpus)
 
 
 def answer(
@@ -108,13 +108,22 @@ def answer(
     flush: Callable[[], object],
     limit: int | None = None,
 ) -> Summary:
-    """Answer a stream: a row in, a row out, in order; whatever has come is answered when no more comes.
+    """Answer a stream row by row, in order; pending rows are answered as soon as no more are waiting.
 
-    Raises DataError when there are more rejects than the limit; what came before is answered.
+    Ids may repeat: an edited article gets a new answer. Memory does not grow.
 
-    An id may come again: an article that was edited gets a new answer, and memory does not grow.
+    Args:
+        corpus: the stream.
+        tagger: used for all articles.
+        write: called with each article and its prediction.
+        reject: called with each row that cannot be read.
+        flush: called after each batch.
+        limit: largest number of rejects.
+
+    Raises:
+        DataError: more than `limit` rows cannot be read; the rows before are answered.
     """
-    start, counts = time.monotonic(), nothing(tagger)
+    start, counts = time.monotonic(), zero_counts(tagger)
     pending: list[Article | Reject] = []
 
     def answer_pending() -> None:
@@ -122,29 +131,29 @@ def answer(
         articles = [row for row in pending if isinstance(row, Article)]
         predictions = tagger.tag_articles(articles)
         counts += count(articles, predictions, len(pending) - len(articles), corpus.shape.keep)
-        waiting = iter(zip(articles, predictions, strict=True))
+        answers = iter(zip(articles, predictions, strict=True))
         for row in pending:
             if isinstance(row, Reject):
                 reject(row)
             else:
-                article, prediction = next(waiting)
+                article, prediction = next(answers)
                 write([article], [prediction])
         pending.clear()
         flush()
         check_limit(counts.rejects, limit)
 
-    held = 0
+    characters = 0
     for row in corpus.stream(answer_pending):
-        held = held * bool(pending) + (len(row.text) if isinstance(row, Article) else 0)
+        characters = characters * bool(pending) + (len(row.text) if isinstance(row, Article) else 0)
         pending.append(row)
-        if len(pending) >= ROWS or held >= CHARACTERS:
+        if len(pending) >= ROWS or characters >= CHARACTERS:
             answer_pending()
     answer_pending()
     return summarize(tagger, counts, time.monotonic() - start)
 
 
-def nothing(tagger: Tagger) -> Counts:
-    """Return zero counts of every rubric."""
+def zero_counts(tagger: Tagger) -> Counts:
+    """Return counts of 0 for every rubric."""
     return Counts(rubrics=dict.fromkeys(tagger.manifest.rubrics, 0))
 
 
@@ -152,13 +161,13 @@ def count(
     articles: Sequence[Article], predictions: Sequence[Prediction], rejects: int, keep: Sequence[str]
 ) -> Counts:
     """Count a batch."""
-    given = Counter(score.label for prediction in predictions for score in prediction.rubrics)
+    rubrics = Counter(score.label for prediction in predictions for score in prediction.rubrics)
     without = sum(not prediction.rubrics for prediction in predictions)
     review = sum(prediction.needs_review for prediction in predictions)
     kept = {
         name: sum(article.kept.get(name) is not None for article in articles) for name in keep if name != "*"
     }
-    return Counts(len(predictions), rejects, without, review, dict(given), kept if articles else {})
+    return Counts(len(predictions), rejects, without, review, dict(rubrics), kept if articles else {})
 
 
 def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ()) -> None:
@@ -168,9 +177,11 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
     for row in example:
         raise DataError(
             f"more than {limit} rows cannot be read, such as {row.source}:{row.line} ({row.reason}); "
-            "fix the input or raise --max-rejects"
+            "fix the input or raise the limit (--max-rejects)"
         )
-    raise DataError(f"{rejects} rows cannot be read, more than {limit}; fix the input or raise --max-rejects")
+    raise DataError(
+        f"{rejects} rows cannot be read, more than {limit}; fix the input or raise the limit (--max-rejects)"
+    )
 
 
 def summarize(
@@ -178,9 +189,14 @@ def summarize(
 ) -> Summary:
     """Summarize counts.
 
-    `scored` articles took the seconds, `resumed` were there before; of both some may have come twice.
+    Args:
+        tagger: that tagged the articles.
+        counts: of all articles.
+        seconds: duration of this run.
+        resumed: articles done by an earlier run, including repeated ids.
+        scored: articles done by this run, including repeated ids; None: all.
     """
-    articles, training = max(counts.articles, 1), _training_shares(tagger.versions[0])
+    articles, training = max(counts.articles, 1), shares_in_training(tagger.versions[0])
     return Summary(
         versions=tuple(version.label for version in tagger.versions),
         articles=counts.articles,
@@ -196,38 +212,31 @@ def summarize(
         seconds=round(seconds, 3),
         rate=round((counts.articles if scored is None else scored) / max(seconds, 1e-3), 1),
         review_training=training.get(REVIEW),
-        not_kept=tuple(sorted(name for name, held in counts.kept.items() if not held)),
+        not_kept=tuple(sorted(name for name, n in counts.kept.items() if not n)),
     )
 
 
-def compared(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
-    """Add how the articles differ from those that each version was trained on, if it was not on these."""
-    known = trained_on(tagger.versions, corpus.sources)
-    return replace(summary, drift=stream.drift(but=known), trained_on=known)
+def with_drift(summary: Summary, tagger: Tagger, stream: Stream, corpus: Corpus) -> Summary:
+    """Add the drift from the training articles of each version, except versions trained on this corpus."""
+    overlap = trained_on(tagger.versions, corpus.sources)
+    return replace(summary, drift=stream.drift(except_=overlap), trained_on=overlap)
 
 
-def _training_shares(version: Version) -> dict[str, float]:
-    """See `shares_in_training`; without a profile, how many of the articles judged had each rubric."""
-    metrics = version.manifest.metrics.rubrics if version.manifest.metrics else ()
-    judged = {GIVEN + one.rubric: one.positives / max(one.positives + one.negatives, 1) for one in metrics}
-    return {name: round(share, 4) for name, share in (judged | shares_in_training(version)).items()}
-
-
-# --- a shard, wherever a worker is ---
+# --- a shard, in a worker process ---
 
 
 class Opener(Protocol):
-    """Opens a tagger where it is called. Hashable, so that a process does it once."""
+    """Opens a tagger in the process where it is called; hashable, so that this can be cached."""
 
     def load(self) -> Tagger:
-        """Open it."""
+        """Open the tagger."""
 
     def __hash__(self) -> int:
-        """Equal for equal ones."""
+        """Return the hash."""
 
 
 class Task(NamedTuple):
-    """All that a worker must know to score a shard; some hundred bytes, and no article among them."""
+    """What a worker needs to score a shard; some hundred bytes, without articles."""
 
     shard: Shard
     folder: JobFolder
@@ -237,25 +246,25 @@ class Task(NamedTuple):
 
 
 @lru_cache(1)
-def opened(ref: Opener) -> Tagger:
-    """Open a tagger once a process."""
+def open_tagger(ref: Opener) -> Tagger:
+    """Open a tagger, once per process."""
     return ref.load()
 
 
 def prepare(ref: Opener) -> None:
     """Warm up a worker process before it gets shards."""
-    recall(opened(ref), _WORTH_RECALLING)
+    recall(open_tagger(ref), _MIN_ARTICLES_TO_RECALL)
 
 
 def recall(tagger: Tagger, articles: int) -> None:
     """Load the lemma caches of the versions if there are enough articles to make it worthwhile."""
-    if articles >= _WORTH_RECALLING:
+    if articles >= _MIN_ARTICLES_TO_RECALL:
         for version in tagger.versions:
             words.recall(version.folder)
 
 
 def score_shard(task: Task, watch: Callable[[int], None] = lambda done: None) -> Done:
-    """Score a shard and publish what comes of it, its counts last.
+    """Score a shard and publish its results, the counts last.
 
     Raises:
         DataError: a file cannot be read, or more than `max_rejects` rows cannot.
@@ -278,7 +287,7 @@ def score_shard(task: Task, watch: Callable[[int], None] = lambda done: None) ->
 
 @lru_cache(1)
 def _exchange(folder: Path | None) -> words.Exchange | None:
-    """Open the exchange of a job once a process."""
+    """Open the exchange of a job, once per process."""
     if folder is None:
         return None
     folder.mkdir(exist_ok=True)
@@ -286,7 +295,7 @@ def _exchange(folder: Path | None) -> words.Exchange | None:
 
 
 def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Counts:
-    tagger, folder, number = opened(task.tagger), task.folder, task.shard.number
+    tagger, folder, number = open_tagger(task.tagger), task.folder, task.shard.number
     pieces = {piece.source.name: i for i, piece in enumerate(task.shard.pieces)}
     counts = Counts()
     ids, places = [np.empty(0, np.uint64)], [np.empty((0, 2), np.uint64)]
@@ -298,8 +307,8 @@ def _score(task: Task, rejected: IO[bytes], watch: Callable[[int], None]) -> Cou
             write(batch.articles, predictions)
             rejected.writelines(map(reject_line, batch.rejects))
             ids.append(hashes(article.id for article in batch.articles))
-            found = [(pieces[source], line) for source, line in batch.places]
-            places.append(np.array(found, np.uint64).reshape(len(found), 2))
+            positions = [(pieces[source], line) for source, line in batch.places]
+            places.append(np.array(positions, np.uint64).reshape(len(positions), 2))
             counts += count(batch.articles, predictions, len(batch.rejects), task.shape.keep)
             watch(counts.articles)
     with storage.publishing(folder.ids(number)) as file:
@@ -314,7 +323,7 @@ def reject_line(row: Reject) -> bytes:
     return msgspec.json.encode(row) + b"\n"
 
 
-def _publish_rejects(place: Path, rejected: IO[bytes]) -> None:
+def _publish_rejects(path: Path, rejected: IO[bytes]) -> None:
     rejected.seek(0)
-    with storage.publishing(place) as stream:
+    with storage.publishing(path) as stream:
         shutil.copyfileobj(rejected, stream)

@@ -1,4 +1,4 @@
-"""Predictions -> JSON Lines, CSV or Parquet. A file is there whole or not at all."""
+"""Writers of predictions as JSON Lines, CSV or Parquet. Files are published atomically."""
 
 from __future__ import annotations
 
@@ -19,32 +19,36 @@ from topics.readers import harmless
 from topics.types import Article, Prediction
 
 Write = Callable[[Sequence[Article], Sequence[Prediction]], None]
-"""Takes a batch of articles and what was said of them, in the same order."""
+"""Takes a batch of articles and their predictions, in the same order."""
 
 _GROUP_ROWS, _GROUP_BYTES = 100_000, 1 << 26
-"""Of a Parquet row group, about."""
+"""Approximate size of a Parquet row group."""
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
-"""A kept column may hold what Parquet knows and JSON does not."""
+"""A kept column of Parquet may have types that JSON lacks."""
 COLUMNS = ("id", "rubrics", "scores", "needs_review", "model")
 TOPIC_COLUMNS = ("topics", "topic_model")
-"""Only where there is a version of topics."""
-_OURS = frozenset(COLUMNS + TOPIC_COLUMNS)
+"""Added if there is a version of topics."""
+_OUTPUT_COLUMNS = frozenset(COLUMNS + TOPIC_COLUMNS)
 
 
 @contextmanager
 def writing(path: Path, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
-    """Write a file by its suffix; it gets its name at the end, when all of it is on disk.
+    """Write a file in the format of its suffix; it appears when it is complete.
 
     Raises:
         UsageError: no format has this suffix.
     """
-    opened = format_of(path)
-    with storage.publishing(path) as stream, opened(stream, keep, topics=topics) as write:
+    format_writer = format_of(path)
+    with storage.publishing(path) as stream, format_writer(stream, keep, topics=topics) as write:
         yield write
 
 
 def format_of(path: Path) -> Callable[..., Any]:
-    """Find the format that a suffix names: a context manager that yields a `Write`."""
+    """Return the format of a suffix: a context manager that yields a `Write`.
+
+    Raises:
+        UsageError: no format has this suffix.
+    """
     if path.suffix not in FORMATS:
         raise UsageError(
             f"{path}: cannot write {path.suffix or 'a file without suffix'}; known: {listed(FORMATS)}"
@@ -54,25 +58,25 @@ def format_of(path: Path) -> Callable[..., Any]:
 
 @contextmanager
 def json_lines(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
-    """One object a line, Cyrillic as it is."""
+    """Write JSON Lines; Cyrillic is not escaped."""
     encode, row = _ENCODER.encode, _rows(topics)
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
-        stream.write(b"".join([encode(found) + b"\n" for found in map(row, articles, predictions)]))
+        stream.write(b"".join([encode(output) + b"\n" for output in map(row, articles, predictions)]))
 
     yield write
 
 
 @contextmanager
 def comma_separated(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
-    """CSV with rubrics as a table of labels has them, scores and topics as JSON. UTF-8 with Excel's mark.
+    """Write CSV: rubrics as in a table of labels, scores and topics as JSON; UTF-8 with a BOM, for Excel.
 
-    Text that was kept and looks like a formula gets an apostrophe, see `topics.readers.harmless`; ids, by
-    which others join tables, and numbers are written as they are.
+    Kept text that looks like a formula gets an apostrophe, see `topics.readers.harmless`; ids, which other
+    tables are joined by, and numbers are written as they are.
     """
     text = io.TextIOWrapper(stream, "utf-8-sig", newline="", write_through=True)
     table = csv.writer(text, lineterminator="\n")
-    table.writerow([*_columns(topics), *_named(keep)])
+    table.writerow([*_columns(topics), *_kept_names(keep)])
     row = _rows(topics)
 
     def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
@@ -84,7 +88,7 @@ def comma_separated(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool 
 
 @contextmanager
 def parquet(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False) -> Iterator[Write]:
-    """Rubrics as a list, scores and topics as maps; kept columns as text, so that batches cannot disagree."""
+    """Write Parquet: rubrics as a list, scores and topics as maps, kept columns as text in every batch."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -97,28 +101,28 @@ def parquet(stream: BinaryIO, keep: Sequence[str] = (), *, topics: bool = False)
         "topics": pa.map_(pa.string(), pa.float64()),
         "topic_model": pa.string(),
     }
-    kept, row, ours = _named(keep), _rows(topics), _columns(topics)
-    maps = [name for name in ours if pa.types.is_map(types[name])]
-    schema = pa.schema([*((name, types[name]) for name in ours), *((name, pa.string()) for name in kept)])
-    held: list[pa.Table] = []
+    kept, row, columns = _kept_names(keep), _rows(topics), _columns(topics)
+    maps = [name for name in columns if pa.types.is_map(types[name])]
+    schema = pa.schema([*((name, types[name]) for name in columns), *((name, pa.string()) for name in kept)])
+    tables: list[pa.Table] = []
     with pq.ParquetWriter(stream, schema) as file:
 
         def write(articles: Sequence[Article], predictions: Sequence[Prediction]) -> None:
             rows = list(map(row, articles, predictions))
-            for found in rows:
-                found.update({name: list(found[name].items()) for name in maps})
-                found.update({name: _text(found[name]) for name in kept})
-            held.append(pa.Table.from_pylist(rows, schema))
-            if sum(map(len, held)) >= _GROUP_ROWS or sum(table.nbytes for table in held) >= _GROUP_BYTES:
+            for output in rows:
+                output.update({name: list(output[name].items()) for name in maps})
+                output.update({name: _text(output[name]) for name in kept})
+            tables.append(pa.Table.from_pylist(rows, schema))
+            if sum(map(len, tables)) >= _GROUP_ROWS or sum(table.nbytes for table in tables) >= _GROUP_BYTES:
                 flush()
 
         def flush() -> None:
-            # Not a row group a batch: an archive of a hundred million articles would have fifty thousand.
-            file.write_table(pa.concat_tables(held, promote_options="none"))
-            held.clear()
+            # Several batches per row group, lest a hundred million articles make fifty thousand groups.
+            file.write_table(pa.concat_tables(tables, promote_options="none"))
+            tables.clear()
 
         yield write
-        if held:
+        if tables:
             flush()
 
 
@@ -134,17 +138,17 @@ def _rows(topics: bool) -> Callable[[Article, Prediction], dict[str, Any]]:
 
 
 def _row_with_topics(article: Article, prediction: Prediction) -> dict[str, Any]:
-    ours = {
+    topics = {
         "topics": {topic.label: topic.value for topic in prediction.topics},
         "topic_model": prediction.topic_model,
     }
-    return _row(article, prediction, ours)
+    return _row(article, prediction, topics)
 
 
 def _row(
     article: Article, prediction: Prediction, more: Mapping[str, Any] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """One row of output. A kept column with the name of an output column becomes `source_…`."""
+    """Return a row of output. A kept column with the name of an output column becomes `source_…`."""
     row: dict[str, Any] = {
         "id": prediction.id,
         "rubrics": [score.label for score in prediction.rubrics],
@@ -160,30 +164,34 @@ def _row(
 
 def kept_name(name: str) -> str:
     """Return the output name of a kept column."""
-    return f"source_{name}" if name in _OURS else name
+    return f"source_{name}" if name in _OUTPUT_COLUMNS else name
 
 
-def _named(keep: Sequence[str]) -> list[str]:
+def _kept_names(keep: Sequence[str]) -> list[str]:
     if "*" in keep:
-        raise UsageError("--keep '*' works for JSON Lines only; name the columns to keep")
-    named = [kept_name(name) for name in keep]
-    if twice := [name for name in named if named.count(name) > 1]:
-        raise UsageError(f"--keep: two columns would be called {twice[0]!r} in the output; keep one of them")
-    return named
+        raise UsageError(
+            "keeping all columns (--keep '*') works for JSON Lines only; name the columns to keep"
+        )
+    names = [kept_name(name) for name in keep]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise UsageError(
+            f"two kept columns (--keep) would be called {repeated[0]!r} in the output; keep one of them"
+        )
+    return names
 
 
 def _flat(row: dict[str, Any]) -> list[str]:
-    # Without scores nothing was said of rubrics, which is not that none holds.
+    # Without scores there was no version of rubrics; that differs from "no rubric holds".
     row["rubrics"] = cell_of(row["rubrics"]) if row["scores"] else ""
     cells = [
-        harmless(value) if isinstance(value, str) and name not in _OURS else _text(value) or ""
+        harmless(value) if isinstance(value, str) and name not in _OUTPUT_COLUMNS else _text(value) or ""
         for name, value in row.items()
     ]
-    return [cell.replace("\r", " ") for cell in cells]  # a lone one ends a row, and csv does not quote it
+    return [cell.replace("\r", " ") for cell in cells]  # csv does not quote a lone \r, which ends a row
 
 
 def _text(value: object) -> str | None:
-    """Write a value into a cell: text as it is, anything else as JSON."""
+    """Convert a value to a cell: text as it is, anything else as JSON."""
     if value is None or isinstance(value, str):
         return value
     return _ENCODER.encode(value).decode()

@@ -53,7 +53,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     from topics import terminal
     from topics.commands.topics.compare import show
     from topics.lifecycle import continuity
-    from topics.lifecycle.promotion import either
+    from topics.lifecycle.promotion import compare_either
     from topics.terminal.data import show_labels, show_rejects
     from topics.terminal.versions import show_comparison
     from topics.versions.registry import Registry
@@ -70,7 +70,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
         _expect_in_common(*versions)
         warn_of_ignored(options, [version.manifest for version in versions])
         with terminal.progress() as watch:
-            return either(registry, *versions, corpus, watch)
+            return compare_either(registry, *versions, corpus, watch)
 
     comparison = registry.open_with(
         before, lambda first: registry.open_with(after, lambda second: compared((first, second)))

@@ -21,7 +21,7 @@ from topics.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from topics.archive.changes import Change, Changes, Example, Pair, Tell
+    from topics.archive.changes import ArticleChange, Changes, Example, OnChange, Pair
 
 
 @click.command()
@@ -77,7 +77,7 @@ def _pairs(old: str, new: str, options: dict[str, Any]) -> Iterator[Pair]:
 
 
 @contextmanager
-def _changed(path: Any) -> Iterator[Tell]:
+def _changed(path: Any) -> Iterator[OnChange]:
     import msgspec
 
     from topics import storage
@@ -87,7 +87,7 @@ def _changed(path: Any) -> Iterator[Tell]:
         return
     with storage.publishing(path) as stream:
 
-        def tell(change: Change) -> None:
+        def tell(change: ArticleChange) -> None:
             stream.write(msgspec.json.encode(change) + b"\n")
 
         yield tell

@@ -1,4 +1,4 @@
-"""A corpus: files of articles, read in batches. Every row ends as an article or as a reject."""
+"""A corpus: files of articles, read in batches. Every row becomes an article or a reject."""
 
 from topics.corpus.articles import Columns
 from topics.corpus.batches import Batch, read

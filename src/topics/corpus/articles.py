@@ -1,4 +1,4 @@
-"""A row becomes an article: which column holds what, what a date looks like, what is known of rubrics."""
+"""Conversion of rows to articles: columns, dates, rubrics."""
 
 from __future__ import annotations
 
@@ -17,57 +17,55 @@ from topics.errors import listed
 from topics.types import Article, Labels
 
 LIMIT = 2_000_000
-"""Most characters of a field, unless said otherwise."""
+"""Default for the largest number of characters of a field."""
 
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a source keeps what: field of an article -> name of a column."""
+    """Names of the columns that hold the fields of an article."""
 
     id: str = "id"
     title: str = "title"
     text: str = "text"
     date: str = "date"
     outlet: str = "outlet"
-    """Where a row has none and the name is the usual one, `source` stands in."""
+    """Unless set otherwise, `source` is used for rows without an `outlet`."""
     rubrics: str = "rubrics"
-    """A list, be it JSON in a cell, or names parted by `;`, `+` or `|`; `[]`, `none`, `нет`, `-`: none
-    holds; empty: unknown.
-
-    The plus of «18+» parts nothing."""
+    """A list, also as JSON in a cell, or names separated by `;`, `+` or `|`, except the plus of «18+»; `[]`,
+    `none`, `нет`, `-`: no rubric holds; empty: unknown."""
     unknown: str = "unknown"
-    """The rubrics that are not known either way, written like `rubrics`."""
+    """The rubrics of which it is unknown whether they hold, written like `rubrics`."""
     labels: tuple[str, ...] = ()
-    """One column a rubric, in the place of `rubrics`: 1 / да, 0 / нет, empty or ? where it is not known."""
+    """A column per rubric, instead of `rubrics`: 1 / да, 0 / нет, empty or ? if unknown."""
 
     @property
     def chosen(self) -> frozenset[str]:
-        """The columns whose names are not the usual ones."""
+        """The columns whose names are not the default ones."""
         usual = Columns()
-        named = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
-        return frozenset([*named, *self.labels])
+        changed = [name for field in _FIELDS if (name := getattr(self, field)) != getattr(usual, field)]
+        return frozenset([*changed, *self.labels])
 
     @property
     def optional(self) -> frozenset[str]:
-        """The chosen columns that a file may lack: without a date or an outlet an article is one, too."""
-        named = {self.title, self.date, self.outlet, self.unknown}
-        return self.chosen & named - {self.id, self.text, self.rubrics, *self.labels}
+        """The chosen columns that a file may lack: title, date, outlet, unknown rubrics."""
+        columns = {self.title, self.date, self.outlet, self.unknown}
+        return self.chosen & columns - {self.id, self.text, self.rubrics, *self.labels}
 
-    def absent(self, there: Iterable[str], but: Collection[str] = ()) -> list[str]:
-        """Return the columns that a source must have and that are not in `there`.
+    def absent(self, present: Iterable[str], except_: Collection[str] = ()) -> list[str]:
+        """Return the required columns that are not in `present`, sorted.
 
-        These are the ones whose names were chosen, except for those in `but`, and a text or a title.
+        Required are those whose names were chosen, without those in `except_`, and a text or a title.
         """
-        wanted = set(self.chosen).difference(but)
-        if not {self.text, self.title} & set(there):
-            wanted.add(self.text)
-        return sorted(wanted - set(there))
+        required = set(self.chosen).difference(except_)
+        if not {self.text, self.title} & set(present):
+            required.add(self.text)
+        return sorted(required - set(present))
 
 
 _FIELDS = ("id", "title", "text", "date", "outlet", "rubrics", "unknown")
 
 
 class UnfitError(Exception):
-    """A row cannot become an article; the message says why."""
+    """A row cannot be converted to an article; the message says why."""
 
 
 class Shape(NamedTuple):
@@ -76,40 +74,40 @@ class Shape(NamedTuple):
     columns: Columns
     keep: tuple[str, ...]
     limit: int
-    """Most characters of a field."""
+    """Largest number of characters of a field."""
     labelled: bool = True
-    """Whether rubrics are read; who only tags articles needs none, right or wrong."""
+    """Whether rubrics are read; tagging ignores them, even invalid ones."""
 
     @property
     def needed(self) -> frozenset[str]:
-        """The columns without which an article is not what its source says; a date may be missing."""
+        """The columns whose cells must be readable; a date need not be."""
         columns = self.columns
         labels = (columns.rubrics, columns.unknown, *columns.labels) if self.labelled else ()
         return frozenset([columns.id, columns.title, columns.text, columns.outlet, "source", *labels])
 
     def article(self, values: Mapping[str, object]) -> Article:
-        """Return the article of a row; its id is "" if the row has none.
+        """Convert a row; the id of a row without one is "", as is a date that cannot be read.
 
-        Raises UnfitError for a row without text and title, and for a field of the wrong type or too long. A
-        title alone is an article: a headline. A date that cannot be read becomes "".
+        Raises:
+            UnfitError: it has neither text nor title, or a field is too long or of the wrong type.
         """
         columns, get = self.columns, values.get
         text = self._text(get(columns.text), columns.text)
         title = self._text(get(columns.title), columns.title)
         if (not text or text.isspace()) and (not title or title.isspace()):
             raise UnfitError("no text")
-        day, kept = get(columns.date), self._kept(values) if self.keep else {}
+        date_value, kept = get(columns.date), self._kept(values) if self.keep else {}
         return Article(
-            self.id(values), text, title, iso(day), self._outlet(values), self.labels(values), kept
+            self.id(values), text, title, iso(date_value), self._outlet(values), self.labels(values), kept
         )
 
     def id(self, values: Mapping[str, object]) -> str:
-        """Return the row's id as text, "" if it has none."""
-        found = self._text(_named(values.get(self.columns.id)), self.columns.id)
-        return "" if found.isspace() else found
+        """Return the id of a row as text, "" if it has none."""
+        text = self._text(_id_text(values.get(self.columns.id)), self.columns.id)
+        return "" if text.isspace() else text
 
     def labels(self, values: Mapping[str, object]) -> Labels | None:
-        """Return what the row tells of rubrics; None: nothing."""
+        """Return the labels of a row, None if it has none."""
         if not self.labelled:
             return None
         if self.columns.labels:
@@ -125,7 +123,7 @@ class Shape(NamedTuple):
         column = self.columns.outlet
         if column == "outlet" and not values.get(column):
             column = "source"
-        return self._text(_named(values.get(column)), column)
+        return self._text(_id_text(values.get(column)), column)
 
     def _kept(self, values: Mapping[str, object]) -> Mapping[str, object]:
         return values if "*" in self.keep else {name: values.get(name) for name in self.keep}
@@ -139,11 +137,11 @@ class Shape(NamedTuple):
             return value
         if _is_missing(value):
             return ""
-        raise UnfitError(f"column {column!r} holds {_kind(value)}, not text")
+        raise UnfitError(f"column {column!r} holds {_type_name(value)}, not text")
 
 
-def _named(value: object) -> object:
-    """Write what names something as text: 7, the 7.0 that pandas makes of it beside a gap, a UUID."""
+def _id_text(value: object) -> object:
+    """Convert an id to text: 7, a UUID, or 7.0, which pandas makes of 7 in a column with gaps."""
     if type(value) is str or value is None:
         return value
     if type(value) is int or isinstance(value, UUID):
@@ -154,79 +152,79 @@ def _named(value: object) -> object:
 
 
 def _is_missing(value: object) -> bool:
-    return value is None or value != value  # NaN: how pandas writes «nothing» into a column of texts
+    return value is None or value != value  # NaN, which pandas writes for missing text
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     numbers = {int: "a number", float: "a number", Decimal: "a number"}
     kinds = numbers | {bool: "a truth value", list: "a list", dict: "an object"}
     return kinds.get(type(value), type(value).__name__)
 
 
-_USUAL = {len("2026-03-04T10:15:00"), len("2026-03-04T10:15:00+03:00")}
+_ISO_LENGTHS = {len("2026-03-04T10:15:00"), len("2026-03-04T10:15:00+03:00")}
 _CLOCK = r"(?:,?\s+(?:в\s+)?(\d{1,2})[:.](\d\d)(?::(\d\d))?)?"
 _YEAR_LAST = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4}|\d\d)(?:\s*г\.?)?" + _CLOCK)
 _YEAR_FIRST = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})" + _CLOCK)
-_IN_WORDS = re.compile(r"(\d{1,2})\s+([а-я]+)\.?\s+(\d{4})(?:\s*г(?:\.|ода?)?)?" + _CLOCK)
+_MONTH_IN_WORDS = re.compile(r"(\d{1,2})\s+([а-я]+)\.?\s+(\d{4})(?:\s*г(?:\.|ода?)?)?" + _CLOCK)
 _MONTHS = (
     *("января", "февраля", "марта", "апреля", "мая", "июня"),
     *("июля", "августа", "сентября", "октября", "ноября", "декабря"),
 )
-_SECONDS = range(315_532_800, 4_102_444_800)
-"""Unix time that is taken for a date: 1980 to 2099."""
-_DIGITS = 13
-_MAIL = re.compile(r"(?:[A-Z][a-z]{2},\s*)?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d")
+_TIMESTAMPS = range(315_532_800, 4_102_444_800)
+"""Unix times that are taken for dates: 1980 to 2099."""
+_MAX_TIMESTAMP_DIGITS = 13
+_RFC2822 = re.compile(r"(?:[A-Z][a-z]{2},\s*)?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d")
 
 
 def iso(value: object) -> str:
-    """Return a date as ISO 8601, "" if it is none: `04.03.2026 10:15` -> `2026-03-04T10:15:00`.
+    """Convert a date to ISO 8601, "" if it cannot be read: `04.03.2026 10:15` -> `2026-03-04T10:15:00`.
 
     Also `4/3/26` (the day first), `2026/3/4`, `4 марта 2026 г.`, `4 мар 2026`, `Wed, 04 Mar 2026 10:15:00
-    +0300` and Unix time in seconds or milliseconds. A bad date does not reject an article.
+    +0300` and Unix time in seconds or milliseconds.
     """
     if type(value) is not str:
-        return _of_date(value)
+        return _iso_of_object(value)
     value = value.strip()
     if not value:
         return ""
     if value.isdecimal() and len(value) != len("20260304"):
-        return _otherwise(value)  # `fromisoformat` sees the year 1710 in 1710122512345
+        return _iso_of_other_format(value)  # `fromisoformat` reads 1710122512345 as of the year 1710
     try:
-        # «2026-03-04», «20260304»: no longer than ten characters, and no time is to be invented for them.
-        found = (date if len(value) <= 10 else datetime).fromisoformat(value)
+        # up to ten characters, «2026-03-04», «20260304»: a date without a time
+        parsed = (date if len(value) <= 10 else datetime).fromisoformat(value)
     except ValueError:
-        return _otherwise(value)
-    # Most come as they should be, and writing a time with its zone anew takes longer than all else here.
-    return value if value[10:11] == "T" and len(value) in _USUAL else found.isoformat()
+        return _iso_of_other_format(value)
+    # Most are in this form already, and isoformat() with a time zone is slower than everything else here.
+    return value if value[10:11] == "T" and len(value) in _ISO_LENGTHS else parsed.isoformat()
 
 
-def _of_date(value: object) -> str:
+def _iso_of_object(value: object) -> str:
     if type(value) is int or (isinstance(value, float | Decimal) and isfinite(value)):
-        return _of_seconds(int(value))
-    # pandas' NaT is a date that equals nothing.
+        return _iso_of_timestamp(int(value))
+    # NaT of pandas is a date that does not equal itself.
     return value.isoformat() if isinstance(value, date) and value == value else ""
 
 
-def _of_seconds(value: int) -> str:
-    if value // 1000 in _SECONDS:  # milliseconds, as JavaScript has them
+def _iso_of_timestamp(value: int) -> str:
+    if value // 1000 in _TIMESTAMPS:  # milliseconds, as in JavaScript
         value //= 1000
-    return datetime.fromtimestamp(value, UTC).isoformat() if value in _SECONDS else ""
+    return datetime.fromtimestamp(value, UTC).isoformat() if value in _TIMESTAMPS else ""
 
 
-def _otherwise(value: str) -> str:
-    """Read a date that is not ISO 8601."""
+def _iso_of_other_format(value: str) -> str:
+    """Convert a date that is not in ISO 8601."""
     if match := _YEAR_LAST.fullmatch(value):
         day, month, year, *clock = match.groups()
         year = f"20{year}" if len(year) == 2 else year
     elif match := _YEAR_FIRST.fullmatch(value):
         year, month, day, *clock = match.groups()
-    elif (match := _IN_WORDS.fullmatch(value.lower())) and (number := _month(match[2])):
+    elif (match := _MONTH_IN_WORDS.fullmatch(value.lower())) and (number := _month(match[2])):
         day, _, year, *clock = match.groups()
         month = str(number)
-    elif (whole := value.removesuffix(".0")).isdecimal():  # pandas again
-        return _of_seconds(int(whole)) if len(whole) <= _DIGITS else ""
+    elif (digits := value.removesuffix(".0")).isdecimal():  # pandas again
+        return _iso_of_timestamp(int(digits)) if len(digits) <= _MAX_TIMESTAMP_DIGITS else ""
     else:
-        return _of_mail(value)
+        return _iso_of_rfc2822(value)
     try:
         if clock[0] is None:
             return date(int(year), int(month), int(day)).isoformat()
@@ -237,16 +235,16 @@ def _otherwise(value: str) -> str:
 
 
 def _month(word: str) -> int:
-    """Number a month; three letters will do: `марта`, `мар`. 0: it is none."""
-    found = [n for n, month in enumerate(_MONTHS, 1) if word == month or word == month[:3]]
-    return found[0] if found else 0
+    """Return the number of a month, `марта` or `мар`; 0 for other words."""
+    numbers = [n for n, month in enumerate(_MONTHS, 1) if word == month or word == month[:3]]
+    return numbers[0] if numbers else 0
 
 
-def _of_mail(value: str) -> str:
-    """Read a date as RSS has it: `Thu, 05 Mar 2026 10:00:00 +0300`."""
-    from email.utils import parsedate_to_datetime  # only here: rare
+def _iso_of_rfc2822(value: str) -> str:
+    """Convert a date of RSS, `Thu, 05 Mar 2026 10:00:00 +0300`."""
+    from email.utils import parsedate_to_datetime  # rarely needed
 
-    if not _MAIL.match(value):
+    if not _RFC2822.match(value):
         return ""
     try:
         return parsedate_to_datetime(value).isoformat()
@@ -254,110 +252,117 @@ def _of_mail(value: str) -> str:
         return ""
 
 
-_UNSURE = {"?", "??", "???", "не знаю", "неясно", "unknown"}
-"""What an editor writes who cannot tell: the cell says nothing."""
-_AROUND = ' \t\xa0«»“”„"'
-"""Characters stripped from around the name of a rubric."""
-_NONE = {"none", "нет", "-", "–", "—", "[]"}
-_BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
-"""Parts names; a plus that a number ends with, «Кино 18+», is a part of its name."""
+_UNKNOWN_WORDS = {"?", "??", "???", "не знаю", "неясно", "unknown"}
+"""Written by an editor who cannot tell: the rubrics are unknown."""
+_QUOTES = ' \t\xa0«»“”„"'
+"""Stripped from both ends of the name of a rubric."""
+_NO_RUBRICS = {"none", "нет", "-", "–", "—", "[]"}
+_SEPARATOR = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
+"""Between names; a plus after a number, «Кино 18+», is part of a name."""
 
 
 def names(value: object, column: str) -> frozenset[str] | None:
-    """Return the rubrics that a cell names; None: it says nothing.
+    """Parse the rubrics of a cell; None: unknown.
 
     `["economy"]`, `"economy; туризм"`, `"economy+industry"`, `'["Дом; сад"]'` name some; `[]`, `"нет"`, `"-"`
-    name none. Raises UnfitError, naming the column, for anything else.
+    say that none holds.
+
+    Raises:
+        UnfitError: the cell holds something else.
     """
     if isinstance(value, str):
-        return _split(value, column)
+        return _from_cell(value, column)
     if isinstance(value, list | tuple):
-        return _listed(value, column)
+        return _from_list(value, column)
     if _is_missing(value):
         return None
-    raise UnfitError(f"column {column!r} holds {_kind(value)}, not names of rubrics")
+    raise UnfitError(f"column {column!r} holds {_type_name(value)}, not names of rubrics")
 
 
-def _listed(value: Sequence[object], column: str) -> frozenset[str] | None:
+def _from_list(value: Sequence[object], column: str) -> frozenset[str] | None:
     for name in value:
         if not isinstance(name, str):
-            raise UnfitError(f"column {column!r} holds a list with {_kind(name)} in it, not names of rubrics")
-    return meant(map(str, value)) if value else frozenset()  # [""] is an empty cell that was split
+            raise UnfitError(
+                f"column {column!r} holds a list with {_type_name(name)} in it, not names of rubrics"
+            )
+    return meant(map(str, value)) if value else frozenset()  # but [""] is an empty cell that was split
 
 
 @lru_cache(4096)
-def _split(value: str, column: str) -> frozenset[str] | None:
+def _from_cell(value: str, column: str) -> frozenset[str] | None:
     value = value.strip()
-    if value.startswith("[") and value.endswith("]") and value not in _NONE:
+    if value.startswith("[") and value.endswith("]") and value not in _NO_RUBRICS:
         try:
-            return _listed(msgspec.json.decode(value, type=list[str]), column)
+            return _from_list(msgspec.json.decode(value, type=list[str]), column)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise UnfitError(
                 f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
             ) from error
-    return _parted(value)
+    return _separate(value)
 
 
-def cell_of(rubrics: Sequence[str], between: str = ";") -> str:
-    """Write rubrics into a cell as `names` reads them: `economy;tourism`, `none`; `+` may stand between them.
+def cell_of(rubrics: Sequence[str], separator: str = ";") -> str:
+    """Format rubrics for a cell, the inverse of `names`: `economy;tourism`, `none`.
 
-    Names that would be read as others, «Дом; сад», make it a list in JSON: `["Дом; сад","economy"]`.
+    With names that contain a separator, «Дом; сад», the cell is a list in JSON: `["Дом; сад","economy"]`.
     """
     if not rubrics:
         return "none"
-    cell = between.join(rubrics)
-    if cell.startswith("[") or _split(cell, "") != frozenset(rubrics):
+    cell = separator.join(rubrics)
+    if cell.startswith("[") or _from_cell(cell, "") != frozenset(rubrics):
         return msgspec.json.encode(rubrics).decode()
     return cell
 
 
-def _parted(value: str) -> frozenset[str] | None:
-    return meant(name.strip(_AROUND) for name in _BETWEEN.split(value))
+def _separate(value: str) -> frozenset[str] | None:
+    return meant(name.strip(_QUOTES) for name in _SEPARATOR.split(value))
 
 
 def meant(names: Iterable[str]) -> frozenset[str] | None:
-    """Return names as they are learned, white space folded, without those that name nothing.
+    """Normalize names of rubrics: white space is collapsed, words for "none" and "unknown" are dropped.
 
-    `["economy", "-"]` is economy, `["нет"]` that none holds; None: they say nothing, as `["?"]`.
+    `["economy", "-"]` -> economy; `["нет"]` -> the empty set, no rubric holds; `["?"]` -> None, unknown.
     """
-    found = frozenset(name for given in names if (name := " ".join(given.split())))
-    said = frozenset(name for name in found if name.lower() not in _NONE | _UNSURE)
-    return said if said or (found and all(name.lower() in _NONE for name in found)) else None
+    cleaned = frozenset(name for raw in names if (name := " ".join(raw.split())))
+    rubrics = frozenset(name for name in cleaned if name.lower() not in _NO_RUBRICS | _UNKNOWN_WORDS)
+    return rubrics if rubrics or (cleaned and all(name.lower() in _NO_RUBRICS for name in cleaned)) else None
 
 
 def mistaken(rubrics: Sequence[str]) -> list[str]:
-    """Describe rubric names that look like several in one, or are the same name written in two ways.
+    """Describe names of rubrics that look like several in one, or like spellings of one name.
 
     >>> mistaken(["economy", "tourism", "economy, tourism"])
     ["the rubric 'economy, tourism' is learned beside 'economy', 'tourism'; part names by ; or give a list"]
     """
-    alike: dict[str, list[str]] = {}
+    by_fold: dict[str, list[str]] = {}
     for name in rubrics:
-        alike.setdefault(_folded(name), []).append(name)
-    found = [
-        f"the rubrics {listed(same)} differ only by case or spaces; write them alike"
-        for same in alike.values()
-        if len(same) > 1
+        by_fold.setdefault(_fold(name), []).append(name)
+    problems = [
+        f"the rubrics {listed(spellings)} differ only by case or spaces; write them alike"
+        for spellings in by_fold.values()
+        if len(spellings) > 1
     ]
-    for folded, same in alike.items():
-        parts = [_folded(part) for part in re.split(r"[,/|]", folded)]
-        if len(parts) > 1 and all(part in alike for part in parts):
-            others = listed({alike[part][0] for part in parts})
-            found.append(f"the rubric {same[0]!r} is learned beside {others}; part names by ; or give a list")
+    for folded, spellings in by_fold.items():
+        parts = [_fold(part) for part in re.split(r"[,/|]", folded)]
+        if len(parts) > 1 and all(part in by_fold for part in parts):
+            others = listed({by_fold[part][0] for part in parts})
+            problems.append(
+                f"the rubric {spellings[0]!r} is learned beside {others}; part names by ; or give a list"
+            )
     for name in rubrics:
-        read = _parted(name)
-        if read and read != frozenset([" ".join(name.split())]):
+        parsed = _separate(name)
+        if parsed and parsed != frozenset([" ".join(name.split())]):
             remedy = "call it otherwise, or give a list"
-            found.append(f"the rubric {name!r} is read as {listed(read)} from a table; {remedy}")
-    return found
+            problems.append(f"the rubric {name!r} is read as {listed(parsed)} from a table; {remedy}")
+    return problems
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-_HOLDS = {"1", "1.0", "да", "true", "yes"}
-_HOLDS_NOT = {"0", "0.0", "нет", "false", "no"}
+_TRUE = {"1", "1.0", "да", "true", "yes"}
+_FALSE = {"0", "0.0", "нет", "false", "no"}
 
 
 def _from_columns(values: Mapping[str, object], columns: tuple[str, ...]) -> Labels | None:
@@ -371,12 +376,12 @@ def _from_columns(values: Mapping[str, object], columns: tuple[str, ...]) -> Lab
 def _state(value: object, column: str) -> bool | None:
     if _is_missing(value):
         return None
-    cell = str(_named(value)).strip().lower()
-    if cell in _HOLDS:
+    cell = str(_id_text(value)).strip().lower()
+    if cell in _TRUE:
         return True
-    if not cell or cell in _UNSURE:
+    if not cell or cell in _UNKNOWN_WORDS:
         return None
-    if cell in _HOLDS_NOT:
+    if cell in _FALSE:
         return False
-    known = f"{listed(_HOLDS)}; {listed(_HOLDS_NOT)}; empty or '?': not known"
+    known = f"{listed(_TRUE)}; {listed(_FALSE)}; empty or '?': not known"
     raise UnfitError(f"column {column!r} holds {str(value)[:40]!r}; known: {known}")

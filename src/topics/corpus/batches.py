@@ -1,4 +1,4 @@
-"""Rows become articles or rejects, and batches of both."""
+"""Batches of articles and rejects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from topics.corpus.articles import Shape, UnfitError
-from topics.corpus.checking import checked
+from topics.corpus.checking import check_first_rows
 from topics.corpus.seen import Seen
 from topics.corpus.shards import Piece
 from topics.corpus.sources import Rows
@@ -17,11 +17,11 @@ from topics.errors import UsageError
 from topics.types import Article, Reject, Row
 
 ROWS, CHARACTERS = 2_000, 4_000_000
-"""Most of a batch: two thousand articles of two thousand characters, or one field of two millions."""
+"""Largest batch: 2,000 articles of 2,000 characters, or one or two of the longest."""
 
 
 class Batch(NamedTuple):
-    """What some rows in a row became; all lists are in the order of the source."""
+    """Articles and rejects of consecutive rows, in the order of the source."""
 
     articles: list[Article]
     rejects: list[Reject]
@@ -29,74 +29,82 @@ class Batch(NamedTuple):
     """Source and line of each article."""
 
 
-_Found: TypeAlias = tuple[Article, str, int] | Reject
-"""An article with its source and line, for the case that its id was seen before. A bare tuple, being many."""
+_Item: TypeAlias = tuple[Article, str, int] | Reject
+"""An article with its source and line, needed if its id is repeated; a plain tuple, for speed."""
 
 
 def read(
     pieces: Iterable[Piece], shape: Shape, size: int = ROWS, rejects: Sequence[Reject] = ()
 ) -> Iterator[Batch]:
-    """Iterate over pieces of a corpus in batches; of articles with the same id the first counts.
+    """Iterate over pieces of a corpus in batches; articles with a repeated id become rejects.
 
-    `rejects` come first. Raises DataError for a file that cannot be read or lacks a column.
+    Args:
+        pieces: of the corpus, in order.
+        shape: how rows become articles.
+        size: largest number of rows in a batch.
+        rejects: added to the first batch.
+
+    Raises:
+        DataError: a file cannot be read, or lacks a column.
+        UsageError: the size is below 1.
     """
     if size < 1:
         raise UsageError(f"a batch of {size} rows; the least is 1")
     seen = Seen()
-    found = chain(rejects, chain.from_iterable(map(_found, pieces, repeat(shape))))
-    for chunk in _chunks(found, size):
+    items = chain(rejects, chain.from_iterable(map(_items, pieces, repeat(shape))))
+    for chunk in _chunks(items, size):
         kept = _without_repeats(chunk, seen)
-        placed = [found for found in kept if not isinstance(found, Reject)]
+        located = [item for item in kept if not isinstance(item, Reject)]
         yield Batch(
-            [article for article, _, _ in placed],
-            [found for found in kept if isinstance(found, Reject)],
-            [(source, line) for _, source, line in placed],
+            [article for article, _, _ in located],
+            [item for item in kept if isinstance(item, Reject)],
+            [(source, line) for _, source, line in located],
         )
 
 
-def _found(piece: Piece, shape: Shape) -> Iterator[_Found]:
-    found = Rows(piece.source, shape.limit, piece.part, needed=shape.needed)
+def _items(piece: Piece, shape: Shape) -> Iterator[_Item]:
+    rows = Rows(piece.source, shape.limit, piece.part, needed=shape.needed)
     if piece.part.line > 1:
-        return articles_of(found, piece, shape)
-    # What a file may lack was asked of all files, see `checking.lacking`; of standard input only now.
-    but = {*shape.columns.optional, *shape.keep} if piece.source.path else ()
-    return articles_of(checked(found, shape.columns, shape.keep, but=but), piece, shape)
+        return articles_of(rows, piece, shape)
+    # Columns that files may lack were checked before, see `checking.partly_missing`; not so for stdin.
+    optional = {*shape.columns.optional, *shape.keep} if piece.source.path else ()
+    return articles_of(check_first_rows(rows, shape.columns, shape.keep, except_=optional), piece, shape)
 
 
-def articles_of(found: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Found]:
-    """Turn each row into an article or a reject; a missing id becomes source and line."""
-    name, label, article = piece.source.name, piece.label, shape.article
-    for row in found:
+def articles_of(rows: Iterable[Row | Reject], piece: Piece, shape: Shape) -> Iterator[_Item]:
+    """Convert each row to an article or a reject; a missing id becomes source and line."""
+    name, label, to_article = piece.source.name, piece.label, shape.article
+    for row in rows:
         if isinstance(row, Reject):
             yield row
             continue
         line, values = row
         try:
-            made = article(values)
+            article = to_article(values)
         except UnfitError as error:
             yield Reject(name, line, str(error))
             continue
-        yield made if made.id else replace(made, id=f"{label}:{line}"), name, line
+        yield article if article.id else replace(article, id=f"{label}:{line}"), name, line
 
 
-def _chunks(found: Iterable[_Found], size: int) -> Iterator[list[_Found]]:
-    """Gather rows, until there are enough or their texts are long enough."""
-    chunk: list[_Found] = []
-    held = 0
-    for item in found:
+def _chunks(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Group items into lists of `size`, or fewer if their texts are long."""
+    chunk: list[_Item] = []
+    characters = 0
+    for item in items:
         chunk.append(item)
-        held += 0 if isinstance(item, Reject) else len(item[0].text)
-        if len(chunk) == size or held >= CHARACTERS:
+        characters += 0 if isinstance(item, Reject) else len(item[0].text)
+        if len(chunk) == size or characters >= CHARACTERS:
             yield chunk
-            chunk, held = [], 0
+            chunk, characters = [], 0
     if chunk:
         yield chunk
 
 
-def _without_repeats(chunk: list[_Found], seen: Seen) -> list[_Found]:
+def _without_repeats(chunk: list[_Item], seen: Seen) -> list[_Item]:
     """Replace each article with a repeated id by a reject."""
-    placed = [(i, found) for i, found in enumerate(chunk) if not isinstance(found, Reject)]
-    repeated = seen.add([article.id for _, (article, _, _) in placed])
-    for i, (article, source, line) in compress(placed, repeated):
+    located = [(i, item) for i, item in enumerate(chunk) if not isinstance(item, Reject)]
+    repeated = seen.add([article.id for _, (article, _, _) in located])
+    for i, (article, source, line) in compress(located, repeated):
         chunk[i] = Reject(source, line, f"id {article.id!r} was seen before")
     return chunk

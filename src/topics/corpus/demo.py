@@ -1,4 +1,4 @@
-"""The demonstration corpus: in a checkout and in an installed package alike."""
+"""The demonstration corpus, of a checkout or of an installed package."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from topics.errors import DataError
 
 
 def _demo() -> Path:
-    """Return where the demonstration corpus lies: inside an installed package, beside `src` in a checkout."""
-    places = [Path(str(resources.files("topics"))) / "demo", Path(__file__).parents[3] / "data" / "demo"]
-    for place in places:
-        if place.is_dir():
-            return place
-    raise DataError(f"the demonstration corpus is not in {places[0]}; install the package again")
+    """Return the folder of the demonstration corpus: inside an installed package, or beside `src`."""
+    candidates = [Path(str(resources.files("topics"))) / "demo", Path(__file__).parents[3] / "data" / "demo"]
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    raise DataError(f"the demonstration corpus is not in {candidates[0]}; install the package again")
 
 
 def embedded() -> list[Path]:
@@ -25,7 +25,8 @@ def embedded() -> list[Path]:
 def embedded_inbox() -> Path:
     """Return the file of unlabelled articles that come with the demonstration corpus.
 
-    Raises DataError if it is not installed.
+    Raises:
+        DataError: it is not installed.
     """
     path = _demo() / "inbox" / "inbox.jsonl"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""A corpus as training needs it: tokens and what is known of them; no text stays in memory."""
+"""A corpus prepared for training: tokens, labels and facts, without texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from topics.versions.manifest import CorpusFacts
 
 
 class Material(NamedTuple):
-    """All articles of a corpus, in its order."""
+    """The articles of a corpus, in order."""
 
     cleaner: Cleaner
     tokens: TokenBatch
@@ -23,16 +23,16 @@ class Material(NamedTuple):
     origins: list[tuple[str, str]]
     """Outlet and day of each article."""
     places: npt.NDArray[np.int64]
-    """The place of each article in the corpus, from 0; see `Corpus.pick`."""
+    """Row number of each article in the corpus, from 0; see `Corpus.pick`."""
     facts: CorpusFacts
     rejects: list[Reject]
     words: Words
-    """Forms met again and again, to be kept beside what is learned."""
+    """The most frequent forms with their lemmas, to be stored with a version."""
     created: str
-    """When the work began, UTC, ISO 8601."""
+    """When preparation began, UTC, ISO 8601."""
 
     def choose(self, rows: npt.NDArray[np.int64]) -> Material:
-        """Take some of the articles, in the order given."""
+        """Select articles by row numbers, in the order given."""
         return self._replace(
             tokens=take(self.tokens, rows),
             labels=[self.labels[row] for row in rows],

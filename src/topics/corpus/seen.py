@@ -1,4 +1,4 @@
-"""Which ids have come before, eight bytes an id."""
+"""Detection of repeated ids, with eight bytes per id."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy.typing as npt
 
 
 class Seen:
-    """The ids that came so far, as 64-bit hashes: 8 bytes an id, for a while 16 when lists are merged.
+    """A set of ids as 64-bit hashes: 8 bytes per id, temporarily 16 while runs are merged.
 
-    Two different ids share a hash with a chance of about n² / 2⁶⁵: 3 in 10⁸ for a million ids, 3 in 10⁴ for
+    The probability that two of n ids share a hash is about n² / 2⁶⁵: 3 in 10⁸ for a million ids, 3 in 10⁴ for
     a hundred million. The second of them would be rejected.
     """
 
     def __init__(self) -> None:
         self.runs: list[npt.NDArray[np.uint64]] = []
-        """Sorted, each more than twice as long as the next, so an id is merged only log(n) times."""
+        """Sorted; each is more than twice as long as the next, so that an id is merged only log(n) times."""
 
     def add(self, ids: list[str]) -> list[bool]:
-        """Return for each id whether it came before, in this call or an earlier one."""
+        """Add ids; return for each whether it was added before, in this call or an earlier one."""
         hashed = hashes(ids)
         fresh, first = np.unique(hashed, return_index=True)
         known = np.zeros(len(fresh), bool)
@@ -35,12 +35,12 @@ class Seen:
     def _merge(self, run: npt.NDArray[np.uint64]) -> None:
         while self.runs and len(self.runs[-1]) <= 2 * len(run):
             run = np.concatenate([self.runs.pop(), run])
-            run.sort(kind="stable")  # quick on what is sorted in parts
+            run.sort(kind="stable")  # fast on sorted runs
         if len(run):
             self.runs.append(run)
 
 
 def hashes(ids: Iterable[str]) -> npt.NDArray[np.uint64]:
-    """Return 64 bits of each id."""
+    """Return a 64-bit hash of each id."""
     digests = [blake2b(i.encode(errors="surrogatepass"), digest_size=8).digest() for i in ids]
     return np.frombuffer(b"".join(digests), np.uint64)

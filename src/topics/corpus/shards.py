@@ -1,7 +1,7 @@
-"""A corpus cut into shards: the units of work that processes share.
+"""Shards of a corpus: the units of work of parallel processes.
 
-How it is cut depends on the files and on nothing else, so that any number of workers, started and killed any
-number of times, make the same parts.
+They depend on the files alone, so that any number of workers, restarted any number of times, write the same
+parts.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from topics.types import WHOLE, Part
 
 SIZE = 32 << 20
 """Bytes of a shard: a second or two of work, some ten thousand articles."""
-_LEAST, _MANY = 8 << 20, 64
-"""Shards of a smaller corpus are smaller, to have many of them, but not below this."""
+_MIN_SIZE, _MIN_SHARDS = 8 << 20, 64
+"""Smaller corpora have smaller shards, at least this many of at least this many bytes."""
 
 
 class Piece(NamedTuple):
@@ -24,17 +24,17 @@ class Piece(NamedTuple):
 
     source: Source
     label: str
-    """What the ids begin with that are made up for rows without one: `архив.jsonl:17`."""
+    """Prefix of the ids that are generated for rows without one: `архив.jsonl:17`."""
     part: Part = WHOLE
 
 
 class Shard(NamedTuple):
-    """Some pieces in a row; every article of the corpus is in one shard."""
+    """Consecutive pieces; every article of the corpus is in one shard."""
 
     number: int
     pieces: tuple[Piece, ...]
     size: int
-    """About how many bytes there are to read."""
+    """Approximate number of bytes."""
 
     @property
     def place(self) -> str:
@@ -46,7 +46,7 @@ class Shard(NamedTuple):
 
 
 def whole(sources: Sequence[Source]) -> list[Piece]:
-    """Return a piece a source. A label is the file's name, or its path if two share a name."""
+    """Return a piece per source. A label is the file's name, or its path if two files share a name."""
     names = Counter(source.path.name for source in sources if source.path)
     return [Piece(source, _label(source, names)) for source in sources]
 
@@ -58,22 +58,23 @@ def _label(source: Source, names: Counter[str]) -> str:
 
 
 def plan(sources: Sequence[Source], size: int = SIZE) -> list[Shard]:
-    """Cut sources into shards of some `size` bytes, in order: big files in parts, small ones together.
+    """Divide sources into shards of about `size` bytes, in order: large files are split, small ones grouped.
 
-    Raises DataError if a source cannot be opened.
+    Raises:
+        DataError: a source cannot be opened.
     """
     return [
         Shard(number, tuple(pieces), sum(piece.part.size for piece in pieces))
-        for number, pieces in enumerate(_packed(_cut(sources, size), size))
+        for number, pieces in enumerate(_grouped(_cut(sources, size), size))
     ]
 
 
 def fitting(total: int) -> int:
-    """Return the shard size for a corpus of `total` bytes: small, so that no worker waits long for the last.
+    """Return the shard size for a corpus of `total` bytes: small, so that workers finish at the same time.
 
-    What one shard can hold, one process does at once.
+    A corpus that fits into one shard is one shard.
     """
-    return SIZE if total <= SIZE else min(SIZE, max(_LEAST, total // _MANY))
+    return SIZE if total <= SIZE else min(SIZE, max(_MIN_SIZE, total // _MIN_SHARDS))
 
 
 def _cut(sources: Sequence[Source], size: int) -> Iterator[Piece]:
@@ -82,14 +83,14 @@ def _cut(sources: Sequence[Source], size: int) -> Iterator[Piece]:
             yield piece._replace(part=part)
 
 
-def _packed(pieces: Iterator[Piece], size: int) -> Iterator[list[Piece]]:
+def _grouped(pieces: Iterator[Piece], size: int) -> Iterator[list[Piece]]:
     shard: list[Piece] = []
-    held = 0
+    size_so_far = 0
     for piece in pieces:
-        if shard and held + piece.part.size > size:
+        if shard and size_so_far + piece.part.size > size:
             yield shard
-            shard, held = [], 0
+            shard, size_so_far = [], 0
         shard.append(piece)
-        held += piece.part.size
+        size_so_far += piece.part.size
     if shard:
         yield shard

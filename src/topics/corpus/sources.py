@@ -1,4 +1,4 @@
-"""A file, a folder, a pattern or `-` becomes sources; a source, once opened, becomes rows."""
+"""Sources of rows: files, folders, patterns, or standard input (`-`)."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PACKINGS = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
-"""Suffix of a packed file -> its first bytes."""
+"""Suffix of a compressed file -> its first bytes."""
 SYNONYMS = {"ndjson": "jsonl"}
-"""Suffix -> the reader that other systems call so."""
+"""Other suffixes of formats -> the usual one."""
 _SHEETS = ("xlsx", "xls", "ods")
-NAMED = {**SYNONYMS, "json": "jsonl"}
-"""The same for files that are named; in a folder a `.json` may be anything, a list of settings too."""
-OURS = {"job.json", "owner.json", "summary.json"}
-"""What scoring leaves beside its parts."""
+NAMED_SYNONYMS = {**SYNONYMS, "json": "jsonl"}
+"""The same for files that are named; in a folder, a `.json` may be anything, such as settings."""
+JOB_FILES = {"job.json", "owner.json", "summary.json"}
+"""Files that a scoring job writes beside its parts."""
 TABLES = {"csv", "tsv", "parquet"}
-"""Formats in which each row has all columns."""
+"""Formats in which every row has all columns."""
 BUFFER = 1 << 17
-_USUAL = {"text", "title"}
-_MARKS = codecs.BOM_UTF8 + codecs.BOM_UTF16 + b" \t\r\n\0"
-"""May stand before the first line that tells something."""
-_JSON = re.compile(rb'\{|\[[\s{["]')
-"""Begins an object, or a list of some; `[id],[text]` is the header of a table."""
+_USUAL_COLUMNS = {"text", "title"}
+_SKIPPED_BYTES = codecs.BOM_UTF8 + codecs.BOM_UTF16 + b" \t\r\n\0"
+"""Skipped before the first line."""
+_JSON_START = re.compile(rb'\{|\[[\s{["]')
+"""Beginning of an object, or of a list of objects; `[id],[text]` is the header of a table."""
 
 
 class Source(NamedTuple):
@@ -51,7 +51,7 @@ class Source(NamedTuple):
     path: Path | None
     """None: standard input."""
     format: str | None
-    """A name in `READERS`; None: guessed from the first bytes."""
+    """A name in `READERS`; None: detected from the first bytes."""
     shown: str = ""
     """The name shown in messages, if not the path."""
 
@@ -61,33 +61,39 @@ class Source(NamedTuple):
         return self.shown or ("stdin" if self.path is None else str(self.path))
 
     def absolute(self) -> Source:
-        """Return the same source for a process of another working folder; messages show the same name."""
+        """Return the source with an absolute path, for a process of another working folder."""
         return self if self.path is None else self._replace(path=self.path.absolute(), shown=self.name)
 
 
 class Found(NamedTuple):
-    """The sources that names stand for."""
+    """The sources of some names."""
 
     sources: list[Source]
     others: list[Path]
-    """Files beside them that no reader knows, without hidden ones and without those that scoring leaves."""
+    """Files beside them that no reader knows, without hidden ones and those of scoring jobs."""
 
 
-def find(given: str | Path | Sequence[str | Path], form: str | None = None) -> Found:
-    """Return the sources that `given` stands for, in the order given, each once.
+def find(inputs: str | Path | Sequence[str | Path], form: str | None = None) -> Found:
+    """Return the sources that `inputs` stand for, in order, each once.
 
-    A folder stands for the files with known suffixes below it, a pattern (`2024/**/*.jsonl`) for those that
-    it matches, both sorted by path; what is hidden or an unfinished job's does not count. `form` is the
-    format of standard input and of files whatever their suffix, but not of a folder's. A `.json` is read as
-    JSON Lines where it is named or matched, and left out of a folder. Raises DataError if there is nothing to
-    read, and UsageError for a suffix that no reader knows.
+    A folder stands for the files with known suffixes below it, a pattern (`2024/**/*.jsonl`) for the matching
+    ones, both sorted by path, without hidden files and those of unfinished jobs. A `.json` is read as JSON
+    Lines if it is named or matched, and left out of a folder.
+
+    Args:
+        inputs: files, folders, patterns, or `-`.
+        form: format of standard input and of files of any suffix, except those in folders.
+
+    Raises:
+        DataError: there is nothing to read.
+        UsageError: no reader knows a suffix.
     """
-    names = [given] if isinstance(given, str | Path) else given
-    found = [_expand(name, form) for name in names]
-    if not found:
+    names = [inputs] if isinstance(inputs, str | Path) else inputs
+    expanded = [_expand(name, form) for name in names]
+    if not expanded:
         raise DataError("no input is named; name a file, a folder, a pattern, or - for standard input")
-    sources = dict.fromkeys(chain.from_iterable(one.sources for one in found))
-    others = dict.fromkeys(chain.from_iterable(one.others for one in found))
+    sources = dict.fromkeys(chain.from_iterable(found.sources for found in expanded))
+    others = dict.fromkeys(chain.from_iterable(found.others for found in expanded))
     read = {source.path for source in sources}
     return Found(list(sources), [path for path in others if path not in read])
 
@@ -97,28 +103,31 @@ def _expand(given: str | Path, form: str | None) -> Found:
     if str(given) == "-":
         return Found([Source(None, form)], [])
     if path.is_dir():
-        inside = [file for file in sorted(path.rglob("*")) if not _is_aside(file.relative_to(path))]
-        return _filled(given, _known(inside, SYNONYMS), "no file in this folder can be read")
+        inside = [file for file in sorted(path.rglob("*")) if not _is_ignored(file.relative_to(path))]
+        return _require_sources(given, _by_format(inside, SYNONYMS), "no file in this folder can be read")
     if path.exists():
         return Found([Source(path, form or format_of(path))], [])
     if not glob.has_magic(str(given)):
         raise DataError(f"{given}: no such file or folder; check the name")
-    matches = _apart(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207 (takes absolute patterns)
+    paths = glob.glob(str(given), recursive=True)  # noqa: PTH207 (takes absolute patterns)
+    matches = _without_duplicates(map(Path, paths))
     if form:
         sources = [Source(match, form) for match in matches if match.is_file()]
-        return _filled(given, Found(sources, []), "nothing matches")
-    return _filled(given, _known(matches, NAMED), "no file that can be read matches this pattern")
+        return _require_sources(given, Found(sources, []), "nothing matches")
+    return _require_sources(
+        given, _by_format(matches, NAMED_SYNONYMS), "no file that can be read matches this pattern"
+    )
 
 
-def _apart(paths: Iterable[Path]) -> list[Path]:
-    """Sort paths, each file once: a link to a folder above makes forty of one, and the shortest stays."""
-    found: dict[Path, Path] = {}
+def _without_duplicates(paths: Iterable[Path]) -> list[Path]:
+    """Sort paths, keeping the shortest of each file: a link to a parent folder yields forty of them."""
+    shortest: dict[Path, Path] = {}
     for path in sorted(paths, key=lambda path: (len(path.parts), path)):
-        found.setdefault(path.resolve(), path)
-    return sorted(found.values())
+        shortest.setdefault(path.resolve(), path)
+    return sorted(shortest.values())
 
 
-def _known(paths: list[Path], synonyms: Mapping[str, str]) -> Found:
+def _by_format(paths: list[Path], synonyms: Mapping[str, str]) -> Found:
     files = [path for path in paths if not path.name.startswith(".") and path.is_file()]
     formats = [_format(path, synonyms) for path in files]
     return Found(
@@ -127,12 +136,14 @@ def _known(paths: list[Path], synonyms: Mapping[str, str]) -> Found:
     )
 
 
-def _is_aside(path: Path) -> bool:
+def _is_ignored(path: Path) -> bool:
     """Return whether a path belongs to predictions, to an unfinished job or to a hidden folder."""
-    return path.name in OURS or any(part.startswith(".") or part.endswith(".job") for part in path.parts[:-1])
+    return path.name in JOB_FILES or any(
+        part.startswith(".") or part.endswith(".job") for part in path.parts[:-1]
+    )
 
 
-def _filled(given: str | Path, found: Found, complaint: str) -> Found:
+def _require_sources(given: str | Path, found: Found, complaint: str) -> Found:
     if not found.sources:
         named = "; a .json that is JSON Lines is read where it is named" if has_json(found.others) else ""
         raise DataError(f"{given}: {complaint}; known suffixes: {_suffixes()}{named}")
@@ -146,22 +157,26 @@ def has_json(paths: Iterable[Path]) -> bool:
 
 def kinds(paths: Iterable[Path]) -> str:
     """List the suffixes of files, for a message: `.json, .tar.gz, without a suffix`."""
-    found = {
+    suffixes = {
         "".join(path.suffixes[-2:] if path.suffix.lower() in PACKINGS else path.suffix).lower()
         for path in paths
     }
-    return ", ".join([*sorted(found - {""}), *["without a suffix"] * ("" in found)])
+    return ", ".join([*sorted(suffixes - {""}), *["without a suffix"] * ("" in suffixes)])
 
 
 def format_of(path: Path) -> str:
-    """`архив.CSV.gz` -> `csv`. Raises UsageError for a suffix that no reader knows."""
-    if form := _format(path, NAMED):
+    """Return the format of a file by its suffix: `архив.CSV.gz` -> `csv`.
+
+    Raises:
+        UsageError: no reader knows the suffix.
+    """
+    if form := _format(path, NAMED_SYNONYMS):
         return form
     suffix = _suffix(path)
     if suffix in _SHEETS:
         raise UsageError(f"{path}: is a spreadsheet; save it as CSV")
-    found = f"the suffix {'.' + suffix!r}" if suffix else "a file without a suffix"
-    raise UsageError(f"{path}: no reader knows {found}; known: {_suffixes()}; or name the format")
+    description = f"the suffix {'.' + suffix!r}" if suffix else "a file without a suffix"
+    raise UsageError(f"{path}: no reader knows {description}; known: {_suffixes()}; or name the format")
 
 
 def _format(path: Path, synonyms: Mapping[str, str]) -> str | None:
@@ -188,9 +203,10 @@ def _suffixes() -> str:
 
 
 def cut(source: Source, size: int) -> list[Part]:
-    """Cut a source into parts of some `size` bytes that can be read apart; packed files and tables are whole.
+    """Split a source into parts of about `size` bytes; compressed files and CSV remain whole.
 
-    Raises DataError if the source cannot be opened.
+    Raises:
+        DataError: the source cannot be opened.
     """
     if source.path is None:
         return [WHOLE]
@@ -208,13 +224,19 @@ def cut(source: Source, size: int) -> list[Part]:
 
 
 class Rows:
-    """What a reader finds in a source, or in a part of it; opened on iteration, which is possible once.
+    """The rows of a source, or of a part of it; opened on iteration, which is possible once.
 
-    `pause` is called whenever standard input has no more for now: its writer may be waiting for an answer.
-    `needed` are the columns without which a row is nothing, see `topics.readers`; none given: all.
+    A compressed file that is truncated or damaged yields its rows up to there, then one `Reject`.
 
-    A packed file that is cut off or damaged gives its rows up to there, then one `Reject` for the rest.
-    Raises DataError if the source cannot be opened or read at all; an OSError of `pause` passes.
+    Args:
+        source: to be read.
+        limit: largest number of characters of a field.
+        part: of the source.
+        pause: called whenever standard input has no more data for now; its OSErrors are passed on.
+        needed: columns whose cells must be readable, see `topics.readers`; none given: all.
+
+    Raises:
+        DataError: on iteration, if the source cannot be opened or read.
     """
 
     def __init__(
@@ -231,11 +253,11 @@ class Rows:
         self.pause = pause
         self.needed = needed
         self.format = source.format
-        """None until the first row tells it."""
+        """None until it is detected with the first row."""
 
     @property
     def is_table(self) -> bool:
-        """Whether each row has all columns; known with the first."""
+        """Whether every row has all columns; known with the first row."""
         return self.format in TABLES
 
     def __iter__(self) -> Iterator[Row | Reject]:
@@ -244,10 +266,10 @@ class Rows:
         try:
             with ExitStack() as stack:
                 stream = _unpacked(_open(source, stack, self.pause), source, stack)
-                self.format = self.format or _tell(stream, {*_USUAL, *self.needed})
-                for found in self._read(stream):
-                    line = found.line
-                    yield found
+                self.format = self.format or _detect_format(stream, {*_USUAL_COLUMNS, *self.needed})
+                for row in self._read(stream):
+                    line = row.line
+                    yield row
         except _DamageError as damage:
             yield Reject(source.name, line + 1, str(damage))
         except _PauseError as failed:
@@ -257,10 +279,10 @@ class Rows:
 
     def _read(self, stream: BinaryIO) -> Iterator[Row | Reject]:
         form, part = str(self.format), self.part
-        within = () if part.start == 0 and part.stop is None else (part,)
-        more = {"needed": self.needed} if self.needed and form in CELLWISE else {}
+        part_args = () if part.start == 0 and part.stop is None else (part,)
+        options = {"needed": self.needed} if self.needed and form in CELLWISE else {}
         read: Reader = READERS.load(form)
-        return read(stream, self.source.name, self.limit, *within, **more)
+        return read(stream, self.source.name, self.limit, *part_args, **options)
 
 
 def _unreadable(source: Source, error: Exception) -> DataError:
@@ -271,7 +293,7 @@ def _unreadable(source: Source, error: Exception) -> DataError:
 def _open(source: Source, stack: ExitStack, pause: Callable[[], None] | None = None) -> io.BufferedReader:
     if source.path is not None:
         return stack.enter_context(io.BufferedReader(storage.opened(source.path), BUFFER))  # type: ignore[arg-type]
-    return _buffered(sys.stdin.buffer, pause)  # never closed: it is not ours
+    return _buffered(sys.stdin.buffer, pause)  # not closed here
 
 
 def _unpacked(stream: io.BufferedReader, source: Source, stack: ExitStack) -> io.BufferedReader:
@@ -289,8 +311,10 @@ def _packing(stream: io.BufferedReader, source: Source) -> str:
     """Return `.gz`, `.zst` or "", by the name or the first bytes."""
     beginning = stream.peek(4)
     suffix = source.path.suffix.lower() if source.path else ""
-    found = (packing for packing, mark in PACKINGS.items() if suffix == packing or beginning.startswith(mark))
-    return next(found, "")
+    packings = (
+        packing for packing, mark in PACKINGS.items() if suffix == packing or beginning.startswith(mark)
+    )
+    return next(packings, "")
 
 
 def _buffered(stream: object, pause: Callable[[], None] | None = None) -> io.BufferedReader:
@@ -302,7 +326,7 @@ class _DamageError(OSError):
 
 
 class _PauseError(Exception):
-    """What `pause` writes to is broken or full: not the source's fault."""
+    """`pause` failed, not the source."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -310,12 +334,12 @@ class _PauseError(Exception):
 
 
 class _Flow(io.RawIOBase):
-    """A stream that hands on what has come, without waiting for more, and says plainly what is damaged."""
+    """A stream that returns data as it arrives, and raises `_DamageError` for damaged compressed data."""
 
     def __init__(self, stream: BinaryIO, pause: Callable[[], None] | None = None) -> None:
         self._stream = stream
         self._pause = pause
-        # read1 returns what there is: a row that a CMS has piped in is not held back until more come.
+        # read1 returns the data at hand, so that a row from a CMS is not held back until more arrive.
         self._read = cast(io.BufferedReader, stream).read1
 
     def readable(self) -> bool:
@@ -333,7 +357,7 @@ class _Flow(io.RawIOBase):
         except (EOFError, zlib.error, OSError) as error:
             if getattr(error, "errno", None):
                 raise  # the disk or the network, not the file
-            raise _DamageError(_what_broke(error)) from error
+            raise _DamageError(_damage_reason(error)) from error
         view[: len(data)] = data
         return len(data)
 
@@ -342,26 +366,28 @@ def _has_more(stream: BinaryIO) -> bool:
     """Return whether a read would not block."""
     try:
         return bool(select.select([stream], [], [], 0)[0])
-    except (OSError, ValueError):  # no file of the system's: a test's buffer, a pipe on Windows
+    except (OSError, ValueError):  # not a file of the system: a buffer in a test, a pipe on Windows
         return True
 
 
-def _what_broke(error: Exception) -> str:
+def _damage_reason(error: Exception) -> str:
     if isinstance(error, EOFError) or "Truncated" in str(error):
         return "the file ends in the middle of its packed data, the rest is lost; copy or export it again"
     return f"the packed data is damaged from here on ({error}); copy or export it again"
 
 
-def _tell(stream: io.BufferedReader, names: Collection[str]) -> str:
-    """Guess the format of a stream without a name; JSON Lines if in doubt.
+def _detect_format(stream: io.BufferedReader, names: Collection[str]) -> str:
+    """Detect the format of a stream without a name; JSON Lines if in doubt.
 
-    `names` are those of columns: one of them alone is the header of a table, too.
+    Args:
+        stream: at its beginning.
+        names: of columns; one of them alone on the first line is the header of a table.
     """
-    beginning = stream.peek(1).lstrip(_MARKS)
+    beginning = stream.peek(1).lstrip(_SKIPPED_BYTES)
     if beginning.startswith(b"PAR1"):
         return "parquet"
     first = beginning.splitlines()[0].rstrip() if beginning else b""
-    if _JSON.match(first + b"\n") or first.endswith(b"}"):
+    if _JSON_START.match(first + b"\n") or first.endswith(b"}"):
         return "jsonl"
     is_table = any(mark in first for mark in b";\t,") or first.strip(b'"') in map(str.encode, names)
     return "csv" if is_table else "jsonl"

@@ -1,4 +1,4 @@
-"""The monitoring job: compare a stream with what a version was trained on."""
+"""The monitoring job: compare a stream with the training articles of a version."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ class DriftReport(msgspec.Struct, frozen=True):
     model: str
     sources: tuple[str, ...]
     compared_with: str
-    """`TRAINING`, or the sources named as reference."""
+    """`TRAINING`, or the sources of the reference."""
     since: str
-    """First and last date of the reference."""
+    """First date of the reference, ISO 8601, or ""."""
     until: str
+    """Last date of the reference."""
     rejects: int
     trained_on: tuple[str, ...]
-    """Sources of the stream or the reference that the version was trained on, and so answers differently."""
+    """Sources of the stream or the reference that the version was trained on; its answers differ there."""
     drift: Drift
 
     @property
@@ -47,24 +48,29 @@ class DriftReport(msgspec.Struct, frozen=True):
 
 
 class Observer:
-    """Accumulates a stream batch by batch; of the texts, only words are kept."""
+    """Accumulates a stream batch by batch; of the texts, only word counts are kept."""
 
     def __init__(self, reference: Profile) -> None:
         self._gauge = Gauge(reference)
-        self._sums = self._gauge.nothing()
+        self._sums = self._gauge.zeros()
         self._words: Counter[str] = Counter()
 
-    def add(self, articles: Sequence[Article], tokens: TokenBatch, said: Readings) -> None:
+    def add(self, articles: Sequence[Article], tokens: TokenBatch, answers: Readings) -> None:
         """Add a batch: articles, their tokens and the answers of the version."""
-        held = np.bincount(profile.held_by(tokens).indices, minlength=len(tokens.lemmas))
-        self._words.update({tokens.lemmas[i]: int(held[i]) for i in np.flatnonzero(held).tolist()})
-        self._sums += self._gauge.measure(articles, tokens, said)
+        frequencies = np.bincount(profile.presence(tokens).indices, minlength=len(tokens.lemmas))
+        self._words.update(
+            {tokens.lemmas[i]: int(frequencies[i]) for i in np.flatnonzero(frequencies).tolist()}
+        )
+        self._sums += self._gauge.measure(articles, tokens, answers)
 
     def drift(self, topics: Mapping[str, str] = MappingProxyType({})) -> Drift:
-        """Compare what was added with the reference; `topics`: id -> name of the topic.
+        """Compare the articles added with the reference.
+
+        Args:
+            topics: id -> name of the topic.
 
         Raises:
-            DataError: nothing was added.
+            DataError: no articles were added.
         """
         if not self._sums[0]:
             raise DataError("no article could be read; there is nothing to compare")
@@ -77,18 +83,18 @@ def monitor(
     reference: Corpus | None = None,
     watch: Watch = unwatched,
 ) -> DriftReport:
-    """Compare a stream with what a version of rubrics or of topics was trained on.
+    """Compare a stream with the training articles of a version of rubrics or topics.
 
     Args:
         corpus: the stream; labels are ignored.
-        version: as the registry opened it.
-        reference: articles to compare with instead, from a time without problems. Its tokens are held in
+        version: opened by the registry.
+        reference: articles of a time without problems, to compare with instead. Their tokens are held in
             memory.
         watch: called with the progress.
 
     Raises:
         DataError: there are no articles to compare.
-        ModelError: the version has no profile, and no reference is given.
+        ModelError: the profile of the version is damaged.
     """
     pipeline, topics = open_either(version.folder), dict[str, str]()
     if isinstance(pipeline, TopicPipeline):
@@ -97,7 +103,7 @@ def monitor(
     observer, rejects, done = Observer(base), 0, 0
     for batch in corpus.batches():
         tokens = pipeline.read(batch.articles)
-        observer.add(batch.articles, tokens, said(pipeline, tokens))
+        observer.add(batch.articles, tokens, answers(pipeline, tokens))
         rejects += len(batch.rejects)
         done += len(batch.articles)
         watch("monitoring", done)
@@ -109,13 +115,13 @@ def monitor(
         until=base.facts.until[:10],
         rejects=rejects,
         trained_on=tuple(
-            name for some in (corpus, reference) if some for name in version.manifest.trained_on(some.sources)
+            name for each in (corpus, reference) if each for name in version.manifest.trained_on(each.sources)
         ),
         drift=observer.drift(topics),
     )
 
 
-def said(pipeline: Pipeline | TopicPipeline, tokens: TokenBatch) -> Readings:
+def answers(pipeline: Pipeline | TopicPipeline, tokens: TokenBatch) -> Readings:
     """Measure the answers of a version."""
     if isinstance(pipeline, TopicPipeline):
         return of_topics(pipeline.model.transform(tokens), pipeline.topics)
@@ -133,4 +139,4 @@ def _profile(corpus: Corpus, pipeline: Pipeline | TopicPipeline, watch: Watch) -
         raise DataError("no article of the reference could be read; there is nothing to compare with")
     dates, outlets = zip(*articles, strict=True)
     tokens = concatenate(parts)
-    return profile.describe(tokens, dates, outlets, lambda rows: said(pipeline, take(tokens, rows)))
+    return profile.describe(tokens, dates, outlets, lambda rows: answers(pipeline, take(tokens, rows)))

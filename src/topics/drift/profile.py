@@ -1,7 +1,7 @@
-"""The profile of the training articles, which `monitor` compares a stream with.
+"""The profile of the training articles, which a stream is compared with.
 
 Every measure is a histogram, kept separately for runs of articles in the order of their dates. The distances
-between runs show how much one week of a newsroom differs from its year when nothing is wrong.
+between runs show how much weeks of a newsroom differ when nothing is wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from topics.drift.readings import (
     expected,
     of_text,
     rubrics_of,
-    sure,
+    sum_given,
 )
 from topics.errors import ModelError
 from topics.text.tokens import take
@@ -42,18 +42,18 @@ from topics.types import TokenBatch
 _FILE, _COUNTS, _MEANS = "profile.json", "profile.counts.npy", "profile.means.npy"
 _WORDS, _FREQUENCIES = "profile.words.txt", "profile.frequencies.npy"
 
-LEAST = 3
-"""Articles that must contain a word for it to count as known."""
-_MOST_RUNS, _RUN = 60, 25
-"""Most runs that the articles are cut into, and the articles that each should have."""
-_MOST_ARTICLES = 50_000
+MIN_ARTICLES = 3
+"""Document frequency from which on a word counts as known."""
+_MAX_RUNS, _RUN_ARTICLES = 60, 25
+"""Largest number of runs, and the smallest number of articles of a run."""
+_MAX_ARTICLES = 50_000
 _BINS = 10
 _COMMON_WORDS = 1_000
-"""The words whose frequencies are kept for each run."""
-_RARE = 0.01
+"""Number of words, the most frequent ones, whose frequencies are kept for each run."""
+_MIN_OUTLET_SHARE = 0.01
 """Outlets with a smaller share of the articles are merged into `OTHER`."""
 OTHER = "other"
-"""The bin of everything that has no bin of its own."""
+"""The bin of names without a bin of their own."""
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,8 +62,9 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runs: tuple[int, ...]
     """Articles of each run."""
     since: str
-    """First and last date; empty if no article has one."""
+    """First date, ISO 8601, "" if no article has one."""
     until: str
+    """Last date."""
     measures: tuple[DriftMeasure, ...]
     expected: tuple[Expected, ...]
 
@@ -94,8 +95,8 @@ class Profile(NamedTuple):
     def tables(self) -> Iterator[tuple[DriftMeasure, npt.NDArray[np.int32], Floats]]:
         """Iterate over measures with their counts, shape (runs, bins), and means, shape (runs,)."""
         start = 0
-        for at, measure in enumerate(self.facts.measures):
-            yield measure, self.counts[:, start : start + measure.width], self.means[:, at]
+        for index, measure in enumerate(self.facts.measures):
+            yield measure, self.counts[:, start : start + measure.width], self.means[:, index]
             start += measure.width
 
     def only(self, name: str) -> Profile:
@@ -109,34 +110,36 @@ def describe(
     tokens: TokenBatch,
     dates: Sequence[str],
     outlets: Sequence[str],
-    said: Callable[[npt.NDArray[np.int64]], Readings],
+    answers: Callable[[npt.NDArray[np.int64]], Readings],
 ) -> Profile:
     """Build the profile of n articles.
 
-    A word is unknown in a run if fewer than three articles of the other runs contain it: the profile thus
-    shows how many words of a new week a model would not know.
+    A word is unknown in a run if fewer than three articles of the other runs contain it, so that the profile
+    shows the share of words in a new week that a model would not know.
 
     Args:
-        tokens: n articles; more than fifty thousand are thinned evenly.
-        dates: n, ISO 8601 or empty; without dates the order of the articles is used.
+        tokens: n articles; of more than fifty thousand, an even sample is used.
+        dates: n, ISO 8601 or ""; without dates the order of the articles is used.
         outlets: n.
-        said: row numbers -> answers about these articles, preferably out of fold.
+        answers: row numbers -> answers about these articles, preferably out of fold.
     """
-    step = max(1, -(-len(tokens) // _MOST_ARTICLES))
+    step = max(1, -(-len(tokens) // _MAX_ARTICLES))
     order = np.argsort(np.array(dates, dtype=str), kind="stable")[::step]
     tokens = take(tokens, order)
-    runs = max(2, min(_MOST_RUNS, len(order) // _RUN))
+    runs = max(2, min(_MAX_RUNS, len(order) // _RUN_ARTICLES))
     run = np.arange(len(order)) * runs // max(len(order), 1)
-    holds = held_by(tokens)
-    frequencies = np.bincount(holds.indices, minlength=len(tokens.lemmas))
-    unknown = _unknown(tokens, holds, run, frequencies)
-    readings = of_text(tokens, unknown, [outlets[i] for i in order.tolist()]) | said(order)
-    known = sorted((-int(frequencies[i]), tokens.lemmas[i], i) for i in _at_least(frequencies, LEAST))
+    matrix = presence(tokens)
+    frequencies = np.bincount(matrix.indices, minlength=len(tokens.lemmas))
+    unknown = _unknown_tokens(tokens, matrix, run, frequencies)
+    readings = of_text(tokens, unknown, [outlets[i] for i in order.tolist()]) | answers(order)
+    known = sorted(
+        (-int(frequencies[i]), tokens.lemmas[i], i) for i in _indices_at_least(frequencies, MIN_ARTICLES)
+    )
     measures = _measures(readings)
     common = [i for _, _, i in known[:_COMMON_WORDS]]
     tables = [
         *(_by_run(run, runs, bins(measure, readings), measure.width) for measure in measures),
-        np.stack([_held(holds, part)[common] for part in _parts(run, runs)]),
+        np.stack([_document_frequencies(matrix, part)[common] for part in _run_slices(run, runs)]),
     ]
     means = [_mean_by_run(run, runs, readings.numbers.get(measure.name)) for measure in measures]
     dated = sorted(filter(None, dates))
@@ -156,20 +159,20 @@ def describe(
     )
 
 
-def held_by(tokens: TokenBatch) -> sparse.csr_array:
-    """Return which articles contain which lemmas, shape (articles, lemmas)."""
+def presence(tokens: TokenBatch) -> sparse.csr_array:
+    """Return the document-term matrix, shape (articles, lemmas)."""
     rows = np.repeat(np.arange(len(tokens), dtype=np.int32), np.diff(tokens.offsets))
     shape = len(tokens), len(tokens.lemmas)
-    found = sparse.coo_array((np.ones(len(rows), np.float32), (rows, tokens.ids)), shape).tocsr()
-    found.sum_duplicates()
-    return found
+    matrix = sparse.coo_array((np.ones(len(rows), np.float32), (rows, tokens.ids)), shape).tocsr()
+    matrix.sum_duplicates()
+    return matrix
 
 
 def _expected(readings: Readings, rubrics: Sequence[str]) -> tuple[Expected, ...]:
     totals = {name: float(values.sum()) for name, values in readings.numbers.items()}
     return tuple(
-        expected(rubric, totals[f"{GIVEN}{rubric}"], right, totals[f"{SCORES}{rubric}"])
-        for rubric, right in zip(rubrics, sure(readings, rubrics).tolist(), strict=True)
+        expected(rubric, totals[f"{GIVEN}{rubric}"], given_sum, totals[f"{SCORES}{rubric}"])
+        for rubric, given_sum in zip(rubrics, sum_given(readings, rubrics).tolist(), strict=True)
     )
 
 
@@ -182,16 +185,11 @@ def save(folder: Path, profile: Profile) -> None:
     persistence.write_array(folder / _FREQUENCIES, profile.frequencies)
 
 
-def is_kept(folder: Path) -> bool:
-    """Return whether a version has a profile."""
-    return (folder / _FILE).exists()
-
-
 def load(folder: Path) -> Profile:
     """Read a profile written by `save`.
 
     Raises:
-        ModelError: the version has no profile, or a file of it is damaged.
+        ModelError: a file of the profile is missing or damaged.
     """
     profile = Profile(
         persistence.read_struct(folder / _FILE, Facts),
@@ -200,31 +198,33 @@ def load(folder: Path) -> Profile:
         persistence.read_lines(folder / _WORDS),
         persistence.read_array(folder / _FREQUENCIES, np.int64),
     )
-    if not _fits(profile):
+    if not _is_consistent(profile):
         raise ModelError(f"{folder}: the files of the profile do not fit together; restore it or train again")
     return profile
 
 
-def _fits(profile: Profile) -> bool:
+def _is_consistent(profile: Profile) -> bool:
     facts, counts = profile.facts, profile.counts
     width = sum(measure.width for measure in facts.measures) + profile.common_words
     shapes = (
         counts.shape == (len(facts.runs), width),
         profile.means.shape == (len(facts.runs), len(facts.measures)),
     )
-    rising = all(low < high for measure in facts.measures for low, high in pairwise(measure.edges))
+    ascending = all(low < high for measure in facts.measures for low, high in pairwise(measure.edges))
     names = [measure.name for measure in facts.measures]
     named = all(bool(measure.labels) == (measure.name in (OUTLETS, TOPICS)) for measure in facts.measures)
     paired = all(f"{GIVEN}{rubric}" in names for rubric in rubrics_of(facts.measures))
     lengths = len(profile.words) == len(profile.frequencies)
     runs = len(facts.runs) > 1 and min(facts.runs) > 0
     if not (
-        all(shapes) and rising and named and paired and lengths and runs and len(set(names)) == len(names)
+        all(shapes) and ascending and named and paired and lengths and runs and len(set(names)) == len(names)
     ):
         return False
-    whole = all((table.sum(axis=1) == facts.runs).all() for _, table, _ in profile.tables())
-    held = profile.frequencies.min(initial=1) > 0 and profile.frequencies.max(initial=0) <= profile.articles
-    return bool(whole and held and counts.min(initial=0) >= 0)
+    complete = all((table.sum(axis=1) == facts.runs).all() for _, table, _ in profile.tables())
+    plausible = (
+        profile.frequencies.min(initial=1) > 0 and profile.frequencies.max(initial=0) <= profile.articles
+    )
+    return bool(complete and plausible and counts.min(initial=0) >= 0)
 
 
 def _measures(readings: Readings) -> tuple[DriftMeasure, ...]:
@@ -236,7 +236,7 @@ def _measures(readings: Readings) -> tuple[DriftMeasure, ...]:
 def _labels(measure: str, values: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the bins, without rare outlets."""
     names, counts = np.unique(np.array(values, dtype=str), return_counts=True)
-    frequent = names[counts >= _RARE * len(values)] if measure == OUTLETS else names
+    frequent = names[counts >= _MIN_OUTLET_SHARE * len(values)] if measure == OUTLETS else names
     return (*(name for name in frequent.tolist() if name != OTHER), OTHER)
 
 
@@ -247,8 +247,8 @@ def _edges(name: str, values: Floats) -> list[float]:
     return np.unique(np.quantile(values, np.arange(1, _BINS) / _BINS)).tolist() if len(values) else []
 
 
-def _by_run(run: Ints, runs: int, places: Ints, width: int) -> npt.NDArray[np.int64]:
-    return np.bincount(run * width + places, minlength=runs * width).reshape(runs, width)
+def _by_run(run: Ints, runs: int, bin_numbers: Ints, width: int) -> npt.NDArray[np.int64]:
+    return np.bincount(run * width + bin_numbers, minlength=runs * width).reshape(runs, width)
 
 
 def _mean_by_run(run: Ints, runs: int, values: Floats | None) -> Floats:
@@ -258,29 +258,29 @@ def _mean_by_run(run: Ints, runs: int, values: Floats | None) -> Floats:
     return means
 
 
-def _at_least(numbers: Ints, least: int) -> list[int]:
-    return [at for at, number in enumerate(numbers.tolist()) if number >= least]
+def _indices_at_least(numbers: Ints, minimum: int) -> list[int]:
+    return [index for index, number in enumerate(numbers.tolist()) if number >= minimum]
 
 
-def _parts(run: Ints, runs: int) -> list[slice]:
+def _run_slices(run: Ints, runs: int) -> list[slice]:
     """Return the slice of articles of each run."""
     borders = np.searchsorted(run, np.arange(runs + 1)).tolist()
     return [slice(first, last) for first, last in pairwise(borders)]
 
 
-def _held(holds: sparse.csr_array, part: slice) -> npt.NDArray[np.int64]:
-    """Count the articles of a part that contain each lemma."""
-    inside = holds.indices[holds.indptr[part.start] : holds.indptr[part.stop]]
-    return np.bincount(inside, minlength=holds.shape[1])
+def _document_frequencies(matrix: sparse.csr_array, part: slice) -> npt.NDArray[np.int64]:
+    """Count the articles of a run that contain each lemma."""
+    columns = matrix.indices[matrix.indptr[part.start] : matrix.indptr[part.stop]]
+    return np.bincount(columns, minlength=matrix.shape[1])
 
 
-def _unknown(
-    tokens: TokenBatch, holds: sparse.csr_array, run: Ints, frequencies: Ints
+def _unknown_tokens(
+    tokens: TokenBatch, matrix: sparse.csr_array, run: Ints, frequencies: Ints
 ) -> npt.NDArray[np.bool_]:
-    """Return which tokens a model of the other runs would not know, shape (tokens,)."""
+    """Mark the tokens that a model of the other runs would not know, shape (tokens,)."""
     unknown = np.ones(len(tokens.ids), bool)
-    for part in _parts(run, int(run.max(initial=-1)) + 1):
-        rare = frequencies - _held(holds, part) < LEAST
-        here = slice(tokens.offsets[part.start], tokens.offsets[part.stop])
-        unknown[here] = rare[tokens.ids[here]]
+    for part in _run_slices(run, int(run.max(initial=-1)) + 1):
+        rare = frequencies - _document_frequencies(matrix, part) < MIN_ARTICLES
+        selected = slice(tokens.offsets[part.start], tokens.offsets[part.stop])
+        unknown[selected] = rare[tokens.ids[selected]]
     return unknown

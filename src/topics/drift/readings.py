@@ -1,8 +1,4 @@
-"""Measures of articles, one number or one name per article, and their sums.
-
-A tally is one array of sums over the bins of a profile. Tallies of batches, shards and streams are
-additive, so a stream of any size takes constant memory.
-"""
+"""Measures of articles: a number or a name per article, and the bins of their histograms."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ Ints = npt.NDArray[np.integer]
 UNKNOWN_WORDS, LENGTH, OUTLETS, TOPICS = "unknown words", "length", "outlets", "topics"
 UNTAGGED, REVIEW, GIVEN, SCORES = "untagged", "review", "given: ", "scores: "
 NO_TOPIC = "no topic"
-_NAMELESS = "unknown"
+_NO_OUTLET = "unknown"
 
 
 class DriftMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,7 +28,7 @@ class DriftMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edges: tuple[float, ...] = ()
     """Upper ends of all bins but the last, if the measure is a number."""
     labels: tuple[str, ...] = ()
-    """Names of the bins, if the measure is a name, such as the outlet; the last bin holds all other names."""
+    """Names of the bins, if the measure is a name, such as the outlet; the last bin is for other names."""
 
     @property
     def width(self) -> int:
@@ -46,9 +42,9 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubric: str
     given: int
     precision: float | None
-    """Mean probability of the articles given the rubric; None if there are none."""
+    """Mean probability of the articles given the rubric; None without such articles."""
     recall: float | None
-    """Sum of the probabilities of these articles, divided by the sum over all articles."""
+    """Sum of the probabilities of these articles over the sum of all probabilities."""
 
 
 class Readings(NamedTuple):
@@ -65,12 +61,12 @@ class Readings(NamedTuple):
 
 
 def of_text(tokens: TokenBatch, unknown: npt.NDArray[np.bool_], outlets: Sequence[str]) -> Readings:
-    """Measure articles without a model; `unknown`, shape (tokens,), marks unknown tokens."""
+    """Measure texts and outlets; `unknown`, shape (tokens,), marks unknown tokens."""
     lengths = np.diff(tokens.offsets)
     rows = np.repeat(np.arange(len(tokens)), lengths)
     shares: Floats = np.bincount(rows, unknown, len(tokens)) / np.maximum(lengths, 1)
     numbers = {UNKNOWN_WORDS: shares, LENGTH: np.asarray(lengths, np.float64)}
-    return Readings(numbers, {OUTLETS: [outlet or _NAMELESS for outlet in outlets]})
+    return Readings(numbers, {OUTLETS: [outlet or _NO_OUTLET for outlet in outlets]})
 
 
 def of_rubrics(judgement: Judgement, rubrics: Sequence[str]) -> Readings:
@@ -89,12 +85,12 @@ def of_rubrics(judgement: Judgement, rubrics: Sequence[str]) -> Readings:
 def of_topics(shares: npt.NDArray[np.float32], topics: Sequence[Topic]) -> Readings:
     """Measure shares of topics, shape (n, topics), by the id of the main topic of each article."""
     names = [*(str(topic.id) for topic in topics), NO_TOPIC]
-    foremost = np.where(shares.any(axis=1), shares.argmax(axis=1), len(topics))
-    return Readings({}, {TOPICS: [names[k] for k in foremost.tolist()]})
+    main = np.where(shares.any(axis=1), shares.argmax(axis=1), len(topics))
+    return Readings({}, {TOPICS: [names[k] for k in main.tolist()]})
 
 
 def names_of(topics: Sequence[Topic]) -> dict[str, str]:
-    """Return topic id -> the name given by an editor, or the label."""
+    """Return topic id -> name given by an editor, or label."""
     return {str(topic.id): topic.name or topic.label for topic in topics}
 
 
@@ -102,22 +98,24 @@ def bins(measure: DriftMeasure, readings: Readings) -> Ints:
     """Return the bin of each article, shape (n,)."""
     if not measure.labels:
         return np.searchsorted(measure.edges, readings.numbers[measure.name], "left")
-    places = {label: at for at, label in enumerate(measure.labels)}
-    found = [places.get(name, measure.width - 1) for name in readings.names[measure.name]]
-    return np.array(found, np.int64)
+    numbers = {label: number for number, label in enumerate(measure.labels)}
+    result = [numbers.get(name, measure.width - 1) for name in readings.names[measure.name]]
+    return np.array(result, np.int64)
 
 
 def rubrics_of(measures: Sequence[DriftMeasure]) -> list[str]:
     """Return the rubrics among the measures."""
-    return [one.name.removeprefix(SCORES) for one in measures if one.name.startswith(SCORES)]
+    return [measure.name.removeprefix(SCORES) for measure in measures if measure.name.startswith(SCORES)]
 
 
-def sure(readings: Readings, rubrics: Sequence[str]) -> Floats:
+def sum_given(readings: Readings, rubrics: Sequence[str]) -> Floats:
     """Sum the probabilities of the articles given each rubric, shape (rubrics,)."""
     numbers = readings.numbers
     return np.array([numbers[f"{GIVEN}{rubric}"] @ numbers[f"{SCORES}{rubric}"] for rubric in rubrics])
 
 
-def expected(rubric: str, given: float, sure: float, all_: float) -> Expected:
+def expected(rubric: str, given: float, given_sum: float, total: float) -> Expected:
     """Return the expected quality; `sure` and `all_` sum probabilities over given and over all articles."""
-    return Expected(rubric, int(given), sure / given if given else None, sure / all_ if all_ > 0 else None)
+    return Expected(
+        rubric, int(given), given_sum / given if given else None, given_sum / total if total > 0 else None
+    )

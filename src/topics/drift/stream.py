@@ -1,4 +1,4 @@
-"""Drift of a scoring job: what its versions read and answer, compared with their training at the end."""
+"""Drift measured during a scoring job: the input and answers of its versions against their training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from topics.drift import profile
-from topics.drift.comparing import LEAST, Drift, drift
+from topics.drift.comparing import MIN_ARTICLES, Drift, drift
 from topics.drift.readings import GIVEN, REVIEW, TOPICS, Floats, Readings, names_of
 from topics.drift.tally import Gauge
 from topics.types import Article, TokenBatch, Topic
@@ -17,66 +17,54 @@ from topics.versions.registry import Version
 
 
 class Stream:
-    """Accumulates the input and answers of versions by their profiles; versions without one are skipped."""
+    """Accumulates the input and answers of versions, to be compared with their training at the end."""
 
     def __init__(self, versions: Sequence[Version], topics: Sequence[Topic]) -> None:
         self._topics = names_of(topics)
         self._gauges = {
-            version.label: gauge
+            version.label: _gauge(version.folder, topics_only=version is not versions[0])
             for version in versions
-            if (gauge := _gauge(version.folder, mix_alone=version is not versions[0]))
         }
-        self._sums = {label: gauge.nothing() for label, gauge in self._gauges.items()}
+        self._sums = {label: gauge.zeros() for label, gauge in self._gauges.items()}
 
     def on_batch(
-        self, version: Version, articles: Sequence[Article], tokens: TokenBatch, said: Readings
+        self, version: Version, articles: Sequence[Article], tokens: TokenBatch, answers: Readings
     ) -> None:
-        """Add the answers of a version about a batch."""
-        if gauge := self._gauges.get(version.label):
-            self._sums[version.label] += gauge.measure(articles, tokens, said)
+        """Add a batch and the answers of a version."""
+        self._sums[version.label] += self._gauges[version.label].measure(articles, tokens, answers)
 
     @property
     def summed(self) -> Floats:
-        """All sums in one array; sums of parts of a stream add up to those of the whole."""
+        """All sums in one array; those of parts of a stream add up to those of the stream."""
         return np.concatenate([np.zeros(0), *self._sums.values()])
 
     def add(self, summed: Floats) -> None:
         """Add the sums of another part of the stream."""
-        if not self._sums:
-            return
         ends = np.cumsum([len(sums) for sums in self._sums.values()])
         for sums, more in zip(self._sums.values(), np.split(summed, ends[:-1]), strict=True):
             sums += more
 
-    def drift(self, but: Container[str] = ()) -> dict[str, Drift]:
-        """Return version -> comparison, without the versions in `but` and streams of too few articles."""
+    def drift(self, except_: Container[str] = ()) -> dict[str, Drift]:
+        """Return version -> comparison; versions in `except_`, and with too few articles, are left out."""
         return {
             label: drift(gauge.profile, self._sums[label], topics=self._topics)
             for label, gauge in self._gauges.items()
-            if label not in but and self._sums[label][0] >= LEAST
+            if label not in except_ and self._sums[label][0] >= MIN_ARTICLES
         }
 
 
 def shares_in_training(version: Version) -> dict[str, float]:
-    """Return the share of training articles given each rubric (`GIVEN` + name) and sent to `REVIEW`.
-
-    Empty if the version has no profile.
-    """
-    gauge = _gauge(version.folder, mix_alone=False)
-    if gauge is None:
-        return {}
-    looks = gauge.profile
+    """Return the share of training articles given each rubric (`GIVEN` + name) and sent to `REVIEW`."""
+    reference = _gauge(version.folder, topics_only=False).profile
     return {
-        measure.name: float(np.average(means, weights=looks.facts.runs))
-        for measure, _, means in looks.tables()
+        measure.name: round(float(np.average(means, weights=reference.facts.runs)), 4)
+        for measure, _, means in reference.tables()
         if measure.name.startswith(GIVEN) or measure.name == REVIEW
     }
 
 
 @lru_cache(4)
-def _gauge(folder: Path, *, mix_alone: bool) -> Gauge | None:
-    """Open the profile of a version; with `mix_alone` only topics are compared."""
-    if not profile.is_kept(folder):
-        return None
-    looks = profile.load(folder)
-    return Gauge(looks.only(TOPICS) if mix_alone else looks)
+def _gauge(folder: Path, *, topics_only: bool) -> Gauge:
+    """Open the profile of a version; with `topics_only`, without its other measures."""
+    reference = profile.load(folder)
+    return Gauge(reference.only(TOPICS) if topics_only else reference)

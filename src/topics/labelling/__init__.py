@@ -1,1 +1,1 @@
-"""Work for editors: which labels to doubt, which articles to label next."""
+"""Worksheets for editors: labels to check, articles to label next."""

@@ -1,8 +1,8 @@
 """The audit job: find the labels of an archive that an editor should check.
 
-Each article is classified out of fold. Labels are ranked by the out-of-fold probability of the opposite
-(«self-confidence» of Northcutt et al., Confident Learning, JAIR 2021);
-`docs/report.md` and `scripts/measure_audit.py` compare this with cleanlab's thresholds and scores.
+Labels are ranked by the out-of-fold probability of the opposite ("self-confidence" of Northcutt, Jiang and
+Chuang, 2021, "Confident learning"). `docs/report.md` and `scripts/measure_audit.py` compare this with
+cleanlab's thresholds and scores.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from topics.config import Config
 from topics.corpus import Corpus
 from topics.corpus.articles import cell_of
-from topics.labelling.worksheets import BEGINNING
+from topics.labelling.worksheets import EXCERPT
 from topics.pipeline import telling
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth
@@ -27,7 +27,7 @@ from topics.types import Article, Explanation, Watch, unwatched
 
 DOUBT = 0.5
 """Probability from which a label is considered wrong."""
-_WORDS = 5
+_MAX_WORDS = 5
 COLUMNS = ("now", "proposed", "sure", "reason", "title", "beginning", "outlet", "date")
 
 
@@ -55,7 +55,7 @@ class Audit(NamedTuple):
     examined: int
     """Articles with unchecked labels."""
     doubted: int
-    """Those on which the model disagrees, listed or not: some are mislabelled, some the model gets wrong."""
+    """Those on which the model disagrees, listed or not: mislabelled, or misclassified."""
 
 
 def audit(
@@ -128,10 +128,10 @@ def _suspect(article: Article, learned: Learned, doubts: Floats, row: int, phras
     rubrics = learned.pipeline.rubrics
     doubted = [r for r in np.argsort(-doubts, kind="stable").tolist() if doubts[r] >= DOUBT]
     labels = article.labels.rubrics if article.labels else frozenset()
-    found = [learned.pipeline.explain(article, rubrics[r]) for r in doubted]
+    explanations = [learned.pipeline.explain(article, rubrics[r]) for r in doubted]
     reasons = [
         _reason(explanation, learned.truth[row, r] == 1, float(doubts[r]), phrases)
-        for r, explanation in zip(doubted, found, strict=True)
+        for r, explanation in zip(doubted, explanations, strict=True)
     ]
     return Suspect(
         id=article.id,
@@ -139,19 +139,19 @@ def _suspect(article: Article, learned: Learned, doubts: Floats, row: int, phras
         proposed=tuple(sorted(labels ^ {rubrics[r] for r in doubted})),
         sure=float(doubts.max()),
         reason=" ".join(reasons),
-        title=found[0].title,
-        beginning=excerpt(found[0].text, BEGINNING),
+        title=explanations[0].title,
+        beginning=excerpt(explanations[0].text, EXCERPT),
         outlet=article.outlet,
         date=article.date,
     )
 
 
-def _reason(found: Explanation, is_given: bool, sure: float, phrases: Words) -> str:
-    """Describe which label is doubted and the words that are evidence for that."""
-    said = phrases("wrong" if is_given else "missing", rubric=found.rubric, sure=phrases.share(sure))
+def _reason(explanation: Explanation, is_given: bool, sure: float, phrases: Words) -> str:
+    """Describe which label is doubted, and the words that are evidence against it."""
+    text = phrases("wrong" if is_given else "missing", rubric=explanation.rubric, sure=phrases.share(sure))
     sign = -1 if is_given else 1
-    if speaking := telling(found, sign, _WORDS):
-        said += " " + phrases("against" if is_given else "for", words=", ".join(speaking))
-    if found.rules:
-        said += " " + phrases("rule", words=", ".join(rule.phrase for rule in found.rules))
-    return said
+    if evidence := telling(explanation, sign, _MAX_WORDS):
+        text += " " + phrases("against" if is_given else "for", words=", ".join(evidence))
+    if explanation.rules:
+        text += " " + phrases("rule", words=", ".join(rule.phrase for rule in explanation.rules))
+    return text

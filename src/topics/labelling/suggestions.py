@@ -1,8 +1,9 @@
-"""Active learning: which articles to label next.
+"""Active learning: selection of the articles to label next.
 
-An article is worth labelling if a model of the labels so far is uncertain about it (uncertainty sampling,
-Lewis and Gale 1994), especially about a rubric with few examples, and if it is unlike those already chosen
-(maximal marginal relevance, Carbonell and Goldstein 1998). `docs/cold_start.md` has the learning curves.
+An article is worth labelling if a model of the existing labels is uncertain about it (uncertainty sampling,
+Lewis and Gale 1994), especially about a rubric with few examples, and if it is unlike those already labelled
+or chosen (maximal marginal relevance, Carbonell and Goldstein 1998). `docs/cold_start.md` has the learning
+curves.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from topics.config import Config, Rubrics
 from topics.corpus import Corpus
 from topics.errors import DataError
-from topics.labelling.worksheets import BEGINNING
+from topics.labelling.worksheets import EXCERPT
 from topics.reports.wording import Words, words
 from topics.rubrics.calibration import Floats, Truth, log_odds
 from topics.rubrics.features import Fields, Tfidf
@@ -32,12 +33,12 @@ Rows = npt.NDArray[np.intp]
 
 COLUMNS = ("reason", "title", "beginning", "outlet", "date")
 _BLOCK = 64
-"""Labelled articles compared with all candidates at once."""
-LIKENESS = 0.3
+"""Labelled articles compared with all candidates at a time."""
+SIMILARITY_WEIGHT = 0.3
 """Weight of the similarity to labelled and chosen articles."""
 _DIMENSIONS = 100
-_TRIES = 30
-"""With fewer labels nothing can be learned, and articles are chosen at random."""
+_MIN_LABELS = 30
+"""With fewer labels, articles are chosen at random."""
 
 
 class Suggestion(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ class Suggestions(NamedTuple):
     """Most useful first."""
     labelled: int
     positives: dict[str, int]
-    """Rubric -> positive examples so far."""
+    """Rubric -> number of positive examples."""
 
 
 def suggest(
@@ -73,8 +74,8 @@ def suggest(
     """Choose n articles of a pool to label next.
 
     Args:
-        pool: labelled articles are used for training and not chosen; if a file of labels is laid over it,
-            only the articles in the file count as labelled.
+        pool: labelled articles are used for training and not chosen; with a `labels_file`, only the articles
+            in it count as labelled.
         config: as for training.
         n: articles to choose.
         language: of the reasons, `ru` or `en`.
@@ -86,23 +87,22 @@ def suggest(
     """
     phrases = words("suggest", language)
     material = prepare(pool, config, jobs, watch)
-    labels = [found if _counts(found, pool.is_laid_over) else None for found in material.labels]
-    known = np.array([found is not None for found in labels])
-    firsts = np.zeros(len(labels), bool)
-    firsts[_unseen(material.tokens, known)] = True
-    candidates = np.flatnonzero(firsts & ~known)
+    labels = [label if _is_labelled(label, pool.is_laid_over) else None for label in material.labels]
+    is_labelled = np.array([label is not None for label in labels])
+    firsts = _unlabelled_firsts(material.tokens, is_labelled)
+    candidates = firsts[~is_labelled[firsts]]
     if not len(candidates):
         raise DataError(f"{len(labels)} articles, none without a label; name a pool of unlabelled ones")
     truth, rubrics = _truth(labels, config.rubrics)
     watch("choosing", 0)
     doubts, probabilities = np.zeros((len(labels), 0)), np.zeros((len(labels), 0))
-    if rubrics and known.sum() >= _TRIES:
-        model = new_classifier(config, jobs).fit(material.tokens, truth, rubrics, known)
+    if rubrics and is_labelled.sum() >= _MIN_LABELS:
+        model = new_classifier(config, jobs).fit(material.tokens, truth, rubrics, is_labelled)
         probabilities = model.predict_proba(material.tokens)
         doubts = doubt(probabilities, truth)
     examples = (truth == 1).sum(axis=0)
-    vectors, labelled = latent(material.tokens), np.flatnonzero(known)
-    chosen, asked = choose(doubts, examples, vectors, labelled, candidates, n)
+    vectors, labelled = latent(material.tokens), np.flatnonzero(is_labelled)
+    chosen, rubric_indices = choose(doubts, examples, vectors, labelled, candidates, n)
     places = material.places
     articles = pool.pick(places[chosen].tolist())
 
@@ -113,9 +113,9 @@ def suggest(
     return Suggestions(
         [
             _suggestion(clean(articles[int(places[row])]), rubrics, rubric, probabilities[row], phrases)
-            for row, rubric in zip(chosen.tolist(), asked.tolist(), strict=True)
+            for row, rubric in zip(chosen.tolist(), rubric_indices.tolist(), strict=True)
         ],
-        int(known.sum()),
+        int(is_labelled.sum()),
         dict(zip(rubrics, examples.tolist(), strict=True)),
     )
 
@@ -123,9 +123,9 @@ def suggest(
 def doubt(probabilities: Floats, truth: Truth) -> Floats:
     """Return the uncertainty about each rubric of each article: 1 at the cut, less far from it.
 
-    The cut of a rubric is chosen so that the share of articles above it equals the share of positives among
-    the labels: a threshold learned from three examples would be mostly that of the other rubrics, far above
-    all probabilities.
+    The cut of a rubric is such that the share of articles above it equals the share of positives among the
+    labels. A threshold learned from a few examples would mostly be that of the other rubrics, far above all
+    probabilities.
 
     Args:
         probabilities: (articles, rubrics).
@@ -153,9 +153,9 @@ def latent(tokens: TokenBatch) -> npt.NDArray[np.float32]:
     dimensions = min(_DIMENSIONS, min(matrix.shape) - 1)
     if dimensions < 1:
         return np.zeros((len(tokens), 1), np.float32)
-    reduced = TruncatedSVD(dimensions, random_state=0).fit_transform(matrix)
-    placed: npt.NDArray[np.float32] = normalize(reduced).astype(np.float32)
-    return placed
+    projected = TruncatedSVD(dimensions, random_state=0).fit_transform(matrix)
+    vectors: npt.NDArray[np.float32] = normalize(projected).astype(np.float32)
+    return vectors
 
 
 def choose(
@@ -169,7 +169,7 @@ def choose(
     """Choose n candidates greedily: uncertain, of rare rubrics, unlike those labelled or chosen.
 
     A rubric with four times as many examples has half the weight. An article chosen for a rubric counts as an
-    example of it from then on, so the rarest of dozens does not take all places.
+    example of it from then on, so that the rarest of dozens is not always chosen.
 
     Args:
         doubts: (articles, rubrics); without columns the choice is random.
@@ -177,7 +177,7 @@ def choose(
         vectors: (articles, dimensions), rows of length 1.
         known: labelled rows.
         candidates: rows to choose from.
-        n: how many.
+        n: number of articles to choose.
 
     Returns:
         The rows, most useful first, and the rubric that each is chosen for; -1 if at random.
@@ -185,23 +185,23 @@ def choose(
     n = min(n, len(candidates))
     if not doubts.shape[1]:
         return np.random.default_rng(0).permutation(candidates)[:n], np.full(n, -1)
-    doubts, places = doubts[candidates], vectors[candidates]
+    doubts, candidate_vectors = doubts[candidates], vectors[candidates]
     examples = np.maximum(examples, 1)
-    likeness = np.zeros(len(candidates), np.float32)
+    similarity = np.zeros(len(candidates), np.float32)
     for start in range(0, len(known), _BLOCK):
-        alike = places @ vectors[known[start : start + _BLOCK]].T
-        np.maximum(likeness, alike.max(axis=1), out=likeness)
-    chosen, asked = list[int](), list[int]()
+        similarities = candidate_vectors @ vectors[known[start : start + _BLOCK]].T
+        np.maximum(similarity, similarities.max(axis=1), out=similarity)
+    chosen, rubrics = list[int](), list[int]()
     for _ in range(n):
-        worth = doubts * np.sqrt(examples.min() / examples)
-        value = worth.max(axis=1) - LIKENESS * likeness
+        utility = doubts * np.sqrt(examples.min() / examples)
+        value = utility.max(axis=1) - SIMILARITY_WEIGHT * similarity
         value[chosen] = -np.inf
         best = int(value.argmax())
         chosen.append(best)
-        asked.append(int(worth[best].argmax()))
-        examples[asked[-1]] += 1
-        np.maximum(likeness, places @ places[best], out=likeness)
-    return candidates[chosen], np.array(asked, np.intp)
+        rubrics.append(int(utility[best].argmax()))
+        examples[rubrics[-1]] += 1
+        np.maximum(similarity, candidate_vectors @ candidate_vectors[best], out=similarity)
+    return candidates[chosen], np.array(rubrics, np.intp)
 
 
 def table(chosen: Sequence[Suggestion]) -> list[tuple[str, ...]]:
@@ -209,32 +209,32 @@ def table(chosen: Sequence[Suggestion]) -> list[tuple[str, ...]]:
     return [(row.id, row.reason, row.title, row.beginning, row.outlet, row.date) for row in chosen]
 
 
-def _counts(labels: Labels | None, only_clean: bool) -> bool:
+def _is_labelled(labels: Labels | None, only_clean: bool) -> bool:
     return labels is not None and (labels.clean or not only_clean)
 
 
-def _unseen(tokens: TokenBatch, known: npt.NDArray[np.bool_]) -> Rows:
+def _unlabelled_firsts(tokens: TokenBatch, known: npt.NDArray[np.bool_]) -> Rows:
     """Return one article of each group of reprints, except groups with a labelled article."""
     groups = duplicates.groups(tokens)
     return np.setdiff1d(np.unique(groups), groups[known])
 
 
-def _truth(labels: list[Labels | None], wanted: Rubrics) -> tuple[Truth, tuple[str, ...]]:
-    """Return the labels so far; one positive and one negative example of a rubric are enough."""
+def _truth(labels: list[Labels | None], settings: Rubrics) -> tuple[Truth, tuple[str, ...]]:
+    """Return the labels as a table; one positive and one negative example of a rubric are enough."""
     try:
-        truth, rubrics, _ = truth_table(labels, msgspec.structs.replace(wanted, min_positives=1))
+        truth, rubrics, _ = truth_table(labels, msgspec.structs.replace(settings, min_positives=1))
     except DataError:
         return np.full((len(labels), 0), -1, np.int8), ()
     return truth, rubrics
 
 
 def _suggestion(
-    article: Article, rubrics: Sequence[str], asked: int, probabilities: Floats, phrases: Words
+    article: Article, rubrics: Sequence[str], index: int, probabilities: Floats, phrases: Words
 ) -> Suggestion:
     reason = phrases("chance")
-    if asked >= 0:
-        probability = phrases.share(float(probabilities[asked]))
-        reason = phrases("doubt", rubric=rubrics[asked], probability=probability)
+    if index >= 0:
+        probability = phrases.share(float(probabilities[index]))
+        reason = phrases("doubt", rubric=rubrics[index], probability=probability)
     return Suggestion(
-        article.id, reason, article.title, excerpt(article.text, BEGINNING), article.outlet, article.date
+        article.id, reason, article.title, excerpt(article.text, EXCERPT), article.outlet, article.date
     )

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from topics.readers import harmless
 
-BEGINNING = 300
+EXCERPT = 300
 """Characters of an article shown to an editor."""
 
 
 def worksheet(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Return CSV that Excel opens by a double click on Russian Windows: `;` and a byte-order mark.
+    """Return CSV that Excel on Russian Windows opens by a double click: `;` and a byte-order mark.
 
     The columns `id` and `rubrics` come first; the editor fills in `rubrics`: `economy+tourism`, or `none`.
     Rows left empty are ignored.

@@ -1,1 +1,1 @@
-"""What is done with versions: opened, compared, promoted, named, checked, carried elsewhere."""
+"""Operations on versions: open, compare, promote, name, verify, export and import."""

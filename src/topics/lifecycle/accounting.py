@@ -1,4 +1,4 @@
-"""Whether the models are what their histories say: every version whole, none lost, no alias to nothing."""
+"""Verification of models against their histories: damaged or lost versions, aliases without a target."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from topics.versions.registry import Registry, Version
 
 
 class Finding(NamedTuple):
-    """One line about a version or a model."""
+    """A finding about a version or a model."""
 
     kind: Literal["whole", "remark", "trouble"]
     text: str
 
 
 def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Finding]:
-    """Check every byte of these versions, and that all of it can be opened; without any, account for all."""
+    """Check all files of the given versions, and open them; without any, check all models and histories."""
     for reference in references:
-        yield _checked(registry, reference)
+        yield _check(registry, reference)
     for name in registry.model_names() if not references else ():
         try:
             lost, versions, events = _lost(registry, name), registry.versions(name), registry.events(name)
-        except ModelError as error:  # of a damaged history: each version would say the same
+        except ModelError as error:  # a damaged history: every version would raise it
             yield Finding("trouble", str(error))
             continue
         yield from (Finding("trouble", text) for text in lost)
         known = history.seals(events) if events else dict.fromkeys(versions)
         for version in versions:
-            finding = _checked(registry, f"{name}/{version}")
+            finding = _check(registry, f"{name}/{version}")
             if finding.kind == "whole" or not registry.was_pruned(name, version):  # while others were checked
                 yield finding
             if finding.kind == "whole" and version not in known:
@@ -39,22 +39,22 @@ def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Findi
                 yield Finding("remark", text)
 
 
-def _checked(registry: Registry, reference: str) -> Finding:
+def _check(registry: Registry, reference: str) -> Finding:
     try:
-        return Finding("whole", registry.open_with(reference, _opened))
+        return Finding("whole", registry.open_with(reference, _open_and_seal))
     except ModelError as error:
         return Finding("trouble", str(error))
 
 
-def _opened(version: Version) -> str:
+def _open_and_seal(version: Version) -> str:
     open_all(version.folder)
     return f"{version.label}  {integrity.seal(version.folder)}"
 
 
 def _lost(registry: Registry, name: str) -> list[str]:
-    """Describe what the history of a model lists and its folder lacks."""
+    """Describe what the history of a model names and its folder lacks."""
     first = _missing(registry, name)
-    again = _missing(registry, name) if first else []  # others may prune and promote while we look
+    again = _missing(registry, name) if first else []  # versions may be pruned and promoted meanwhile
     return [text for text in first if text in again]
 
 
@@ -62,16 +62,16 @@ def _missing(registry: Registry, name: str) -> list[str]:
     events, home = registry.events(name), registry.folder / name
     versions, aliases = registry.versions(name), history.aliases(events)
     if versions and not events:
-        what = f"where aliases pointed and the seals of {counted(len(versions), 'version')}"
+        contents = f"where aliases pointed and the seals of {counted(len(versions), 'version')}"
         remedy = "restore it from a backup, or promote what shall be live"
-        return [f"{home / history.FILE}: is missing, and with it {what}; {remedy}"]
-    to_nothing = {alias: version for alias, version in aliases.items() if version not in versions}
-    lost = [version for version in history.lost(events, versions) if version not in to_nothing.values()]
+        return [f"{home / history.FILE}: is missing, and with it {contents}; {remedy}"]
+    dangling = {alias: version for alias, version in aliases.items() if version not in versions}
+    lost = [version for version in history.lost(events, versions) if version not in dangling.values()]
     remedy = "restore it from a backup, or"
     return [
         *(
             f"{name}@{alias} points to {version}, which is not there; {remedy} promote another"
-            for alias, version in to_nothing.items()
+            for alias, version in dangling.items()
         ),
         *(
             f"{home / version}: is missing but was not pruned; {remedy} let `topics prune` write it off"

@@ -1,4 +1,4 @@
-"""Files in a row in one file, .tar or .zip, none of them compressed: written, and read without trust."""
+"""Uncompressed .tar and .zip files: writing, and safe reading of untrusted ones."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _CHUNK = 1 << 20
 
 
 class Entry(NamedTuple):
-    """What a container says that it holds."""
+    """An entry as declared by a container."""
 
     name: str
     size: int
-    trouble: str
-    """Why it is not an entry that `topics` wrote; "": it may be."""
+    problem: str
+    """Why it cannot be an entry that `topics` wrote, or ""."""
     open: Callable[[], IO[bytes]]
 
 
 Add: TypeAlias = Callable[[str, int, IO[bytes]], None]
-"""Takes a name, a size, and a stream of so many bytes."""
+"""Takes a name, a size in bytes, and a stream of that size."""
 
 
 def check_suffix(path: Path) -> None:
@@ -41,7 +41,7 @@ def check_suffix(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path, suffix: str) -> Iterator[Add]:
-    """Write a container; what is yielded adds an entry."""
+    """Write a container; yields a function that adds an entry."""
     if suffix == ".tar":
         with tarfile.open(path, "x:", format=tarfile.PAX_FORMAT) as tar:
             yield lambda name, size, stream: _add_to_tar(tar, name, size, stream)
@@ -64,65 +64,68 @@ def _add_to_zip(archive: zipfile.ZipFile, name: str, size: int, stream: IO[bytes
 
 
 def entries(stream: IO[bytes], path: Path) -> list[Entry]:
-    """List the entries of an open container; they can be opened as long as the stream is.
+    """List the entries of an open container; they can be opened while the stream is open.
 
     Raises:
         ModelError: it is damaged.
     """
-    with _mending(path):
+    with _as_model_error(path):
         return list(_entries(stream, path.suffix))
 
 
 def _entries(stream: IO[bytes], suffix: str) -> Iterator[Entry]:
-    """Iterate over the entries; they can be opened while the stream is open."""
     if suffix == ".tar":
-        tar = tarfile.TarFile(fileobj=stream)  # not `tarfile.open`, which would unpack a .tar.gz
+        tar = tarfile.TarFile(fileobj=stream)  # not `tarfile.open`, which accepts a .tar.gz
         return (_tar_entry(tar, entry) for entry in tar.getmembers())
     archive = zipfile.ZipFile(stream)
     return (_zip_entry(archive, entry) for entry in archive.infolist())
 
 
 def _tar_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> Entry:
-    plain = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
+    is_regular = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
     return Entry(
         entry.name,
         entry.size,
-        "" if plain else "is not a regular file",
+        "" if is_regular else "is not a regular file",
         lambda: tar.extractfile(entry) or io.BytesIO(),
     )
 
 
 def _zip_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Entry:
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    trouble = ""
+    problem = ""
     if kind not in (0, stat.S_IFREG) or entry.is_dir():
-        trouble = "is not a regular file"
+        problem = "is not a regular file"
     elif entry.flag_bits & 0x1:
-        trouble = "is encrypted"
+        problem = "is encrypted"
     elif entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-        trouble = "is compressed, which `topics export` never does"
-    return Entry(entry.orig_filename, entry.file_size, trouble, lambda: archive.open(entry))
+        problem = "is compressed, which `topics export` never does"
+    return Entry(entry.orig_filename, entry.file_size, problem, lambda: archive.open(entry))
 
 
 def copy(entry: Entry, target: IO[bytes], path: Path) -> None:
-    """Copy what an entry of the container `path` holds. Raises ModelError if it is damaged."""
-    with _mending(path):
+    """Copy the content of an entry of the container `path`.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    with _as_model_error(path):
         source = entry.open()
     with source:
         while True:
-            with _mending(path):
+            with _as_model_error(path):
                 chunk = source.read(_CHUNK)
             if not chunk:
                 break
-            target.write(chunk)  # a full disk is not the bundle's fault
+            target.write(chunk)  # outside: a full disk is no damage of the bundle
     if target.tell() != entry.size:
         raise ModelError(f"{path}: the entry {entry.name!r} is cut short; export it again")
 
 
 @contextmanager
-def _mending(path: Path) -> Iterator[None]:
-    """Turn whatever tarfile and zipfile raise into a ModelError."""
+def _as_model_error(path: Path) -> Iterator[None]:
+    """Convert exceptions of tarfile and zipfile to ModelError."""
     try:
         yield
-    except Exception as error:  # they fail in a dozen ways on hostile bytes, OSError among them
+    except Exception as error:  # of a dozen types for hostile bytes, OSError among them
         raise ModelError(f"{path}: is damaged or not a bundle ({error}); export it again") from error

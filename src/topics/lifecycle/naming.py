@@ -1,4 +1,4 @@
-"""Names that editors give to topics: kept beside the versions, never in them; see `history.names`."""
+"""Names that editors give to topics; stored in the history, not in versions, see `history.names`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from topics.errors import UsageError
 from topics.topic_pipeline import TopicPipeline
-from topics.versions.history import LONGEST, Event, is_topic_name
+from topics.versions.history import MAX_NAME_LENGTH, Event, is_topic_name
 from topics.versions.registry import Registry, Version
 
 
 def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Version]:
-    """Open a version of topics, with the names that editors gave.
+    """Open a version of topics with the names given by editors.
 
     Raises:
         ModelError: there is no such version, or it is damaged.
-        UsageError: it knows rubrics.
+        UsageError: it is a version of rubrics.
     """
     return registry.open_with(reference, _load)
 
@@ -30,10 +30,10 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
     """Name a topic in this version, its ancestors and its descendants.
 
     Args:
-        registry: where the version lies.
+        registry: of the version.
         reference: a version that has the topic.
         topic: its id.
-        name: "" gives it back its label.
+        name: "" resets it to the label.
         why: for the history.
 
     Raises:
@@ -41,12 +41,14 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
         ModelError: there is no such version, or it is damaged.
     """
     pipeline, version = open_topics(registry, reference)
-    ids = [found.id for found in pipeline.topics]
+    ids = [each.id for each in pipeline.topics]
     if topic not in ids:
         raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
     words = " ".join(name.split())
     if not is_topic_name(words):
-        raise UsageError(f"{words[:LONGEST]!r} is not a valid name: at most {LONGEST} printable characters")
+        raise UsageError(
+            f"{words[:MAX_NAME_LENGTH]!r} is not a valid name: at most {MAX_NAME_LENGTH} printable characters"
+        )
 
     def expect_free(names: Mapping[int, str]) -> None:
         for other, taken in zip(ids, pipeline.named(names).names, strict=True):

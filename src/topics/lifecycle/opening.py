@@ -1,4 +1,4 @@
-"""Whether all of a version can be opened: not the model alone, but what other commands read of it later."""
+"""Opening of all files of a version, including those that are not needed for predictions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from topics.trends import activity
 
 
 def open_all(folder: Path) -> None:
-    """Open model, words, profile, report and activity, as far as the version has them.
+    """Open model, words, profile and report of a version, and the activity of topics.
 
     Raises:
-        ModelError: a file is damaged, or files do not fit together.
+        ModelError: a file is missing or damaged, or files do not fit together.
     """
     model = open_either(folder)
     words.load(folder)
-    activity.load(folder)
-    if profile.is_kept(folder):
-        profile.load(folder)
-    if (folder / "report.json").exists():
-        (pages if isinstance(model, Pipeline) else topic_pages).load(folder)
+    profile.load(folder)
+    if isinstance(model, Pipeline):
+        pages.load(folder)
+    else:
+        activity.load(folder)
+        topic_pages.load(folder)

@@ -1,4 +1,4 @@
-"""Whether a version may go into production: only if it is not worse there than what is live."""
+"""Promotion of a version to production, unless it is worse than the live one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from topics.versions.registry import PRODUCTION, Registry, Version
 
 
 class LossError(ModelError):
-    """The candidate is worse than what is live."""
+    """The candidate is worse than the live version."""
 
     def __init__(self, message: str, comparison: RubricComparison | TopicComparison) -> None:
         super().__init__(message)
@@ -28,9 +28,9 @@ class Promotion(NamedTuple):
     """The outcome of a promotion."""
 
     event: Event | None
-    """None: the alias pointed there already."""
+    """None: the alias already pointed there."""
     comparison: RubricComparison | TopicComparison | None
-    """None: there was nothing to compare with, or no data."""
+    """None: there was no live version, or no data."""
 
 
 def promote(
@@ -45,26 +45,25 @@ def promote(
 ) -> Promotion:
     """Point an alias to a version unless it is worse than the live one.
 
-    Of topics, which have no right answers, the coherence is compared, the share of articles that they reach,
-    and how many of them are still there.
+    Topics, which have no ground truth, are compared by coherence, coverage and the number of topics kept.
 
     Args:
-        registry: where both lie.
+        registry: of both versions.
         reference: the candidate.
-        corpus: articles that neither was trained on, for rubrics labelled ones. Not wanted if nothing is live
-            yet.
-        alias: which.
-        reason: for the history; wanted with `force`.
-        force: promote whatever the comparison says, or if what is live is damaged without one.
-        watch: told of the progress.
+        corpus: articles that neither was trained on, for rubrics labelled ones; not needed without a live
+            version.
+        alias: to be moved.
+        reason: for the history; required by `force`.
+        force: promote regardless of the comparison; without comparing if the live version is damaged.
+        watch: called with the progress.
 
     Raises:
-        LossError: a metric is significantly worse, a rubric is gone, or most of the topics are.
+        LossError: a metric is significantly worse, a rubric is missing, or most topics are.
         ModelError: a version is damaged.
-        UsageError: there is nothing to compare on, or a force without a reason.
+        UsageError: there is nothing to compare on, or `force` without a reason.
     """
     if force and not reason:
-        raise UsageError("--force requires --reason, which is kept in the history")
+        raise UsageError("to force a promotion, give a reason (--reason), which is kept in the history")
     candidate = registry.open(reference)
     name, version = candidate.manifest.name, candidate.manifest.version
     live = registry.aliases(name).get(alias)
@@ -72,17 +71,20 @@ def promote(
         return Promotion(None, None)
     comparison = None
     if live is not None and corpus is not None:
-        if before := _open_live(registry, name, alias, live, force):
-            comparison = either(registry, before, candidate, corpus, watch)
+        if live_version := _open_live(registry, name, alias, live, force):
+            comparison = compare_either(registry, live_version, candidate, corpus, watch)
     elif live is not None and not force:
         kind = "labelled DATA" if candidate.manifest.topics is None else "DATA"
-        raise UsageError(f"{name}@{alias} is {live}: name {kind} to compare on, or give --force and --reason")
+        raise UsageError(
+            f"{name}@{alias} is {live}: name {kind} to compare on, or force it with a reason "
+            "(--force, --reason)"
+        )
     if comparison and not force:
         _refuse_losses(comparison)
     event = registry.promote(
         name,
         version,
-        reason or _because(comparison),
+        reason or _reason(comparison),
         alias=alias,
         expected=live,
         metrics=msgspec.to_builtins(comparison) if comparison else {},
@@ -96,14 +98,16 @@ def _open_live(registry: Registry, name: str, alias: str, live: str, force: bool
     try:
         return registry.open(f"{name}/{live}")
     except ModelError as error:
-        what = f"{name}@{alias} is {live}, which cannot be opened ({str(error).partition('; ')[0]})"
+        problem = f"{name}@{alias} is {live}, which cannot be opened ({str(error).partition('; ')[0]})"
         if not force:
-            raise ModelError(f"{what}; --force with --reason promotes without comparing") from error
-        warnings.warn(f"{what}: nothing was compared", ModelWarning, stacklevel=3)
+            raise ModelError(
+                f"{problem}; force it with a reason (--force, --reason) to promote without comparing"
+            ) from error
+        warnings.warn(f"{problem}: nothing was compared", ModelWarning, stacklevel=3)
         return None
 
 
-def either(
+def compare_either(
     registry: Registry, before: Version, after: Version, corpus: Corpus, watch: Watch
 ) -> RubricComparison | TopicComparison:
     """Compare two versions of rubrics, or two of topics."""
@@ -117,17 +121,18 @@ def _refuse_losses(comparison: RubricComparison | TopicComparison) -> None:
         if label == comparison.after:
             raise UsageError(
                 f"{label} was trained on {', '.join(sources)}: results on training data are optimistic; "
-                "name other DATA, or give --force and --reason"
+                "name other DATA, or force it with a reason (--force, --reason)"
             )
     if comparison.losses:
         raise LossError(
             f"{comparison.after} is not promoted: on {comparison.articles} articles it is worse than "
-            f"{comparison.before} ({'; '.join(comparison.losses)}); --force with --reason overrules this",
+            f"{comparison.before} ({'; '.join(comparison.losses)}); to overrule this, force it with a reason "
+            "(--force, --reason)",
             comparison,
         )
 
 
-def _because(comparison: RubricComparison | TopicComparison | None) -> str:
+def _reason(comparison: RubricComparison | TopicComparison | None) -> str:
     if comparison is None:
         return "nothing was live"
     return f"not worse than {comparison.before} on {comparison.articles} articles"

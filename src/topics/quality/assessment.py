@@ -36,9 +36,9 @@ class Assessment(msgspec.Struct, frozen=True):
     """Labelled articles left out as near-duplicates of others."""
     rejects: int
     trained_on: tuple[str, ...]
-    """Sources that the version was trained on: metrics on them are too optimistic."""
+    """Sources that the version was trained on; metrics on these are optimistic."""
     not_known: dict[str, int]
-    """Rubric in the data that the version does not know -> articles."""
+    """Rubric of the data that the version does not know -> number of articles."""
     whole: Measure
     slices: dict[str, tuple[Slice, ...]]
 
@@ -55,7 +55,7 @@ def evaluate(
 
     Args:
         corpus: articles without labels are read and ignored.
-        version: as the registry opened it.
+        version: opened by the registry.
         by: slices to report, any of `outlet`, `month`, `length`.
         since: use only articles from this day (ISO 8601) on; those without a date are left out.
         watch: called with the progress.
@@ -72,29 +72,30 @@ def evaluate(
     version.manifest.rubric_metrics()
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
-    asked = ask([pipeline], corpus, partial(watch, "evaluating"), since)
-    [found], firsts = asked.answers, asked.firsts
-    alone = len(pipeline.classifier.rubrics)  # from here on rubrics with rules only
-    found.truth[:, alone:] = known_if_named(found.truth[:, alone:])
-    counted = found.take(firsts)
+    collected = collect_answers([pipeline], corpus, partial(watch, "evaluating"), since)
+    [answers], firsts = collected.answers, collected.firsts
+    modelled = len(pipeline.classifier.rubrics)  # the rest have rules only
+    answers.truth[:, modelled:] = known_if_named(answers.truth[:, modelled:])
+    distinct = answers.take(firsts)
     return Assessment(
         model=version.label,
         sources=corpus.names,
-        read=asked.read,
-        labelled=len(found.truth),
-        reprints=asked.reprints,
-        rejects=asked.rejects,
+        read=collected.read,
+        labelled=len(answers.truth),
+        reprints=collected.reprints,
+        rejects=collected.rejects,
         trained_on=version.manifest.trained_on(corpus.sources),
-        not_known={name: n for name, n in asked.named.most_common() if name not in rubrics},
-        whole=measure(counted, rubrics),
+        not_known={name: n for name, n in collected.named.most_common() if name not in rubrics},
+        whole=measure(distinct, rubrics),
         slices={
-            name: slices([getattr(asked.origins[i], name) for i in firsts], counted, rubrics) for name in by
+            name: slices([getattr(collected.origins[i], name) for i in firsts], distinct, rubrics)
+            for name in by
         },
     )
 
 
-class Asked(NamedTuple):
-    """Answers of pipelines about the labelled articles of a corpus."""
+class LabelledAnswers(NamedTuple):
+    """Answers of pipelines for the labelled articles of a corpus."""
 
     answers: list[Answers]
     """One for each pipeline; the columns are its rubrics."""
@@ -112,10 +113,10 @@ class Asked(NamedTuple):
         return len(self.origins) - len(self.firsts)
 
 
-def ask(
+def collect_answers(
     pipelines: Sequence[Pipeline], corpus: Corpus, watch: Callable[[int], None], since: str = ""
-) -> Asked:
-    """Ask pipelines about the labelled articles of a corpus.
+) -> LabelledAnswers:
+    """Let pipelines answer the labelled articles of a corpus.
 
     Args:
         pipelines: the tokens of the first are used to find near-duplicates.
@@ -136,8 +137,8 @@ def ask(
         chosen = [article for article in batch.articles if article.labels and article.date >= iso(since)]
         if chosen:
             tokens = [pipeline.read(chosen) for pipeline in pipelines]
-            for found, pipeline, its in zip(answers, pipelines, tokens, strict=True):
-                found.append(answer(pipeline, chosen, its))
+            for parts, pipeline, its_tokens in zip(answers, pipelines, tokens, strict=True):
+                parts.append(answer(pipeline, chosen, its_tokens))
             batches.append(tokens[0])
             lengths = np.diff(tokens[0].offsets).tolist()
             origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
@@ -150,13 +151,13 @@ def ask(
             f"{read} articles, none labelled{after}; "
             "name the column with --rubrics-column, or lay labels over with --labels"
         )
-    joined = [Answers(*map(np.concatenate, zip(*found, strict=True))) for found in answers]
+    joined = [Answers(*map(np.concatenate, zip(*parts, strict=True))) for parts in answers]
     firsts = np.unique(duplicates.groups(concatenate(batches)))
-    return Asked(joined, firsts, origins, named, read, rejects)
+    return LabelledAnswers(joined, firsts, origins, named, read, rejects)
 
 
 def answer(pipeline: Pipeline, articles: Sequence[Article], tokens: TokenBatch) -> Answers:
-    """Return the answers of a pipeline about articles, with their labels; `tokens` are of `pipeline.read`."""
+    """Return the answers of a pipeline for articles, with their labels; `tokens` are from `pipeline.read`."""
     states = [
         [article.labels.state(rubric) if article.labels else None for rubric in pipeline.rubrics]
         for article in articles

@@ -1,8 +1,8 @@
-"""Compare two versions on the same articles by a paired bootstrap.
+"""Comparison of two versions on the same articles by a paired bootstrap.
 
-Both versions answer every article, and each draw of the bootstrap uses the same weights for both, so the
-intervals are of the difference. A metric is worse if its drop is significant (one-sided p below 5 %) after
-Holm's correction for the number of metrics.
+Both versions answer every article, and each bootstrap draw has the same weights for both, so that intervals
+are those of the difference. A metric is worse if its drop is significant (one-sided p below 5 %) after Holm's
+correction for the number of metrics.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 
 from topics.corpus import Corpus
 from topics.pipeline import Pipeline
-from topics.quality.assessment import ask
+from topics.quality.assessment import collect_answers
 from topics.quality.evaluation import Answers
-from topics.quality.intervals import Weights, as_they_are, bootstrap, chance_of_loss, holm, intervals
-from topics.quality.measuring import ENOUGH, Estimate, estimate, metrics_of
+from topics.quality.intervals import Weights, bootstrap, chance_of_loss, holm, intervals, unweighted
+from topics.quality.measuring import MIN_POSITIVES, Estimate, estimate, metrics_of
 from topics.rubrics.calibration import Floats
 from topics.types import Watch, unwatched
 from topics.versions.registry import Version, trained_on
@@ -67,20 +67,20 @@ class RubricComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rubrics known only to `before`."""
     gained: tuple[str, ...]
     trained_on: dict[str, tuple[str, ...]]
-    """Version -> sources that it was trained on: metrics on them are too optimistic."""
+    """Version -> sources that it was trained on; metrics on these are optimistic."""
 
     @property
     def losses(self) -> list[str]:
         """Metrics that are worse in `after`, as `economy: F1 0.840 -> 0.770`."""
         changes = {f"{rubric.rubric}: F1": rubric.f1 for rubric in self.rubrics} | self.overall
         worse = {name: change for name, change in changes.items() if change.verdict == "worse"}
-        found = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
-        return found + [f"{rubric}: not known any more" for rubric in self.lost]
+        result = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
+        return result + [f"{rubric}: not known any more" for rubric in self.lost]
 
     @property
     def unsure(self) -> list[str]:
         """Rubrics with too few positives to show a loss."""
-        return [rubric.rubric for rubric in self.rubrics if rubric.positives < ENOUGH]
+        return [rubric.rubric for rubric in self.rubrics if rubric.positives < MIN_POSITIVES]
 
 
 def compare(before: Version, after: Version, corpus: Corpus, watch: Watch = unwatched) -> RubricComparison:
@@ -98,22 +98,22 @@ def compare(before: Version, after: Version, corpus: Corpus, watch: Watch = unwa
     pipelines = [Pipeline.load(version.folder) for version in (before, after)]
     known = [pipeline.rubrics for pipeline in pipelines]
     shared = tuple(rubric for rubric in known[0] if rubric in known[1])
-    asked = ask(pipelines, corpus, partial(watch, "comparing"))
-    found = [
-        _columns(answers.take(asked.firsts), rubrics, shared)
-        for answers, rubrics in zip(asked.answers, known, strict=True)
+    collected = collect_answers(pipelines, corpus, partial(watch, "comparing"))
+    pair = [
+        _columns(answers.take(collected.firsts), rubrics, shared)
+        for answers, rubrics in zip(collected.answers, known, strict=True)
     ]
-    changes = _changes(*found) if shared else []
+    changes = _changes(*pair) if shared else []
     count = len(shared)
     return RubricComparison(
         before=before.label,
         after=after.label,
         sources=corpus.names,
-        articles=len(found[0].truth),
-        reprints=asked.reprints,
-        rejects=asked.rejects,
+        articles=len(pair[0].truth),
+        reprints=collected.reprints,
+        rejects=collected.rejects,
         rubrics=tuple(
-            RubricMetricChange(name, int((found[0].truth[:, r] == 1).sum()), changes[r], changes[count + r])
+            RubricMetricChange(name, int((pair[0].truth[:, r] == 1).sum()), changes[r], changes[count + r])
             for r, name in enumerate(shared)
         ),
         overall=dict(zip(_OVERALL, changes[2 * count :], strict=False)),
@@ -123,10 +123,10 @@ def compare(before: Version, after: Version, corpus: Corpus, watch: Watch = unwa
     )
 
 
-def _columns(answers: Answers, have: Sequence[str], want: Sequence[str]) -> Answers:
-    at = [have.index(rubric) for rubric in want]
+def _columns(answers: Answers, rubrics: Sequence[str], wanted: Sequence[str]) -> Answers:
+    columns = [rubrics.index(rubric) for rubric in wanted]
     truth, probabilities, given, review = answers
-    return Answers(truth[:, at], probabilities[:, at], given[:, at], review)
+    return Answers(truth[:, columns], probabilities[:, columns], given[:, columns], review)
 
 
 def _changes(before: Answers, after: Answers) -> list[MetricChange]:
@@ -134,10 +134,9 @@ def _changes(before: Answers, after: Answers) -> list[MetricChange]:
     n, rubrics = before.truth.shape
     statistics = metrics_of(before, before.labelled), metrics_of(after, after.labelled)
     wanted = slice(2 * rubrics, 4 * rubrics + len(_OVERALL))  # neither precision nor recall
-    sure = np.flatnonzero(
-        (before.truth == 1).sum(axis=0) >= ENOUGH
-    )  # with fewer positives draws look significant by chance
-    judged = np.array([*sure, *range(2 * rubrics, 2 * rubrics + 3)])
+    # With fewer positives, draws look significant by chance.
+    testable = np.flatnonzero((before.truth == 1).sum(axis=0) >= MIN_POSITIVES)
+    tested = np.array([*testable, *range(2 * rubrics, 2 * rubrics + 3)])
 
     def difference(weights: Weights) -> Floats:
         return (statistics[1](weights) - statistics[0](weights))[wanted]
@@ -145,11 +144,11 @@ def _changes(before: Answers, after: Answers) -> list[MetricChange]:
     values, drawn = bootstrap(difference, np.arange(n))
     verdicts = np.full(len(values), "", dtype=object)
     for verdict, signed in (("worse", drawn), ("better", -drawn)):
-        verdicts[judged[holm(chance_of_loss(signed[judged])) < LEVEL]] = verdict
-    each = [as_they_are(statistic, n)[wanted].tolist() for statistic in statistics]
+        verdicts[tested[holm(chance_of_loss(signed[tested])) < LEVEL]] = verdict
+    each = [unweighted(statistic, n)[wanted].tolist() for statistic in statistics]
     return [
-        MetricChange(_defined(one), _defined(other), estimate(interval), verdict)
-        for one, other, interval, verdict in zip(
+        MetricChange(_defined(old), _defined(new), estimate(interval), verdict)
+        for old, new, interval, verdict in zip(
             *each, intervals(values, drawn), verdicts.tolist(), strict=True
         )
     ]

@@ -1,4 +1,4 @@
-"""Curves of the answers of a version: precision-recall, reliability, risk-coverage; and confusions."""
+"""Curves of the answers of a version (precision-recall, reliability, risk-coverage), and confusions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 from topics.quality.evaluation import Answers
 from topics.rubrics.calibration import Floats
 
-POINTS = 60
-"""Most points of a curve."""
+MAX_POINTS = 60
+"""Largest number of points of a curve."""
 BINS = 10
 
 Point = tuple[float, float]
@@ -27,7 +27,7 @@ class Bin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Confusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A rubric that was missed (`held`) and one that was given instead (`given`); empty if there is none."""
+    """A rubric that was missed (`held`), and one that was given instead (`given`); "" for none."""
 
     held: str
     given: str
@@ -35,7 +35,7 @@ class Confusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def precision_recall(answers: Answers, r: int) -> tuple[Point, ...]:
-    """Return points (recall, precision) of rubric `r`, most probable article to last positive."""
+    """Return points (recall, precision) of rubric `r`, from the first article to the last positive."""
     known = answers.truth[:, r] >= 0
     probabilities, holds = answers.probabilities[known, r], answers.truth[known, r] == 1
     order = np.argsort(-probabilities, kind="stable")
@@ -56,9 +56,9 @@ def reliability(answers: Answers, r: int | None = None) -> tuple[Bin, ...]:
     holds = answers.truth[:, columns][known] == 1
     bins = np.minimum((probabilities * BINS).astype(int), BINS - 1)
     return tuple(
-        Bin(float(probabilities[here].mean()), float(holds[here].mean()), int(here.sum()))
-        for here in (bins == number for number in range(BINS))
-        if here.any()
+        Bin(float(probabilities[in_bin].mean()), float(holds[in_bin].mean()), int(in_bin.sum()))
+        for in_bin in (bins == number for number in range(BINS))
+        if in_bin.any()
     )
 
 
@@ -72,15 +72,15 @@ def risk_coverage(answers: Answers, errors: Floats) -> tuple[Point, ...]:
         errors: (n,), probability that some rubric is wrong; the most probable errors are reviewed first.
     """
     truth, given = answers.truth[:, answers.labelled], answers.given[:, answers.labelled]
-    whole = (truth >= 0).all(axis=1)
-    if not answers.labelled.any() or not whole.any():
+    complete = (truth >= 0).all(axis=1)
+    if not answers.labelled.any() or not complete.any():
         return ()
-    right = ((truth == 1) == given)[whole].all(axis=1)
-    right = right[np.argsort(errors[whole], kind="stable")]
-    counts = np.arange(1, len(right) + 1)
-    ends = _thinned(np.arange(len(right) // 5, len(right)))
-    share = np.cumsum(right) / counts
-    return tuple(zip((counts[ends] / len(right)).tolist(), share[ends].tolist(), strict=True))
+    correct = ((truth == 1) == given)[complete].all(axis=1)
+    correct = correct[np.argsort(errors[complete], kind="stable")]
+    counts = np.arange(1, len(correct) + 1)
+    ends = _thinned(np.arange(len(correct) // 5, len(correct)))
+    share = np.cumsum(correct) / counts
+    return tuple(zip((counts[ends] / len(correct)).tolist(), share[ends].tolist(), strict=True))
 
 
 def confusions(answers: Answers, rubrics: tuple[str, ...]) -> tuple[Confusion, ...]:
@@ -96,9 +96,9 @@ def confusions(answers: Answers, rubrics: tuple[str, ...]) -> tuple[Confusion, .
     return tuple(Confusion(held, given, articles) for (held, given), articles in ordered)
 
 
-def _thinned(places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Keep at most `POINTS`, evenly spaced, with the first and the last."""
-    if len(places) <= POINTS:
-        return places
-    thinned: npt.NDArray[np.intp] = places[np.linspace(0, len(places) - 1, POINTS).round().astype(int)]
+def _thinned(indices: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Keep at most `MAX_POINTS`, evenly spaced, including the first and the last."""
+    if len(indices) <= MAX_POINTS:
+        return indices
+    thinned: npt.NDArray[np.intp] = indices[np.linspace(0, len(indices) - 1, MAX_POINTS).round().astype(int)]
     return thinned

@@ -1,4 +1,4 @@
-"""Answers beside the truth, out of fold or on later articles, and their calibration."""
+"""Answers with the truth, out of fold or for later articles, and their calibration."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from topics.versions.manifest import Likely
 Given = npt.NDArray[np.bool_]
 
 _LIKELY = 0.1
-"""Probability above which an answer is not a clear «no»."""
+"""Probability above which an answer is not a clear no."""
 
 
 class Answers(NamedTuple):
-    """Answers about n articles, beside the truth."""
+    """Answers for n articles, with the truth."""
 
     truth: Truth
     """(n, rubrics): 1 holds, 0 does not hold, -1 unknown."""
@@ -31,16 +31,16 @@ class Answers(NamedTuple):
 
     @property
     def labelled(self) -> npt.NDArray[np.bool_]:
-        """(rubrics,): rubrics with known labels; one that has only rules may have none."""
+        """(rubrics,): whether labels are known; a rubric with rules only may have none."""
         return np.asarray((self.truth >= 0).any(axis=0))
 
     @property
     def judged(self) -> npt.NDArray[np.intp]:
-        """Rows of the articles with a known label."""
+        """Rows of the articles with any known label."""
         return np.flatnonzero((self.truth >= 0).any(axis=1))
 
     def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Answers:
-        """Return the answers about some articles."""
+        """Return the answers for some articles."""
         truth, probabilities, given, review = self
         return Answers(truth[rows], probabilities[rows], given[rows], review[rows])
 
@@ -53,7 +53,7 @@ def cross_validated(
     rules: Rules | None = None,
     hits: Hits | None = None,
 ) -> Answers:
-    """Return out-of-fold answers about each article.
+    """Return out-of-fold answers for each article.
 
     The decisions for a fold are learned from the margins of the other folds; rules apply after that.
 
@@ -72,10 +72,10 @@ def cross_validated(
     probabilities, given = np.zeros(truth.shape), np.zeros(truth.shape, bool)
     review = np.zeros(len(margins), bool)
     for fold in np.unique(folds):
-        here = folds == fold
-        decisions = learn_decisions(margins[~here], modelled[~here], rubrics, policy)
-        judgement = rules.judge(decisions.probabilities(margins[here]), decisions, rubrics, hits[here])
-        probabilities[here], given[here], review[here] = judgement
+        in_fold = folds == fold
+        decisions = learn_decisions(margins[~in_fold], modelled[~in_fold], rubrics, policy)
+        judgement = rules.judge(decisions.probabilities(margins[in_fold]), decisions, rubrics, hits[in_fold])
+        probabilities[in_fold], given[in_fold], review[in_fold] = judgement
     return Answers(truth, probabilities, given, review)
 
 
@@ -88,7 +88,7 @@ def time_ordered(
     rules: Rules,
     hits: Hits,
 ) -> Answers:
-    """Return the answers of a model of the earlier articles about the later ones.
+    """Return the answers of a model of the earlier articles for the later ones.
 
     The decisions are learned from the earlier articles, out of fold. `later`, shape (articles,), marks the
     articles of `out_of_fold.later`; the other arguments are those of `cross_validated`.
@@ -118,13 +118,13 @@ def likely(holds: Given, probabilities: Floats, bins: int = 10) -> Likely:
     If the probabilities are exact, the number of positives in a bin has a variance of sum p (1 - p), and its
     expected absolute deviation is sqrt(2 / pi) times the standard deviation.
     """
-    some = probabilities > _LIKELY
-    stated = probabilities[some]
-    spread = [float((stated[part] * (1 - stated[part])).sum()) for part in _bins(stated, bins)]
+    above = probabilities > _LIKELY
+    selected = probabilities[above]
+    variances = [float((selected[part] * (1 - selected[part])).sum()) for part in _bins(selected, bins)]
     return Likely(
-        answers=len(stated),
-        calibration_error=calibration_error(holds[some], stated, bins),
-        by_chance=float(np.sqrt(2 / np.pi * np.array(spread)).sum() / max(len(stated), 1)),
+        answers=len(selected),
+        calibration_error=calibration_error(holds[above], selected, bins),
+        by_chance=float(np.sqrt(2 / np.pi * np.array(variances)).sum() / max(len(selected), 1)),
     )
 
 

@@ -29,8 +29,8 @@ from topics.rubrics.calibration import Floats
 from topics.text.duplicates import Groups
 from topics.versions.manifest import Likely, Metrics, RubricMetrics
 
-ENOUGH = 10
-"""Fewest positives of a rubric whose metrics can be relied on."""
+MIN_POSITIVES = 10
+"""Number of positives from which on the metrics of a rubric are reliable."""
 
 
 class Estimate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +53,7 @@ class RubricMeasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     f1: Estimate
     average_precision: Estimate
     too_few: bool
-    """Fewer than ten positives: look at the interval, not at the value."""
+    """Fewer than `MIN_POSITIVES` positives: look at the interval, not at the value."""
 
 
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,15 +67,15 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exact_match: Estimate
     """Share of articles with every rubric right, among those with all rubrics known."""
     exact_match_unreviewed: Estimate
-    """The same without articles that are sent to an editor."""
+    """The same without the articles that are sent to an editor."""
     calibration_error: float
     brier_score: float
     """Mean squared difference between probabilities and the truth."""
     review_share: float
-    wholly_known: int = 0
-    """Articles with all rubrics known, which exact match is measured on; 0 in older reports."""
-    likely: Likely | None = None
-    """Calibration of answers above 0.1; None in older reports."""
+    wholly_known: int
+    """Articles with all rubrics known, on which exact match is measured."""
+    likely: Likely
+    """Calibration of probabilities above 0.1."""
 
     @property
     def partly_known(self) -> bool:
@@ -87,29 +87,31 @@ def measure(
     answers: Answers,
     rubrics: tuple[str, ...],
     draws: int = DRAWS,
-    alike: Groups | None = None,
-    told: Bools | None = None,
+    groups: Groups | None = None,
+    considered: Bools | None = None,
 ) -> Measure:
     """Compute metrics and their confidence intervals.
 
     Args:
-        answers: about n articles; unknown labels are ignored.
+        answers: for n articles; unknown labels are ignored.
         rubrics: names of the columns.
         draws: number of bootstrap draws.
-        alike: (n,); articles with the same number are reprints and are drawn together. None: no reprints.
-        told: (rubrics,), rubrics that exact match takes into account; None: those with known labels.
+        groups: (n,); articles with the same number are reprints and are drawn together. None: no reprints.
+        considered: (rubrics,), rubrics that exact match takes into account; None: those with known labels.
     """
-    told = answers.labelled if told is None else told
-    groups = np.arange(len(answers.truth)) if alike is None else alike
-    value, drawn = bootstrap(metrics_of(answers, told), groups, draws)
-    found = _no_narrower(intervals(value, drawn), answers, told, groups)
-    estimates = [estimate(one) for one in found]
-    each, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
+    considered = answers.labelled if considered is None else considered
+    groups = np.arange(len(answers.truth)) if groups is None else groups
+    value, drawn = bootstrap(metrics_of(answers, considered), groups, draws)
+    widened_intervals = _widen_all(intervals(value, drawn), answers, considered, groups)
+    estimates = [estimate(interval) for interval in widened_intervals]
+    by_rubric, (exact, micro, macro, average, unreviewed) = estimates[:-_OVERALL], estimates[-_OVERALL:]
     known = answers.truth >= 0
     holds = answers.truth[known] == 1
     return Measure(
         articles=len(answers.truth),
-        rubrics=tuple(_rubric(name, answers, r, each[r :: len(rubrics)]) for r, name in enumerate(rubrics)),
+        rubrics=tuple(
+            _rubric(name, answers, r, by_rubric[r :: len(rubrics)]) for r, name in enumerate(rubrics)
+        ),
         micro_f1=micro,
         macro_f1=macro,
         mean_average_precision=average,
@@ -118,13 +120,13 @@ def measure(
         calibration_error=calibration_error(holds, answers.probabilities[known]),
         brier_score=float(np.mean((answers.probabilities[known] - holds) ** 2)) if holds.size else 0.0,
         review_share=float(answers.review.mean()) if len(answers.review) else 0.0,
-        wholly_known=int(known[:, told].all(axis=1).sum()) if told.any() else 0,
+        wholly_known=int(known[:, considered].all(axis=1).sum()) if considered.any() else 0,
         likely=likely(holds, answers.probabilities[known]),
     )
 
 
 def summary(measured: Measure, method: str) -> Metrics:
-    """Return the metrics that a manifest stores: without intervals, and 0 where undefined.
+    """Return the metrics stored in a manifest: without intervals, and 0 if undefined.
 
     Args:
         measured: rubrics without known labels are left out.
@@ -135,17 +137,17 @@ def summary(measured: Measure, method: str) -> Metrics:
         articles=measured.articles,
         rubrics=tuple(
             RubricMetrics(
-                rubric=one.rubric,
-                positives=one.positives,
-                negatives=one.negatives,
-                precision=one.precision.value or 0.0,
-                recall=one.recall.value or 0.0,
-                f1=one.f1.value or 0.0,
-                average_precision=one.average_precision.value or 0.0,
-                given=one.given,
+                rubric=rubric.rubric,
+                positives=rubric.positives,
+                negatives=rubric.negatives,
+                precision=rubric.precision.value or 0.0,
+                recall=rubric.recall.value or 0.0,
+                f1=rubric.f1.value or 0.0,
+                average_precision=rubric.average_precision.value or 0.0,
+                given=rubric.given,
             )
-            for one in measured.rubrics
-            if one.positives + one.negatives
+            for rubric in measured.rubrics
+            if rubric.positives + rubric.negatives
         ),
         micro_f1=measured.micro_f1.value or 0.0,
         macro_f1=measured.macro_f1.value or 0.0,
@@ -158,7 +160,9 @@ def summary(measured: Measure, method: str) -> Metrics:
     )
 
 
-def _no_narrower(found: list[Interval], answers: Answers, told: Bools, groups: Groups) -> list[Interval]:
+def _widen_all(
+    estimates: list[Interval], answers: Answers, considered: Bools, groups: Groups
+) -> list[Interval]:
     """Widen intervals of `metrics_of` that rest on few articles, reprints counted once."""
     truth, given = answers.truth, answers.given
     known, holds, width = truth >= 0, truth == 1, truth.shape[1]
@@ -166,27 +170,27 @@ def _no_narrower(found: list[Interval], answers: Answers, told: Bools, groups: G
     def sizes(chosen: Bools) -> list[int]:
         return [len(np.unique(groups[column])) for column in chosen.T]
 
-    precision, recall, f1, average = (found[k * width : (k + 1) * width] for k in range(4))
-    exact, micro, macro, mean, unreviewed = found[-_OVERALL:]
-    said, held, either = sizes(known & given), sizes(holds), sizes(known & (given | holds))
-    f1 = list(map(_of_overlap, f1, either))
-    average = list(map(widened, average, held))
-    whole = np.asarray(known[:, told].all(axis=1))
+    precision, recall, f1, average = (estimates[k * width : (k + 1) * width] for k in range(4))
+    exact, micro, macro, mean, unreviewed = estimates[-_OVERALL:]
+    predicted, actual, union = sizes(known & given), sizes(holds), sizes(known & (given | holds))
+    f1 = list(map(_of_overlap, f1, union))
+    average = list(map(widened, average, actual))
+    complete = np.asarray(known[:, considered].all(axis=1))
     return [
-        *map(widened, precision, said),
-        *map(widened, recall, held),
+        *map(widened, precision, predicted),
+        *map(widened, recall, actual),
         *f1,
         *average,
-        widened(exact, *sizes(whole[:, None])),
+        widened(exact, *sizes(complete[:, None])),
         micro,
         averaged(macro, f1),
         averaged(mean, average),
-        widened(unreviewed, *sizes((whole & ~answers.review)[:, None])),
+        widened(unreviewed, *sizes((complete & ~answers.review)[:, None])),
     ]
 
 
 def _of_overlap(f1: Interval, n: int) -> Interval:
-    """Widen F1 by way of the Jaccard index s of the n articles given or right: F1 = 2 s / (1 + s)."""
+    """Widen F1 by the Jaccard index s of the n articles given or positive: F1 = 2 s / (1 + s)."""
     overlap = widened(Interval(*(edge / (2 - edge) for edge in (f1.value, f1.low, f1.high))), n)
     return Interval(f1.value, *(2 * edge / (1 + edge) for edge in (overlap.low, overlap.high)))
 
@@ -204,21 +208,21 @@ def _rubric(name: str, answers: Answers, r: int, estimates: list[Estimate]) -> R
         recall=recall,
         f1=f1,
         average_precision=average,
-        too_few=positives < ENOUGH,
+        too_few=positives < MIN_POSITIVES,
     )
 
 
-def estimate(found: Interval) -> Estimate:
-    """Return the interval with None in place of NaN."""
+def estimate(interval: Interval) -> Estimate:
+    """Return the interval with None instead of NaN."""
     return Estimate(
-        *(None if math.isnan(number) else number for number in (found.value, found.low, found.high))
+        *(None if math.isnan(number) else number for number in (interval.value, interval.low, interval.high))
     )
 
 
 _OVERALL = 5
 
 
-def metrics_of(answers: Answers, told: Bools) -> Statistic:
+def metrics_of(answers: Answers, considered: Bools) -> Statistic:
     """Return the statistic of all metrics, shape (4 * rubrics + 5, draws).
 
     Precision, recall, F1 and average precision of every rubric, then exact match, micro-F1, macro-F1, mean
@@ -226,8 +230,8 @@ def metrics_of(answers: Answers, told: Bools) -> Statistic:
     """
     truth, probabilities, given, review = answers
     width = truth.shape[1]
-    counted, ranked = counted_metrics(truth, given, told), average_precisions(truth, probabilities)
-    unreviewed = counted_metrics(np.where(review[:, None], -1, truth).astype(np.int8), given, told)
+    counted, ranked = counted_metrics(truth, given, considered), average_precisions(truth, probabilities)
+    unreviewed = counted_metrics(np.where(review[:, None], -1, truth).astype(np.int8), given, considered)
 
     def statistic(weights: Weights) -> Floats:
         metrics, average = counted(weights), ranked(weights)

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import Measure, measure
 
-_LEAST = 20
-"""Fewest articles of a slice; smaller ones are merged into `OTHER`."""
+_MIN_ARTICLES = 20
+"""Smallest number of articles of a slice; smaller ones are merged into `OTHER`."""
 OTHER, UNKNOWN = "other", "unknown"
 _DRAWS = 200
 LENGTHS = (
@@ -25,7 +25,7 @@ LENGTHS = (
     (599, "300 to 599 words"),
     (math.inf, "600 words and more"),
 )
-"""Most words of each length class, and its name."""
+"""Largest number of words of each length class, and its name."""
 
 
 class Slice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +44,7 @@ class Origin(NamedTuple):
 
 
 def origin(outlet: str, date: str, words: int) -> Origin:
-    """Return the slices of an article by its outlet, date (ISO 8601, or empty) and number of words."""
+    """Return the slices of an article by its outlet, date (ISO 8601 or "") and number of words."""
     length = next(name for longest, name in LENGTHS if words <= longest)
     return Origin(outlet or UNKNOWN, date[:7] or UNKNOWN, length)
 
@@ -52,21 +52,22 @@ def origin(outlet: str, date: str, words: int) -> Origin:
 def slices(names: Sequence[str], answers: Answers, rubrics: tuple[str, ...]) -> tuple[Slice, ...]:
     """Compute the metrics of each slice, sorted by name, length classes from short to long.
 
-    Only rubrics with enough positives in a slice are kept: hundreds of rubrics in a hundred months would be
+    Rubrics with too few positives in a slice are left out: hundreds of rubrics in a hundred months would be
     megabytes of noise.
 
     Args:
         names: n, the slice of each article.
-        answers: about the n articles.
+        answers: for the n articles.
         rubrics: names of the columns.
     """
     sizes = Counter(names)
-    merged = np.array([name if sizes[name] >= _LEAST else OTHER for name in names])
+    merged = np.array([name if sizes[name] >= _MIN_ARTICLES else OTHER for name in names])
     ranks = {name: rank for rank, (_, name) in enumerate(LENGTHS)}
     ordered = sorted(set(merged.tolist()), key=lambda name: (name == OTHER, ranks.get(name, 0), name))
     parts = {name: answers.take(np.flatnonzero(merged == name)) for name in ordered}
-    measures = {name: measure(part, rubrics, _DRAWS, told=answers.labelled) for name, part in parts.items()}
+    considered = answers.labelled
+    measures = {name: measure(part, rubrics, _DRAWS, considered=considered) for name, part in parts.items()}
     return tuple(
-        Slice(name, replace(found, rubrics=tuple(one for one in found.rubrics if not one.too_few)))
-        for name, found in measures.items()
+        Slice(name, replace(result, rubrics=tuple(rubric for rubric in result.rubrics if not rubric.too_few)))
+        for name, result in measures.items()
     )

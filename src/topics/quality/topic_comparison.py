@@ -1,8 +1,8 @@
-"""Compare two versions of topics on the same articles.
+"""Comparison of two versions of topics on the same articles.
 
-Topics have no ground truth. Compared are the coherence of their words in these articles, the share of
-articles with a known word, and whether the topics known to the newsroom are still there. The standard
-errors of the first two come from a delete-a-group jackknife over tenths of the articles (Kott 2001).
+Topics have no ground truth. They are compared by their coherence in these articles, by the share of articles
+with a known term, and by the number of topics that still exist. The standard errors of the first two are from
+a delete-a-group jackknife over tenths of the articles (Kott 2001).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from topics.versions.history import line, parents_of
 from topics.versions.registry import Registry, Version, trained_on
 
 GROUPS = 10
-LEAST = 100
-"""Fewest articles to compare on."""
-_LEAST_SPREAD = 1e-9
-"""Lower bound of a standard error: without variance, rounding errors must not be significant."""
+MIN_ARTICLES = 100
+"""Smallest number of articles to compare on."""
+_MIN_ERROR = 1e-9
+"""Lower bound of standard errors, so that rounding errors are not significant."""
 
 
 class TopicComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,24 +40,24 @@ class TopicComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     articles: int
     rejects: int
     overall: dict[str, MetricChange]
-    """`coherence`, in windows of the same words; `reached`, the share of articles with a known word."""
+    """`coherence`, in windows of words; `reached`, the share of articles with a known term."""
     kept: tuple[str, ...]
-    """Topics of `before` whose ids `after` has."""
+    """Topics of `before` whose ids are in `after`."""
     gone: tuple[str, ...]
     new: tuple[str, ...]
     is_related: bool
     """Whether one version continues the other; otherwise ids are not comparable."""
     trained_on: dict[str, tuple[str, ...]]
-    """Version -> sources that it was trained on: metrics on them are too optimistic."""
+    """Version -> sources that it was trained on; metrics on these are optimistic."""
 
     @property
     def losses(self) -> list[str]:
-        """What is worse in `after`."""
+        """Descriptions of what is worse in `after`."""
         worse = {name: change for name, change in self.overall.items() if change.verdict == "worse"}
-        found = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
+        result = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
         if len(self.kept) < len(self.gone):
-            found.append(f"keeps {len(self.kept)} of {len(self.kept) + len(self.gone)} topics")
-        return found
+            result.append(f"keeps {len(self.kept)} of {len(self.kept) + len(self.gone)} topics")
+        return result
 
 
 def compare_topics(
@@ -81,14 +81,15 @@ def compare_topics(
     parts: list[list[TokenBatch]] = [[], []]
     articles = rejects = 0
     for batch in corpus.batches():
-        for pipeline, found in zip(pipelines, parts, strict=True):
-            found.append(pipeline.read(batch.articles))
+        for pipeline, batches in zip(pipelines, parts, strict=True):
+            batches.append(pipeline.read(batch.articles))
         articles, rejects = articles + len(batch.articles), rejects + len(batch.rejects)
         watch("comparing", articles)
-    if articles < LEAST:
-        raise DataError(f"{articles} articles are too few to compare topics on; give {LEAST} or more")
+    if articles < MIN_ARTICLES:
+        raise DataError(f"{articles} articles are too few to compare topics on; give {MIN_ARTICLES} or more")
     old, new = (
-        {topic.id: name for topic, name in zip(one.topics, one.names, strict=True)} for one in pipelines
+        {topic.id: name for topic, name in zip(pipeline.topics, pipeline.names, strict=True)}
+        for pipeline in pipelines
     )
     is_related = _is_related(registry, before, after)
     kept = {number for number in old if is_related and number in new}
@@ -98,7 +99,7 @@ def compare_topics(
         sources=corpus.names,
         articles=articles,
         rejects=rejects,
-        overall=_changes(pipelines, [concatenate(found) for found in parts]),
+        overall=_changes(pipelines, [concatenate(batches) for batches in parts]),
         kept=tuple(name for number, name in old.items() if number in kept),
         gone=tuple(name for number, name in old.items() if number not in kept),
         new=tuple(name for number, name in new.items() if number not in kept),
@@ -109,8 +110,8 @@ def compare_topics(
 
 def _is_related(registry: Registry, before: Version, after: Version) -> bool:
     return any(
-        one.manifest.version in _ancestors(registry, other)
-        for one, other in ((before, after), (after, before))
+        newer.manifest.version in _ancestors(registry, older)
+        for newer, older in ((before, after), (after, before))
     )
 
 
@@ -124,23 +125,23 @@ def _ancestors(registry: Registry, version: Version) -> set[str]:
 def _changes(pipelines: list[TopicPipeline], tokens: list[TokenBatch]) -> dict[str, MetricChange]:
     count = len(tokens[0])
     group = np.random.default_rng(0).permutation(count) % GROUPS
-    rows = [np.arange(count), *(np.flatnonzero(group != left_out) for left_out in range(GROUPS))]
-    each = np.array(
+    rows = [np.arange(count), *(np.flatnonzero(group != omitted) for omitted in range(GROUPS))]
+    metrics = np.array(
         [
-            [_metrics(one, take(part, some)) for some in rows]
-            for one, part in zip(pipelines, tokens, strict=True)
+            [_metrics(pipeline, take(part, selected)) for selected in rows]
+            for pipeline, part in zip(pipelines, tokens, strict=True)
         ]
     )
-    difference = each[1, 0] - each[0, 0]
-    left = each[1, 1:] - each[0, 1:]
-    spread = np.sqrt((GROUPS - 1) / GROUPS * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
+    difference = metrics[1, 0] - metrics[0, 0]
+    replicates = metrics[1, 1:] - metrics[0, 1:]
+    spread = np.sqrt((GROUPS - 1) / GROUPS * ((replicates - replicates.mean(axis=0)) ** 2).sum(axis=0))
     names = "coherence", "reached"
     verdicts = _verdicts(difference, spread)
     half = _quantile(0.975) * spread
     return {
         name: MetricChange(
-            float(each[0, 0, i]),
-            float(each[1, 0, i]),
+            float(metrics[0, 0, i]),
+            float(metrics[1, 0, i]),
             Estimate(*(float(difference[i] + side * half[i]) for side in (0, -1, 1))),
             verdicts[i],
         )
@@ -156,7 +157,7 @@ def _metrics(pipeline: TopicPipeline, tokens: TokenBatch) -> tuple[float, float]
 def _verdicts(difference: Floats, spread: Floats) -> list[Literal["better", "worse", ""]]:
     from scipy.special import stdtr
 
-    t = difference / np.maximum(spread, _LEAST_SPREAD)
+    t = difference / np.maximum(spread, _MIN_ERROR)
     worse, better = (holm(stdtr(GROUPS - 1, sign * t)) < LEVEL for sign in (1, -1))
     return ["worse" if bad else "better" if good else "" for bad, good in zip(worse, better, strict=True)]
 

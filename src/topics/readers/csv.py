@@ -1,10 +1,10 @@
 """CSV and TSV as newsrooms have them: UTF-8 or CP1251; `;`, `,` or tab; quoted line breaks.
 
-A field is quoted as RFC 4180 says, a quote inside it is doubled. Whatever breaks that costs one `Reject`:
-reading goes on at the next line that looks like the beginning of a row, so a quote that is never closed does
-not swallow the rows after it.
+Fields are quoted as in RFC 4180, with quotes inside doubled. A violation costs one `Reject`: reading resumes
+at the next line that looks like the beginning of a row, so that a quote that is never closed does not swallow
+the rows after it.
 
-A row is returned when it has come, before the next one is waited for.
+Rows of a stream are yielded as they arrive, before waiting for more.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from topics.errors import DataError
 from topics.readers import encoding_of, restored
 from topics.types import Reject, Row
 
-BEGINNING = 1 << 16
-"""Bytes read at once, and bytes of lines that are not ASCII looked at to tell the encoding."""
-_TOLD = re.compile(r"sep=([;,\t])(\r?\n|\r)", re.IGNORECASE)
-"""A first line that tells Excel the delimiter."""
-REREAD = 10
-"""How often, on average, a character may be read again; beyond it broken rows are skipped whole."""
+READ_SIZE = 1 << 16
+"""Bytes read at a time, and bytes of non-ASCII lines from which the encoding is detected."""
+_SEP_LINE = re.compile(r"sep=([;,\t])(\r?\n|\r)", re.IGNORECASE)
+"""First line that sets the delimiter, as in Excel."""
+MAX_REREADS = 10
+"""How often, on average, a character may be parsed again; beyond it broken rows are skipped whole."""
 
 
 def read(stream: BinaryIO, name: str, limit: int) -> Iterator[Row | Reject]:
-    """Return a row for each line of the table; values are strings. A row above `2 * limit` characters is bad.
+    """Yield the rows of the table, with strings as values; one above `2 * limit` characters is a reject.
 
-    Raises DataError for a header without names or with the same name twice, and for UTF-16.
+    Raises:
+        DataError: the header has no names or a repeated one, or the encoding is UTF-16.
     """
-    # The module's own limit (131,072 characters) is one for the whole process: raised here, never lowered.
+    # The limit of the csv module, 131,072 characters, is global: raised here, never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), 2 * limit))
-    lines = _Lines(stream, name, longest=2 * limit)
-    first = lines.next_filled()
-    told = _TOLD.fullmatch(first)
-    if told:
-        first = lines.next_filled()
+    lines = _Lines(stream, name, max_length=2 * limit)
+    first = lines.next_nonblank()
+    sep_line = _SEP_LINE.fullmatch(first)
+    if sep_line:
+        first = lines.next_nonblank()
     if first:
         lines.give_back([first])
-        yield from _Table(lines, name, told[1] if told else _delimiter(first)).rows()
+        yield from _Table(lines, name, sep_line[1] if sep_line else _delimiter(first)).rows()
 
 
 class _TooLong(Exception):  # noqa: N818 (not an error but a place in the file)
@@ -52,50 +53,50 @@ class _TooLong(Exception):  # noqa: N818 (not an error but a place in the file)
 
 
 class _Lines:
-    """The physical lines of a stream, as text. Lines can be given back and then come again.
+    """The physical lines of a stream, as text; lines can be given back to be read again.
 
     Undecodable bytes become lone surrogates, so that a bad row is recognized once complete.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, longest: int) -> None:
+    def __init__(self, stream: BinaryIO, name: str, max_length: int) -> None:
         self.stream = stream
         self.name = name
-        self.longest = longest
+        self.max_length = max_length
         self.number = 0
-        """Of the line that came last."""
+        """Number of the last line returned."""
         self.row: list[str] = []
-        """The lines that came since `begin_row`."""
+        """The lines returned since `begin_row`."""
         self.size = 0
-        self.fresh = 0
-        self.again = 0
-        self.dirty = False
-        """Whether some byte could not be decoded."""
-        self.ahead: deque[str] = deque()
+        self.characters_read = 0
+        self.characters_reread = 0
+        self.has_undecodable = False
+        """Whether any byte could not be decoded."""
+        self.pending: deque[str] = deque()
         self.encoding = "utf-8"
-        self.telling: list[bytes] = []
-        """Lines that are not ASCII: they tell the encoding, the more of them the surer."""
-        self.told_by = 0
-        """Bytes of these."""
-        self.rest = b""
-        """The beginning of the line after those `ahead`."""
-        self.by_cr = False
+        self.non_ascii: list[bytes] = []
+        """Non-ASCII lines, from which the encoding is detected."""
+        self.non_ascii_size = 0
+        """Bytes of `non_ascii`, including those already cleared."""
+        self.partial = b""
+        """The beginning of the line after the `pending` ones."""
+        self.cr_only = False
         """Whether lines end with a carriage return alone, as an old Mac writes them."""
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        if not self.ahead:
-            self._read_on()
-        line = self.ahead.popleft()
+        if not self.pending:
+            self._fill()
+        line = self.pending.popleft()
         self.number += 1
         self.row.append(line)
         self.size += len(line)
-        if self.size > self.longest:
+        if self.size > self.max_length:
             raise _TooLong
         return line
 
-    def next_filled(self) -> str:
+    def next_nonblank(self) -> str:
         """Return the next line that is not blank, or "" at the end."""
         self.begin_row()
         try:
@@ -110,57 +111,57 @@ class _Lines:
         self.size = 0
 
     def give_back(self, lines: list[str]) -> None:
-        self.ahead.extendleft(reversed(lines))
+        self.pending.extendleft(reversed(lines))
         self.number -= len(lines)
-        self.again += sum(map(len, lines))
+        self.characters_reread += sum(map(len, lines))
 
-    def _read_on(self) -> None:
-        """Read as many lines as have come, at least one. Raises StopIteration at the end."""
-        data = self._come()
-        if not self.fresh:
+    def _fill(self) -> None:
+        """Read the lines that have arrived, at least one. Raises StopIteration at the end."""
+        data = self._receive()
+        if not self.characters_read:
             data = data.removeprefix(codecs.BOM_UTF8)
         if not data:
             raise StopIteration
-        self.fresh += len(data)
-        lines = data.splitlines(keepends=True) if self.by_cr else io.BytesIO(data).readlines()
-        if self.told_by < BEGINNING and not data.isascii():
-            self._tell(lines)
-        self.ahead.extend(map(self._decode, lines))
+        self.characters_read += len(data)
+        lines = data.splitlines(keepends=True) if self.cr_only else io.BytesIO(data).readlines()
+        if self.non_ascii_size < READ_SIZE and not data.isascii():
+            self._detect_encoding(lines)
+        self.pending.extend(map(self._decode, lines))
 
-    def _come(self) -> bytes:
-        """Read what has come, to the end of its last line; of one too long only so much that this is seen."""
-        pieces, size = [self.rest], len(self.rest)
-        # read1 waits for something, never for all: the writer of a stream may be waiting for an answer.
-        while found := cast(BufferedReader, self.stream).read1(BEGINNING):
-            if not self.fresh:
-                self.by_cr = self.by_cr or _is_by_cr(found)
-            end = max(found.rfind(b"\n"), found.rfind(b"\r") if self.by_cr else -1) + 1
+    def _receive(self) -> bytes:
+        """Read the data that has arrived, up to the last line end; of an overlong line, only a part."""
+        pieces, size = [self.partial], len(self.partial)
+        # read1 does not wait to fill its buffer: the writer of a stream may be waiting for an answer.
+        while chunk := cast(BufferedReader, self.stream).read1(READ_SIZE):
+            if not self.characters_read:
+                self.cr_only = self.cr_only or _uses_cr_only(chunk)
+            end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r") if self.cr_only else -1) + 1
             if end:
-                self.rest = found[end:]
-                return b"".join([*pieces, found[:end]])
-            if size <= 4 * self.longest + 4:
-                pieces.append(found)
-                size += len(found)
-        self.rest = b""
+                self.partial = chunk[end:]
+                return b"".join([*pieces, chunk[:end]])
+            if size <= 4 * self.max_length + 4:
+                pieces.append(chunk)
+                size += len(chunk)
+        self.partial = b""
         return b"".join(pieces)
 
-    def _tell(self, lines: list[bytes]) -> None:
-        telling = [line for line in lines if not line.isascii()]
-        self.telling += telling
-        self.told_by += sum(map(len, telling))
-        self.encoding = encoding_of(self.telling, self.name, "CSV UTF-8")
-        if self.told_by >= BEGINNING:
-            self.telling.clear()
+    def _detect_encoding(self, lines: list[bytes]) -> None:
+        non_ascii = [line for line in lines if not line.isascii()]
+        self.non_ascii += non_ascii
+        self.non_ascii_size += sum(map(len, non_ascii))
+        self.encoding = encoding_of(self.non_ascii, self.name, "CSV UTF-8")
+        if self.non_ascii_size >= READ_SIZE:
+            self.non_ascii.clear()
 
     def _decode(self, line: bytes) -> str:
         try:
             return line.decode(self.encoding)
         except UnicodeDecodeError:
-            self.dirty = True
+            self.has_undecodable = True
             return line.decode(self.encoding, "surrogateescape")
 
 
-def _is_by_cr(beginning: bytes) -> bool:
+def _uses_cr_only(beginning: bytes) -> bool:
     first = re.sub(rb'"[^"]*"', b"", beginning).partition(b"\n")[0]
     return b"\r" in first.removesuffix(b"\r")
 
@@ -181,7 +182,7 @@ class _Table:
         self.header = self._header()
 
     def _parser(self, lines: Iterator[str]) -> Iterator[list[str]]:
-        # strict: a quote closed in the middle of a field is an error, not a guess that joins two rows.
+        # strict: a quote closed in the middle of a field is an error, lest two rows be joined.
         return csv.reader(lines, delimiter=self.delimiter, strict=True)
 
     def _header(self) -> list[str]:
@@ -189,18 +190,18 @@ class _Table:
         try:
             names = [name.strip() for name in next(self._parser(self.lines))]
         except (csv.Error, _TooLong) as error:
-            raise DataError(f"{self.name}: the first line is not a header ({_cause(error)})") from error
-        known = [name for name in names if name]
-        if not known:
+            raise DataError(f"{self.name}: the first line is not a header ({_reason(error)})") from error
+        named = [name for name in names if name]
+        if not named:
             raise DataError(f"{self.name}: the header has no column names; write them into the first line")
-        twice = next((name for name in known if known.count(name) > 1), None)
-        if twice:
-            raise DataError(f"{self.name}: two columns are called {twice!r}; rename one of them")
+        duplicate = next((name for name in named if named.count(name) > 1), None)
+        if duplicate:
+            raise DataError(f"{self.name}: two columns are called {duplicate!r}; rename one of them")
         return names
 
     def rows(self) -> Iterator[Row | Reject]:
         lines, parser, width = self.lines, self._parser(self.lines), len(self.header)
-        # A column without a name (the index that pandas writes, a delimiter at the line's end) is left out.
+        # Drop a column without a name: the index of pandas, or a delimiter at the end of lines.
         nameless = "" in self.header
         while True:
             lines.begin_row()
@@ -210,14 +211,14 @@ class _Table:
             except StopIteration:
                 return
             except (csv.Error, _TooLong) as error:
-                yield self._give_up(first, _cause(error))
+                yield self._skip_to_next_row(first, _reason(error))
                 continue
             if not fields:
                 continue  # a blank line
             if len(fields) != width:
                 yield self._wrong_width(first, len(fields))
                 continue
-            reason = self._fault()
+            reason = self._problem()
             if reason:
                 yield Reject(self.name, first, reason)
                 continue
@@ -231,19 +232,20 @@ class _Table:
         reason = f"the row has {count} fields where the header has {len(self.header)}"
         if len(self.lines.row) == 1:
             return Reject(self.name, first, reason)
-        return self._give_up(first, reason)  # two rows may have run together through a quote never closed
+        # A quote that was never closed may have joined two rows.
+        return self._skip_to_next_row(first, reason)
 
-    def _fault(self) -> str:
+    def _problem(self) -> str:
         if any("\0" in line for line in self.lines.row):
             return "a NUL byte in the row"
-        if self.lines.dirty:
-            return _undecoded("".join(self.lines.row), self.lines.encoding)
+        if self.lines.has_undecodable:
+            return _undecodable_reason("".join(self.lines.row), self.lines.encoding)
         return ""
 
-    def _give_up(self, first: int, reason: str) -> Reject:
-        """Go to the next line that looks like a row; all before it is one reject."""
+    def _skip_to_next_row(self, first: int, reason: str) -> Reject:
+        """Skip to the next line that looks like a row; return one reject for all before it."""
         lines = self.lines
-        if lines.again <= REREAD * lines.fresh:
+        if lines.characters_reread <= MAX_REREADS * lines.characters_read:
             lines.give_back(lines.row[1:])
         last = lines.number
         lines.begin_row()
@@ -264,22 +266,22 @@ class _Table:
             return "\n"
 
     def _begins_row(self, line: str) -> bool:
-        """Tell a whole row, or one whose last field is still open (`7;"Лид`), from the rest of a text."""
+        """Return whether a line is a row, or the beginning of one with an open quote: `7;"Лид`."""
         width = len(self.header)
-        # The end of a text has the quote that closes it, `вот и всё";2026`: in a row they come in pairs.
+        # The end of a quoted text, `вот и всё";2026`, has an odd number of quotes; a row has an even one.
         if line.count('"') % 2 == 0:
             return self._count(line) == width
         return self._count(line) == 0 and 1 < self._count(line.rstrip("\r\n") + '"') <= width
 
     def _count(self, line: str) -> int:
-        """Count the fields of a line taken by itself; 0 if it is not whole."""
+        """Count the fields of a line; 0 if it is not a complete row."""
         try:
             return len(next(self._parser(iter([line]))))
         except csv.Error:
             return 0
 
 
-def _cause(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, _TooLong):
         return "the row is too long, or a quote is never closed"
     if "unexpected end of data" in str(error):
@@ -289,10 +291,11 @@ def _cause(error: Exception) -> str:
     return f"not valid CSV: {error}"
 
 
-def _undecoded(row: str, encoding: str) -> str:
+def _undecodable_reason(row: str, encoding: str) -> str:
     try:
         row.encode()
-    except UnicodeEncodeError as place:
+    except UnicodeEncodeError as encode_error:
         name = {"utf-8": "UTF-8", "cp1251": "CP1251"}[encoding]
-        return f"not {name}: byte 0x{ord(row[place.start]) - 0xDC00:02x} after {row[: place.start][-20:]!r}"
+        at = encode_error.start
+        return f"not {name}: byte 0x{ord(row[at]) - 0xDC00:02x} after {row[:at][-20:]!r}"
     return ""

@@ -1,4 +1,4 @@
-"""Parquet, some dozen rows at a time."""
+"""Parquet, read some dozen rows at a time."""
 
 from __future__ import annotations
 
@@ -15,28 +15,35 @@ from topics.errors import DataError
 from topics.types import WHOLE, Part, Reject, Row
 
 ROWS = 64
-"""Held at once: a column that repeats its values may be a thousand times as long as it is in the file."""
+"""Rows in memory at a time: dictionary-encoded values may take a thousand times their size in the file."""
 _BYTES = 1 << 25
-"""The same in bytes, where the file tells how many there are: of fields of megabytes fewer are held."""
+"""The same in bytes, by the metadata of the file: fewer rows if fields have megabytes."""
 _UNREADABLE = (ValueError, OverflowError)
-"""What a cell raises that holds letters that are not UTF-8, or a date after 9999."""
+"""Raised by a cell with invalid UTF-8, or with a date after 9999."""
 
 
 def read(
     stream: BinaryIO, name: str, limit: int, part: Part = WHOLE, needed: Collection[str] = ()
 ) -> Iterator[Row | Reject]:
-    """Return every row; lists as lists, dates and times as `datetime` has them.
+    """Yield the rows; dates and times as `datetime` types.
 
-    A row is rejected for a cell that cannot be read in a column that is `needed`; none named: in any.
+    A stream that cannot seek is copied to a temporary file first, as the metadata is at the end.
 
-    Parquet keeps its table of contents at the end, so a stream that cannot seek is copied to a temporary
-    file first. Raises DataError if the file is damaged.
+    Args:
+        stream: the file.
+        name: the file's name in messages.
+        limit: unused, see `topics.readers`.
+        part: row groups to read.
+        needed: columns of which an unreadable cell makes the row a reject; none named: all.
+
+    Raises:
+        DataError: the file is damaged, or two columns have one name.
     """
     number = part.line - 1
     for batch in _batches(stream, name, part):
-        for found in _dicts(batch, needed):
+        for values in _rows(batch, needed):
             number += 1
-            yield Reject(name, number, found) if isinstance(found, str) else Row(number, found)
+            yield Reject(name, number, values) if isinstance(values, str) else Row(number, values)
 
 
 def _batches(stream: BinaryIO, name: str, part: Part) -> Iterator[pa.RecordBatch]:
@@ -46,33 +53,33 @@ def _batches(stream: BinaryIO, name: str, part: Part) -> Iterator[pa.RecordBatch
             _check(file.schema_arrow.names, name)
             groups = list(range(file.num_row_groups))[part.start : part.stop]
             for group in groups:
-                facts = file.metadata.row_group(group)
-                rows = max(1, min(ROWS, _BYTES * facts.num_rows // max(facts.total_byte_size, 1)))
-                yield from map(_in_microseconds, file.iter_batches(rows, row_groups=[group]))
+                metadata = file.metadata.row_group(group)
+                rows = max(1, min(ROWS, _BYTES * metadata.num_rows // max(metadata.total_byte_size, 1)))
+                yield from map(_round_to_microseconds, file.iter_batches(rows, row_groups=[group]))
     except (pa.ArrowException, OSError) as error:
         cause = str(error).splitlines()[0]
         raise DataError(f"{name}: cannot be read as Parquet ({cause}); export or copy it again") from error
 
 
-def _in_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Round what pandas stores to the nanosecond: `datetime` has no such times."""
-    for at, field in enumerate(batch.schema):
+def _round_to_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Round the nanoseconds of pandas, which `datetime` lacks."""
+    for index, field in enumerate(batch.schema):
         if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            column = batch.column(at).cast(pa.timestamp("us", field.type.tz), safe=False)
-            batch = batch.set_column(at, field.name, column)
+            column = batch.column(index).cast(pa.timestamp("us", field.type.tz), safe=False)
+            batch = batch.set_column(index, field.name, column)
     return batch
 
 
 def cut(stream: BinaryIO, size: int) -> Iterator[Part]:
-    """Cut a file between row groups into parts of at least `size` unpacked bytes, the last one less."""
-    facts = pq.read_metadata(stream)
-    start, rows, held, first = 0, 0, 0, 1
-    for group in range(facts.num_row_groups):
-        held += facts.row_group(group).total_byte_size
-        rows += facts.row_group(group).num_rows
-        if held >= size or group == facts.num_row_groups - 1:
-            yield Part(start, group + 1, first, held)
-            start, first, held, rows = group + 1, first + rows, 0, 0
+    """Split a file between row groups into parts of at least `size` uncompressed bytes, except the last."""
+    metadata = pq.read_metadata(stream)
+    start, rows, size_so_far, first = 0, 0, 0, 1
+    for group in range(metadata.num_row_groups):
+        size_so_far += metadata.row_group(group).total_byte_size
+        rows += metadata.row_group(group).num_rows
+        if size_so_far >= size or group == metadata.num_row_groups - 1:
+            yield Part(start, group + 1, first, size_so_far)
+            start, first, size_so_far, rows = group + 1, first + rows, 0, 0
 
 
 @contextmanager
@@ -83,22 +90,22 @@ def _copy(stream: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def _check(columns: list[str], name: str) -> None:
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise DataError(f"{name}: two columns are called {twice[0]!r}; rename one of them")
+    duplicates = sorted({column for column in columns if columns.count(column) > 1})
+    if duplicates:
+        raise DataError(f"{name}: two columns are called {duplicates[0]!r}; rename one of them")
 
 
-def _dicts(batch: pa.RecordBatch, needed: Collection[str]) -> Iterator[dict[str, Any] | str]:
-    """Return a dict a row, or the reason why it cannot be read."""
+def _rows(batch: pa.RecordBatch, needed: Collection[str]) -> Iterator[dict[str, Any] | str]:
+    """Yield the values of each row, or the reason why it cannot be read."""
     try:
         yield from batch.to_pylist()
     except _UNREADABLE:
-        # One cell spoils the whole batch: go cell by cell.
+        # One bad cell fails the whole batch, so read cell by cell.
         for i in range(len(batch)):
-            yield _dict(batch.slice(i, 1), needed)
+            yield _row(batch.slice(i, 1), needed)
 
 
-def _dict(row: pa.RecordBatch, needed: Collection[str]) -> dict[str, Any] | str:
+def _row(row: pa.RecordBatch, needed: Collection[str]) -> dict[str, Any] | str:
     values: dict[str, Any] = {}
     for name, column in zip(row.schema.names, row.columns, strict=True):
         try:

@@ -24,7 +24,7 @@ def chart(
     y_ticks: Sequence[str] = (),
     y_from: float = 0.0,
 ) -> str:
-    """Return an SVG of a line and dots in the unit square, or in its upper part.
+    """Draw a line and dots in the unit square, or in its upper part, as SVG.
 
     Args:
         x_label: text below.

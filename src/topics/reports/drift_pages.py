@@ -1,4 +1,4 @@
-"""The HTML page of `monitor`, without scripts or network."""
+"""The HTML page of drift, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from topics.reports.wording import words
 
 
 def drift_page(report: DriftReport, language: str = "en") -> str:
-    """Return the page; everything from the data is escaped."""
-    said = words("drift", language)
+    """Render the page of a report in `ru` or `en`; everything from the data is escaped."""
+    phrases = words("drift", language)
 
     def figure(value: float | None) -> str:
         """Format a share, or a length in words."""
-        return "" if value is None else said.number(value, 0 if value > 10 else 3)
+        return "" if value is None else phrases.number(value, 0 if value > 10 else 3)
 
     return render(
         "drift.html",
-        said,
+        phrases,
         report=report,
         drift=report.drift,
-        reference=said("training") if report.compared_with == TRAINING else report.compared_with,
+        reference=phrases("training") if report.compared_with == TRAINING else report.compared_with,
         sentences=sentences(report.drift, language),
-        promised={one.rubric: one.precision for one in report.drift.before},
+        promised={expected.rubric: expected.precision for expected in report.drift.before},
         name_of=name_of,
         word_of=word_of,
         figure=figure,

@@ -1,110 +1,112 @@
-"""Drift in sentences; the phrases stand in the section `[drift]` of `templates/ru.toml` and `en.toml`."""
+"""Descriptions of drift, from the phrases in section `[drift]` of `templates/ru.toml` and `en.toml`."""
 
 from __future__ import annotations
 
-from topics.drift.comparing import LEAST, LEAST_BEFORE, WORDS, Drift, Finding, ShareChange
+from topics.drift.comparing import MIN_ARTICLES, MIN_REFERENCE_ARTICLES, WORDS, Drift, Finding, ShareChange
 from topics.drift.profile import OTHER
 from topics.drift.readings import GIVEN, LENGTH, OUTLETS, SCORES, TOPICS
 from topics.errors import counted
 from topics.reports.wording import Words, words
 from topics.text.lemmas import MONEY, NUMBER, PERCENT, YEAR
 
-_WORST = 3
-"""Alarms named in a line."""
-_TOLD = 20
-"""Alarms that get a sentence of their own: each of hundreds of rubrics may raise two."""
-_PROMISED = 10
+_MAX_BRIEF = 3
+"""Alarms in a line."""
+_MAX_SENTENCES = 20
+"""Alarms with a sentence of their own: each of hundreds of rubrics may raise two."""
+_MAX_RUBRICS = 10
 """Rubrics whose expected precision is reported."""
-_CHANGED = 8
-"""Words named as more frequent, and as less frequent."""
+_MAX_WORDS = 8
+"""Words listed as more frequent, and as less frequent."""
 
 
 def name_of(measure: str, language: str) -> str:
     """Name a measure for a reader: `given: economy` -> `статьи с рубрикой «economy»`."""
-    said = words("drift", language)
+    phrases = words("drift", language)
     for prefix, key in ((GIVEN, "measure_given"), (SCORES, "measure_scores")):
         if measure.startswith(prefix):
-            return said(key, rubric=measure.removeprefix(prefix))
-    return said(f"measure_{measure.replace(' ', '_')}")
+            return phrases(key, rubric=measure.removeprefix(prefix))
+    return phrases(f"measure_{measure.replace(' ', '_')}")
 
 
 def word_of(word: str, language: str, measure: str = WORDS) -> str:
-    """Name what became more or less frequent: `<percent>` -> `проценты`; a word is its own name."""
-    said = words("drift", language)
+    """Name a word, outlet or topic for a reader: `<percent>` -> `проценты`; most names stay as they are."""
+    phrases = words("drift", language)
     if word == OTHER and measure in (OUTLETS, TOPICS):
-        return said(f"other_{measure}")
-    return said(f"kind_{word[1:-1]}") if word in (NUMBER, PERCENT, MONEY, YEAR) else word
+        return phrases(f"other_{measure}")
+    return phrases(f"kind_{word[1:-1]}") if word in (NUMBER, PERCENT, MONEY, YEAR) else word
 
 
-def sentences(found: Drift, language: str = "en") -> list[str]:
-    """Say what changed, the largest change first; a quiet stream takes one sentence."""
-    said = words("drift", language)
-    n, m = said.count(found.articles), said.count(found.reference_articles)
-    if found.articles < LEAST:
-        return [said("say_few", n=n, least=LEAST)]
-    if not found.alarms:
-        key = "say_quiet" if found.reference_articles >= LEAST_BEFORE else "say_young"
-        return [said(key, n=n, m=m, least=LEAST_BEFORE)]
-    told = [_sentence(finding, said) for finding in found.alarms[:_TOLD]]
-    if len(found.alarms) > _TOLD:
-        told.append(said("say_more", n=len(found.alarms) - _TOLD))
-    for key, changed in (("say_rising", found.rising), ("say_falling", found.falling)):
+def sentences(drift: Drift, language: str = "en") -> list[str]:
+    """Describe what changed, largest change first; one sentence if there are no alarms."""
+    phrases = words("drift", language)
+    n, m = phrases.count(drift.articles), phrases.count(drift.reference_articles)
+    if drift.articles < MIN_ARTICLES:
+        return [phrases("say_few", n=n, least=MIN_ARTICLES)]
+    if not drift.alarms:
+        key = "say_quiet" if drift.reference_articles >= MIN_REFERENCE_ARTICLES else "say_young"
+        return [phrases(key, n=n, m=m, least=MIN_REFERENCE_ARTICLES)]
+    result = [_sentence(finding, phrases) for finding in drift.alarms[:_MAX_SENTENCES]]
+    if len(drift.alarms) > _MAX_SENTENCES:
+        result.append(phrases("say_more", n=len(drift.alarms) - _MAX_SENTENCES))
+    for key, changed in (("say_rising", drift.rising), ("say_falling", drift.falling)):
         if changed:
-            named = [_word(word, said, "say_word") for word in changed[:_CHANGED]]
-            told.append(said(key, words=", ".join(named)))
-    for rubric, now, before in _fallen(found):
-        told.append(said("say_precision", rubric=rubric, now=said.number(now), before=said.number(before)))
-    return told
+            named = [_word(word, phrases, "say_word") for word in changed[:_MAX_WORDS]]
+            result.append(phrases(key, words=", ".join(named)))
+    for rubric, now, before in _precision_drops(drift):
+        result.append(
+            phrases("say_precision", rubric=rubric, now=phrases.number(now), before=phrases.number(before))
+        )
+    return result
 
 
-def briefly(found: Drift) -> str:
-    """Say in one line of English what changed, or what was compared."""
-    if not found.alarms and found.reference_articles < LEAST_BEFORE:
-        return f"{counted(found.reference_articles, 'article')} are too few to know what is usual"
-    if not found.alarms:
-        mix_alone = [finding.measure for finding in found.findings] == [TOPICS]
-        return f"{'the mix of topics is in' if mix_alone else 'nothing is out of'} its usual range"
-    said = words("drift", "en")
-    worst = " ".join(_sentence(finding, said) for finding in found.alarms[:_WORST])
-    more = len(found.alarms) - _WORST
+def briefly(drift: Drift) -> str:
+    """Describe in one line of English what changed, or what was compared."""
+    if not drift.alarms and drift.reference_articles < MIN_REFERENCE_ARTICLES:
+        return f"{counted(drift.reference_articles, 'article')} are too few to know what is usual"
+    if not drift.alarms:
+        topics_only = [finding.measure for finding in drift.findings] == [TOPICS]
+        return f"{'the mix of topics is in' if topics_only else 'nothing is out of'} its usual range"
+    phrases = words("drift", "en")
+    worst = " ".join(_sentence(finding, phrases) for finding in drift.alarms[:_MAX_BRIEF])
+    more = len(drift.alarms) - _MAX_BRIEF
     return f"{worst} {more} more." if more > 0 else worst
 
 
-def _fallen(found: Drift) -> list[tuple[str, float, float]]:
-    """List rubrics with the precision expected now and before; of many, those that fell furthest."""
-    promised = {one.rubric: one.precision for one in found.before}
-    both = [
-        (one.rubric, one.precision, before)
-        for one in found.expected
-        if one.precision is not None and (before := promised.get(one.rubric)) is not None
+def _precision_drops(drift: Drift) -> list[tuple[str, float, float]]:
+    """Return rubrics with the expected precision now and before; of many, those with the largest drops."""
+    reference = {expected.rubric: expected.precision for expected in drift.before}
+    drops = [
+        (expected.rubric, expected.precision, before)
+        for expected in drift.expected
+        if expected.precision is not None and (before := reference.get(expected.rubric)) is not None
     ]
-    return both if len(both) <= _PROMISED else sorted(both, key=lambda one: one[1] - one[2])[:_PROMISED]
+    return drops if len(drops) <= _MAX_RUBRICS else sorted(drops, key=lambda d: d[1] - d[2])[:_MAX_RUBRICS]
 
 
-def _sentence(finding: Finding, said: Words) -> str:
-    name = name_of(finding.measure, said.language)
-    values = {"name": name[0].upper() + name[1:], "how": _how(finding, said)}
+def _sentence(finding: Finding, phrases: Words) -> str:
+    name = name_of(finding.measure, phrases.language)
+    values = {"name": name[0].upper() + name[1:], "how": _magnitude(finding, phrases)}
     if finding.before is not None and finding.now is not None:
-        before, now = (_figure(finding.measure, value, said) for value in (finding.before, finding.now))
-        return said("say_spread" if before == now else "say_mean", before=before, now=now, **values)
+        before, now = (_figure(finding.measure, value, phrases) for value in (finding.before, finding.now))
+        return phrases("say_spread" if before == now else "say_mean", before=before, now=now, **values)
     if finding.moved:
-        moved = [_word(word, said, "say_share", finding.measure) for word in finding.moved]
-        return said("say_moved", moved=", ".join(moved), **values)
-    return said("say_alarm", **values)
+        moved = [_word(word, phrases, "say_share", finding.measure) for word in finding.moved]
+        return phrases("say_moved", moved=", ".join(moved), **values)
+    return phrases("say_alarm", **values)
 
 
-def _how(finding: Finding, said: Words) -> str:
-    """Say how far it went."""
+def _magnitude(finding: Finding, phrases: Words) -> str:
+    """Describe the size of a change."""
     if finding.is_beyond and finding.least is not None and finding.most is not None:
-        least, most = (_figure(finding.measure, value, said) for value in (finding.least, finding.most))
-        return said("say_beyond", least=least, most=most)
-    return said("say_over", ratio=said.number(finding.ratio, 1))
+        least, most = (_figure(finding.measure, value, phrases) for value in (finding.least, finding.most))
+        return phrases("say_beyond", least=least, most=most)
+    return phrases("say_over", ratio=phrases.number(finding.ratio, 1))
 
 
-def _figure(measure: str, value: float, said: Words) -> str:
-    return said.number(value, 0) if measure == LENGTH else said.share(value, 1)
+def _figure(measure: str, value: float, phrases: Words) -> str:
+    return phrases.number(value, 0) if measure == LENGTH else phrases.share(value, 1)
 
 
-def _word(word: ShareChange, said: Words, key: str, measure: str = WORDS) -> str:
-    name = word_of(word.word, said.language, measure)
-    return said(key, word=name, before=said.share(word.before, 1), now=said.share(word.now, 1))
+def _word(word: ShareChange, phrases: Words, key: str, measure: str = WORDS) -> str:
+    name = word_of(word.word, phrases.language, measure)
+    return phrases(key, word=name, before=phrases.share(word.before, 1), now=phrases.share(word.now, 1))

@@ -17,28 +17,28 @@ from topics.types import Explanation
 from topics.versions.manifest import Manifest
 
 _TICKS = ("0", "25", "50", "75", "100")
-_SHOWN_REASONS = 40
+_MAX_REASONS = 40
 
 
 def report_page(report: Report, language: str, manifest: Manifest | None = None) -> str:
-    """Return the report of a version as one HTML page that needs no network.
+    """Render the report of a version as a self-contained HTML page.
 
     Args:
         report: the content.
         language: `ru` or `en`.
-        manifest: of the version; adds when and on what it was trained.
+        manifest: of the version; adds date and sources of the training.
     """
-    said = words("report", language)
-    names = {name: said(f"length_{i}") for i, (_, name) in enumerate(LENGTHS)}
-    names |= {OTHER: said("slice_other"), UNKNOWN: said("slice_unknown")}
-    facts = _facts(report, said, manifest)
-    return render("report.html", said, **facts, charts=_charts(report, said), slice_names=names)
+    phrases = words("report", language)
+    names = {name: phrases(f"length_{i}") for i, (_, name) in enumerate(LENGTHS)}
+    names |= {OTHER: phrases("slice_other"), UNKNOWN: phrases("slice_unknown")}
+    facts = _facts(report, phrases, manifest)
+    return render("report.html", phrases, **facts, charts=_charts(report, phrases), slice_names=names)
 
 
 def model_card(report: Report, language: str, manifest: Manifest | None = None) -> str:
-    """Return the model card in Markdown; the arguments are those of `report_page`."""
-    said = words("report", language)
-    return render("MODEL_CARD.md", said, **_facts(report, said, manifest))
+    """Render the model card in Markdown; arguments as of `report_page`."""
+    phrases = words("report", language)
+    return render("MODEL_CARD.md", phrases, **_facts(report, phrases, manifest))
 
 
 def write(folder: Path, report: Report, language: str) -> None:
@@ -63,15 +63,19 @@ def load(folder: Path) -> Report:
 
 
 def explanation_page(explanations: Sequence[Explanation], language: str) -> str:
-    """Return a page of one article with the evidence for and against its rubrics marked."""
+    """Render a page of one article with the evidence for and against its rubrics highlighted."""
     parts = [
-        {"explanation": found, "title": pieces(found, "title"), "text": pieces(found, "text")}
-        for found in explanations
+        {
+            "explanation": explanation,
+            "title": pieces(explanation, "title"),
+            "text": pieces(explanation, "text"),
+        }
+        for explanation in explanations
     ]
     return render("explanation.html", words("explanation", language), parts=parts)
 
 
-def render(template: str, said: Words, **values: Any) -> str:
+def render(template: str, phrases: Words, **values: Any) -> str:
     """Render a template; values are escaped if it is HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -82,66 +86,71 @@ def render(template: str, said: Words, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared = {"lang": said.language, "number": said.number, "share": said.share, "count": said.count}
-    return environment.get_template(template).render(t=said, **shared, **values)
+    shared = {
+        "lang": phrases.language,
+        "number": phrases.number,
+        "share": phrases.share,
+        "count": phrases.count,
+    }
+    return environment.get_template(template).render(t=phrases, **shared, **values)
 
 
-def _facts(report: Report, said: Words, manifest: Manifest | None) -> dict[str, Any]:
-    method = said("cross_validation", folds=report.folds)
-    return {"report": report, "method": method, "manifest": manifest, "moment": said.moment}
+def _facts(report: Report, phrases: Words, manifest: Manifest | None) -> dict[str, Any]:
+    method = phrases("cross_validation", folds=report.folds)
+    return {"report": report, "method": method, "manifest": manifest, "moment": phrases.moment}
 
 
-def _charts(report: Report, said: Words) -> dict[str, Any]:
+def _charts(report: Report, phrases: Words) -> dict[str, Any]:
     """Return the charts of the page: `review`, `reliability`, and two for each rubric."""
-    right = [share for _, share in report.risk_coverage]
-    least = max(0.0, min([*right, 1.0]) - 0.05)
+    shares = [share for _, share in report.risk_coverage]
+    lowest = max(0.0, min([*shares, 1.0]) - 0.05)
     reviewed = [(1 - coverage, share) for coverage, share in reversed(report.risk_coverage)]
     share = report.whole.review_share  # of all articles; the curve is of those with all rubrics known
-    places = np.array(reviewed).reshape(-1, 2)
-    drawn: dict[str, Any] = {
+    points = np.array(reviewed).reshape(-1, 2)
+    result: dict[str, Any] = {
         "review": charts.chart(
-            said("reviewed"),
-            said("right_rest"),
+            phrases("reviewed"),
+            phrases("right_rest"),
             reviewed,
-            marked=(share, float(np.interp(share, places[:, 0], places[:, 1]))) if reviewed else None,
+            marked=(share, float(np.interp(share, points[:, 0], points[:, 1]))) if reviewed else None,
             ticks=_TICKS,
-            y_from=round(least, 1),
+            y_from=round(lowest, 1),
         ),
-        "reliability": _reliability(report.reliability, said),
+        "reliability": _reliability(report.reliability, phrases),
     }
     for rubric, metrics in zip(report.rubrics, report.whole.rubrics, strict=True):
         recall, precision = metrics.recall.value, metrics.precision.value
-        drawn[f"curve {rubric.rubric}"] = charts.chart(
-            said("recall"),
-            said("precision"),
+        result[f"curve {rubric.rubric}"] = charts.chart(
+            phrases("recall"),
+            phrases("precision"),
             rubric.curve,
             marked=(recall, precision) if recall is not None and precision is not None else None,
             ticks=_TICKS,
         )
-        drawn[f"reliability {rubric.rubric}"] = _reliability(rubric.reliability, said)
-    return drawn
+        result[f"reliability {rubric.rubric}"] = _reliability(rubric.reliability, phrases)
+    return result
 
 
-def _reliability(bins: Sequence[Any], said: Words) -> str:
-    most = max((part.answers for part in bins), default=1)
+def _reliability(bins: Sequence[Any], phrases: Words) -> str:
+    largest = max((part.answers for part in bins), default=1)
     return charts.chart(
-        said("probability"),
-        said("holds"),
+        phrases("probability"),
+        phrases("holds"),
         dots=[(part.probability, part.share) for part in bins],
-        sizes=[part.answers / most for part in bins],
+        sizes=[part.answers / largest for part in bins],
         diagonal=True,
         ticks=_TICKS,
     )
 
 
 def pieces(explanation: Explanation, part: str) -> list[tuple[str, float, str]]:
-    """Split a text into pieces of equal marks: piece, weight (0 if unmarked), effect of a rule or "".
+    """Split a text into pieces with the same mark: piece, weight (0 if unmarked), effect of a rule or "".
 
-    Where reasons overlap, the one with the largest weight is shown; rules come before both.
+    Of overlapping reasons, the one with the largest weight is shown; rules take precedence over reasons.
     """
     text = explanation.title if part == "title" else explanation.text
     marks: list[tuple[float, str]] = [(0.0, "")] * len(text)
-    for reason in reversed(explanation.reasons[:_SHOWN_REASONS]):
+    for reason in reversed(explanation.reasons[:_MAX_REASONS]):
         for place in reason.places:
             if place.part == part:
                 marks[place.start : place.stop] = [(reason.weight, "")] * (place.stop - place.start)
@@ -151,10 +160,10 @@ def pieces(explanation: Explanation, part: str) -> list[tuple[str, float, str]]:
                 marks[place.start : place.stop] = [(rule.weight or 1.0, rule.effect)] * (
                     place.stop - place.start
                 )
-    cut: list[tuple[str, float, str]] = []
+    result: list[tuple[str, float, str]] = []
     start = 0
     for end in range(1, len(text) + 1):
         if end == len(text) or marks[end] != marks[start]:
-            cut.append((text[start:end], *marks[start]))
+            result.append((text[start:end], *marks[start]))
             start = end
-    return cut
+    return result

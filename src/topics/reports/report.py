@@ -1,7 +1,6 @@
-"""The content of `report.json`, from which the page and the model card are made.
+"""The content of `report.json`, from which the page and the model card are rendered.
 
-All metrics are out of fold. The title and the beginning of an article are kept only for confident mistakes,
-up to `[report] excerpt` characters.
+All metrics are out of fold. Titles and excerpts of articles are stored for confident mistakes only.
 """
 
 from __future__ import annotations
@@ -39,16 +38,16 @@ if TYPE_CHECKING:
 
 _DRAWS = 500
 _SAMPLE = 600
-"""Articles over which the weights of words are averaged, all rubrics together."""
-_STRONGEST = 14
-_MISTAKES = 4
-"""Most mistakes of a kind and a rubric."""
-_ARTICLES = 3
-"""Articles of the sample that must contain a word for it to be listed."""
+"""Articles over which the weights of words are averaged, for all rubrics together."""
+_MAX_WORDS = 14
+_MAX_MISTAKES = 4
+"""Largest number of mistakes of a kind and a rubric."""
+_MIN_ARTICLES = 3
+"""Articles of the sample that must contain a word to be listed."""
 
 
 class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A lemma or two, and the mean contribution to the log odds where they occur."""
+    """A lemma or two, and the mean contribution to the log odds in articles with them."""
 
     words: str
     weight: float
@@ -67,7 +66,7 @@ class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RubricReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rubric: its curves, its strongest words, its mistakes."""
+    """Curves, strongest words and mistakes of one rubric."""
 
     rubric: str
     threshold: float
@@ -78,12 +77,12 @@ class RubricReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words_against: tuple[Word, ...]
     given_wrongly: tuple[Mistake, ...]
     missed: tuple[Mistake, ...]
-    goal: dict[str, float] = {}
+    goal: dict[str, float]
     """The goal, `precision` or `recall` -> share; empty if the threshold maximizes F1."""
 
 
 class Later(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Metrics of a model of earlier articles on those from a day on."""
+    """Metrics of a model of the articles before a day on those from that day on."""
 
     since: str
     measure: Measure
@@ -111,30 +110,28 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slices: dict[str, tuple[Slice, ...]]
     rules: dict[str, tuple[str, ...]]
     """Rubric -> phrases of its rules."""
-    later: Later | None = None
+    later: Later | None
     """None if too few articles have a date."""
-    review_share: float | None = None
-    """Share of all training articles, with or without known labels, for review; None in older reports."""
+    review_share: float
+    """Share of all training articles, with or without known labels, that are sent to review."""
 
 
-def build(learned: Learned, corpus: Corpus, manifest: Manifest, most: int) -> Report:
+def build(learned: Learned, corpus: Corpus, manifest: Manifest, excerpt_length: int) -> Report:
     """Build the report of a training run.
 
     Args:
         learned: the result of the training.
-        corpus: read again for the titles of mistakes; there are none if it cannot be, as standard input.
+        corpus: read again for the titles of mistakes; standard input cannot be, and has none.
         manifest: of the version.
-        most: characters of the text of a mistake to keep; 0 to list no mistakes.
+        excerpt_length: characters of the text of a mistake; 0 to list no mistakes.
     """
     rubrics, thresholds = learned.pipeline.rubrics, learned.pipeline.thresholds
     rows = learned.answers.judged
     answers = learned.answers.take(rows)
-    modelled = slice(
-        len(learned.pipeline.classifier.rubrics)
-    )  # rubrics that have only rules have no probability of an error
+    modelled = slice(len(learned.pipeline.classifier.rubrics))  # the others, with rules only, have no errors
     errors = chance_of_error(answers.probabilities[:, modelled], answers.given[:, modelled])
     strongest = _strongest(learned)
-    mistakes = _mistakes(learned, answers, rows, corpus, most)
+    mistakes = _mistakes(learned, answers, rows, corpus, excerpt_length)
     return Report(
         name=manifest.name,
         folds=len(np.unique(learned.folds)),
@@ -185,51 +182,55 @@ def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> d
     ]
     rubrics = learned.pipeline.rubrics
     return {
-        name: slices([getattr(found, name) for found in origins], answers, rubrics) for name in Origin._fields
+        name: slices([getattr(each, name) for each in origins], answers, rubrics) for name in Origin._fields
     }
 
 
 def _mistakes(
-    learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, most: int
+    learned: Learned, answers: Answers, rows: npt.NDArray[np.intp], corpus: Corpus, excerpt_length: int
 ) -> list[tuple[tuple[Mistake, ...], tuple[Mistake, ...]]]:
     """Return the most confident mistakes of each rubric: given wrongly, and missed."""
-    at = learned.material.places[rows]
-    chosen = [_surest(answers, r) for r in range(answers.truth.shape[1])]
-    again = most > 0 and all(source.path is not None or source.shown for source in corpus.sources)
-    wanted = {int(at[i]) for i in chain.from_iterable(chain.from_iterable(chosen))} if again else set()
+    places = learned.material.places[rows]
+    mistakes = [_confident_mistakes(answers, r) for r in range(answers.truth.shape[1])]
+    can_reread = excerpt_length > 0 and all(
+        source.path is not None or source.shown for source in corpus.sources
+    )
+    wanted = (
+        {int(places[i]) for i in chain.from_iterable(chain.from_iterable(mistakes))} if can_reread else set()
+    )
     articles = corpus.pick(wanted)
 
-    def described(places: list[int], r: int) -> Iterator[Mistake]:
-        for i in places:
-            if article := articles.get(int(at[i])):
-                yield _mistake(learned, article, float(answers.probabilities[i, r]), most)
+    def describe(indices: list[int], r: int) -> Iterator[Mistake]:
+        for i in indices:
+            if article := articles.get(int(places[i])):
+                yield _mistake(learned, article, float(answers.probabilities[i, r]), excerpt_length)
 
     return [
-        (tuple(described(wrongly, r)), tuple(described(missed, r)))
-        for r, (wrongly, missed) in enumerate(chosen)
+        (tuple(describe(wrongly, r)), tuple(describe(missed, r)))
+        for r, (wrongly, missed) in enumerate(mistakes)
     ]
 
 
-def _surest(answers: Answers, r: int) -> tuple[list[int], list[int]]:
+def _confident_mistakes(answers: Answers, r: int) -> tuple[list[int], list[int]]:
     truth, given, probabilities = answers.truth[:, r], answers.given[:, r], answers.probabilities[:, r]
     wrongly, missed = np.flatnonzero((truth == 0) & given), np.flatnonzero((truth == 1) & ~given)
     return (
-        wrongly[np.argsort(-probabilities[wrongly], kind="stable")][:_MISTAKES].tolist(),
-        missed[np.argsort(probabilities[missed], kind="stable")][:_MISTAKES].tolist(),
+        wrongly[np.argsort(-probabilities[wrongly], kind="stable")][:_MAX_MISTAKES].tolist(),
+        missed[np.argsort(probabilities[missed], kind="stable")][:_MAX_MISTAKES].tolist(),
     )
 
 
-def _mistake(learned: Learned, article: Article, probability: float, most: int) -> Mistake:
+def _mistake(learned: Learned, article: Article, probability: float, excerpt_length: int) -> Mistake:
     title, text = learned.pipeline.cleaner.clean(article.title, article.text, article.outlet)
     labels = tuple(sorted(article.labels.rubrics)) if article.labels else ()
-    beginning = excerpt(text, most)
+    beginning = excerpt(text, excerpt_length)
     return Mistake(article.id, title, beginning, article.outlet, article.date[:10], labels, probability)
 
 
 def _strongest(learned: Learned) -> list[tuple[tuple[Word, ...], tuple[Word, ...]]]:
-    """Return the strongest words for and against each rubric, by mean contribution where they occur.
+    """Return the strongest words for and against each rubric, by their mean contributions.
 
-    Uses the explanations of the model on a sample of articles, so it works for any classifier.
+    Computed from explanations of a sample of articles, so that it works for any classifier.
     """
     classifier = learned.pipeline.classifier
     sums: dict[str, npt.NDArray[np.float64]] = {}
@@ -237,18 +238,18 @@ def _strongest(learned: Learned) -> list[tuple[tuple[Word, ...], tuple[Word, ...
     for row in _sample(learned):
         article = take(learned.material.tokens, np.array([row]))
         _, contributions = classifier.contributions(article)
-        found: dict[str, npt.NDArray[np.float64]] = {}
+        by_word: dict[str, npt.NDArray[np.float64]] = {}
         for contribution in contributions:
             word = article.lemmas[article.ids[contribution.tokens[0]]]
-            found[word] = found.get(word, 0.0) + contribution.weights
-        for word, weights in found.items():
+            by_word[word] = by_word.get(word, 0.0) + contribution.weights
+        for word, weights in by_word.items():
             sums[word] = sums.get(word, 0.0) + weights
             counts[word] = counts.get(word, 0) + 1
-    names = [word for word, count in counts.items() if count >= _ARTICLES and word[0] != "<"]
+    names = [word for word, count in counts.items() if count >= _MIN_ARTICLES and word[0] != "<"]
     number = np.array([counts[word] for word in names]).reshape(-1, 1)
     weights = np.array([sums[word] for word in names]).reshape(len(names), len(classifier.rubrics)) / number
-    strength = weights * np.sqrt(number)  # a compromise between rare and ubiquitous words
-    strongest = [_ends(names, weights[:, r], strength[:, r]) for r in range(len(classifier.rubrics))]
+    strength = weights * np.sqrt(number)  # a compromise between rare and frequent words
+    strongest = [_strongest_of(names, weights[:, r], strength[:, r]) for r in range(len(classifier.rubrics))]
     return strongest + [((), ())] * (len(learned.pipeline.rubrics) - len(strongest))
 
 
@@ -257,7 +258,7 @@ def _sample(learned: Learned) -> list[int]:
     generator = np.random.default_rng(0)
     chosen: set[int] = set()
     rubrics = len(learned.pipeline.classifier.rubrics)
-    each = max(_SAMPLE // (2 * rubrics), 2 * _ARTICLES)
+    each = max(_SAMPLE // (2 * rubrics), 2 * _MIN_ARTICLES)
     for r in range(rubrics):
         positives = np.flatnonzero(learned.truth[:, r] == 1)
         chosen.update(generator.permutation(positives)[:each].tolist())
@@ -267,13 +268,13 @@ def _sample(learned: Learned) -> list[int]:
     return sorted(chosen)
 
 
-def _ends(
+def _strongest_of(
     names: list[str], weights: npt.NDArray[np.float64], strength: npt.NDArray[np.float64]
 ) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
     """Return the strongest words for and against, largest weights first."""
     order = np.argsort(-strength, kind="stable")
-    best = [Word(names[i], float(weights[i])) for i in order[:_STRONGEST] if weights[i] > 0]
-    worst = [Word(names[i], float(weights[i])) for i in order[::-1][:_STRONGEST] if weights[i] < 0]
+    best = [Word(names[i], float(weights[i])) for i in order[:_MAX_WORDS] if weights[i] > 0]
+    worst = [Word(names[i], float(weights[i])) for i in order[::-1][:_MAX_WORDS] if weights[i] < 0]
     return (
         tuple(sorted(best, key=lambda word: -word.weight)),
         tuple(sorted(worst, key=lambda word: word.weight)),

@@ -1,4 +1,4 @@
-"""The page of topics, with its script embedded, and the model card of topics."""
+"""The page and the model card of topics."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from topics.reports.wording import Words, words
 from topics.types import TopicChange
 from topics.versions.manifest import Manifest
 
-_LEADING = 8
+_MAX_WORDS = 8
 """Words shown below a topic in the table."""
 _KINDS = ("born", "died", "split", "merged", "kept")
 
 
 def topic_page(report: TopicReport, language: str, manifest: Manifest | None = None) -> str:
-    """Return the topics of a version as one HTML page that needs no network; the script is embedded.
+    """Render the topics of a version as a self-contained HTML page with an embedded script.
 
     Args:
         report: the content.
         language: `ru` or `en`.
-        manifest: of the version; adds when and on what it was trained.
+        manifest: of the version; adds date and sources of the training.
     """
-    said = words("topics", language)
+    phrases = words("topics", language)
     folder = resources.files("topics.reports") / "templates"
     script = "".join((folder / name).read_text(encoding="utf-8") for name in ("map.js", "topics.js"))
     return render(
         "topics.html",
-        said,
-        **_facts(report, said, manifest),
-        changes=_changes(report, said),
+        phrases,
+        **_facts(report, phrases, manifest),
+        changes=_changes(report, phrases),
         born={new for change in report.changes if change.kind == "born" for new in change.new},
-        curve=_curve(report, said) if report.tried else "",
+        curve=_curve(report, phrases) if report.tried else "",
         data=_embedded({"report": report, "said": words("topics_live", language).phrases, "lang": language}),
         script=script,
         script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -49,9 +49,11 @@ def topic_page(report: TopicReport, language: str, manifest: Manifest | None = N
 
 
 def topic_card(report: TopicReport, language: str, manifest: Manifest | None = None) -> str:
-    """Return the model card in Markdown; the arguments are those of `topic_page`."""
-    said = words("topics", language)
-    return render("TOPICS_CARD.md", said, **_facts(report, said, manifest), card=words("report", language))
+    """Render the model card in Markdown; arguments as of `topic_page`."""
+    phrases = words("topics", language)
+    return render(
+        "TOPICS_CARD.md", phrases, **_facts(report, phrases, manifest), card=words("report", language)
+    )
 
 
 def write(folder: Path, report: TopicReport, language: str) -> None:
@@ -76,52 +78,54 @@ def renamed(report: TopicReport, names: Mapping[int, str]) -> TopicReport:
 
 
 def _embedded(content: object) -> str:
-    """Return JSON that is safe in a script element, whatever the titles: `</script>`, `<!--`."""
+    """Encode as JSON that is safe in a script element, even with `</script>` or `<!--` in a title."""
     text = msgspec.json.encode(content).decode()
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
-def _facts(report: TopicReport, said: Words, manifest: Manifest | None) -> dict[str, Any]:
+def _facts(report: TopicReport, phrases: Words, manifest: Manifest | None) -> dict[str, Any]:
     def leading(topic: TopicSheet) -> str:
         shown = set() if topic.name else set(topic.label.split(", "))
         first = (report.words[place] for place in topic.words)
-        return ", ".join(list(dict.fromkeys(word for word in first if word not in shown))[:_LEADING])
+        return ", ".join(list(dict.fromkeys(word for word in first if word not in shown))[:_MAX_WORDS])
 
     names = {topic.id: topic.name or topic.label for topic in report.topics}
-    known: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "report": report,
         "manifest": manifest,
         "names": names,
         "leading": leading,
-        "moment": said.moment,
+        "moment": phrases.moment,
     }
     if report.periods:
         length = len("2026-11") if report.unit == "month" else len("2026-11-23")
-        known["first"], known["last"] = (said.day(report.periods[i][:length]) for i in (0, -1))
-    return known
+        facts["first"], facts["last"] = (phrases.day(report.periods[i][:length]) for i in (0, -1))
+    return facts
 
 
-def _changes(report: TopicReport, said: Words) -> dict[str, list[dict[str, Any]]]:
-    """Return what happened to the earlier topics, by kind, with names instead of ids."""
+def _changes(report: TopicReport, phrases: Words) -> dict[str, list[dict[str, Any]]]:
+    """Return the changes of topics by kind, with names instead of ids."""
     before = dict(report.before)
     now = {topic.id: topic.name or topic.label for topic in report.topics}
 
-    def told(change: TopicChange) -> dict[str, Any]:
+    def describe(change: TopicChange) -> dict[str, Any]:
         return {
             "old_names": [before.get(old, str(old)) for old in change.old],
             "new_names": [now[new] for new in change.new],
-            "similarity": ", ".join(said.share(similarity) for similarity in change.similarity),
+            "similarity": ", ".join(phrases.share(similarity) for similarity in change.similarity),
             "terms": change.terms,
         }
 
-    found = {kind: [told(change) for change in report.changes if change.kind == kind] for kind in _KINDS}
-    return {kind: changes for kind, changes in found.items() if changes}
+    by_kind = {
+        kind: [describe(change) for change in report.changes if change.kind == kind] for kind in _KINDS
+    }
+    return {kind: changes for kind, changes in by_kind.items() if changes}
 
 
-def _curve(report: TopicReport, said: Words) -> str:
-    """Return the chart of the scores of the numbers of topics that were tried."""
+def _curve(report: TopicReport, phrases: Words) -> str:
+    """Draw the scores of the numbers of topics that were tried."""
     tried = report.tried
     scores = [0.0, *(point.score for point in tried)]
     low, high = min(scores), max(scores)
@@ -129,11 +133,11 @@ def _curve(report: TopicReport, said: Words) -> str:
     line = [(i / max(len(tried) - 1, 1), (point.score - low) / span) for i, point in enumerate(tried)]
     chosen = [i for i, point in enumerate(tried) if point.num_topics == report.metrics.topics]
     return charts.chart(
-        said("topics"),
-        said("score"),
+        phrases("topics"),
+        phrases("score"),
         line,
         dots=line,
         marked=line[chosen[0]] if chosen else None,
         ticks=[str(point.num_topics) for point in tried],
-        y_ticks=[said.number(low + span * part / 4, 3) for part in range(5)],
+        y_ticks=[phrases.number(low + span * part / 4, 3) for part in range(5)],
     )

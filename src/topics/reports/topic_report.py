@@ -1,4 +1,4 @@
-"""The content of the `report.json` of topics, from which the page is made."""
+"""The content of the `report.json` of topics, from which the page is rendered."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from topics.errors import ModelError
 from topics.estimator import TopicModel
 from topics.reports import maps
 from topics.trends.activity import Activity, TopicActivity, Typical
-from topics.trends.changes import Change, changes
+from topics.trends.changes import TopicTrend, changes
 from topics.trends.periods import Unit
 from topics.types import NumberTried, Topic, TopicChange, TopicWord
 from topics.versions.manifest import Manifest, TopicMetrics
 
 _NEAREST = 3
-"""Most similar topics listed for each."""
+"""Number of most similar topics listed for each."""
 _DIGITS = 4
-_FARTHEST = 10.0
+_MAX_COORDINATE = 10.0
 """Largest plausible coordinate on a map of width 1."""
 
 Places: TypeAlias = Mapping[int, tuple[float, float]]
@@ -50,11 +50,11 @@ class TopicSheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ids and similarities of the most similar topics: 1 for the same words, 0 for none in common."""
     shares: tuple[float, ...]
     """Mean share in the articles of each period."""
-    change: Change | None
+    change: TopicTrend | None
     """None if it neither rises nor falls."""
     articles: tuple[Typical, ...]
     carriers: tuple[Typical, ...]
-    """Articles behind the change."""
+    """Typical articles of the change."""
     rubrics: dict[str, float]
     """Rubric -> share of its articles, largest first; without zeros."""
 
@@ -101,18 +101,18 @@ def build(
         activity: its topics over time.
         manifest: of the version.
         previous: topics of the previous version.
-        former: their places on its map; the new map is aligned with it.
+        former: their centres on its map, with which the new map is aligned.
     """
     assert manifest.topics is not None
     words = dict.fromkeys(_key(word) for topic in model.topics for word in topic.words)
-    place = {key: i for i, key in enumerate(words)}
+    index = {key: i for i, key in enumerate(words)}
     distances = model.distances()
     before = np.array([former.get(topic.id, (np.nan, np.nan)) for topic in model.topics])
-    drawn = maps.draw(distances, np.array([topic.share for topic in model.topics]), before)
-    circles = np.column_stack([drawn.places, drawn.radii]).round(_DIGITS).tolist()
-    moving = {change.topic: change for change in changes(activity)}
+    layout = maps.draw(distances, np.array([topic.share for topic in model.topics]), before)
+    circles = np.column_stack([layout.centres, layout.radii]).round(_DIGITS).tolist()
+    trends = {change.topic: change for change in changes(activity)}
     sheets = [
-        _sheet(topic, place, circles[k], nearest, activity.topics[k], moving.get(topic.id))
+        _sheet(topic, index, circles[k], nearest, activity.topics[k], trends.get(topic.id))
         for k, (topic, nearest) in enumerate(
             zip(model.topics, _nearest(model.topics, distances), strict=True)
         )
@@ -121,7 +121,7 @@ def build(
         name=manifest.name,
         articles=manifest.corpus.articles,
         metrics=manifest.topics,
-        height=round(drawn.height, _DIGITS),
+        height=round(layout.height, _DIGITS),
         words=tuple(form for form, _ in words),
         overall=tuple(overall for _, overall in words),
         unit=activity.unit,
@@ -144,30 +144,27 @@ class _Map(msgspec.Struct, frozen=True):
 
 
 def places(folder: Path) -> Places:
-    """Return the places of topics on the map of a version; empty if it has no usable map.
-
-    Never fails: a damaged report must not stop a training.
-    """
+    """Return the centres of topics on the map of a version; {} if its report is missing or damaged."""
     try:
-        found = persistence.read_struct(folder / "report.json", _Map).topics
+        topics = persistence.read_struct(folder / "report.json", _Map).topics
     except ModelError:
         return {}
-    centres = {topic.id: topic.circle[:2] for topic in found}
-    return {k: (x, y) for k, (x, y) in centres.items() if max(abs(x), abs(y)) <= _FARTHEST}
+    centres = {topic.id: topic.circle[:2] for topic in topics}
+    return {k: (x, y) for k, (x, y) in centres.items() if max(abs(x), abs(y)) <= _MAX_COORDINATE}
 
 
 def _key(word: TopicWord) -> tuple[str, float]:
-    """Identify a word: two terms may be spelled alike."""
+    """Identify a word; two terms may have the same form."""
     return word.words, word.overall
 
 
 def _sheet(
     topic: Topic,
-    place: dict[tuple[str, float], int],
+    index: dict[tuple[str, float], int],
     circle: list[float],
     nearest: tuple[tuple[int, float], ...],
     activity: TopicActivity,
-    change: Change | None,
+    change: TopicTrend | None,
 ) -> TopicSheet:
     rubrics = sorted(activity.rubrics.items(), key=lambda item: (-item[1], item[0]))
     x, y, radius = circle
@@ -177,7 +174,7 @@ def _sheet(
         name=topic.name,
         share=topic.share,
         circle=(x, y, radius),
-        words=tuple(place[_key(word)] for word in topic.words),
+        words=tuple(index[_key(word)] for word in topic.words),
         weights=tuple(word.weight for word in topic.words),
         nearest=nearest,
         shares=tuple(round(share, _DIGITS) for share in activity.shares),

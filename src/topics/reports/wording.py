@@ -1,4 +1,4 @@
-"""Phrases and numbers in Russian and English, from `templates/ru.toml` and `templates/en.toml`."""
+"""Phrases and formats of numbers in Russian and English, from `templates/ru.toml` and `templates/en.toml`."""
 
 from __future__ import annotations
 

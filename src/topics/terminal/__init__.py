@@ -133,10 +133,10 @@ def luck(rubric: str, positives: int) -> str:
     return f"{rubric}: only {carried(positives)}; too few positives to measure"
 
 
-def calibrated(error: float, likely: Likely | None) -> str:
+def calibrated(error: float, likely: Likely) -> str:
     """`calibration error 0.015, among the 612 answers above 10% 0.043 (by chance 0.021)`."""
     text = f"calibration error {error:.3f}"
-    if likely is None or not likely.answers:
+    if not likely.answers:
         return text
     among = f"among the {likely.answers:,} answers above 10% {likely.calibration_error:.3f}"
     return f"{text}, {among} (by chance {likely.by_chance:.3f})"

@@ -36,7 +36,7 @@ def show_version(manifest: Manifest) -> None:
 
 def show_knowledge(console: Console, manifest: Manifest) -> None:
     """Print the rubrics or topics of a version and their metrics."""
-    from topics.quality.measuring import ENOUGH
+    from topics.quality.measuring import MIN_POSITIVES
 
     if metrics := manifest.metrics:
         heads = ("rubric", "positives", "precision", "recall", "F1", "average precision")
@@ -45,7 +45,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             numbers = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
             table.add_row(rubric.rubric, str(rubric.positives), *(f"{number:.3f}" for number in numbers))
         console.print(table)
-        few = [luck(one.rubric, one.positives) for one in metrics.rubrics if one.positives < ENOUGH]
+        few = [luck(one.rubric, one.positives) for one in metrics.rubrics if one.positives < MIN_POSITIVES]
         goals = [
             _goal(one, name, share)
             for one in metrics.rubrics
@@ -55,7 +55,7 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             f"{one.rubric}: barely better than chance, average precision {one.average_precision:.2f}, "
             f"by chance {one.positives / (one.positives + one.negatives):.2f}"
             for one in metrics.rubrics
-            if one.positives >= ENOUGH and _tells_little(one)
+            if one.positives >= MIN_POSITIVES and _tells_little(one)
         ]
         for text in some(few) + goals + some(dull):
             line(console, text)

@@ -14,7 +14,10 @@ import numpy as np
 from topics.errors import ModelError
 
 SENTENCE_END = re.compile(r" (?<=[.!?…] ) *(?=[^а-яё])")
-FIRST, LAST, LONGEST = 2, 6, 300  # lines at either end that may be boilerplate; characters of one
+FIRST_LINES, LAST_LINES = 2, 6
+"""Lines at either end of a text that may be boilerplate."""
+MAX_LENGTH = 300
+"""Characters of a fragment."""
 
 
 def _hash(text: str) -> int:
@@ -22,24 +25,24 @@ def _hash(text: str) -> int:
 
 
 def _edge_fragments(text: str) -> set[str]:
-    """Find the lines, and the sentences of the outermost lines, that `Boilerplate.strip` could take."""
-    found = text.split("\n")
-    edge = {*found[:FIRST], *found[-LAST:]}
-    sentences = SENTENCE_END.split(found[0])[:FIRST] + SENTENCE_END.split(found[-1])[-FIRST:]
+    """List the lines, and the sentences of the outermost lines, that `Boilerplate.strip` could remove."""
+    lines = text.split("\n")
+    edge = {*lines[:FIRST_LINES], *lines[-LAST_LINES:]}
+    sentences = SENTENCE_END.split(lines[0])[:FIRST_LINES] + SENTENCE_END.split(lines[-1])[-FIRST_LINES:]
     edge.update(sentence for sentence in sentences if len(sentence) > 12)  # not the end of «2 млн руб.»
-    return {fragment for fragment in edge if 3 < len(fragment) <= LONGEST}
+    return {fragment for fragment in edge if 3 < len(fragment) <= MAX_LENGTH}
 
 
-def _witness(fragment: str, longest_first: list[str]) -> str | None:
-    """Return the longest sentence outside the fragment, which identifies the article and its reprints."""
+def _longest_outside(fragment: str, longest_first: list[str]) -> str | None:
+    """Return the longest sentence outside the fragment; it identifies the article and its reprints."""
     return next((sentence for sentence in longest_first if sentence not in fragment), None)
 
 
 def witnessed(text: str) -> list[tuple[str, int]]:
-    """Find the fragments at the edges of a text, each with the hash of its witness."""
+    """List the fragments at the edges of a text, each with the hash of the longest sentence outside it."""
     sentences = {s for line in text.split("\n") for s in SENTENCE_END.split(line)}
     longest_first = sorted(sentences, key=lambda s: (-len(s), s))
-    witnesses = [(fragment, _witness(fragment, longest_first)) for fragment in _edge_fragments(text)]
+    witnesses = [(fragment, _longest_outside(fragment, longest_first)) for fragment in _edge_fragments(text)]
     return [(fragment, _hash(witness)) for fragment, witness in witnesses if witness is not None]
 
 
@@ -50,7 +53,7 @@ class Boilerplate:
     outlets: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def strip(self, outlet: str, text: str) -> str:
-        """Remove the fragments of the outlet from both ends; a text of nothing else is left unchanged."""
+        """Remove the fragments of the outlet from both ends, unless nothing else would remain."""
         known = self.outlets.get(outlet)
         if not known:
             return text
@@ -69,24 +72,30 @@ class Boilerplate:
         return text[start:end]
 
     def to_json(self) -> dict[str, list[str]]:
-        """Return a mapping from outlets to sorted fragments."""
-        return {outlet: sorted(found) for outlet, found in sorted(self.outlets.items())}
+        """Return a mapping from outlets to sorted lists of fragments."""
+        return {outlet: sorted(fragments) for outlet, fragments in sorted(self.outlets.items())}
 
     @classmethod
-    def from_json(cls, plain: object) -> Boilerplate:
-        """Read what `to_json` wrote. Raises ModelError."""
-        if not isinstance(plain, dict) or not all(
-            isinstance(name, str) and isinstance(found, list) and all(isinstance(x, str) for x in found)
-            for name, found in plain.items()
+    def from_json(cls, data: object) -> Boilerplate:
+        """Read what `to_json` returned.
+
+        Raises:
+            ModelError: it is not a mapping from outlets to lists of texts.
+        """
+        if not isinstance(data, dict) or not all(
+            isinstance(name, str)
+            and isinstance(fragments, list)
+            and all(isinstance(fragment, str) for fragment in fragments)
+            for name, fragments in data.items()
         ):
             raise ModelError("boilerplate must map outlets to lists of texts; train the version again")
-        return cls({name: frozenset(found) for name, found in plain.items()})
+        return cls({name: frozenset(fragments) for name, fragments in data.items()})
 
 
 def _without_last(line: str, known: frozenset[str]) -> str:
     end = len(line)
     while True:
-        low = max(0, end - LONGEST - 2)
+        low = max(0, end - MAX_LENGTH - 2)
         start = max(line.rfind(mark, low, end) for mark in (". ", "! ", "? ", "… ")) + 1
         if not start or line[start:end].strip() not in known:
             return line[:end]
@@ -94,43 +103,42 @@ def _without_last(line: str, known: frozenset[str]) -> str:
 
 
 def _without_first(line: str, known: frozenset[str]) -> str:
-    at = 0
-    while m := SENTENCE_END.search(line, at, at + LONGEST + 2):
-        if line[at : m.start()] not in known:
+    start = 0
+    while m := SENTENCE_END.search(line, start, start + MAX_LENGTH + 2):
+        if line[start : m.start()] not in known:
             break
-        at = m.end()
-    return line[at:]
+        start = m.end()
+    return line[start:]
 
 
 class BoilerplateLearner:
     """Counts, per outlet, the distinct articles that have a fragment at an edge.
 
     An article is identified by its longest sentence outside the fragment: reprints count once, and a short
-    text that consists of the fragment does not count. Large outlets are sampled: of the second thousand
-    articles every other one is read, of the next two thousand every fourth, and so on; each is weighted by
-    the number of articles that it stands for. Memory: 24 bytes per fragment, some 10 fragments per article,
-    and the text of frequent fragments.
+    text that consists of the fragment does not count. Large outlets are sampled: every other article of the
+    second thousand, every fourth of the next two thousand, and so on, with weights to match. Memory: 24 bytes
+    per fragment, some 10 fragments per article, and the text of frequent fragments.
     """
 
-    LEAST, SHARE, MOST = 8, 0.01, 200  # with 5 and 0.5 % the background of one big story was learned too
-    ALL = 1000
+    MIN_ARTICLES, MIN_SHARE = 8, 0.01  # 5 and 0.5 % also learned the background of one big story
+    MAX_FRAGMENTS = 200
+    SAMPLED_AFTER = 1000
 
     def __init__(self) -> None:
-        self._offered: Counter[str] = Counter()
+        self._read: Counter[str] = Counter()
         self._articles: Counter[str] = Counter()
-        self._found: defaultdict[str, array[int]] = defaultdict(lambda: array("Q"))
+        self._occurrences: defaultdict[str, array[int]] = defaultdict(lambda: array("Q"))
         self._texts: defaultdict[str, dict[int, str]] = defaultdict(dict)
-        self._seen = bytearray(
-            1 << 22
-        )  # how often a hash came, cut to 22 bits: never too low, so no text is missed
+        # Occurrences of a hash, by its lowest 22 bits: never too low, so that no frequent text is missed.
+        self._counters = bytearray(1 << 22)
 
     def weigh(self, outlet: str) -> int:
         """Return the weight of the next article of an outlet; 0 if it is to be skipped."""
         if not outlet:
             return 0
-        number = self._offered[outlet]
-        self._offered[outlet] += 1
-        step = 1 << (number // self.ALL).bit_length()
+        number = self._read[outlet]
+        self._read[outlet] += 1
+        step = 1 << (number // self.SAMPLED_AFTER).bit_length()
         return 0 if number % step else step
 
     def count(self, outlet: str, fragments: list[tuple[str, int]], weight: int) -> None:
@@ -146,24 +154,24 @@ class BoilerplateLearner:
 
     def _count(self, outlet: str, fragment: str, witness: int, weight: int) -> None:
         key = _hash(fragment)
-        slot = (key ^ _hash(outlet)) % len(self._seen)
-        self._found[outlet].extend((key, witness, weight))
-        if self._seen[slot] < self.LEAST - 1:
-            self._seen[slot] += 1
+        slot = (key ^ _hash(outlet)) % len(self._counters)
+        self._occurrences[outlet].extend((key, witness, weight))
+        if self._counters[slot] < self.MIN_ARTICLES - 1:
+            self._counters[slot] += 1
         else:
             self._texts[outlet][key] = fragment
 
     def learn(self) -> Boilerplate:
         """Return the fragments in at least 1 % and 8 of the articles of an outlet, at most 200 each."""
-        return Boilerplate(
-            {outlet: found for outlet in sorted(self._found) if (found := self._often(outlet))}
-        )
+        learned = {outlet: self._frequent(outlet) for outlet in sorted(self._occurrences)}
+        return Boilerplate({outlet: fragments for outlet, fragments in learned.items() if fragments})
 
-    def _often(self, outlet: str) -> frozenset[str]:
-        rows = np.frombuffer(self._found[outlet], np.uint64).reshape(-1, 3)
+    def _frequent(self, outlet: str) -> frozenset[str]:
+        rows = np.frombuffer(self._occurrences[outlet], np.uint64).reshape(-1, 3)
         pairs, first = np.unique(rows[:, :2], axis=0, return_index=True)
-        keys, at, counts = np.unique(pairs[:, 0], return_inverse=True, return_counts=True)
-        stood_for = np.bincount(at, rows[first, 2])
-        often = np.flatnonzero((counts >= self.LEAST) & (stood_for >= self.SHARE * self._articles[outlet]))
-        named = [(-float(stood_for[k]), self._texts[outlet][int(keys[k])]) for k in often]
-        return frozenset(text for _, text in sorted(named)[: self.MOST])
+        keys, inverse, counts = np.unique(pairs[:, 0], return_inverse=True, return_counts=True)
+        weights = np.bincount(inverse, rows[first, 2])
+        threshold = self.MIN_SHARE * self._articles[outlet]
+        frequent = np.flatnonzero((counts >= self.MIN_ARTICLES) & (weights >= threshold))
+        ranked = [(-float(weights[k]), self._texts[outlet][int(keys[k])]) for k in frequent]
+        return frozenset(text for _, text in sorted(ranked)[: self.MAX_FRAGMENTS])

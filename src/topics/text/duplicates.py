@@ -23,10 +23,10 @@ Groups = npt.NDArray[np.intp]
 _Hashes = npt.NDArray[np.uint64]
 
 SIMILARITY = 0.6
-"""Jaccard similarity of near-duplicates. Independent reports of one event have less than 0.3."""
-_PLACES, _BAND = 64, 4
+"""Jaccard similarity from which on articles are near-duplicates; independent reports have less than 0.3."""
+_HASHES_PER_ARTICLE, _BAND_SIZE = 64, 4
 _SHINGLE = 3
-_AT_ONCE = 4_000_000
+_BLOCK_TOKENS = 4_000_000
 """Tokens hashed at a time, some 100 MB."""
 
 
@@ -54,8 +54,8 @@ def _signatures(tokens: TokenBatch) -> _Hashes:
     """Compute the MinHash of each article, shape (articles, places)."""
     words = np.array([crc32(lemma.encode()) for lemma in tokens.lemmas], np.uint64)
     generator = np.random.default_rng(20_011)
-    multipliers = generator.integers(0, 1 << 63, _PLACES, np.uint64) * 2 + 1
-    signatures = np.empty((len(tokens), _PLACES), np.uint64)
+    multipliers = generator.integers(0, 1 << 63, _HASHES_PER_ARTICLE, np.uint64) * 2 + 1
+    signatures = np.empty((len(tokens), _HASHES_PER_ARTICLE), np.uint64)
     for start, stop in _blocks(tokens.offsets):
         offsets = tokens.offsets[start : stop + 1] - tokens.offsets[start]
         hashes = _shingles(words[tokens.ids[tokens.offsets[start] : tokens.offsets[stop]]], offsets)
@@ -70,7 +70,7 @@ def _blocks(offsets: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Split the articles into runs of at most `_AT_ONCE` tokens, or of one article."""
     start, last = 0, len(offsets) - 1
     while start < last:
-        stop = int(np.searchsorted(offsets, offsets[start] + _AT_ONCE, "right")) - 1
+        stop = int(np.searchsorted(offsets, offsets[start] + _BLOCK_TOKENS, "right")) - 1
         yield start, (start := max(stop, start + 1))
 
 
@@ -100,9 +100,9 @@ def _mix(values: _Hashes) -> _Hashes:
 def _candidates(signatures: _Hashes, filled: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.intp]]:
     """Yield pairs of articles that agree in a band: each with the previous and the first of its bucket."""
     rows = np.flatnonzero(filled)
-    for place in range(0, _PLACES, _BAND):
+    for place in range(0, _HASHES_PER_ARTICLE, _BAND_SIZE):
         keys = np.zeros(len(rows), np.uint64)
-        for column in signatures[rows, place : place + _BAND].T:
+        for column in signatures[rows, place : place + _BAND_SIZE].T:
             keys = _mix(keys * np.uint64(0x9E3779B97F4A7C15) + column)
         order = np.argsort(keys, kind="stable")
         same = np.append(False, keys[order][1:] == keys[order][:-1])

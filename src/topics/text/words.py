@@ -1,8 +1,8 @@
 """Word forms of the training corpus with their lemmas, stored with a version to speed up scoring.
 
-Lemmatizing the words of twenty thousand articles takes five seconds in each process. Stored are hashes of
-forms; they are used only if the code, the dictionary and the Unicode tables are those that they were computed
-with. Otherwise a process starts with an empty lexicon, which is slower, but yields the same results.
+Lemmatizing the words of twenty thousand articles takes five seconds in each process. Forms are stored as
+hashes, which are used only with the code, the dictionary and the Unicode tables that they were computed with.
+Otherwise a process starts with an empty lexicon: slower, with the same results.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from topics.errors import ModelError
 from topics.text import lexicon
 from topics.text.lexicon import BORDER, Hashes, Int32s, Int64s, Met
 
-MOST = 500_000
+MAX_FORMS = 500_000
 """Number of forms stored, the most frequent ones; some 8 MB."""
 _CODE = ("lemmas.py", "lexicon.py", "lemma_overrides.py", "names.py", "tokens.py")
-_WORTH_GIVING = 500
+_MIN_SHARED = 500
 _HASHES, _NUMBERS, _LEMMAS = "word_hashes.npy", "word_numbers.npy", "word_lemmas.txt"
 _ORIGIN = "words.json"
 
@@ -83,43 +83,43 @@ class _Counts(NamedTuple):
     times: Int64s
 
 
-_NONE = _Counts(np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64))
+_EMPTY = _Counts(np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64))
 
 
 class Collector:
     """Counts forms; the result does not depend on how articles are batched."""
 
     def __init__(self) -> None:
-        self._whole, self._waiting, self._held = _NONE, list[_Counts](), 0
+        self._merged, self._pending, self._pending_size = _EMPTY, list[_Counts](), 0
 
     def add(self, met: Forms) -> None:
-        """Add the forms of some articles; lemma numbers must be the same for all calls."""
+        """Add the forms of some articles; all calls must use the same lemma numbers."""
         times = np.bincount(met.places, minlength=len(met.hashes))
         occurring = times > 0
-        self._waiting.append(_Counts(met.hashes[occurring], met.numbers[occurring], times[occurring]))
-        self._held += len(met.hashes)
-        if self._held > len(self._whole.hashes):  # merge when large enough, not with each batch
+        self._pending.append(_Counts(met.hashes[occurring], met.numbers[occurring], times[occurring]))
+        self._pending_size += len(met.hashes)
+        if self._pending_size > len(self._merged.hashes):  # merge when large enough, not with each batch
             self._merge()
 
     def _merge(self) -> None:
-        hashes, numbers, times = map(np.concatenate, zip(self._whole, *self._waiting, strict=True))
-        hashes, first, back = np.unique(hashes, return_index=True, return_inverse=True)
-        summed = np.bincount(back, times, len(hashes)).astype(np.int64)
-        self._whole, self._waiting, self._held = _Counts(hashes, numbers[first], summed), [], 0
+        hashes, numbers, times = map(np.concatenate, zip(self._merged, *self._pending, strict=True))
+        hashes, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        summed = np.bincount(inverse, times, len(hashes)).astype(np.int64)
+        self._merged, self._pending, self._pending_size = _Counts(hashes, numbers[first], summed), [], 0
 
     def words(self, lemmas: Sequence[str]) -> Words:
         """Return the most frequent forms; `lemmas` are indexed by lemma number."""
         self._merge()
-        hashes, numbers, times = self._whole
-        kept = np.sort(np.lexsort((hashes, -times))[:MOST])
-        places, names = _named(numbers[kept], lemmas)
+        hashes, numbers, times = self._merged
+        kept = np.sort(np.lexsort((hashes, -times))[:MAX_FORMS])
+        places, names = _renumbered(numbers[kept], lemmas)
         order = sorted(range(len(names)), key=names.__getitem__)  # numbers depend on the order of reading
         rank = np.full(len(names) + 1, -1, np.int32)
         rank[order] = np.arange(len(names))
         return Words(hashes[kept], rank[places], [names[i] for i in order])
 
 
-def _named(numbers: Int32s, lemmas: Sequence[str]) -> tuple[Int32s, list[str]]:
+def _renumbered(numbers: Int32s, lemmas: Sequence[str]) -> tuple[Int32s, list[str]]:
     """Renumber lemmas without gaps and return them; -1 stays -1."""
     used, places = np.unique(numbers, return_inverse=True)
     first = int((used[:1] < 0).sum())  # 1 if there are forms without a lemma
@@ -135,13 +135,11 @@ def save(folder: Path, words: Words) -> None:
 
 
 def load(folder: Path) -> Words | None:
-    """Read what `save` wrote; None if there are no words, or if they were computed by other code.
+    """Read what `save` wrote; None if the words were computed by other code.
 
     Raises:
         ModelError: a file is missing or damaged.
     """
-    if not (folder / _ORIGIN).exists():
-        return None
     if persistence.read_struct(folder / _ORIGIN, _Origin).origin != _origin():
         return None
     words = Words(
@@ -150,8 +148,8 @@ def load(folder: Path) -> Words | None:
         persistence.read_lines(folder / _LEMMAS),
     )
     hashes, numbers, lemmas = words
-    rising = (hashes[:1] > 0).all() and (hashes[1:] > hashes[:-1]).all()
-    if not rising or len(hashes) != len(numbers) or not ((numbers >= -1) & (numbers < len(lemmas))).all():
+    ascending = (hashes[:1] > 0).all() and (hashes[1:] > hashes[:-1]).all()
+    if not ascending or len(hashes) != len(numbers) or not ((numbers >= -1) & (numbers < len(lemmas))).all():
         names = f"{_HASHES}, {_NUMBERS} and {_LEMMAS}"
         raise ModelError(f"{folder}: {names} do not fit together; {persistence.REMEDY}")
     if any(not lemma or BORDER in lemma for lemma in lemmas):
@@ -177,40 +175,37 @@ class _Shared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Exchange:
-    """Shares new words among the processes that read the same archive.
-
-    They come across the same words; without sharing, each process would lemmatize all of them itself.
-    """
+    """Shares new words among processes that read the same archive, so that each is lemmatized once."""
 
     def __init__(self, folder: Path) -> None:
-        """Use an existing folder, which must serve this purpose only."""
+        """Use an existing folder that nothing else is written to."""
         self._folder, self._suffix = folder, f".{_origin()[:16]}"
-        self._taken: set[Path] = set()
+        self._known_files: set[Path] = set()
 
     def take(self) -> None:
-        """Load what other processes have given since the last call; from now on, collect new words here."""
-        here = lexicon.current()
-        here.news = here.news or []
-        for path in set(storage.listed(self._folder)) - self._taken:
-            self._taken.add(path)
+        """Load what other processes published since the last call, and start collecting this one's words."""
+        own = lexicon.current()
+        own.news = own.news or []
+        for path in set(storage.listed(self._folder)) - self._known_files:
+            self._known_files.add(path)
             if path.suffix == self._suffix:
                 shared = msgspec.msgpack.decode(path.read_bytes(), type=_Shared)
                 hashes = np.frombuffer(shared.hashes, np.uint64)
-                here.know(hashes, np.frombuffer(shared.numbers, np.int32), shared.lemmas)
+                own.know(hashes, np.frombuffer(shared.numbers, np.int32), shared.lemmas)
 
     def give(self, name: str) -> None:
-        """Publish the words collected here, if there are enough, under a name unique among processes."""
-        here = lexicon.current()
-        news = here.news or []
-        if sum(len(hashes) for hashes, _ in news) < _WORTH_GIVING:
+        """Publish the words collected, if there are enough, under a name unique among processes."""
+        own = lexicon.current()
+        news = own.news or []
+        if sum(len(hashes) for hashes, _ in news) < _MIN_SHARED:
             return
         hashes, numbers = map(np.concatenate, zip(*news, strict=True))
-        here.news = []
-        places, lemmas = _named(numbers, here.lemmas)
+        own.news = []
+        places, lemmas = _renumbered(numbers, own.lemmas)
         shared = _Shared(hashes.tobytes(), places.tobytes(), lemmas)
-        place = self._folder / f"{name}{self._suffix}"
-        self._taken.add(place)
-        storage.publish(place, msgspec.msgpack.encode(shared))
+        path = self._folder / f"{name}{self._suffix}"
+        self._known_files.add(path)
+        storage.publish(path, msgspec.msgpack.encode(shared))
 
 
 @cache

@@ -1,8 +1,8 @@
 """Topic coherence, NPMI and c_v, in numpy; equal to gensim's CoherenceModel.
 
 Both count windows that slide over the terms of each article (Röder, Both and Hinneburg, 2015, "Exploring the
-space of topic coherence measures"). gensim goes over the texts once a model in Python; here all the words of
-a model are counted in one sparse product.
+space of topic coherence measures"). gensim scans the texts in Python; here one sparse product counts the
+words of all topics.
 """
 
 from __future__ import annotations
@@ -19,40 +19,42 @@ Floats = npt.NDArray[np.float64]
 
 NPMI_WINDOW, CV_WINDOW = 10, 110
 WORD_WINDOW = 20
-"""Words, telling or not, among which ten terms stand."""
+"""Words of running text that span about ten terms."""
 _EPSILON = 1e-12
 
 
-class Company(NamedTuple):
-    """Co-occurrence statistics of some words."""
+class Cooccurrence(NamedTuple):
+    """NPMI of pairs of words that share a window."""
 
-    places: dict[int, int]
-    """Column of the bags -> row and column of `npmi`."""
+    positions: dict[int, int]
+    """Column of the document-term matrix -> row and column of `npmi`."""
     npmi: Floats
-    """(words, words), normalized pointwise mutual information."""
+    """(words, words), normalized pointwise mutual information; 0 for a word that does not occur."""
 
 
-def keep_company(sequence: Int64s, rows: Int64s, wanted: Sequence[int], window: int = NPMI_WINDOW) -> Company:
-    """Count the windows that contain given words, and pairs of these.
+def cooccurrence(
+    sequence: Int64s, rows: Int64s, wanted: Sequence[int], window: int = NPMI_WINDOW
+) -> Cooccurrence:
+    """Count the windows that contain each of the given words, and each pair of them.
 
     Args:
         sequence: columns of the terms, in the order of the text.
-        rows: the article of each, rising.
+        rows: the article of each, ascending.
         wanted: the columns to count.
-        window: terms in a window; an article of fewer is one window.
+        window: terms in a window; a shorter article is one window.
     """
     columns = np.unique(np.asarray(wanted, np.int64))
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     lengths = np.diff(np.append(starts, len(rows)))
     windows = np.maximum(lengths - window + 1, 1)
     offsets = np.concatenate([[0], np.cumsum(windows)])
-    at = np.searchsorted(columns, sequence)
-    at[at == len(columns)] = 0
-    places = np.flatnonzero(columns[at] == sequence) if len(columns) else at[:0]
+    nearest = np.searchsorted(columns, sequence)
+    nearest[nearest == len(columns)] = 0
+    places = np.flatnonzero(columns[nearest] == sequence) if len(columns) else nearest[:0]
     article = np.searchsorted(starts, places, "right") - 1
     within = places - starts[article]
     first = np.maximum(within - window + 1, 0)
-    last = np.minimum(_oldest(at[places], article, within, first), windows[article] - 1)
+    last = np.minimum(_oldest_in_window(nearest[places], article, within, first), windows[article] - 1)
     spread = np.maximum(last - first + 1, 0)
     ends = np.cumsum(spread)
     index = (
@@ -60,23 +62,24 @@ def keep_company(sequence: Int64s, rows: Int64s, wanted: Sequence[int], window: 
         + np.arange(spread.sum())
         - np.repeat(ends - spread, spread)
     )
-    holds = sparse.csr_array(
-        (np.ones(len(index), np.float32), (index, np.repeat(at[places], spread))), (offsets[-1], len(columns))
+    contains = sparse.csr_array(
+        (np.ones(len(index), np.float32), (index, np.repeat(nearest[places], spread))),
+        (offsets[-1], len(columns)),
     )
-    holds.data[:] = 1  # a word that stands twice in a window counts once
-    together = np.asarray((holds.T @ holds).todense(), np.float64) / max(int(offsets[-1]), 1)
+    contains.data[:] = 1  # a word that stands twice in a window counts once
+    together = np.asarray((contains.T @ contains).todense(), np.float64) / max(int(offsets[-1]), 1)
     alone = np.diag(together)
     with np.errstate(divide="ignore", invalid="ignore"):
         npmi = np.log((together + _EPSILON) / np.outer(alone, alone)) / -np.log(together + _EPSILON)
     npmi[(alone == 0), :] = npmi[:, (alone == 0)] = 0.0
-    return Company(dict(zip(columns.tolist(), range(len(columns)), strict=True)), npmi)
+    return Cooccurrence(dict(zip(columns.tolist(), range(len(columns)), strict=True)), npmi)
 
 
-def _oldest(words: Int64s, articles: Int64s, within: Int64s, first: Int64s) -> Int64s:
-    """Find, for each word, the oldest copy of it in the first window that holds it.
+def _oldest_in_window(words: Int64s, articles: Int64s, within: Int64s, first: Int64s) -> Int64s:
+    """Find, for each word, the position of its first copy in the first window that contains it.
 
-    gensim takes a word for gone as soon as one copy leaves the window, even if another stays. That is odd,
-    but figures that bear its name should be its figures.
+    gensim drops a word as soon as one copy leaves the window, even if another remains. That is odd, but the
+    figures should equal gensim's.
     """
     longest = int(within.max(initial=0)) + 1
     group = (words * (int(articles.max(initial=0)) + 1) + articles) * longest
@@ -85,20 +88,20 @@ def _oldest(words: Int64s, articles: Int64s, within: Int64s, first: Int64s) -> I
     return oldest
 
 
-def c_npmi(company: Company, topic: Sequence[int]) -> float:
+def c_npmi(pairs: Cooccurrence, topic: Sequence[int]) -> float:
     """Return the mean NPMI over pairs of a topic's words, -1 to 1; meant for `NPMI_WINDOW`."""
-    matrix = _of(company, topic)
+    matrix = _submatrix(pairs, topic)
     return float(matrix[np.tril_indices(len(matrix), -1)].mean()) if len(matrix) > 1 else 0.0
 
 
-def c_v(company: Company, topic: Sequence[int]) -> float:
-    """Mean cosine between each word's company and that of all words of the topic; with `CV_WINDOW`."""
-    matrix = _of(company, topic)
+def c_v(pairs: Cooccurrence, topic: Sequence[int]) -> float:
+    """Return the mean cosine of each word's NPMI vector with the sum of all of them; for `CV_WINDOW`."""
+    matrix = _submatrix(pairs, topic)
     whole = matrix.sum(axis=0)
     norms = np.linalg.norm(matrix, axis=1) * np.linalg.norm(whole)
     return float(np.divide(matrix @ whole, norms, out=np.zeros(len(matrix)), where=norms > 0).mean())
 
 
-def _of(company: Company, topic: Sequence[int]) -> Floats:
-    places = [company.places[column] for column in topic]
-    return company.npmi[np.ix_(places, places)]
+def _submatrix(pairs: Cooccurrence, topic: Sequence[int]) -> Floats:
+    rows = [pairs.positions[column] for column in topic]
+    return pairs.npmi[np.ix_(rows, rows)]

@@ -18,19 +18,19 @@ Columns = npt.NDArray[np.int64]
 
 SAME = 0.7
 """Similarity from which on two topics are the same; see `docs/topics.md` for its choice."""
-_EVIDENCE = 8
+_EVIDENCE_WORDS = 8
 """Words shown for a change."""
 
 
 class Described(NamedTuple):
-    """A topic model as far as matching needs it."""
+    """What matching needs of a topic model."""
 
     topics: tuple[Topic, ...]
     counts: npt.NDArray[np.float32]
     """Lambda, shape (topics, terms)."""
     terms: Sequence[str]
     forms: Mapping[str, str] = MappingProxyType({})
-    """Term -> how the archive writes it, where that is known and another."""
+    """Term -> how the archive writes it, if that differs."""
 
 
 class Continuity(NamedTuple):
@@ -41,9 +41,9 @@ class Continuity(NamedTuple):
 
 
 def similarities(old: Described, new: Described) -> Floats:
-    """Compare each old topic with each new one: 0 no word in common, 1 the same; shape (old, new).
+    """Compare each old topic with each new one, shape (old, new), from 0 (no common word) to 1 (equal).
 
-    The Bhattacharyya coefficient, sum over terms of sqrt(p * q), over the terms of both models.
+    The Bhattacharyya coefficient, the sum of sqrt(p * q) over the terms of both models.
     """
     left, right = _shared(old, new)
     result: Floats = _roots(old.counts)[:, left] @ _roots(new.counts)[:, right].T
@@ -59,7 +59,7 @@ def _shared(old: Described, new: Described) -> tuple[Columns, Columns]:
 
 
 def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Floats:
-    """Compute the Bhattacharyya coefficient of topics over the same terms, shape (one, other)."""
+    """Compute the Bhattacharyya coefficients of topics over the same terms, shape (one, other)."""
     result: Floats = _roots(one) @ _roots(other).T
     return result
 
@@ -77,7 +77,7 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
         same: similarity from which on two topics are the same.
     """
     similarity = similarities(old, new)
-    old_of = _matched(similarity, same)
+    old_of = _match(similarity, same)
     free = max([last_id, *(topic.id for topic in old.topics)]) + 1
     topics = []
     for n, topic in enumerate(new.topics):
@@ -95,12 +95,12 @@ def carry_over(old: Described, new: Described, last_id: int = 0, same: float = S
 def changes(old: Described, new: Described, same: float = SAME) -> tuple[TopicChange, ...]:
     """Return the changes of topics from one model to another; topics are matched by similarity."""
     similarity = similarities(old, new)
-    return _changes(old, new, similarity, _matched(similarity, same), same)
+    return _changes(old, new, similarity, _match(similarity, same), same)
 
 
-def _matched(similarity: Floats, same: float) -> dict[int, int]:
+def _match(similarity: Floats, same: float) -> dict[int, int]:
     """Return the new topics that continue an old one: new -> old."""
-    from scipy.optimize import linear_sum_assignment  # a tenth of a second, which tagging need not spend
+    from scipy.optimize import linear_sum_assignment  # 0.1 s to import, and tagging does without
 
     rows, columns = linear_sum_assignment(similarity, maximize=True)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
@@ -160,7 +160,7 @@ def _changes(
 
 
 class _Evidence:
-    """The words that show what topics have in common, as the archive writes them."""
+    """Finds the words that topics have in common, as the archive writes them."""
 
     def __init__(self, old: Described, new: Described) -> None:
         self._old, self._new = relevance(old.counts), relevance(new.counts)
@@ -169,10 +169,10 @@ class _Evidence:
         self._forms = {**old.forms, **new.forms}
 
     def words(self, olds: list[int], news: list[int]) -> tuple[str, ...]:
-        """Name the words most relevant to the topic that they matter least to, of terms that all can have."""
+        """Return the common terms whose minimum relevance over the topics is highest."""
         least, terms = self._least(olds, news)
-        best = [terms[i] for i in np.argsort(-least, kind="stable")[: 2 * _EVIDENCE].tolist()]
-        return tuple(dict.fromkeys(self._forms.get(term, term) for term in best))[:_EVIDENCE]
+        best = [terms[i] for i in np.argsort(-least, kind="stable")[: 2 * _EVIDENCE_WORDS].tolist()]
+        return tuple(dict.fromkeys(self._forms.get(term, term) for term in best))[:_EVIDENCE_WORDS]
 
     def _least(self, olds: list[int], news: list[int]) -> tuple[Floats, Sequence[str]]:
         if not olds:

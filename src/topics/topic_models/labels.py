@@ -1,4 +1,4 @@
-"""What an editor reads of a topic: its words in the form that the archive uses, and a label made of them."""
+"""How topics are shown to editors: top words in the form that the archive uses, and a label made of them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Floats = npt.NDArray[np.float32]
 
 SHOWN = 20
 """Words of a topic that are shown at a time."""
-_STEPS = np.linspace(0, 1, 21)
+_WEIGHTS = np.linspace(0, 1, 21)
 """Weights of `relevance` that a reader can choose from."""
 _RELEVANCE = 0.6
-"""How much a word's weight in the topic counts against how much it is the topic's own."""
-_IN_LABEL = 3
-_CAPITALS = 5
-"""Ratio of capitalized to lower-case occurrences up to which a word is not a name: sentences begin so."""
-_LIKELY = 1 / 3
-"""Share of what is seen of a name that must speak for its being a woman's, or a man's, to write it so."""
-_SEEN = 60
-"""Places looked at to find how the archive writes a term."""
+"""Default weight of probability against lift, see `relevance`."""
+_LABEL_WORDS = 3
+_NAME_RATIO = 5
+"""A name is capitalized more than this many times as often as not: sentences capitalize other words, too."""
+_MIN_GENDER_SHARE = 1 / 3
+"""Smallest share of a surname's occurrences that can be read as of a gender, for a label of that gender."""
+_MAX_OCCURRENCES = 60
+"""Occurrences of a term from which its surface form is chosen."""
 
 
 def relevance(counts: Floats, weight: float = _RELEVANCE) -> npt.NDArray[np.float64]:
@@ -39,25 +39,28 @@ def relevance(counts: Floats, weight: float = _RELEVANCE) -> npt.NDArray[np.floa
 
     Args:
         counts: lambda, shape (topics, terms).
-        weight: 1 ranks by frequency alone, 0 by how much a term is the topic's own.
+        weight: 1 ranks by probability in the topic alone, 0 by lift over the archive alone.
+
+    Returns:
+        Shape (topics, terms), higher is more relevant.
     """
     within, overall = _shares(counts)
     return np.log(within) - (1 - weight) * np.log(overall)
 
 
-def written(counts: Floats, vocabulary: Vocabulary, tokens: TokenBatch, texts: Texts) -> dict[str, str]:
-    """Find how the archive writes the terms that lead topics: «металл» -> «металлы».
+def choose_forms(counts: Floats, vocabulary: Vocabulary, tokens: TokenBatch, texts: Texts) -> dict[str, str]:
+    """Choose how to write the top terms of all topics, as the archive does: «металл» -> «металлы».
 
     Args:
         counts: lambda, shape (topics, terms).
-        vocabulary: names the terms.
+        vocabulary: of the model.
         tokens: the articles.
-        texts: fetches some of them.
+        texts: fetches the titles and texts of some of them.
     """
-    wanted = sorted({column for row in foremost(counts) for column in row})
-    found = surface_forms(vocabulary.occurrences(tokens), tokens, texts, wanted)
+    wanted = sorted({column for row in top_terms(counts) for column in row})
+    forms = surface_forms(vocabulary.occurrences(tokens), tokens, texts, wanted)
     terms = vocabulary.terms
-    return {terms[column]: prefer(terms[column].split(), seen) for column, seen in found.items()}
+    return {terms[column]: choose_form(terms[column].split(), seen) for column, seen in forms.items()}
 
 
 def describe(counts: Floats, terms: Sequence[str], forms: Mapping[str, str]) -> tuple[Topic, ...]:
@@ -66,9 +69,9 @@ def describe(counts: Floats, terms: Sequence[str], forms: Mapping[str, str]) -> 
     Args:
         counts: lambda, shape (topics, terms).
         terms: names of the columns.
-        forms: how to write a term; one that is not there as it is.
+        forms: how to write a term; default: as it is.
     """
-    leading = foremost(counts)
+    leading = top_terms(counts)
     within, overall = _shares(counts)
     shown = [[(terms[column], forms.get(terms[column], terms[column])) for column in row] for row in leading]
     labels = label_all([row[:SHOWN] for row in shown])
@@ -87,55 +90,57 @@ def describe(counts: Floats, terms: Sequence[str], forms: Mapping[str, str]) -> 
     )
 
 
-def foremost(counts: Floats, shown: int = SHOWN) -> list[list[int]]:
-    """List the terms of each topic that are among its first ones under some weight of `relevance`.
+def top_terms(counts: Floats, shown: int = SHOWN) -> list[list[int]]:
+    """List the terms of each topic that are among its `shown` most relevant ones under any weight.
 
-    The order is that of the usual weight. A topic has some fifty such terms, so a page that holds them shows
-    what it would show if it held them all.
+    In order of relevance under the default weight. There are some fifty a topic: enough for a page that lets
+    its reader vary the weight.
     """
     usual = np.argsort(-relevance(counts), axis=1, kind="stable")
     wanted = np.zeros(counts.shape, bool)
     last = min(shown, counts.shape[1]) - 1
-    for weight in _STEPS:
+    for weight in _WEIGHTS:
         first = np.argpartition(-relevance(counts, weight), last, axis=1)[:, : last + 1]
         np.put_along_axis(wanted, first, True, axis=1)
     return [row[wanted[k, row]].tolist() for k, row in enumerate(usual)]
 
 
 def surface_forms(
-    found: Occurrences, tokens: TokenBatch, texts: Texts, wanted: Sequence[int]
+    occurrences: Occurrences, tokens: TokenBatch, texts: Texts, wanted: Sequence[int]
 ) -> dict[int, Counter[str]]:
-    """Count the surface forms of terms, in up to `_SEEN` occurrences each: column -> form -> count.
+    """Count the surface forms of terms, in `_MAX_OCCURRENCES` occurrences at most: column -> form -> count.
 
     Occurrences are taken from the articles with most of the terms, so that few texts have to be read. Forms
     with punctuation inside, «обороны (ПВО)», count only if there are no others, and without punctuation.
     """
-    at = np.flatnonzero(np.isin(found.columns, wanted))
-    density = np.bincount(found.rows[at], minlength=len(tokens))
-    order = at[np.lexsort((at, -density[found.rows[at]], found.columns[at]))]
-    begins = np.flatnonzero(np.diff(found.columns[order], prepend=-1))
-    rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
-    chosen = np.sort(order[rank < _SEEN])
-    places: dict[int, list[int]] = defaultdict(list)
-    for place in chosen.tolist():
-        places[int(found.rows[place])].append(place)
+    selected = np.flatnonzero(np.isin(occurrences.columns, wanted))
+    density = np.bincount(occurrences.rows[selected], minlength=len(tokens))
+    order = selected[
+        np.lexsort((selected, -density[occurrences.rows[selected]], occurrences.columns[selected]))
+    ]
+    group_starts = np.flatnonzero(np.diff(occurrences.columns[order], prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(group_starts, np.diff(np.append(group_starts, len(order))))
+    chosen = np.sort(order[rank < _MAX_OCCURRENCES])
+    by_row: dict[int, list[int]] = defaultdict(list)
+    for index in chosen.tolist():
+        by_row[int(occurrences.rows[index])].append(index)
     forms: dict[int, Counter[str]] = defaultdict(Counter)
-    signed: dict[int, Counter[str]] = defaultdict(Counter)
-    rows = np.array(sorted(places), np.intp)
+    punctuated: dict[int, Counter[str]] = defaultdict(Counter)
+    rows = np.array(sorted(by_row), np.intp)
     for row, (title, text) in zip(rows.tolist(), texts(rows), strict=True):
         in_title = spans(title)
         edges = np.concatenate([in_title, spans(text)])
-        for place in places[row]:
-            first = int(found.starts[place] - tokens.offsets[row])
-            last = first + int(found.lengths[place]) - 1
+        for index in by_row[row]:
+            first = int(occurrences.starts[index] - tokens.offsets[row])
+            last = first + int(occurrences.lengths[index]) - 1
             part = title if first < len(in_title) else text
             form = " ".join(part[edges[first, 0] : edges[last, 1]].split())
-            column = int(found.columns[place])
+            column = int(occurrences.columns[index])
             if _is_plain(form):
                 forms[column][form] += 1
             elif _is_plain(form := " ".join(part[start:end] for start, end in edges[first : last + 1])):
-                signed[column][form] += 1
-    return {**signed, **forms}
+                punctuated[column][form] += 1
+    return {**punctuated, **forms}
 
 
 def _is_plain(form: str) -> bool:
@@ -143,14 +148,18 @@ def _is_plain(form: str) -> bool:
 
 
 def label_all(ranked: list[list[tuple[str, str]]]) -> list[str]:
-    """Label each topic by its first words; a label that is taken is extended by one more word."""
+    """Label each topic by its first words; a label that is taken gets more words, or else a number.
+
+    Args:
+        ranked: (term, surface form) pairs of each topic, most relevant first.
+    """
     labels: list[str] = []
     for words in ranked:
         nouns = [word for word in words if " " in word[0] or part_of_speech(word[0]) == "noun"]
-        telling = _without_echoes(nouns + [word for word in words if word not in nouns])
-        telling = [form for form in telling if not _is_abbreviated(form)] or telling
-        size = _IN_LABEL
-        while (label := ", ".join(telling[:size])) in labels and size < len(telling):
+        ordered = _without_echoes(nouns + [word for word in words if word not in nouns])
+        ordered = [form for form in ordered if not _is_abbreviated(form)] or ordered
+        size = _LABEL_WORDS
+        while (label := ", ".join(ordered[:size])) in labels and size < len(ordered):
             size += 1
         labels.append(label if label not in labels else f"{label} ({len(labels) + 1})")
     return labels
@@ -176,7 +185,7 @@ def _without_echoes(words: list[tuple[str, str]]) -> list[str]:
     return kept
 
 
-def prefer(lemmas: list[str], seen: Counter[str]) -> str:
+def choose_form(lemmas: list[str], seen: Counter[str]) -> str:
     """Choose the form for a label: in the nominative, in the number that prevails, names in a likely gender.
 
     «металлов» 7, «металлы» 5, «металл» 1 -> «металлы»; «Путина» 4, «Путин» 1 -> «Путин».
@@ -186,8 +195,8 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
     if len(lemmas) == 1 and part_of_speech(lemmas[0]) == "verb":
         return lemmas[0]
     capitalized = Counter({form: times for form, times in seen.items() if form[0].isupper()})
-    if capitalized.total() > _CAPITALS * (seen.total() - capitalized.total()):
-        seen = capitalized  # «пески» are not of Peskov
+    if capitalized.total() > _NAME_RATIO * (seen.total() - capitalized.total()):
+        seen = capitalized  # «пески» are sands, not Peskov
     forms: Counter[str] = Counter()
     for form, times in seen.items():
         forms[form.lower()] += times
@@ -204,27 +213,27 @@ def prefer(lemmas: list[str], seen: Counter[str]) -> str:
         if any(
             case.is_nominative
             and case.number == wanted
-            and genders[wanted, case.gender] >= _LIKELY * numbers[wanted]
+            and genders[wanted, case.gender] >= _MIN_GENDER_SHARE * numbers[wanted]
             for case in _cases(form.split()[0], lemmas[0])
         )
     ]
-    if not nominative and lemmas[0] in forms:  # «COVID», which no dictionary knows
+    if not nominative and lemmas[0] in forms:  # «COVID», unknown to the dictionary
         nominative = lemmas[:1]
-    if not nominative and len(lemmas) == 1 and wanted == "sing":  # «в Идлибе», and never «Идлиб»
+    if not nominative and len(lemmas) == 1 and wanted == "sing":  # the archive has «Идлибе» alone
         named = sum(times for form, times in seen.items() if form[0].isupper()) > seen.total() / 2
         return lemmas[0].capitalize() if named else lemmas[0]
     best = max(nominative or forms, key=lambda form: (forms[form], form))
-    if seen[best] * _CAPITALS >= forms[best]:
+    if seen[best] * _NAME_RATIO >= forms[best]:
         return best
     return max((form for form in seen if form.lower() == best), key=lambda form: (seen[form], form))
 
 
 class _Case(NamedTuple):
-    """One way to read a form."""
+    """A reading of a surface form."""
 
     number: str
     gender: str
-    """Of a surname, which men and women bear: «Путина» is hardly a woman's, «Захарова» is."""
+    """Of a surname, else "": «Путина» can be feminine or the genitive of «Путин»."""
     is_nominative: bool
     weight: float
     """Probability."""
@@ -232,7 +241,7 @@ class _Case(NamedTuple):
 
 @cache
 def _cases(form: str, lemma: str) -> tuple[_Case, ...]:
-    """List the readings of a form as that lemma."""
+    """List the readings of a form that have the lemma."""
     return tuple(
         _Case(
             "plur" if "plur" in reading.grammemes else "sing",
@@ -246,7 +255,7 @@ def _cases(form: str, lemma: str) -> tuple[_Case, ...]:
 
 
 def _rounded(share: float) -> float:
-    """Keep four digits that count; a rare word of a large archive has a share of 1e-8."""
+    """Round to four significant digits; a rare word of a large archive has a share of 1e-8."""
     return float(f"{share:.4g}")
 
 

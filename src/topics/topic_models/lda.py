@@ -1,4 +1,4 @@
-"""Latent Dirichlet allocation: gensim's LdaModel learns, numpy answers. The only file that names gensim."""
+"""Latent Dirichlet allocation, trained by gensim's LdaModel and applied in numpy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scipy import sparse
 
 from topics import persistence
 from topics.errors import DataError, ModelError, NotFittedError
-from topics.topic_models.coherence import WORD_WINDOW, c_npmi, keep_company
+from topics.topic_models.coherence import WORD_WINDOW, c_npmi, cooccurrence
 from topics.topic_models.continuity import Described, carry_over, changes, overlap
 from topics.topic_models.inference import exp_digamma, infer, statistics
-from topics.topic_models.labels import describe, written
+from topics.topic_models.labels import choose_forms, describe
 from topics.topic_models.seeding import seed_counts
 from topics.topic_models.vocabulary import Vocabulary, VocabularySettings, rows_of
 from topics.types import NumberTried, Texts, TokenBatch, Topic, TopicChange
@@ -33,24 +33,24 @@ _Prior = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class LdaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What can be set of the model."""
+    """Hyperparameters of the model."""
 
     num_topics: _Count | Literal["auto"] = 0
-    """0: as many as the model before has, else by the size of the archive, see `usual_number`; auto: by
-    trying, see `topics.topic_models.choice`."""
+    """0: as many as the previous model, else by the size of the archive, see `usual_number`; auto: selected
+    by coherence and stability, see `topics.topic_models.choice`."""
     alpha: _Prior = 0.0
-    """Prior of a topic's share in an article, in words; 0: 2.5 words in all, and at most 0.05 a topic."""
+    """Symmetric Dirichlet prior of a topic in an article; 0: 2.5 over the number of topics, at most 0.05."""
     eta: Annotated[float, msgspec.Meta(gt=0)] = 0.01
-    """Prior of a term's weight in a topic."""
+    """Symmetric Dirichlet prior of a term in a topic."""
     passes: _Positive = 1
     chunk: _Positive = 1000
-    """Articles between two updates of the topics."""
+    """Articles per update of the topics."""
     iterations: _Positive = 100
-    """Rounds of inference an article, at most."""
+    """Largest number of inference iterations per article."""
     threshold: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
-    """Mean change of an article's topics, in words, below which its inference ends."""
+    """Mean change of an article's gamma below which its inference stops."""
     seed_iterations: _Positive = 40
-    """Rounds of the factorization that training begins at."""
+    """Largest number of iterations of the factorization that initializes training."""
     seed: _Count = 0
     vocabulary: VocabularySettings = VocabularySettings()
 
@@ -61,8 +61,8 @@ class _Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     changes: tuple[TopicChange, ...]
     last_id: int
     """Highest topic id used so far, in this model or its predecessors."""
-    tried: tuple[NumberTried, ...] = ()
-    forms: dict[str, str] = {}
+    tried: tuple[NumberTried, ...]
+    forms: dict[str, str]
 
 
 class LdaModel:
@@ -112,27 +112,29 @@ class LdaModel:
         before = None if previous is None else _distributions(previous, self.vocabulary.terms)
         counts = learn(bags, number, settings, before)
         self._set(counts[np.argsort(-counts.sum(axis=1), kind="stable")], prior(number, settings))
-        found = written(self.counts, self.vocabulary, tokens, texts) if texts is not None else {}
-        self.forms = {term: form for term, form in found.items() if form != term}
+        forms = choose_forms(self.counts, self.vocabulary, tokens, texts) if texts is not None else {}
+        self.forms = {term: form for term, form in forms.items() if form != term}
         self._topics, self.changes = describe(self.counts, self.vocabulary.terms, self.forms), ()
-        known = 0
+        last_id = 0
         if previous is not None:
-            known = previous.last_id
-            self._topics, self.changes = carry_over(previous.described(), self.described(), known)
-        self.last_id = max(known, *(topic.id for topic in self._topics))
+            last_id = previous.last_id
+            self._topics, self.changes = carry_over(previous.described(), self.described(), last_id)
+        self.last_id = max(last_id, *(topic.id for topic in self._topics))
         return self
 
     def _number(self, tokens: TokenBatch, previous: Self | None, jobs: int) -> int:
-        """Return the number of topics to look for."""
+        """Return the number of topics to train, selecting it if so configured."""
         wanted, self.tried = self.settings.num_topics, ()
         if wanted != "auto":
             return wanted or (len(previous.topics) if previous else usual_number(len(tokens)))
-        from topics.topic_models.choice import choose_topics  # has imports that tagging does not need
+        from topics.topic_models.choice import choose_topics  # imports scipy.optimize, slow to load
 
-        taught = partial(_learn_for_choice, self.settings)
-        chosen = choose_topics(tokens, taught, self.settings.vocabulary, seed=self.settings.seed, jobs=jobs)
-        self.tried = chosen.curve
-        return chosen.num_topics
+        learn_candidate = partial(_learn_for_choice, self.settings)
+        choice = choose_topics(
+            tokens, learn_candidate, self.settings.vocabulary, seed=self.settings.seed, jobs=jobs
+        )
+        self.tried = choice.curve
+        return choice.num_topics
 
     def since(self, before: Self) -> tuple[TopicChange, ...]:
         """Return the changes from another model to this one; topics of both are referred to by id."""
@@ -179,23 +181,23 @@ class LdaModel:
     def metrics(self, tokens: TokenBatch, *, by_words: bool = False) -> TopicMetrics:
         """Return coherence, diversity and coverage of the topics, measured on these articles.
 
-        Windows are ten terms long, as in gensim; with `by_words`, twenty words, which is about as long, but
-        independent of the vocabulary: ten terms of a smaller vocabulary span more text and co-occur more.
+        Windows are ten terms long, as in gensim; with `by_words`, twenty words, about as long but independent
+        of the vocabulary: ten terms of a smaller vocabulary span more text, hence co-occur more.
         """
-        found = self.vocabulary.occurrences(tokens)
+        occurrences = self.vocabulary.occurrences(tokens)
         top = np.argsort(-self.counts, axis=1, kind="stable")[:, :10].tolist()
         wanted = sorted({column for columns in top for column in columns})
         if by_words:
             places = np.full(len(tokens.ids), -1, np.int64)
-            places[found.starts] = found.columns
-            company = keep_company(places, rows_of(tokens), wanted, WORD_WINDOW)
+            places[occurrences.starts] = occurrences.columns
+            pairs = cooccurrence(places, rows_of(tokens), wanted, WORD_WINDOW)
         else:
-            company = keep_company(found.columns, found.rows, wanted)
-        reached = len(np.unique(found.rows)) / max(len(tokens), 1)
+            pairs = cooccurrence(occurrences.columns, occurrences.rows, wanted)
+        reached = len(np.unique(occurrences.rows)) / max(len(tokens), 1)
         return TopicMetrics(
             topics=len(top),
             terms=len(self.vocabulary.terms),
-            coherence=float(np.mean([c_npmi(company, columns) for columns in top])),
+            coherence=float(np.mean([c_npmi(pairs, columns) for columns in top])),
             diversity=len(wanted) / (10 * len(top)),
             unreached=1 - reached,
         )
@@ -272,8 +274,8 @@ def _distributions(model: LdaModel, terms: list[str]) -> Floats:
     """Return the topics of a model over other terms, shape (topics, terms); missing terms are 0."""
     place = {term: i for i, term in enumerate(model.vocabulary.terms)}
     counts = np.hstack([model.counts, np.zeros((len(model.counts), 1), np.float32)])
-    found = counts[:, [place.get(term, -1) for term in terms]]
-    shares: Floats = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
+    counts = counts[:, [place.get(term, -1) for term in terms]]
+    shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return shares
 
 
@@ -300,8 +302,8 @@ def learn(bags: sparse.csr_array, number: int, settings: LdaSettings, before: Fl
 
         def inference(self, rows: Any, collect_sstats: bool = False) -> tuple[Floats, Floats | None]:
             words = np.ascontiguousarray(self.expElogbeta.T)
-            found = infer(bags[np.asarray(rows)], words, self.alpha, self.iterations, self.gamma_threshold)
-            return found.gamma, statistics(found, words) if collect_sstats else None
+            inferred = infer(bags[np.asarray(rows)], words, self.alpha, self.iterations, self.gamma_threshold)
+            return inferred.gamma, statistics(inferred, words) if collect_sstats else None
 
     model = Seeded(
         id2word=dict.fromkeys(range(bags.shape[1]), ""),

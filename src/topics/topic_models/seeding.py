@@ -1,6 +1,6 @@
 """Initialization of LDA by NMF of the TF-IDF matrix, converted to expected counts.
 
-Plain LDA begins at random and on news ends in poor topics. `docs/topics.md` has the figures.
+From gensim's random start, LDA ends in poor topics on news; `docs/topics.md` has the figures.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def seed_counts(
         num_topics: at most as many as there are articles, and terms.
         seed: of the factorization's random start.
         iterations: of the factorization, at most.
-        before: topics to go on from, shape (any number, terms), each a distribution over the terms.
+        before: topics to start from, shape (any number, terms), each a distribution over the terms.
     """
     weights = sparse.csr_matrix(_tfidf(bags))
-    start = None if before is None else _go_on(weights, before * _idf(bags), num_topics, seed)
+    start = None if before is None else _warm_start(weights, before * _idf(bags), num_topics, seed)
     articles, terms = _factorize(weights, num_topics, seed, iterations, start)
     if len(terms) > num_topics:
         strength = np.linalg.norm(articles, axis=0) * np.linalg.norm(terms, axis=1)
@@ -52,15 +52,17 @@ def _factorize(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
         articles, terms = start or (None, None)
-        found = factors.fit_transform(weights, W=articles, H=terms)
-    return found.astype(np.float32), factors.components_.astype(np.float32)
+        document_weights = factors.fit_transform(weights, W=articles, H=terms)
+    return document_weights.astype(np.float32), factors.components_.astype(np.float32)
 
 
-def _go_on(weights: sparse.csr_matrix, terms: Floats, num_topics: int, seed: int) -> tuple[Floats, Floats]:
-    """Start from known topics, with newcomers found in what these leave unexplained.
+def _warm_start(
+    weights: sparse.csr_matrix, terms: Floats, num_topics: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Start from the previous topics plus new ones, factorized from the residual that those leave.
 
-    There are more of both together than places; the weakest will leave. So a retraining keeps most topics,
-    and yet news can enter.
+    Together they outnumber `num_topics`; `seed_counts` drops the weakest. So retraining keeps most topics and
+    still admits new ones.
     """
     from sklearn.decomposition import non_negative_factorization
 
@@ -72,26 +74,28 @@ def _go_on(weights: sparse.csr_matrix, terms: Floats, num_topics: int, seed: int
         articles = non_negative_factorization(
             weights, W=articles, H=terms, init="custom", update_H=False, max_iter=10
         )[0]
-    rest = weights.copy()
-    rest.data = np.maximum(rest.data - _products(weights, articles, terms.T), 0)
-    newcomers = max(num_topics - len(terms), 0) + max(1, round(_NEWCOMERS * num_topics))
-    fresh_articles, fresh_terms = _factorize(rest, min(newcomers, *weights.shape), seed, _QUICK)
+    residual = weights.copy()
+    residual.data = np.maximum(residual.data - _products(weights, articles, terms.T), 0)
+    newcomers = max(num_topics - len(terms), 0) + max(1, round(_NEWCOMER_SHARE * num_topics))
+    fresh_articles, fresh_terms = _factorize(
+        residual, min(newcomers, *weights.shape), seed, _NEWCOMER_ITERATIONS
+    )
     return (
         np.ascontiguousarray(np.hstack([articles, fresh_articles]), np.float32),
         np.vstack([terms, fresh_terms]),
     )
 
 
-_NEWCOMERS = 0.07
-"""Share of the topics that a retraining puts at stake."""
-_QUICK = 20
+_NEWCOMER_SHARE = 0.07
+"""Share of the topics that compete with new ones when a model is retrained."""
+_NEWCOMER_ITERATIONS = 20
 
 
 def share_out(bags: sparse.csr_array, articles: Floats, terms: Floats) -> Floats:
     """Give each count n(d, w) to the topics in proportion to articles[d, k] * (terms[k, w] + general[w]).
 
-    Each row of `terms` is scaled to sum to 1, `general` is the share of each term in the archive. Without the
-    latter a term that the factorization denies a topic would never come back to it.
+    Each row of `terms` is scaled to sum to 1; `general` is the share of each term in the archive. Without it,
+    a term with weight 0 in a topic would stay at 0.
 
     Args:
         bags: (n, terms), counts.
@@ -100,7 +104,7 @@ def share_out(bags: sparse.csr_array, articles: Floats, terms: Floats) -> Floats
     """
     sums = np.maximum(terms.sum(axis=1), np.finfo(np.float32).tiny)
     general = np.bincount(bags.indices, bags.data, bags.shape[1]) / bags.data.sum()
-    likely = np.ascontiguousarray((terms / sums[:, None] + _GENERAL * general).T, np.float32)
+    likely = np.ascontiguousarray((terms / sums[:, None] + _GENERAL_WEIGHT * general).T, np.float32)
     articles = articles * sums
     expected = _products(bags, articles, likely)
     ratios = np.divide(bags.data, expected, out=np.zeros_like(expected), where=expected > 0)
@@ -108,12 +112,12 @@ def share_out(bags: sparse.csr_array, articles: Floats, terms: Floats) -> Floats
     return np.ascontiguousarray((np.asarray(shared) * likely).T)
 
 
-_GENERAL = 1.0
+_GENERAL_WEIGHT = 1.0
 _BLOCK = 20_000
 
 
 def _products(matrix: sparse.csr_array | sparse.csr_matrix, articles: Floats, terms: Floats) -> Floats:
-    """Multiply articles (n, topics) by terms (terms, topics) at the places that a matrix holds."""
+    """Compute articles @ terms.T, (n, topics) by (terms, topics), at the stored entries of a matrix."""
     terms = np.ascontiguousarray(terms)
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     products = np.empty(matrix.nnz, np.float32)

@@ -1,8 +1,8 @@
 """Bags of terms for a topic model: content words and collocations.
 
-A *term* is a lemma («инфляция») or a phrase of two to four lemmas («ключевой ставка»). What counts as a term
-is learned: parts of speech from the dictionary, phrases from words that keep company, the rest from how often
-and how evenly a term stands in the archive. Using it is numpy alone.
+A *term* is a lemma («инфляция») or a phrase of two to four lemmas («ключевой ставка»). Terms are selected by
+part of speech (from the dictionary), phrases by NPMI of adjacent words, and both by document frequency and by
+how unevenly they are distributed over the archive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from topics.types import TokenBatch
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-# What is said in every article and of none; the archive itself shows the rest (`_is_even`).
+# Words of every article that are about nothing; others are found in the archive itself (`_is_even`).
 _NEWSPRINT_WORDS = """
     сообщить сообщать сообщаться заявить заявлять отметить отмечать отмечаться сказать рассказать говорить
     говориться подчеркнуть пояснить уточнить уточняться добавить напомнить указать написать писать являться
@@ -38,11 +38,11 @@ _ROMAN = re.compile("[ivxlcdm]+")
 _PARTS = frozenset(
     {"NOUN", "ADJF", "INFN", "NPRO", "ADVB", "PREP", "CONJ", "PRCL", "NUMR", "INTJ", "PRED", "COMP"}
 )
-_TELLING = {"NOUN": "noun", "ADJF": "adjective", "INFN": "verb"}
+_CONTENT_PARTS = {"NOUN": "noun", "ADJF": "adjective", "INFN": "verb"}
 _PRONOMINAL = frozenset({"Apro", "Anum"})
 _PASSES = 2
 """Number of passes that learn phrases: of two words, then of a phrase and a word or two phrases."""
-_LONGER = 0.75
+_LONG_PHRASE_NPMI = 0.75
 """`phrase_npmi` for phrases of more than two words."""
 
 
@@ -58,7 +58,7 @@ class VocabularySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     max_df: _Share = 0.0
     """Largest share of articles that contain a term; 0: depends on the size of the corpus."""
     even_share: _Share = 0.4
-    """Share of the frequent words, the most evenly distributed ones, that are excluded as newsprint."""
+    """Share of the frequent words, the most evenly distributed ones, that are excluded as uninformative."""
     phrases: bool = True
     phrase_npmi: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.5
     """Normalized pointwise mutual information above which adjacent words form a phrase; -1 to 1."""
@@ -104,9 +104,9 @@ class Vocabulary:
     def fit(self, tokens: TokenBatch) -> Self:
         """Select the terms from n articles."""
         n, settings = len(tokens), self.settings
-        least = settings.min_df or least_articles(n)
+        min_df = settings.min_df or least_articles(n)
         frequencies = _document_frequencies(tokens.ids, rows_of(tokens), len(tokens.lemmas), n)
-        lemmas = sorted(tokens.lemmas[i] for i in np.flatnonzero(frequencies >= least).tolist())
+        lemmas = sorted(tokens.lemmas[i] for i in np.flatnonzero(frequencies >= min_df).tolist())
         kinds = [part_of_speech(lemma) for lemma in lemmas]
         self._set(
             [lemma for lemma, kind in zip(lemmas, kinds, strict=True) if kind], np.empty((0, 2), np.int32)
@@ -114,16 +114,16 @@ class Vocabulary:
         if settings.phrases:
             nouns = np.array([kind == "noun" for kind in kinds if kind], bool)
             starters = np.array([kind != "verb" for kind in kinds if kind], bool)
-            self._learn_phrases(tokens, nouns, starters, least)
+            self._learn_phrases(tokens, nouns, starters, min_df)
         words, starts = self._stream(tokens)
         counts = np.bincount(words[words >= 0], minlength=self._size)
         frequencies = _document_frequencies(words, rows_of(tokens)[starts], self._size, n)
-        telling = (frequencies >= least) & (frequencies <= (settings.max_df or largest_share(n)) * n)
-        telling &= ~_is_even(counts, frequencies, n, settings.even_share)
+        selected = (frequencies >= min_df) & (frequencies <= (settings.max_df or largest_share(n)) * n)
+        selected &= ~_is_even(counts, frequencies, n, settings.even_share)
         kind_of = dict(zip(lemmas, kinds, strict=True))
         for i, word in enumerate(self._words):
-            telling[i] &= word not in NEWSPRINT and (settings.verbs or kind_of[word] != "verb")
-        self._columns = np.flatnonzero(telling).astype(np.int32)
+            selected[i] &= word not in NEWSPRINT and (settings.verbs or kind_of[word] != "verb")
+        self._columns = np.flatnonzero(selected).astype(np.int32)
         return self._prepare()
 
     @property
@@ -140,8 +140,8 @@ class Vocabulary:
         if not hasattr(self, "_terms"):
             raise NotFittedError("Vocabulary.transform before fit: call fit(tokens) or load(folder) first")
         n, width = len(tokens), len(self._columns)
-        found = self.occurrences(tokens)
-        keys, counts = _counted(found.rows * max(width, 1) + found.columns)
+        occurrences = self.occurrences(tokens)
+        keys, counts = _unique_counts(occurrences.rows * max(width, 1) + occurrences.columns)
         starts = np.searchsorted(keys, np.arange(n + 1) * max(width, 1)).astype(np.int32)
         indices = (keys % max(width, 1)).astype(np.int32)
         return sparse.csr_array((counts.astype(np.float32), indices, starts), (n, width))
@@ -170,13 +170,15 @@ class Vocabulary:
         phrases = persistence.read_array(folder / "topic_phrases.npy", np.int32, dimensions=2)
         columns = persistence.read_array(folder / "topic_terms.npy", np.int32)
         size = len(words) + len(phrases)
-        # A phrase is made of what stands before it, so that no phrase can hold itself.
-        made = phrases.shape[1] == 2 and bool(np.all(phrases >= 0))
-        made = made and bool(np.all(phrases < len(words) + np.arange(len(phrases))[:, None]))
-        rising = bool(np.all(columns[1:] > columns[:-1])) and (
+        # A phrase refers to words and earlier phrases only, so that none can contain itself.
+        phrases_valid = phrases.shape[1] == 2 and bool(np.all(phrases >= 0))
+        phrases_valid = phrases_valid and bool(
+            np.all(phrases < len(words) + np.arange(len(phrases))[:, None])
+        )
+        columns_valid = bool(np.all(columns[1:] > columns[:-1])) and (
             not len(columns) or (columns[0] >= 0 and columns[-1] < size)
         )
-        if not made or not rising or len(set(words)) < len(words):
+        if not phrases_valid or not columns_valid or len(set(words)) < len(words):
             raise ModelError(
                 f"{folder}: topic_words.txt, topic_phrases.npy and topic_terms.npy do not fit together; "
                 f"{persistence.REMEDY}"
@@ -187,11 +189,11 @@ class Vocabulary:
 
     def _set(self, words: list[str], phrases: npt.NDArray[np.int32]) -> None:
         self._words, self._phrases = words, phrases
-        self._number = Numbering(words)
+        self._numbering = Numbering(words)
         self._size = len(words) + len(phrases)
         keys = phrases[:, 0].astype(np.int64) << 32 | phrases[:, 1]
         order = np.argsort(keys)
-        self._keys, self._made = keys[order], len(words) + order
+        self._phrase_keys, self._phrase_ids = keys[order], len(words) + order
         self._starters = np.zeros(self._size + 1, bool)  # the last one stands for -1
         self._starters[phrases[:, 0]] = True
 
@@ -206,9 +208,9 @@ class Vocabulary:
 
     def _stream(self, tokens: TokenBatch) -> _Stream:
         """Map tokens to word numbers and join phrases."""
-        stream = _Stream(self._number(tokens).astype(np.int64), np.arange(len(tokens.ids)))
+        stream = _Stream(self._numbering(tokens).astype(np.int64), np.arange(len(tokens.ids)))
         borders = _borders(tokens)
-        while len(self._keys):
+        while len(self._phrase_keys):
             joined = self._join(stream, borders)
             if len(joined.words) == len(stream.words):
                 break
@@ -221,37 +223,36 @@ class Vocabulary:
         Of phrases that share a word the stronger one wins: «президент США | Дональд Трамп».
         """
         words, starts = stream
-        at = np.flatnonzero(self._starters[words[:-1]] & (words[1:] >= 0) & ~borders[starts[1:]])
-        keys = words[at] << 32 | words[at + 1]
-        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        hits = self._keys[found] == keys
-        made = np.full(
-            len(words) + 2, self._size
-        )  # by the pair that begins here; the first made is strongest
-        made[at[hits] + 1] = self._made[found[hits]]
-        at = np.flatnonzero((made[1:-1] < made[:-2]) & (made[1:-1] <= made[2:]))
+        left = np.flatnonzero(self._starters[words[:-1]] & (words[1:] >= 0) & ~borders[starts[1:]])
+        keys = words[left] << 32 | words[left + 1]
+        index = np.minimum(np.searchsorted(self._phrase_keys, keys), len(self._phrase_keys) - 1)
+        matched = self._phrase_keys[index] == keys
+        # Shifted by one: phrase[i + 1] is the phrase that begins at word i; lower numbers are stronger.
+        phrase = np.full(len(words) + 2, self._size)
+        phrase[left[matched] + 1] = self._phrase_ids[index[matched]]
+        left = np.flatnonzero((phrase[1:-1] < phrase[:-2]) & (phrase[1:-1] <= phrase[2:]))
         words = words.copy()
-        words[at] = made[at + 1]
-        return _Stream(np.delete(words, at + 1), np.delete(starts, at + 1))
+        words[left] = phrase[left + 1]
+        return _Stream(np.delete(words, left + 1), np.delete(starts, left + 1))
 
-    def _learn_phrases(self, tokens: TokenBatch, nouns: Bools, starters: Bools, least: int) -> None:
-        """Return the pairs of adjacent units that form phrases: a noun after a noun or an adjective."""
+    def _learn_phrases(self, tokens: TokenBatch, nouns: Bools, starters: Bools, min_df: int) -> None:
+        """Add the pairs of adjacent units that form phrases: a noun after a noun or an adjective."""
         n, rows, borders = len(tokens), rows_of(tokens), _borders(tokens)
         for _ in range(_PASSES):
             words, starts = self._stream(tokens)
             counts = np.bincount(words[words >= 0], minlength=self._size)
-            at = np.flatnonzero((words[:-1] >= 0) & (words[1:] >= 0) & ~borders[starts[1:]])
-            at = at[starters[words[at]] & nouns[words[at + 1]]]
+            left = np.flatnonzero((words[:-1] >= 0) & (words[1:] >= 0) & ~borders[starts[1:]])
+            left = left[starters[words[left]] & nouns[words[left + 1]]]
             keys, inverse, together = np.unique(
-                words[at] << 32 | words[at + 1], return_inverse=True, return_counts=True
+                words[left] << 32 | words[left + 1], return_inverse=True, return_counts=True
             )
-            frequencies = _document_frequencies(inverse, rows[starts[at]], len(keys), n)
+            frequencies = _document_frequencies(inverse, rows[starts[left]], len(keys), n)
             first, second = keys >> 32, keys & 0xFFFF_FFFF
             share = together / len(words)
             alone = counts[first] / len(words) * (counts[second] / len(words))
             npmi = np.log(share / alone) / -np.log(share)
-            limit = self.settings.phrase_npmi if not len(self._phrases) else _LONGER
-            chosen = np.flatnonzero((npmi >= limit) & (frequencies >= least))
+            limit = self.settings.phrase_npmi if not len(self._phrases) else _LONG_PHRASE_NPMI
+            chosen = np.flatnonzero((npmi >= limit) & (frequencies >= min_df))
             chosen = chosen[np.argsort(-npmi[chosen], kind="stable")]
             new = np.stack([first[chosen], second[chosen]], axis=1).astype(np.int32)
             self._set(self._words, np.concatenate([self._phrases, new]))
@@ -270,19 +271,19 @@ def part_of_speech(lemma: str) -> str:
     weights: dict[str, float] = {}
     for reading in readings(lemma):
         if reading.lemma.replace("ё", "е") == lemma:
-            telling = reading.grammemes.isdisjoint(_PRONOMINAL)
-            part = next(iter(reading.grammemes & _PARTS), "") if telling else ""
+            is_content = reading.grammemes.isdisjoint(_PRONOMINAL)
+            part = next(iter(reading.grammemes & _PARTS), "") if is_content else ""
             weights[part] = weights.get(part, 0.0) + reading.score
     part = max(weights, key=weights.__getitem__) if weights else "NOUN"
-    return _TELLING.get(part, "")
+    return _CONTENT_PARTS.get(part, "")
 
 
 def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools:
-    """Return the newsprint words: frequent, and distributed over the articles as if at random.
+    """Mark the words that are frequent and spread over the articles as if at random: they name no topic.
 
-    A topical word is bursty: where it occurs once, it occurs again. Residual IDF is how
-    much rarer a word's articles are than chance would have them (Church and Gale, 1995, "Inverse document
-    frequency: a measure of deviations from Poisson").
+    A topical word is bursty: where it occurs once, it occurs again. Residual IDF is the observed IDF minus
+    the one expected of a Poisson distribution (Church and Gale, 1995, "Inverse document frequency: a measure
+    of deviations from Poisson").
     """
     frequent = np.flatnonzero(frequencies >= max(0.02 * n, 20))
     residual = np.log2(n / frequencies[frequent]) + np.log2(-np.expm1(-counts[frequent] / n))
@@ -295,11 +296,11 @@ def _is_even(counts: Int64s, frequencies: Int64s, n: int, share: float) -> Bools
 def _document_frequencies(ids: npt.NDArray[np.integer], rows: Int64s, width: int, n: int) -> Int64s:
     """Return the document frequency of each id; -1 is ignored."""
     known = ids >= 0
-    keys = _counted(ids[known].astype(np.int64) * max(n, 1) + rows[known])[0]
+    keys = _unique_counts(ids[known].astype(np.int64) * max(n, 1) + rows[known])[0]
     return np.bincount(keys // max(n, 1), minlength=width)
 
 
-def _counted(keys: Int64s) -> tuple[Int64s, Int64s]:
+def _unique_counts(keys: Int64s) -> tuple[Int64s, Int64s]:
     """Return the distinct keys, ascending, with their counts; faster than numpy.unique."""
     keys = np.sort(keys)
     first = np.flatnonzero(np.diff(keys, prepend=-1))
@@ -307,7 +308,7 @@ def _counted(keys: Int64s) -> tuple[Int64s, Int64s]:
 
 
 def _borders(tokens: TokenBatch) -> Bools:
-    """Return for each token whether it begins a title or a text, which no phrase may cross."""
+    """Mark the tokens that begin a title or a text, boundaries that no phrase may cross."""
     borders = np.zeros(len(tokens.ids) + 1, bool)
     borders[tokens.offsets] = borders[tokens.bodies] = True
     return borders[:-1]

@@ -1,1 +1,1 @@
-"""Topics in time: when an archive wrote of what, what rises and falls, and in which articles."""
+"""Topics over time: shares per period, rising and falling topics, typical articles."""

@@ -58,15 +58,13 @@ def save(folder: Path, activity: Activity) -> None:
     persistence.write_struct(folder / FILE, activity)
 
 
-def load(folder: Path) -> Activity | None:
-    """Read what `save` wrote; None for a version without it.
+def load(folder: Path) -> Activity:
+    """Read what `save` wrote.
 
     Raises:
-        ModelError: the file is damaged.
+        ModelError: the file is missing or damaged.
     """
     path = folder / FILE
-    if not path.exists():
-        return None
     activity = persistence.read_struct(path, Activity)
     lengths = {len(activity.periods), len(activity.counts), *(len(topic.shares) for topic in activity.topics)}
     if len(lengths) > 1 and activity.topics:

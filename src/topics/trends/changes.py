@@ -1,15 +1,15 @@
 """Tests for rising and falling topics: changes beyond the usual fluctuation of a topic.
 
-The unit is the period, not the article: articles of one story come together, so a count of articles makes any
-swing look certain. The mean share of a topic, on the angular scale on which its variance does not depend on
-it (Bartlett 1947), is taken as a quasi-binomial quantity whose dispersion is measured by how much periods
-differ (McCullagh and Nelder 1989, 4.5). Three questions are asked of each topic: is there a slope over all
-periods, does the last one stand out from those before, and do the last few, which a story of some weeks
-fills. Each is answered twice, as if a period were as sure as it has articles, and as if all were alike, since
-chance shrinks with the number of articles and the swing of stories does not; the less sure answer counts.
-Three times the smallest p is taken, and over all topics the false discovery rate is held (Benjamini and
-Hochberg 1995). That one week of a long story leads to another is not noise here, but news. `docs/topics.md`
-has the rate of false alarms.
+The unit is the period, not the article: articles of one story are not independent, so that tests on articles
+would find any swing significant. The mean share of a topic, on the arcsine scale, which stabilizes its
+variance (Bartlett 1947), is treated as quasi-binomial, with the dispersion estimated from the differences
+between periods (McCullagh and Nelder 1989, 4.5). Each topic is tested for a slope over all periods, for a
+step at the last period, and for a step at the last few, the duration of a story. Each test is made with
+periods weighted by their articles and with equal weights, since sampling error shrinks with the number of
+articles and the swing of stories does not; the larger p-value counts. The smallest of the three is
+multiplied by three (Bonferroni), and the false discovery rate over all topics is controlled (Benjamini and
+Hochberg 1995). Autocorrelation is not modelled: that a story lasts for weeks is news, not noise.
+`docs/topics.md` has the rate of false alarms.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ from topics.trends.activity import Activity
 Floats = npt.NDArray[np.float64]
 Direction: TypeAlias = Literal["rises", "falls", "steady"]
 
-LEAST = 6
+MIN_PERIODS = 6
 """Number of periods with articles needed for a test."""
-RATE = 0.05
+FDR = 0.05
 """False discovery rate among the topics reported as rising or falling."""
 _QUESTIONS = 3
-_LEAST_ERROR = 1e-9
-"""Lower bound of standard errors, for shares that were constant up to rounding."""
-_LATE = 3
-"""A slope is reported as a change of the last third of the periods; steps are tested up to that."""
+_MIN_ERROR = 1e-9
+"""Lower bound of standard errors, for shares that are constant up to rounding."""
+_LATE_FRACTION = 3
+"""The last third of the periods: a slope is reported as a change in it, and steps are tested within it."""
 
 
-class Change(msgspec.Struct, frozen=True):
-    """Change of a topic."""
+class TopicTrend(msgspec.Struct, frozen=True):
+    """The trend of a topic."""
 
     topic: int
     """Its id."""
     direction: Direction
     since: str
-    """The first day of the late periods: of the last one, or of the last third."""
+    """First day of the late periods."""
     before: float
-    """Mean share of the topic in the articles before."""
+    """Mean share of the topic in the articles before `since`."""
     after: float
-    """In those since."""
+    """The same from `since` on."""
     p: float
     """p-value."""
     q: float
-    """Smallest false discovery rate at which it is reported (adjusted p-value)."""
+    """Adjusted p-value: the smallest false discovery rate at which the trend is reported."""
 
 
-class Found(NamedTuple):
-    """`Change` in numbers, for all topics; periods without articles are left out."""
+class TrendTests(NamedTuple):
+    """Test results of all topics; periods without articles are left out."""
 
     start: npt.NDArray[np.intp]
     """(topics,): index of the first of the late periods."""
@@ -67,67 +67,69 @@ class Found(NamedTuple):
 
     def direction(self, topic: int) -> Direction:
         """Return the direction of the topic with this index."""
-        if self.q[topic] > RATE:
+        if self.q[topic] > FDR:
             return "steady"
         return "rises" if self.sign[topic] > 0 else "falls"
 
 
-def changes(activity: Activity) -> tuple[Change, ...]:
-    """Judge each topic, in the order of the model; none: there are fewer than LEAST periods with articles."""
+def changes(activity: Activity) -> tuple[TopicTrend, ...]:
+    """Test each topic, in the order of the model; () with fewer than `MIN_PERIODS` periods with articles."""
     counts = np.array(activity.counts, np.float64)
     shares = (
         np.array([topic.shares for topic in activity.topics], np.float64)
         .reshape(len(activity.topics), len(counts))
         .T
     )
-    found = judge(counts, shares)
-    if found is None:
+    tests = detect_trends(counts, shares)
+    if tests is None:
         return ()
     return tuple(
-        Change(
+        TopicTrend(
             topic.topic,
-            found.direction(k),
+            tests.direction(k),
             activity.periods[start],
             _mean(counts[:start], shares[:start, k]),
             _mean(counts[start:], shares[start:, k]),
-            round(float(found.p[k]), 6),
-            round(float(found.q[k]), 6),
+            round(float(tests.p[k]), 6),
+            round(float(tests.q[k]), 6),
         )
-        for k, (topic, start) in enumerate(zip(activity.topics, found.start.tolist(), strict=True))
+        for k, (topic, start) in enumerate(zip(activity.topics, tests.start.tolist(), strict=True))
     )
 
 
-def judge(counts: Floats, shares: Floats) -> Found | None:
-    """Test the mean shares of topics for changes; None with fewer than LEAST periods that have articles.
+def detect_trends(counts: Floats, shares: Floats) -> TrendTests | None:
+    """Test the mean shares of topics; None with fewer than `MIN_PERIODS` periods with articles.
 
     Args:
         counts: (periods,), number of articles.
         shares: (periods, topics), mean shares.
     """
-    full = np.flatnonzero(counts)
-    if len(full) < LEAST:
+    nonempty = np.flatnonzero(counts)
+    if len(nonempty) < MIN_PERIODS:
         return None
-    angles = np.arcsin(np.sqrt(shares[full].clip(0, 1)))
-    times, by_articles = full.astype(np.float64), counts[full, None]
+    angles = np.arcsin(np.sqrt(shares[nonempty].clip(0, 1)))
+    times, by_articles = nonempty.astype(np.float64), counts[nonempty, None]
     weights = (by_articles, np.ones_like(by_articles))
-    third = len(full) // _LATE
-    found = [_less_sure(*(_slopes(weight, angles, times) for weight in weights))]
-    found += [
-        _less_sure(*(_steps(weight, angles, late) for weight in weights)) for late in range(1, third + 1)
+    third = len(nonempty) // _LATE_FRACTION
+    results = [_conservative(*(_slopes(weight, angles, times) for weight in weights))]
+    results += [
+        _conservative(*(_steps(weight, angles, late) for weight in weights)) for late in range(1, third + 1)
     ]
-    lates = np.array([third, *range(1, third + 1)])
-    # The last period alone is a question of its own, the last two to the last third are one together.
-    asked = np.array([1, 1, *[third - 1] * (third - 1)])
-    chances = np.array([p for _, p in found]) * asked[:, None] * _QUESTIONS
-    best = chances.argmin(axis=0)
+    late_periods = np.array([third, *range(1, third + 1)])
+    # Bonferroni: the slope and the last period are a test each, the other steps together are the third.
+    questions = np.array([1, 1, *[third - 1] * (third - 1)])
+    p_values = np.array([p for _, p in results]) * questions[:, None] * _QUESTIONS
+    best = p_values.argmin(axis=0)
     topics = np.arange(angles.shape[1])
-    p = np.minimum(chances[best, topics], 1)
-    return Found(full[-lates[best]], np.array([sign for sign, _ in found])[best, topics], p, _adjusted(p))
+    p = np.minimum(p_values[best, topics], 1)
+    return TrendTests(
+        nonempty[-late_periods[best]], np.array([sign for sign, _ in results])[best, topics], p, _adjusted(p)
+    )
 
 
-def _less_sure(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+def _conservative(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
     """Return the t statistics of the first test, and the larger of the two p-values."""
-    return one[0], np.maximum(one[1], other[1])
+    return first[0], np.maximum(first[1], second[1])
 
 
 def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Floats]:
@@ -136,27 +138,27 @@ def _slopes(weights: Floats, angles: Floats, times: Floats) -> tuple[Floats, Flo
     spread = (weights * centred**2).sum(axis=0)
     level = (weights * angles).sum(axis=0) / weights.sum()
     slope = (weights * centred * angles).sum(axis=0) / spread
-    freedom = len(times) - 2
-    scatter = (weights * (angles - level - slope * centred) ** 2).sum(axis=0) / freedom
-    return _judged(slope, np.sqrt(scatter / spread), freedom)
+    degrees = len(times) - 2
+    variance = (weights * (angles - level - slope * centred) ** 2).sum(axis=0) / degrees
+    return _t_test(slope, np.sqrt(variance / spread), degrees)
 
 
 def _steps(weights: Floats, angles: Floats, late: int) -> tuple[Floats, Floats]:
     """Compare the last periods with those before; return t statistics and p-values, (topics,) each."""
     parts = (weights[:-late], angles[:-late]), (weights[-late:], angles[-late:])
     before, after = ((weight * angle).sum(axis=0) / weight.sum() for weight, angle in parts)
-    freedom = len(weights) - 2
+    degrees = len(weights) - 2
     squares = [
         (weight * (angle - level) ** 2).sum(axis=0)
         for (weight, angle), level in zip(parts, (before, after), strict=True)
     ]
-    error = np.sqrt(sum(squares) / freedom * sum(1 / weight.sum() for weight, _ in parts))
-    return _judged(after - before, error, freedom)
+    error = np.sqrt(sum(squares) / degrees * sum(1 / weight.sum() for weight, _ in parts))
+    return _t_test(after - before, error, degrees)
 
 
-def _judged(effect: Floats, error: Floats, freedom: int) -> tuple[Floats, Floats]:
-    t = effect / np.maximum(error, _LEAST_ERROR)
-    return t, 2 * stdtr(freedom, -np.abs(t))
+def _t_test(effect: Floats, error: Floats, degrees: int) -> tuple[Floats, Floats]:
+    t = effect / np.maximum(error, _MIN_ERROR)
+    return t, 2 * stdtr(degrees, -np.abs(t))
 
 
 def _adjusted(p: Floats) -> Floats:

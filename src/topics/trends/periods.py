@@ -10,16 +10,16 @@ import numpy.typing as npt
 
 Unit: TypeAlias = Literal["week", "month"]
 
-NOWHERE = -1
+NO_PERIOD = -1
 """Period number of an article without a usable date."""
-_WEEKS = 548
-"""Time span in days from which on periods are months, not weeks: a year and a half."""
-_STRAYS = 0.01
-"""Largest share of articles that are considered to have stray dates."""
-_MOST = 1_200
+_MAX_WEEKLY_DAYS = 548
+"""Time span in days from which on periods are months instead of weeks: a year and a half."""
+_MAX_STRAY_SHARE = 0.01
+"""Largest share of articles with stray dates."""
+_MAX_PERIODS = 1_200
 """Largest number of periods, a hundred years of months; older articles belong to none."""
 _THURSDAY = 3
-"""1 January 1970, from which numpy counts, was a Thursday; a week begins on Monday."""
+"""Weekday of 1 January 1970, day 0 of numpy; weeks begin on Monday."""
 
 
 class Periods(NamedTuple):
@@ -28,7 +28,7 @@ class Periods(NamedTuple):
     unit: Unit
     starts: tuple[str, ...]
     """First day of each period, ISO 8601."""
-    places: npt.NDArray[np.intp]
+    assigned: npt.NDArray[np.intp]
     """(articles,): period number, or NOWHERE."""
 
 
@@ -47,18 +47,18 @@ def periods(days: Sequence[str], unit: Unit | None = None) -> Periods:
     numbers = found[known].astype(np.int64)
     numbers, known = _without_strays(numbers, known)
     if unit is None:
-        unit = "month" if len(numbers) and np.ptp(numbers) >= _WEEKS else "week"
+        unit = "month" if len(numbers) and np.ptp(numbers) >= _MAX_WEEKLY_DAYS else "week"
     if unit == "week":
         numbers = (numbers + _THURSDAY) // 7
     else:
         numbers = found[known].astype("datetime64[M]").astype(np.int64)
-    places = np.full(len(days), NOWHERE, np.intp)
+    assigned = np.full(len(days), NO_PERIOD, np.intp)
     if not len(numbers):
-        return Periods(unit, (), places)
+        return Periods(unit, (), assigned)
     last = int(numbers.max())
-    first = max(int(numbers.min()), last - _MOST + 1)
-    places[known] = np.maximum(numbers - first, NOWHERE)
-    return Periods(unit, tuple(_start(number, unit) for number in range(first, last + 1)), places)
+    first = max(int(numbers.min()), last - _MAX_PERIODS + 1)
+    assigned[known] = np.maximum(numbers - first, NO_PERIOD)
+    return Periods(unit, tuple(_start(number, unit) for number in range(first, last + 1)), assigned)
 
 
 def _start(number: int, unit: Unit) -> str:
@@ -75,8 +75,9 @@ def _without_strays(
         gap = int(np.argmax(np.diff(ordered)))
         low, high = ordered[: gap + 1], ordered[gap + 1 :]
         many, few = (low, high) if len(low) > len(high) else (high, low)
-        if len(few) > _STRAYS * len(numbers) or ordered[gap + 1] - ordered[gap] <= many[-1] - many[0]:
+        is_wide = ordered[gap + 1] - ordered[gap] > many[-1] - many[0]
+        if len(few) > _MAX_STRAY_SHARE * len(numbers) or not is_wide:
             break
-        stays = (numbers >= many[0]) & (numbers <= many[-1])
-        numbers, known = numbers[stays], known[stays]
+        kept = (numbers >= many[0]) & (numbers <= many[-1])
+        numbers, known = numbers[kept], known[kept]
     return numbers, known

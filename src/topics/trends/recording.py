@@ -1,4 +1,4 @@
-"""Recording of topics over time; shares are summed up batch by batch and not stored."""
+"""Recording of topics over time; shares are summed batch by batch and not stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from topics.text.excerpts import excerpt
 from topics.text.tokens import take
 from topics.topic_pipeline import TopicPipeline
 from topics.trends.activity import Activity, TopicActivity, Typical
-from topics.trends.changes import judge
+from topics.trends.changes import detect_trends
 from topics.trends.periods import Unit, periods
 from topics.types import Article, Labels
 
@@ -29,12 +29,12 @@ TYPICAL = 8
 _BATCH = 2_000
 _CANDIDATES = 12
 """Number of candidate articles kept per topic and period."""
-_LONG_ENOUGH = 50
+_FULL_SCORE_WORDS = 50
 """Number of words below which the score of an article is reduced in proportion to its length."""
 _RUBRICS = 50
 """Largest number of rubrics recorded, the most frequent ones."""
-_OPENING = 80
-"""Characters of the text shown in place of a missing title."""
+_EXCERPT = 80
+"""Characters of the text shown instead of a missing title."""
 
 
 def record(
@@ -59,11 +59,11 @@ def record(
     for start in range(0, len(material.labels), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(material.labels)))
         shares = pipeline.model.transform(take(material.tokens, rows))
-        sums.add(rows, shares, calendar.places[rows])
-    counts = np.bincount(calendar.places + 1, minlength=len(calendar.starts) + 1)[1:]
+        sums.add(rows, shares, calendar.assigned[rows])
+    counts = np.bincount(calendar.assigned + 1, minlength=len(calendar.starts) + 1)[1:]
     means = (sums.periods[:-1] / np.maximum(counts, 1)[:, None]).round(6)
-    typical, carrying = _chosen(sums, counts, means) if titles else ([], [])
-    told = _told([*typical, *carrying], pipeline, material, corpus)
+    typical, carriers = _choose_rows(sums, counts, means) if titles else ([], [])
+    looked_up = _look_up([*typical, *carriers], pipeline, material, corpus)
     rubrics = sums.rubrics()
     return Activity(
         calendar.unit,
@@ -73,8 +73,8 @@ def record(
             TopicActivity(
                 topic.id,
                 tuple(means[:, k].tolist()),
-                told[k] if titles else (),
-                told[len(typical) + k] if titles else (),
+                looked_up[k] if titles else (),
+                looked_up[len(typical) + k] if titles else (),
                 rubrics[k],
             )
             for k, topic in enumerate(pipeline.topics)
@@ -82,16 +82,16 @@ def record(
     )
 
 
-def _chosen(sums: _Sums, counts: npt.NDArray[np.intp], means: Floats) -> tuple[list[_Rows], list[_Rows]]:
+def _choose_rows(sums: _Sums, counts: npt.NDArray[np.intp], means: Floats) -> tuple[list[_Rows], list[_Rows]]:
     """Return the typical articles of each topic, and those of its change."""
     typical = [sums.best(k) for k in range(means.shape[1])]
-    carrying: list[_Rows] = [[] for _ in typical]
-    if found := judge(counts.astype(np.float64), means):
-        for k, start in enumerate(found.start.tolist()):
+    carriers: list[_Rows] = [[] for _ in typical]
+    if tests := detect_trends(counts.astype(np.float64), means):
+        for k, start in enumerate(tests.start.tolist()):
             early, late = (0, start), (start, len(means))
-            if (direction := found.direction(k)) != "steady":
-                carrying[k] = sums.best(k, *(late if direction == "rises" else early))
-    return typical, carrying
+            if (direction := tests.direction(k)) != "steady":
+                carriers[k] = sums.best(k, *(late if direction == "rises" else early))
+    return typical, carriers
 
 
 class _Sums:
@@ -118,27 +118,27 @@ class _Sums:
         self, rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float32], places: npt.NDArray[np.intp]
     ) -> None:
         """Add the shares of some articles, shape (n, topics), with their periods, shape (n,)."""
-        scores = shares * np.minimum(self._lengths[rows] / _LONG_ENOUGH, 1).astype(np.float32)[:, None]
-        for place in np.unique(places).tolist():
-            here = np.flatnonzero(places == place)
-            self.periods[place] += shares[here].sum(axis=0, dtype=np.float64)
-            self._keep_best(place, rows[here], scores[here], shares[here])
+        scores = shares * np.minimum(self._lengths[rows] / _FULL_SCORE_WORDS, 1).astype(np.float32)[:, None]
+        for period in np.unique(places).tolist():
+            selected = np.flatnonzero(places == period)
+            self.periods[period] += shares[selected].sum(axis=0, dtype=np.float64)
+            self._keep_best(period, rows[selected], scores[selected], shares[selected])
         for weights, states in zip(self._weights, self._truth, strict=True):
             weights += shares.T.astype(np.float64) @ states[self._kinds[rows]]
 
     def _keep_best(
         self,
-        place: int,
+        period: int,
         rows: npt.NDArray[np.int64],
         scores: npt.NDArray[np.float32],
         shares: npt.NDArray[np.float32],
     ) -> None:
-        pool = np.vstack([self._scores[place], scores])
+        pool = np.vstack([self._scores[period], scores])
         order = np.argsort(-pool, axis=0, kind="stable")[:_CANDIDATES]
         numbers = np.broadcast_to(rows[:, None], scores.shape)
-        self._scores[place] = np.take_along_axis(pool, order, axis=0)
-        self._rows[place] = np.take_along_axis(np.vstack([self._rows[place], numbers]), order, axis=0)
-        self._shares[place] = np.take_along_axis(np.vstack([self._shares[place], shares]), order, axis=0)
+        self._scores[period] = np.take_along_axis(pool, order, axis=0)
+        self._rows[period] = np.take_along_axis(np.vstack([self._rows[period], numbers]), order, axis=0)
+        self._shares[period] = np.take_along_axis(np.vstack([self._shares[period], shares]), order, axis=0)
 
     def best(self, topic: int, start: int = 0, stop: int | None = None) -> _Rows:
         """Return the most typical articles of a range of periods, with their shares of the topic."""
@@ -158,22 +158,22 @@ class _Sums:
         return [dict(zip(self._names, row, strict=True)) for row in shares.tolist()]
 
 
-def _told(
-    chosen: list[_Rows], pipeline: TopicPipeline, material: Material, corpus: Corpus
+def _look_up(
+    candidates: list[_Rows], pipeline: TopicPipeline, material: Material, corpus: Corpus
 ) -> list[tuple[Typical, ...]]:
     """Look up typical articles, without near-duplicates."""
-    rows = np.array(sorted({row for topic in chosen for row, _ in topic}), np.int64)
+    rows = np.array(sorted({row for topic in candidates for row, _ in topic}), np.int64)
     repeated = rows[duplicates.groups(take(material.tokens, rows))] if len(rows) else rows
     original = dict(zip(rows.tolist(), repeated.tolist(), strict=True))
-    kept = [list(_once(topic, original))[:TYPICAL] for topic in chosen]
+    kept = [list(_without_repeats(topic, original))[:TYPICAL] for topic in candidates]
     places = {row: int(material.places[row]) for topic in kept for row, _ in topic}
     articles = corpus.pick(places.values())
     return [tuple(_typical(pipeline, articles[places[row]], share) for row, share in topic) for topic in kept]
 
 
-def _once(found: _Rows, original: dict[int, int]) -> Iterator[tuple[int, float]]:
+def _without_repeats(ranked: _Rows, original: dict[int, int]) -> Iterator[tuple[int, float]]:
     seen: set[int] = set()
-    for row, share in found:
+    for row, share in ranked:
         if original[row] not in seen:
             seen.add(original[row])
             yield row, share
@@ -181,4 +181,4 @@ def _once(found: _Rows, original: dict[int, int]) -> Iterator[tuple[int, float]]
 
 def _typical(pipeline: TopicPipeline, article: Article, share: float) -> Typical:
     title, text = pipeline.cleaner.clean(article.title, article.text, article.outlet)
-    return Typical(article.id, title or excerpt(text, _OPENING), article.outlet, article.date[:10], share)
+    return Typical(article.id, title or excerpt(text, _EXCERPT), article.outlet, article.date[:10], share)

@@ -1,9 +1,9 @@
-"""Folders in the making and folders going away: hidden, so that no reader ever sees half a version.
+"""Hidden folders of versions being created or removed, so that readers never see part of a version.
 
 .draft-x1y2z3/       being filled; becomes a version by one rename
-.draft-x1y2z3.lock   held by the process that fills it: a draft whose lock is free has lost its maker
+.draft-x1y2z3.lock   held by the process that fills it; if the lock is free, that process died
 .pruned-VERSION-5f2/ was a version; hidden by one rename, then removed
-.lock                held by whoever changes what the model's folder shows
+.lock                held by the process that changes the model's folder
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ from filelock import FileLock, Timeout
 
 from topics.errors import ModelError, ModelWarning
 
-_DRAFT, _GOING, _LOCK = ".draft-", ".pruned-", ".lock"
-SOON, LONG = 5.0, 600.0
+_DRAFT, _REMOVED, _LOCK = ".draft-", ".pruned-", ".lock"
+WARN_AFTER, GIVE_UP_AFTER = 5.0, 600.0
 """Seconds to wait for a lock before warning, and after that before giving up."""
 
 
 @contextmanager
 def lock(home: Path) -> Iterator[None]:
-    """Lock the folder of a model for writing; the operating system releases it when the process dies.
+    """Lock the folder of a model for writing; the operating system releases the lock if the process dies.
+
+    Warns (ModelWarning) after `WARN_AFTER` seconds of waiting.
 
     Raises:
-        ModelError: another process held it for minutes.
+        ModelError: another process holds the lock for `GIVE_UP_AFTER` seconds more.
     """
-    held = FileLock(home / _LOCK)
+    file_lock = FileLock(home / _LOCK)
     try:
-        held.acquire(timeout=SOON)
+        file_lock.acquire(timeout=WARN_AFTER)
     except Timeout:
         warnings.warn(f"waiting for {home / _LOCK}, held by another process", ModelWarning, stacklevel=3)
         try:
-            held.acquire(timeout=LONG)
+            file_lock.acquire(timeout=GIVE_UP_AFTER)
         except Timeout as error:
             raise ModelError(
                 f"{home / _LOCK}: held by another process for too long; stop it, or try again later"
@@ -47,13 +49,13 @@ def lock(home: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        held.release()
+        file_lock.release()
 
 
 @contextmanager
-def making(home: Path) -> Iterator[Path]:
+def create(home: Path) -> Iterator[Path]:
     """Create a hidden folder; it is removed at the end unless it was renamed."""
-    with lock(home):  # or a pruner could take the draft between its making and its locking
+    with lock(home):  # lest the draft be pruned before it is locked
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=home))
         guard = _guard(draft)
         try:
@@ -69,23 +71,23 @@ def making(home: Path) -> Iterator[Path]:
 
 
 def hide(folder: Path) -> list[Path]:
-    """Hide a version if it exists; `remove` what is returned. Call under the lock."""
+    """Hide a version if it exists; return the hidden folder, for `remove`. Call under the lock."""
     if not os.path.lexists(folder):
         return []
-    return [folder.rename(folder.with_name(f"{_GOING}{folder.name}-{uuid.uuid4().hex[:8]}"))]
+    return [folder.rename(folder.with_name(f"{_REMOVED}{folder.name}-{uuid.uuid4().hex[:8]}"))]
 
 
 def orphans(home: Path) -> list[Path]:
-    """Find drafts whose maker died and what is left of removals.
+    """List drafts of processes that died, and remains of removals.
 
-    Without the lock, a draft that is just being made may be among them: not to be removed.
+    Without the lock, a draft that is just being created may be among them; it must not be removed.
     """
     drafts = {path.with_suffix("") for path in home.glob(f"{_DRAFT}*")}
-    return sorted(filter(_is_abandoned, drafts)) + sorted(home.glob(f"{_GOING}*"))
+    return sorted(filter(_is_abandoned, drafts)) + sorted(home.glob(f"{_REMOVED}*"))
 
 
 def remove(folder: Path) -> None:
-    """Remove a hidden folder, and the lock beside it."""
+    """Remove a hidden folder and its lock."""
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # a leftover lock is harmless
         folder.with_suffix(_LOCK).unlink()

@@ -1,7 +1,7 @@
-"""Whether a folder is what its manifest says: the checks that come before a version is opened.
+"""Integrity checks of a version's folder against its manifest, before it is opened.
 
-Nothing in here trusts the folder: it may have come from a stranger or from a failing disk. Only regular files
-are read, each of them no further than it claims to be long.
+The folder is not trusted: it may come from a stranger or from a failing disk. Only regular files of the
+expected size are read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from topics.versions.manifest import PROTOCOL, File, Manifest
 
 MANIFEST = "manifest.json"
 _REMEDY = "restore it or train again"
-_KINDS = frozenset({".json", ".npy", ".txt", ".html", ".md"})
-"""What a version is made of: data and pages, nothing that another program would run or unpickle."""
+_SUFFIXES = frozenset({".json", ".npy", ".txt", ".html", ".md"})
+"""Files of a version: data and pages, nothing that is executed or unpickled."""
 _LARGEST_MANIFEST = 16_000_000
-_LEFT_BY_COPYING = re.compile(r"\.DS_Store|\._.*|Thumbs\.db|desktop\.ini", re.DOTALL)
-"""What file managers leave beside the files that they copy. Nothing reads it, so it spoils no version."""
+_IGNORED = re.compile(r"\.DS_Store|\._.*|Thumbs\.db|desktop\.ini", re.DOTALL)
+"""Files that file managers add to folders."""
 
 
 class _Protocol(msgspec.Struct, frozen=True):
@@ -37,15 +37,15 @@ def _read_1(path: Path) -> Manifest:
 
 
 READERS: dict[int, Callable[[Path], Manifest]] = {PROTOCOL: _read_1}
-"""Protocol -> what reads its manifest. A reader stays when the protocol moves on: `tests/golden` holds a
-version of each, and the one of an older protocol turns what it reads into today's `Manifest`."""
+"""Protocol -> reader of its manifest. Readers of older protocols stay, converting to today's `Manifest`;
+`tests/golden` holds a version of each protocol."""
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read what is known of a version, its files unchecked.
+    """Read the manifest of a version without checking its files.
 
     Raises:
-        ModelError: the manifest is missing or damaged, or is of a protocol that this `topics` cannot read.
+        ModelError: the manifest is missing or damaged, or its protocol is not known.
     """
     path = folder / MANIFEST
     status = _status(path)
@@ -63,7 +63,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check(folder: Path) -> Manifest:
-    """Read the manifest and hold every byte of every file against it.
+    """Read the manifest and check the size and hash of every file.
 
     Raises:
         ModelError: a file is missing, unexpected, not a regular file, or altered.
@@ -71,35 +71,35 @@ def check(folder: Path) -> Manifest:
     manifest = read_manifest(folder)
     try:
         _check_files(folder, manifest)
-    except FileNotFoundError as error:  # pruned while we look
+    except FileNotFoundError as error:  # pruned meanwhile
         raise ModelError(f"{error.filename}: is missing; {_REMEDY}") from error
     return manifest
 
 
 def _check_files(folder: Path, manifest: Manifest) -> None:
-    there = {path.name for path in folder.iterdir()} - {MANIFEST}
-    extra = {name for name in there - manifest.files.keys() if not _LEFT_BY_COPYING.fullmatch(name)}
-    if differing := extra | (manifest.files.keys() - there):
+    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    extra = {name for name in present - manifest.files.keys() if not _IGNORED.fullmatch(name)}
+    if differing := extra | (manifest.files.keys() - present):
         remedy = "remove these files" if differing == extra else _REMEDY
         raise ModelError(f"{folder}: files are missing or too many: {listed(differing)}; {remedy}")
-    for name, wanted in manifest.files.items():
+    for name, expected in manifest.files.items():
         path = folder / name
-        expect_plain(path)
+        check_suffix(path)
         status = _status(path)
-        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != wanted.size:
-            raise ModelError(f"{path}: is not a file of {wanted.size} bytes; {_REMEDY}")
-        if describe(path) != wanted:
+        if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != expected.size:
+            raise ModelError(f"{path}: is not a file of {expected.size} bytes; {_REMEDY}")
+        if describe(path) != expected:
             raise ModelError(f"{path}: was altered since it was published; {_REMEDY}")
 
 
-def expect_plain(path: Path) -> None:
-    """Check that the suffix is one that a version may have.
+def check_suffix(path: Path) -> None:
+    """Check that the suffix of a file is one that a version may have.
 
     Raises:
-        ModelError: versions never hold files of this kind.
+        ModelError: it is not.
     """
-    if path.suffix not in _KINDS:
-        raise ModelError(f"{path}: a version holds no such file, only {listed(_KINDS)}; refused")
+    if path.suffix not in _SUFFIXES:
+        raise ModelError(f"{path}: a version holds no such file, only {listed(_SUFFIXES)}; refused")
 
 
 def describe(path: Path) -> File:
@@ -109,12 +109,12 @@ def describe(path: Path) -> File:
 
 
 def seal(folder: Path) -> str:
-    """SHA-256 of the manifest, and by the hashes in it of the whole version."""
+    """Return the SHA-256 of the manifest, which contains the hashes of all other files."""
     return describe(folder / MANIFEST).sha256
 
 
 def flush(folder: Path) -> None:
-    """Sync a folder and its files to disk, readable by all."""
+    """Make the files of a folder readable by all, and sync them and the folder to disk."""
     for path in folder.iterdir():
         path.chmod(0o644)
         sync(path)
@@ -122,7 +122,7 @@ def flush(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the list of a folder's files, is on disk."""
+    """Sync a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -133,5 +133,5 @@ def sync(path: Path) -> None:
 def _status(path: Path) -> os.stat_result | None:
     try:
         return path.lstat()
-    except OSError:  # a name too long, a folder that cannot be entered
+    except OSError:  # a name that is too long, a folder without permission
         return None

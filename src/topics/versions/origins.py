@@ -1,4 +1,4 @@
-"""Which files a version was trained on, recognized wherever they are and whatever they are called."""
+"""Training files of a version, recognized by path or by content."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A training file."""
 
     place: str
-    """SHA-256 of its full path: the version goes to others, and no name of a folder with it."""
+    """SHA-256 of its full path, so that a version that is shared reveals no folder names."""
     size: int
     sha256: str
 
 
 def noted(sources: Iterable[Source]) -> tuple[Origin, ...]:
-    """Return the origins of training files; for standard input, of the copy that training makes."""
+    """Return the origins of the sources that are files; training makes a file of standard input."""
     return tuple(
-        Origin(_place(source.path), source.path.stat().st_size, _content(source.path))
+        Origin(_path_hash(source.path), source.path.stat().st_size, _content_hash(source.path))
         for source in sources
         if source.path
     )
 
 
 def among(known: Sequence[Origin], sources: Iterable[Source]) -> tuple[str, ...]:
-    """Return the sources that are these files, have grown from them, or hold the same bytes.
+    """Return the names of sources with the path or the content of a known file.
 
-    Only files of the same size as a known one are read.
+    Only files with the size of a known one are read.
     """
-    places = {origin.place for origin in known}
+    paths = {origin.place for origin in known}
     sizes = {origin.size for origin in known if origin.size}
     contents = {origin.sha256 for origin in known}
     return tuple(
@@ -46,17 +46,17 @@ def among(known: Sequence[Origin], sources: Iterable[Source]) -> tuple[str, ...]
         for source in sources
         if source.path
         and (
-            _place(source.path) in places
-            or (source.path.stat().st_size in sizes and _content(source.path) in contents)
+            _path_hash(source.path) in paths
+            or (source.path.stat().st_size in sizes and _content_hash(source.path) in contents)
         )
     )
 
 
-def _place(path: Path) -> str:
+def _path_hash(path: Path) -> str:
     full = str(path) if storage.is_remote(path) else str(path.resolve())
     return hashlib.sha256(full.encode(errors="surrogateescape")).hexdigest()
 
 
-def _content(path: Path) -> str:
+def _content_hash(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

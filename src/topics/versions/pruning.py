@@ -1,4 +1,4 @@
-"""Which versions are no longer needed."""
+"""Selection of the versions that are no longer needed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from topics.versions.manifest import moment_of
 
 
 class Pruning(NamedTuple):
-    """What pruning takes away and what it leaves."""
+    """The result of pruning."""
 
     removed: list[str]
     kept: dict[str, str]
-    """Version -> why it stays."""
+    """Version -> why it is kept."""
     orphans: list[str]
     """Hidden folders that a crash left behind."""
 
 
 def reasons_to_keep(versions: Sequence[str], events: Sequence[Event], keep: int, days: int) -> dict[str, str]:
-    """Return version -> the strongest reason to keep it, for those to keep."""
+    """Return the versions to keep: version -> the most important reason."""
     kept: dict[str, str] = {}
     for version in versions:
         if moment_of(version) is None:
@@ -33,9 +33,9 @@ def reasons_to_keep(versions: Sequence[str], events: Sequence[Event], keep: int,
         versions[len(versions) - keep if keep < len(versions) else 0 :], f"of the last {keep}"
     )
     for alias, version in history.aliases(events).items():
-        before = history.previous(events, alias, versions)
-        if alias != history.LATEST and before:
-            kept[before] = f"before @{alias}"
+        previous = history.previous(events, alias, versions)
+        if alias != history.LATEST and previous:
+            kept[previous] = f"before @{alias}"
         if version in versions:
             kept[version] = f"@{alias}"
     parents = history.parents_of(events)
@@ -46,7 +46,7 @@ def reasons_to_keep(versions: Sequence[str], events: Sequence[Event], keep: int,
 
 
 def written_off(versions: Sequence[str], events: Sequence[Event], days: int) -> list[str]:
-    """Return the versions that are lost, old enough to be pruned anyway, and without an alias."""
+    """Return the lost versions that are old enough to be pruned and have no alias."""
     aliased = history.aliases(events).values()
     return [
         version

@@ -10,7 +10,7 @@ import click
 from topics.commands.options import emit, models_option
 
 if TYPE_CHECKING:
-    from topics.lifecycle.continuity import Comparison, Part
+    from topics.lifecycle.continuity import Correspondence, NamedTopic
 
 
 @click.command()
@@ -33,7 +33,7 @@ def compare(before: str, after: str, as_json: bool, models: Path) -> None:
     emit(job(Registry(models), before, after), show, as_json=as_json)
 
 
-def show(comparison: Comparison) -> None:
+def show(comparison: Correspondence) -> None:
     """Print a comparison as a table."""
     from rich.table import Table
     from rich.text import Text
@@ -51,5 +51,5 @@ def show(comparison: Comparison) -> None:
     console.print(table)
 
 
-def _told(part: Part) -> str:
+def _told(part: NamedTopic) -> str:
     return f"{part.topic} {part.name}, {part.share:.1%}"

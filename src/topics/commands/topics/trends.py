@@ -22,7 +22,7 @@ from topics.errors import DataError, UsageError
 if TYPE_CHECKING:
     from topics.topic_pipeline import TopicPipeline
     from topics.trends.activity import Activity
-    from topics.trends.changes import Change
+    from topics.trends.changes import TopicTrend
     from topics.versions.registry import Version
 
 _CARRIERS = 3
@@ -51,7 +51,7 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     python -m topics topics trends last-months/ --unit week --topics topics@production
     """
     from topics.lifecycle.naming import open_topics
-    from topics.trends.changes import LEAST, changes
+    from topics.trends.changes import MIN_PERIODS, changes
     from topics.versions.registry import Registry
 
     pipeline, version = open_topics(Registry(options["models"]), options["reference"])
@@ -60,8 +60,8 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     if not changed:
         full = sum(count > 0 for count in activity.counts)
         raise DataError(
-            f"there are articles of {full} {activity.unit}s, and {LEAST} are needed to tell news from noise; "
-            "give more articles, with dates (--date-column)"
+            f"there are articles of {full} {activity.unit}s, and {MIN_PERIODS} are needed to tell news from "
+            "noise; give more articles, with dates (--date-column)"
         )
     if as_json:
         _print_json(pipeline, version, activity, changed)
@@ -97,7 +97,7 @@ def _read(
 
 
 def _print_json(
-    pipeline: TopicPipeline, version: Version, activity: Activity, changed: tuple[Change, ...]
+    pipeline: TopicPipeline, version: Version, activity: Activity, changed: tuple[TopicTrend, ...]
 ) -> None:
     import msgspec
 
@@ -109,7 +109,9 @@ def _print_json(
     click.echo(msgspec.json.encode({**whole, "counts": activity.counts, "topics": topics}))
 
 
-def _show(pipeline: TopicPipeline, version: Version, activity: Activity, changed: tuple[Change, ...]) -> None:
+def _show(
+    pipeline: TopicPipeline, version: Version, activity: Activity, changed: tuple[TopicTrend, ...]
+) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""Rules of characters and markup left in the text by a browser, a scraper or a CMS."""
+"""Rules of characters and markup that a browser, a scraper or a CMS left in the text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-# --- characters: every later rule may then look for plain spaces, plain letters and "\n" ---
+# --- characters: later rules expect plain spaces, plain letters and "\n" ---
 
 ENTITY = re.compile(
     r"&(?:amp;)*(?:(#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"
@@ -25,7 +25,7 @@ ODD_BREAK, ODD_SPACES = re.compile(rf"\r\n?|[{BREAKS}]"), re.compile(f"[{SPACES}
 
 
 def entities(text: str) -> str:
-    """`Procter &amp;amp; Gamble` -> `Procter & Gamble`: a CMS escapes once too often."""
+    """Unescape `Procter &amp;amp; Gamble` to `Procter & Gamble`, however often a CMS escaped it."""
     return ENTITY.sub(lambda m: html.unescape(f"&{m[1] or m[2]};"), text)
 
 
@@ -33,24 +33,24 @@ def characters(text: str) -> str:
     """Normalize spaces and line ends; drop invisible characters."""
     if _is_plain(text):
         return text
-    text = text.replace("\r\n", "\n").replace("\xa0", " ").replace("\t", " ")  # nearly always enough
+    text = text.replace("\r\n", "\n").replace("\xa0", " ").replace("\t", " ")  # enough for most texts
     if _is_plain(text) or not ODD_ONE.search(text):
         return text
     return INVISIBLE_ONE.sub("", ODD_SPACES.sub(" ", ODD_BREAK.sub("\n", text)))
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether there are no odd characters; faster than a search, as all of them are unprintable."""
+    """Return whether there are no odd characters: all are unprintable, and this is faster than a search."""
     return text.replace("\n", " ").isprintable()
 
 
 def accents(text: str) -> str:
-    """`за\u0301мок` loses its stress mark, `и` + breve becomes `й`, `cafe` + acute becomes `café`."""
+    """Drop the stress mark of `за\u0301мок`; compose `и` + breve to `й`, `cafe` + acute to `café`."""
     return MARKS.sub(_compose, text)
 
 
 def _compose(m: re.Match[str]) -> str:
-    letter, marks = m[1], m[2][:4]  # a longer pile of marks is a prank, and normalizing piles is quadratic
+    letter, marks = m[1], m[2][:4]  # normalizing is quadratic in the number of marks
     if "\u0400" <= letter <= "\u04ff":
         marks = marks.replace("\u0301", "").replace("\u0300", "")
     return unicodedata.normalize("NFC", letter + marks)
@@ -62,13 +62,13 @@ BLOCK = (
     "br|p|div|li|ul|ol|h[1-6]|tr|table|blockquote|section|article|header|footer|aside|figure|figcaption|hr"
     "|dl|dt|dd|nav|main|pre|address|caption|summary|details|w:p"
 )
-# Cells of a row, links and buttons in a row: each its own, though no line breaks between them.
+# Table cells, adjacent links and buttons: separate words without a line break between them.
 CELL_TAG = re.compile(r"</(?:td|th|option|label)\s{0,9}>|</a>(?=<a\b)", re.IGNORECASE)
 INSIDE = r"(?:[\s/](?!\s{0,9}[А-Яа-яЁё])[^<>]{0,2000})?"  # attributes; `a <b и c> d` has none
 BREAK_TAG = re.compile(rf"</?(?:{BLOCK}){INSIDE}>", re.IGNORECASE)
 ITEM_TAG = re.compile(rf"<li{INSIDE}>", re.IGNORECASE)
 TAG = re.compile(rf"</?[a-zA-Z][a-zA-Z0-9:_-]{{0,40}}{INSIDE}>|<![^<>]{{0,2000}}>")
-# alt="a > b": a sign that is looked for at full speed, and a tag whose quotes come in pairs.
+# alt="a > b": a cheap test, and a tag with paired quotes.
 QUOTED_END = re.compile(r"=(?:\"[^\"<>]{0,500}>|'[^'<>]{0,500}>)")
 QUOTED_TAG = re.compile(
     r"<[a-zA-Z][^<>\"']{0,2000}(?:(?:\"[^\"<]{0,2000}\"|'[^'<]{0,2000}')[^<>\"']{0,2000}){1,50}>"
@@ -80,51 +80,51 @@ HIDDEN = (
 HIDDEN_OPEN = re.compile(rf"<(?:({'|'.join(HIDDEN)})\b{INSIDE}>|!--)", re.IGNORECASE)
 HIDDEN_CLOSE = {name: re.compile(rf"</{name}\s{{0,9}}>", re.IGNORECASE) for name in HIDDEN}
 HIDDEN_CLOSE["!--"] = re.compile("-->")
-URL = re.compile(  # `и/или` has the slash, `sport.me/` is a part of something; a word glued behind stays
+URL = re.compile(  # not `и/или` or `sport.me/`; a Russian word glued to the end stays
     r"(?:https?://|www\.|t\.me/(?<!\wt\.me/)|pic\.twitter\.com/(?<!\wpic\.twitter\.com/))"
     r"(?:(?=[а-яё0-9.-]{1,60}\.рф)[^\s<>«»\"()\[\]]+"
     r"|[^\s<>«»\"()\[\]А-Яа-яЁё—–]+(?:(?<=/wiki/)[^\s<>«»\"()\[\]]+)?(?<![.,;:!?]))"
 )
-MD_LINK = re.compile(  # with a title, with a line break after the bracket
+MD_LINK = re.compile(  # also with a title or with a line break in the brackets
     r"\[([^\[\]\n]{0,300}(?:\n[^\[\]\n]{0,300})?)\]\([^()\s]{0,2000}(?:\s{1,3}\"[^\"\n]{0,300}\")?\)"
 )
 MEDIA = re.compile(r"\[\[\{[^\n]{0,4000}?\}\]\]")  # [[{"fid":"12","type":"media",…}]]: Drupal
-SHORTCODE = re.compile(  # [gallery ids="1,2"], [b]слово[/b], [url=…]: WordPress, forums; [R2N-CH=NR2] is none
+SHORTCODE = re.compile(  # [gallery ids="1,2"], [b]слово[/b], [url=…]: WordPress, forums; not [R2N-CH=NR2]
     r"\[(/?)([a-z][a-z0-9_-]{0,30}|[A-Z]{1,7})((?:\s[^\[\]\n]{0,500}|=[^\[\]\n]{0,500})?)\]"
 )
 INLINE = frozenset(("b", "i", "u", "s", "em", "strong", "color", "size", "font", "url"))
-MD_MARKS = [re.compile(r"\*\*+"), re.compile("__+")]  # each begins with two certain characters: quick to find
-URL_SIGN = re.compile(r"/(?:(?<=://)|(?<=t\.me/)|(?<=pic\.twitter\.com/))")  # found at full speed
+MD_MARKS = [re.compile(r"\*\*+"), re.compile("__+")]  # with literal prefixes, found fast
+URL_SIGN = re.compile(r"/(?:(?<=://)|(?<=t\.me/)|(?<=pic\.twitter\.com/))")  # a literal first character
 BASE64 = re.compile(r"[A-Za-z0-9+/=]{120,}")
 BASE64_STEP = 40
 BASE64_SAMPLE, BASE64_RUN = re.compile(r"(?=[A-Za-z0-9+/=]{3})"), re.compile(r"[A-Za-z0-9+/=]{81}")
 
 
 def _without_hidden(text: str) -> str:
-    """`<script>…</script>`, `<style>…</style>`, `<!-- … -->` go with what they hold."""
-    kept, at, unclosed = [], 0, set[str]()
-    while m := HIDDEN_OPEN.search(text, at):
+    """Drop `<script>…</script>`, `<style>…</style>`, `<!-- … -->` with their content."""
+    kept, start, unclosed = [], 0, set[str]()
+    while m := HIDDEN_OPEN.search(text, start):
         name = (m[1] or "!--").lower()
         end = None if name in unclosed else HIDDEN_CLOSE[name].search(text, m.end())
-        if end is None:  # remembered: a million of unclosed ones must not be searched a million times
+        if end is None:  # remembered, lest a million unclosed tags be searched a million times
             unclosed.add(name)
-        kept += [text[at : m.start()], " "]
-        at = end.end() if end else m.end()
-    return "".join([*kept, text[at:]])
+        kept += [text[start : m.start()], " "]
+        start = end.end() if end else m.end()
+    return "".join([*kept, text[start:]])
 
 
 def tags(text: str) -> str:
-    """`<p>`, `<br>` break the line, `<li>` makes an item; `<b>` and its like vanish from within a word."""
+    """Replace `<p>`, `<br>` by line breaks and `<li>` by a bullet; drop `<b>` and other inline tags."""
     if QUOTED_END.search(text):
         text = QUOTED_TAG.sub(lambda m: m[0][:-1].replace(">", " ") + ">", text)
-    if "<![CDATA[" in text:  # as RSS wraps the article
+    if "<![CDATA[" in text:  # RSS
         text = text.replace("<![CDATA[", " ").replace("]]>", " ")
-    text = ITEM_TAG.sub("\n• ", _without_hidden(text))  # so that an item is not mistaken for a headline
+    text = ITEM_TAG.sub("\n• ", _without_hidden(text))  # bulleted, lest it be taken for a headline
     return TAG.sub("", CELL_TAG.sub(" ", BREAK_TAG.sub("\n", text)))
 
 
 def markdown(text: str) -> str:
-    """Telegram's `[слова](ссылка)`, `**жирно**`, `__курсив__` -> the words."""
+    """Reduce Telegram's `[слова](ссылка)`, `**жирно**`, `__курсив__` to the words; drop shortcodes."""
     if "[" in text:  # one character is found ten times faster than two
         if "](" in text:
             text = MD_LINK.sub(r"\1", text)
@@ -140,15 +140,15 @@ def markdown(text: str) -> str:
 
 def _without_shortcodes(text: str) -> str:
     """Drop shortcodes that have attributes or are closed; `звуки [p] и [b]` is phonetics."""
-    found = SHORTCODE.findall(text)
-    paired = {name for closes, name, _ in found if closes}
+    shortcodes = SHORTCODE.findall(text)
+    paired = {name for closes, name, _ in shortcodes if closes}
 
     def drop(m: re.Match[str]) -> str:
         if "=" in m[3] or m[2] in paired:
             return "" if m[2].lower() in INLINE else " "
         return m[0]
 
-    return SHORTCODE.sub(drop, text) if paired or any("=" in rest for _, _, rest in found) else text
+    return SHORTCODE.sub(drop, text) if paired or any("=" in rest for _, _, rest in shortcodes) else text
 
 
 def urls(text: str) -> str:
@@ -157,10 +157,10 @@ def urls(text: str) -> str:
 
 
 def base64(text: str) -> str:
-    """Pictures written into the text, sometimes megabytes of them."""
-    sample = text[BASE64_STEP - 1 :: BASE64_STEP]  # of 120 such characters in a row 3 are in it, in a row
-    for found in BASE64_SAMPLE.finditer(sample):
-        if BASE64_RUN.match(text, BASE64_STEP * (found.start() + 1) - 1):
+    """Drop inline images, sometimes megabytes of base64."""
+    sample = text[BASE64_STEP - 1 :: BASE64_STEP]  # a run of 120 characters has 3 consecutive ones in it
+    for hit in BASE64_SAMPLE.finditer(sample):
+        if BASE64_RUN.match(text, BASE64_STEP * (hit.start() + 1) - 1):
             return BASE64.sub(" ", text)
     return text
 
@@ -169,7 +169,7 @@ WORD_PASTE = re.compile(  # Normal 0 false false RU X-NONE /* Style Definitions 
     r"(?:Normal\s+\d+\s+(?:(?:false|true|\d+|[A-Z]{2}(?:-[A-Z]{2})?|X-NONE|MicrosoftInternetExplorer4)\s+){0,12})?"
     r"/\* Style Definitions \*/(?:\s*[^\s{}][^{}]{0,100}\{[^{}]{0,2000}\})*"
 )
-CODE_STARTS = [  # one by one: a pattern that begins with certain characters is searched at full speed
+CODE_STARTS = [  # one pattern each, as `re` finds a literal prefix fast
     (word, re.compile(rf"{re.escape(word)}(?<=[.!?…»\"\d]{gap}{re.escape(word)}){rest}"))
     for word, rest in (("window.", ""), ("(function", ""), ("jwplayer(", ""), ("var ", "(?=[a-z])"))
     for gap in ("", " ")
@@ -177,7 +177,7 @@ CODE_STARTS = [  # one by one: a pattern that begins with certain characters is 
 CODE_ENDS = [(mark, re.compile(rf"{mark}(?=[А-ЯЁ«])")) for mark in ";}"]
 CODE_HEAD = re.compile(r"//|[a-z_\"'][\w\"']*:\s\S|\W+\Z")  # `USD: 92,5` is a rate
 CODE_INSIDE = [re.compile(r" = (?<=[\w\]] = )"), re.compile(r"\\u0[0-9a-f]{3}")]
-CODE_ANYWAY = re.compile(r"//|[a-zA-Z_.]+ = ['\"]")  # whatever language the string is in
+CODE_START = re.compile(r"//|[a-zA-Z_.]+ = ['\"]")  # even if the string is Cyrillic
 
 
 PLUGIN = re.compile(  # {loadposition banner}, {gallery}folder{/gallery}: Joomla
@@ -188,7 +188,7 @@ PLUGIN = re.compile(  # {loadposition banner}, {gallery}folder{/gallery}: Joomla
 
 
 def code(text: str) -> str:
-    """JavaScript that a scraper took for prose: lines with signs of code and next to no Cyrillic."""
+    """Drop JavaScript, CSS and plugin calls: lines with signs of code and hardly any Cyrillic."""
     if "/* Style Definitions */" in text:
         text = WORD_PASTE.sub("\n", text)
     text = PLUGIN.sub(" ", text)
@@ -200,7 +200,7 @@ def code(text: str) -> str:
 
 
 def _is_code(line: str) -> bool:
-    if _is_cyrillic(line) and not CODE_ANYWAY.match(line):
+    if _is_cyrillic(line) and not CODE_START.match(line):
         return False
     return (
         line.endswith(";")
@@ -211,7 +211,7 @@ def _is_code(line: str) -> bool:
 
 
 def _is_cyrillic(line: str) -> bool:
-    """Return whether a fifth of the line is Cyrillic: U+04.., the second byte of a UTF-16 unit is 4."""
+    """Return whether a fifth of the line is Cyrillic: the high byte of a UTF-16 unit is 4."""
     if line.isascii():
         return False
     return line.encode("utf-16-le", "surrogatepass")[1::2].count(4) >= len(line) / 5

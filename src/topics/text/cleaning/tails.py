@@ -1,4 +1,4 @@
-"""Rules of tails: credits, teasers, calls and recaps, lines of their own or the last sentence of one."""
+"""Rules of credits, teasers, calls to subscribe and recaps: whole lines, or the last sentences of a line."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import re
 
 from topics.text.cleaning.paragraphs import MONTH, cut_head
 
-HEAD, TAIL = 120, 300  # characters at the edges of a text where its credits and calls are
-LONGEST_OUTLET = 120  # characters of what a title ends with
+HEAD, TAIL = 120, 300  # characters at the edges of a text that hold its credits and calls
+MAX_OUTLET_LENGTH = 120  # characters
 
-# What stands before the last sentence: the end of another. A quotation may end within one: «Память» фото из…
-ENDED = r"(?:(?<=[.!?…] )|(?<=[.!?…]  )|(?<=[.!?…][»\"] )|(?<=[»\"] )(?=[ФВИ©Ч])|(?<=[»\"]  )(?=[ФВИ©Ч]))"
+# After the end of a sentence, or before a credit after a quotation: «Память» Фото из…
+AFTER_SENTENCE_END = (
+    r"(?:(?<=[.!?…] )|(?<=[.!?…]  )|(?<=[.!?…][»\"] )|(?<=[»\"] )(?=[ФВИ©Ч])|(?<=[»\"]  )(?=[ФВИ©Ч]))"
+)
 LAST_SENTENCE = re.compile(
-    rf" (?=[ФфВвИСК©(ЧНР]){ENDED}"
+    rf" (?=[ФфВвИСК©(ЧНР]){AFTER_SENTENCE_END}"
     r"(?:[Фф]ото|[Вв]идео|И(?:сточник|ллюстрация|нфографика)|Скриншот|Коллаж|©|\(|Читайте|Напомним|Ранее)"
 )
-# A headline up to its end, which no initial and no «г. Каменск» is.
+# A headline up to its end; the dot of an initial or of «г. Каменск» does not end it.
 HEADLINE_CHAR = r"(?:[^\n.!?…]|[.!?…]+(?![\s.!?…]|\Z)|\.(?<=\b[гдсА-ЯЁ]\.)|\.(?<=\bул\.)|\.(?<=\bим\.))"
 ONE_HEADLINE = rf"{HEADLINE_CHAR}{{0,250}}(?:[.!?…]+(?=\s|\Z)|\Z)"
-PHOTO = re.compile("Ф(?=ото)")  # begins with one certain character: found at full speed
+PHOTO = re.compile("Ф(?=ото)")  # a literal first character, found fast
 
 
 def may_have_tails(text: str) -> bool:
-    """A text of one line without a last sentence, a call or a credit to look at skips the rules of lines."""
+    """Return whether the rules of lines could change the text; a cheap test that most one-line texts fail."""
     return (
         "\n" in text
         or PHOTO.search(text) is not None
-        or ("(" in text and "(фото" in text)  # one character is found ten times faster than five
+        or ("(" in text and "(фото" in text)  # one character is found ten times as fast as five
         or text.find("дпи", -TAIL) >= 0
         or LAST_SENTENCE.search(text, max(0, len(text) - TAIL + 1)) is not None
     )
@@ -41,16 +43,16 @@ OUTLET = (
     r"|Российская газета)"
     r"(?:[ -][А-ЯЁ][а-яё]+)?"  # РИА Новости Крым, Интерфакс-Урал
 )
-OUTLET_TAIL = re.compile(  # a dash before a name without a date may begin the half of a sentence
+OUTLET_TAIL = re.compile(  # a dash and a name without a date may belong to the sentence
     rf"\s+(?:\||::|(?P<dash>[-–—]))\s+(?:(?:[\w-]{{1,40}}\.){{1,3}}{ZONE}"
     rf"|{OUTLET},? \d\d\.\d\d\.\d{{4}}|{OUTLET}(?(dash)(?!)))\Z|\s+(?:\||::)\Z"
 )
 
 
 def outlets(title: str) -> str:
-    """`Цех открыт - РИА Новости, 04.03.2024`, `Цех открыт | 74.ru`, `Цех открыт :: РБК` -> `Цех открыт`."""
+    """Drop the outlet from a title: `Цех открыт - РИА Новости, 04.03.2024`, `… | 74.ru`, `… :: РБК`."""
     end = len(title)
-    while m := OUTLET_TAIL.search(title, max(0, end - LONGEST_OUTLET), end):
+    while m := OUTLET_TAIL.search(title, max(0, end - MAX_OUTLET_LENGTH), end):
         end = m.start()
     return title[:end]
 
@@ -58,79 +60,92 @@ def outlets(title: str) -> str:
 SOURCE = (
     r"(?:РИА Новости|РИА НОВОСТИ|ТАСС|Коммерсантъ|Ведомости|«[^»\n]{1,40}»|[A-Za-z][A-Za-z0-9.@\- ]{1,40})"
 )
-HEAD_CREDIT = re.compile(  # Фото: Имя Фамилия / Reuters Автор Заметки Текст: all in one line
+HEAD_CREDIT = re.compile(  # Фото: Имя Фамилия / Reuters Автор Заметки Текст, all in one line
     rf"(?:[А-ЯЁ][^.!?:\n]{{0,60}} )?Фото:\s+(?:[^\n!?]{{0,100}} / )?{SOURCE}\s?"
     r"(?:(?<= )[А-ЯЁ][а-яё]+ [А-ЯЁ][а-яё-]+ (?=[А-ЯЁ«\d]))?(?=[А-ЯЁ«])"
 )
 
 
-def _tells(reach: str) -> str:
-    """Look for a verb within reach: «Видео с сайта полиции показывает погоню» is a sentence."""
+def _sentence_ahead(char: str) -> str:
+    """Match ahead of a sentence, seen by a verb or a dash: «Видео с сайта полиции показывает погоню».
+
+    Args:
+        char: pattern of the characters that may precede the verb.
+    """
     return (
-        rf"(?={reach}{{0,120}}\s(?!портал|журнал|канал|комитет|университет|совет|факультет|институт"
+        rf"(?={char}{{0,120}}\s(?!портал|журнал|канал|комитет|университет|совет|факультет|институт"
         r"|комбинат|аппарат|кабинет|интернет|печать|сеть|соцсет|нейросет)"
         r"(?:[а-яё]{2,}(?:[иеёая]т|[ую]т|[аиеы]л[аио]?|[аеи]ть|с[ья])|есть|нет|намерен[аы]?|готов[аы]?)\b"
-        rf"|{reach}{{1,120}}\s[-–—]\s(?=[а-яё])|{reach}{{0,90}}[.!?]\s[А-ЯЁ]{reach}{{0,90}}\s[—–]\s)"
+        rf"|{char}{{1,120}}\s[-–—]\s(?=[а-яё])|{char}{{0,90}}[.!?]\s[А-ЯЁ]{char}{{0,90}}\s[—–]\s)"
     )
 
 
-def _credit(tells: str) -> str:
-    """Look for the words that a credit begins with, where no sentence does."""
+def _credit_words(sentence_ahead: str) -> str:
+    """Match the first words of a credit that are not those of a sentence, see `_sentence_ahead`."""
     return (
         r"(?:[Фф]ото(?:графия)?|ФОТО|[Вв]идео|Иллюстрация|Инфографика|Скриншот|Коллаж"
-        rf"|Источник(?: фото| видео| изображения)?)\s?:(?!{tells})"
+        rf"|Источник(?: фото| видео| изображения)?)\s?:(?!{sentence_ahead})"
         r"|(?:[Фф]ото|[Вв]идео) (?:[-–—] ?(?:[А-ЯЁA-Z«@]|соцсет|сайт|пресс|архив|автор|из )|[©/]"
-        rf"|\([cсCС]\)|(?!{tells})(?:(?!ДТП|СВО|НАСА|БПЛА)[А-ЯЁ]{{3,}}|предоставлен|опубликован|пресс-служб"
+        rf"|\([cсCС]\)|(?!{sentence_ahead})(?:(?!ДТП|СВО|НАСА|БПЛА)[А-ЯЁ]{{3,}}|предоставлен|опубликован|пресс-служб"
         r"|с сайта"
         r"|из (?:личного |семейного )?архив|из (?:соцсет|социальных сет|открытых источ)))"
         r"|©|\([cсCС]\) (?=[А-ЯЁA-Z\d«@])"
     )
 
 
-TELLS = _tells(".")
-CREDIT_WORDS, PAREN_WORDS = _credit(TELLS), _credit(_tells(r"[^()\n]"))
+SENTENCE_AHEAD = _sentence_ahead(".")
+CREDIT_WORDS, PAREN_WORDS = _credit_words(SENTENCE_AHEAD), _credit_words(_sentence_ahead(r"[^()\n]"))
 LINE_CREDIT = re.compile(
     rf"(?=[ФфВвИСК©(])(?:(?:{CREDIT_WORDS})(?:.{{0,90}}\Z|.{{0,60}}\.com\b)"
     r"|Фото (?:автора|[А-ЯЁ][а-яё]+ [А-ЯЁ][а-яё-]+)\.?\Z|Кадр из (?:видео|фильма|ролика)\.?\Z)"
     r"|(?=[a-z0-9])(?:[a-z0-9-]{1,60}\.){1,4}(?:com|ru|org|net|info|su)\Z"  # globallookpress.com
 )
-END_CREDIT = re.compile(rf" (?=[ФфВвИСК©(]){ENDED}(?:{CREDIT_WORDS})(?:[^\n ]| (?!  ?[А-ЯЁ«])){{0,90}}\Z")
+END_CREDIT = re.compile(
+    rf" (?=[ФфВвИСК©(]){AFTER_SENTENCE_END}(?:{CREDIT_WORDS})(?:[^\n ]| (?!  ?[А-ЯЁ«])){{0,90}}\Z"
+)
 INNER_CREDIT = re.compile(  # set off by two spaces
     r"  (?:Фото|Видео|Скриншот|Иллюстрация|Коллаж):\s[^\n!?]{2,100}?  (?=[А-ЯЁ«\d])"
 )
-LONGEST_END_CREDIT = 140  # characters: the words of a credit and 90 more
+MAX_END_CREDIT = 140  # characters
 PAREN_CREDIT = re.compile(rf"\((?=[ФфВвИС©(])(?:{PAREN_WORDS})[^()\n]{{0,120}}\)")
 
 
-def credits(text: str) -> str:  # noqa: A001 - the word of the trade; the site built-in is for consoles
-    """`Фото: …`, `Фото ТАСС`, `© Имя / Агентство`, on a line, in brackets, before or after the text."""
-    places = _signs(text)
-    if not places:
+def credits(text: str) -> str:  # noqa: A001 - the usual term; the built-in is for consoles
+    """Drop `Фото: …`, `Фото ТАСС`, `© Имя / Агентство`: lines, in brackets, before or after the text."""
+    positions = _credit_positions(text)
+    if not positions:
         return text
-    freed = cut_head(HEAD_CREDIT, INNER_CREDIT.sub(" ", PAREN_CREDIT.sub("", text)))
-    if freed != text:
-        text, places = freed, _signs(freed)
-    kept, done, last_goes = [], 0, False
-    for place in places:
-        if place < done:
+    shortened = cut_head(HEAD_CREDIT, INNER_CREDIT.sub(" ", PAREN_CREDIT.sub("", text)))
+    if shortened != text:
+        text, positions = shortened, _credit_positions(shortened)
+    kept, done, last_dropped = [], 0, False
+    for position in positions:
+        if position < done:
             continue
-        start, end = text.rfind("\n", done, place) + 1 or done, text.find("\n", place) + 1 or len(text)
+        start, end = text.rfind("\n", done, position) + 1 or done, text.find("\n", position) + 1 or len(text)
         kept.append(text[done:start])
         line, done = text[start:end].removesuffix("\n"), end
-        if not LINE_CREDIT.match(line) or _goes_on(text[max(0, start - 2) : max(0, start - 1)], line):
-            kept.append(_cut(END_CREDIT, line, LONGEST_END_CREDIT) + text[start + len(line) : end])
+        if not LINE_CREDIT.match(line) or _continues_sentence(
+            text[max(0, start - 2) : max(0, start - 1)], line
+        ):
+            kept.append(_cut_end(END_CREDIT, line, MAX_END_CREDIT) + text[start + len(line) : end])
         else:
-            last_goes = end == len(text)  # and with it the line feed before it
-    left = "".join([*kept, text[done:]])
-    return left.removesuffix("\n") if last_goes else left
+            last_dropped = end == len(text)  # then the line feed before it goes, too
+    result = "".join([*kept, text[done:]])
+    return result.removesuffix("\n") if last_dropped else result
 
 
-def _goes_on(before: str, line: str) -> bool:
-    """Return whether a line continues a sentence, as in hard-wrapped text, and is not a lower-case credit."""
+def _continues_sentence(before: str, line: str) -> bool:
+    """Return whether a line in lower case continues a sentence of hard-wrapped text.
+
+    Args:
+        before: the last character of the line before it.
+        line: it begins like a credit.
+    """
     return before.isalnum() and line[0] in "фв" and ":" not in line[:8]
 
 
-CREDIT_SIGNS = [  # begun by one certain character, and so found in half the time of a word
+CREDIT_SIGNS = [  # with a literal first character, found in half the time of a word
     re.compile(sign)
     for sign in (
         "Ф(?=ото|ОТО)",
@@ -144,36 +159,36 @@ CREDIT_SIGNS = [  # begun by one certain character, and so found in half the tim
 ]
 
 
-def _signs(text: str) -> list[int]:
+def _credit_positions(text: str) -> list[int]:
     """Return the positions of possible credits, in order."""
-    found = [m.end() for sign in CREDIT_SIGNS for m in sign.finditer(text)]
+    positions = [m.end() for sign in CREDIT_SIGNS for m in sign.finditer(text)]
     for word in ("©", "идео"):
-        at = text.find(word)
-        while at >= 0:
-            found.append(at)
-            at = text.find(word, at + 1)
-    return sorted(found)
+        position = text.find(word)
+        while position >= 0:
+            positions.append(position)
+            position = text.find(word, position + 1)
+    return sorted(positions)
 
 
-def _cut(pattern: re.Pattern[str], line: str, longest: int = TAIL + 1) -> str:
-    """Drop matches from the end of a line, one by one, looking at no more than its last characters.
+def _cut_end(pattern: re.Pattern[str], line: str, window: int = TAIL + 1) -> str:
+    """Drop matches at the end of a line, one by one, each within its last `window` characters.
 
-    A match begins with the space after the mark that ends the sentence before it.
+    A match begins with the space after the sentence before it.
     """
     end = len(line)
-    while m := pattern.search(line, max(0, end - longest), end):
+    while m := pattern.search(line, max(0, end - window), end):
         end = m.start()
     return line[:end]
 
 
-COUNTER = (
+PAGE_ELEMENT = (
     r"(?=[вс\dР*ПНОТМК])(?:(?:вчера|сегодня|\d\d\.\d\d\.\d{4})[^\S\n]+в \d\d:\d\d, просмотров: \d+"
     r"|\d+ фото|Реклама|\*+"
-    r"|(?:Т[еэ]ги|Метки|Ключевые слова|Рубрик[аи]|Категори[яи]):[^\n.!?—]{0,200}"  # they tell the label
+    r"|(?:Т[еэ]ги|Метки|Ключевые слова|Рубрик[аи]|Категори[яи]):[^\n.!?—]{0,200}"  # would leak the rubric
     r"|Прочитать статью|На страницу галереи|Обратная связь с отделом «[^»\n]{1,60}»:?"
     r"|Посмотреть эту публикацию в Instagram.{0,200})(?=\n|\Z)"
 )
-FIRST_COUNTER, NEXT_COUNTER = re.compile(COUNTER), re.compile(rf"\n{COUNTER}")
+FIRST_PAGE_ELEMENT, NEXT_PAGE_ELEMENT = re.compile(PAGE_ELEMENT), re.compile(rf"\n{PAGE_ELEMENT}")
 STAMP = re.compile(rf"\d{{1,2}} {MONTH}(?: \d{{4}})?\Z|Реклама\Z|\d\d:\d\d\Z")
 RELATED = re.compile(
     r"(?:(Материалы? по теме|По теме|Другие новости|Главные новости)|Также по теме|Ссылки по теме"
@@ -190,64 +205,64 @@ RELATED_LINE = re.compile(
 RELATED_END = re.compile(
     r" Читайте (?<=[.!?…»\"] Читайте )(?:полный текст|интервью полностью|нас в)[^\n]{0,150}\Z"
 )
-RELATED_INSIDE = re.compile(  # one headline and no more: what follows is the article's own
+RELATED_INSIDE = re.compile(  # one headline only: the article continues after it
     rf" Читайте также:(?:(?<=[.!?…»\"] Читайте также:)|(?<=[.!?…»\"]  Читайте также:)){ONE_HEADLINE}"
 )
 FIRST_HEADLINE = re.compile(ONE_HEADLINE)
 
 
 def counters(text: str) -> str:
-    """`20 фото`, `06.03.2019 в 21:49, просмотров: 2030`: what a page counts."""
-    first = FIRST_COUNTER.match(text)
+    """Drop page elements: `20 фото`, `06.03.2019 в 21:49, просмотров: 2030`, `Теги: …`."""
+    first = FIRST_PAGE_ELEMENT.match(text)
     if not first:
-        return NEXT_COUNTER.sub("", text)
-    return NEXT_COUNTER.sub("", text[first.end() :])[1:]
+        return NEXT_PAGE_ELEMENT.sub("", text)
+    return NEXT_PAGE_ELEMENT.sub("", text[first.end() :])[1:]
 
 
-OPENING = (
+RELATED_START = (
     r"(?=[МТСПЧДГЕРВН])"
     r"(?:Мат|Так|Ссы|По |Чит|ЧИТ|Смо|См\.|Дру|Гла|Ещ|Ранее по|Видео по|Пох|Новости [пС])"
 )
 READ_SIGN = re.compile("Ч(?=ита(?:йте|ть))")
-FIRST_RELATED, NEXT_RELATED = re.compile(OPENING), re.compile(rf"\n{OPENING}")
+FIRST_RELATED, NEXT_RELATED = re.compile(RELATED_START), re.compile(rf"\n{RELATED_START}")
 
 
 def related(text: str) -> str:
-    """`Читайте также: …` goes; a bare `Материалы по теме:` goes with the headlines under it."""
-    opens = FIRST_RELATED.match(text) or NEXT_RELATED.search(text) or READ_SIGN.search(text)
-    if not opens:
+    """Drop `Читайте также: …`, and a bare `Материалы по теме:` with the headlines under it."""
+    start = FIRST_RELATED.match(text) or NEXT_RELATED.search(text) or READ_SIGN.search(text)
+    if not start:
         return text
-    old, kept, i = text.split("\n"), [], 0
-    while i < len(old):
-        heading = RELATED.match(old[i])
+    lines, kept, i = text.split("\n"), [], 0
+    while i < len(lines):
+        heading = RELATED.match(lines[i])
         if heading and not heading[3]:
-            i = _past_teasers(old, i + 1)
+            i = _skip_teasers(lines, i + 1)
         elif heading and heading[2] and (not heading[1] or _is_headline(heading[3].rstrip('»"?!'))):
             headline = FIRST_HEADLINE.match(heading[3])
             if headline and (rest := heading[3][headline.end() :].strip()):
-                kept.append(rest)  # more sentences: the article goes on
+                kept.append(rest)  # the article continues after the headline
             i += 1
         else:
-            if not RELATED_LINE.match(old[i]):
-                kept.append(_without_related(old[i]) if "Читайте" in old[i] else old[i])
+            if not RELATED_LINE.match(lines[i]):
+                kept.append(_without_related(lines[i]) if "Читайте" in lines[i] else lines[i])
             i += 1
     return "\n".join(kept)
 
 
 def _without_related(line: str) -> str:
-    return _cut(RELATED_END, RELATED_INSIDE.sub("", line))
+    return _cut_end(RELATED_END, RELATED_INSIDE.sub("", line))
 
 
-def _past_teasers(old: list[str], i: int) -> int:
-    """Skip the headline, dates and headlines after it; a teaser that ends with three dots is the last."""
+def _skip_teasers(lines: list[str], i: int) -> int:
+    """Return the index after the headlines, dates and bullets from line i; a teaser with "…" is the last."""
     first = i
-    while i < len(old) and len(old[i]) <= 300:
-        if old[i].endswith(("...", "…")):
+    while i < len(lines) and len(lines[i]) <= 300:
+        if lines[i].endswith(("...", "…")):
             return i + 1
-        dated = any(STAMP.match(line) for line in old[i : i + 3])
-        teaser_next = i == first and i + 1 < len(old) and old[i + 1].endswith(("...", "…"))
-        asks = i == first and old[i].endswith("?") and _is_headline(old[i][:-1])
-        if not (dated or teaser_next or asks or _is_headline(old[i]) or BULLETED.match(old[i])):
+        dated = any(STAMP.match(line) for line in lines[i : i + 3])
+        teaser_next = i == first and i + 1 < len(lines) and lines[i + 1].endswith(("...", "…"))
+        question = i == first and lines[i].endswith("?") and _is_headline(lines[i][:-1])
+        if not (dated or teaser_next or question or _is_headline(lines[i]) or BULLETED.match(lines[i])):
             break
         i += 1
     return i
@@ -260,39 +275,39 @@ CALL_WORDS = (  # but «Подпишитесь под петицией», «По
     r"(?:[Пп]одпи(?:сывайтесь|сывайся|шись|шитесь)(?!\s+под\b)|Присоединяйтесь к"
     r"|Подписаться на (?:[@«\"A-ZА-ЯЁ]|канал|наш?|новост|рассыл))(?![^\n]{0,150}»?,»?\s?[-–—] [а-яё])"
 )
-PLACE = (  # what one is called to; without it «Банк советует: подпишитесь на уведомления» is news
+CALL_TARGET = (  # what to subscribe to; without it «Банк советует: подпишитесь на уведомления» is news
     r"(?:канал|[Чч]ат|[Tt]elegram|TELEGRAM|[Тт]елеграм|ТГ|соцсет|социальн|[Вв][Кк]онтакте|Дзен|M[Aa][Xx]|Viber"
     r"|[Вв]айбер|YouTube|[Ff]acebook|[Ii]nstagram|Инстаграм|[Tt]witter|Одноклассник|WhatsApp|VK\b|ВК\b|R[Uu]Tube"
     r"|на нас\b|наш(?:[аеиу]|его|ему|ем|ей|их|им|ими)?\b|рассылк|новост|страниц|групп|сообществ|@)"
 )
 IN_SENTENCE = r"(?:[^\n.!?…]|[.!?…](?![\s»\"]|\Z))"
-CHANNEL = rf"(?:(?=[!.…]{{0,3}}\s*\Z)|(?={IN_SENTENCE}{{0,150}}{PLACE}))"
-AFTER_CALL = (  # its sentence, and one that says what is to be had there
+TARGET_AHEAD = rf"(?:(?=[!.…]{{0,3}}\s*\Z)|(?={IN_SENTENCE}{{0,150}}{CALL_TARGET}))"
+AFTER_CALL = (  # the rest of the sentence, and one that describes the channel
     rf"{IN_SENTENCE}{{0,200}}[.!?…]*(?:\s(?!.{{0,60}}\d){IN_SENTENCE}{{0,150}}[.!?…]*)?\s*"
 )
 CALL = re.compile(  # Больше новостей в канале «Каменск». Подписывайтесь!
     r"(?:(?:Что происходит[^.!?…\n]{0,100}\?\s+)?"
     r"(?:Больше|Ещ[её]|Все|Самые|Главные|Слушайте|Следите|Читайте|Объясняем|Рассказываем)"
-    rf"(?={IN_SENTENCE}{{0,100}}{PLACE}){IN_SENTENCE}{{0,200}}[.!?…]+\s+)?"
-    rf"(?:[^.!?…\n]{{0,150}}?(?<![а-яё«\"]){CALL_WORDS}{CHANNEL}{AFTER_CALL}"
-    rf"|\W{{0,5}}(?:{CALL_WORDS}|Подписаться(?=\s*(?:[:|]|\Z)))(?!{TELLS}).{{0,60}})\Z"
+    rf"(?={IN_SENTENCE}{{0,100}}{CALL_TARGET}){IN_SENTENCE}{{0,200}}[.!?…]+\s+)?"
+    rf"(?:[^.!?…\n]{{0,150}}?(?<![а-яё«\"]){CALL_WORDS}{TARGET_AHEAD}{AFTER_CALL}"
+    rf"|\W{{0,5}}(?:{CALL_WORDS}|Подписаться(?=\s*(?:[:|]|\Z)))(?!{SENTENCE_AHEAD}).{{0,60}})\Z"
 )
 LONG_CALL = re.compile(
     r"Подписывайтесь на наш\s+\w{1,20}\s*,\s+чтобы быть в курсе[^\n]{0,100}(?:\n[^\n]{1,90}){0,3}?Join\.?"
 )
 END_CALL = re.compile(
     r" (?:(?<=[.!?…] )|(?<=[.!?…][»\"] ))"
-    rf"(?:[^.!?…\n]{{0,150}}(?<![а-яё«\"]){CALL_WORDS}{CHANNEL}{AFTER_CALL}"
-    rf"|{CALL_WORDS}(?!{TELLS})[^\n]{{0,60}})\Z"
+    rf"(?:[^.!?…\n]{{0,150}}(?<![а-яё«\"]){CALL_WORDS}{TARGET_AHEAD}{AFTER_CALL}"
+    rf"|{CALL_WORDS}(?!{SENTENCE_AHEAD})[^\n]{{0,60}})\Z"
 )
 
 
 def calls(text: str) -> str:
-    """`Подписывайтесь на наш Telegram-канал`, a line of its own or the last sentence."""
+    """Drop `Подписывайтесь на наш Telegram-канал`, as a line or as its last sentence."""
     if "Join" in text:
         text = LONG_CALL.sub("", text)
     return "\n".join(
-        _cut(END_CALL, line) if _may_call(line) else line
+        _cut_end(END_CALL, line) if _may_call(line) else line
         for line in text.split("\n")
         if not (_may_call(line) and CALL.match(line))
     )
@@ -306,33 +321,33 @@ HEADLINE = re.compile(r"[«\"]?[А-ЯЁA-Z0-9][^:;\n]{10,198}[^\W_]\Z")
 
 
 def _is_headline(line: str) -> bool:
-    """Return whether a line is a headline: no final mark, not short, and not starting in lower case."""
+    """Return whether a line looks like a headline: capitalized, four words or more, no final punctuation."""
     return line[-1:].isalnum() and bool(HEADLINE.match(line)) and line.count(" ") >= 3
 
 
 def standfirsts(text: str) -> str:
-    """Two or more headlines of other articles after the last paragraph; a text of such lines only stays."""
+    """Drop two or more headlines of other articles after the last paragraph, unless there is nothing else."""
     if not text[-1:].isalnum():
         return text
-    old = text.split("\n")
-    end = len(old)
-    while end and _is_headline(old[end - 1]):
+    lines = text.split("\n")
+    end = len(lines)
+    while end and _is_headline(lines[end - 1]):
         end -= 1
-    if len(old) - end < 2 or not end or not old[end - 1].endswith((".", "!", "?", "…", "»", '"', ")")):
+    if len(lines) - end < 2 or not end or not lines[end - 1].endswith((".", "!", "?", "…", "»", '"', ")")):
         return text
-    if _is_list(old[end:]):
+    if _is_list(lines[end:]):
         return text
-    prose = sum(line.endswith((".", "!", "?", "…", "»", '"', ")")) for line in old[:end])
-    return "\n".join(old[:end]) if 2 * prose > end else text  # hard-wrapped text has few such lines
+    prose = sum(line.endswith((".", "!", "?", "…", "»", '"', ")")) for line in lines[:end])
+    return "\n".join(lines[:end]) if 2 * prose > end else text  # not in hard-wrapped text
 
 
-FINITE = re.compile(r"[а-яё]{2}(?:[иеёая]т|[ую]т|[аиеы]л[аио]?)(?:с[ья])?\b")
-ITEM = re.compile(r"[А-ЯЁ][а-яё]+[аеиоуыя]ть(?:ся)?\b|\D*\d[\d.,]*\D+\d")
+FINITE_VERB = re.compile(r"[а-яё]{2}(?:[иеёая]т|[ую]т|[аиеы]л[аио]?)(?:с[ья])?\b")
+LIST_ITEM = re.compile(r"[А-ЯЁ][а-яё]+[аеиоуыя]ть(?:ся)?\b|\D*\d[\d.,]*\D+\d")
 
 
 def _is_list(lines: list[str]) -> bool:
     """Return whether lines are a list or a table: «Построить школу», «Зенит 45 очков 20 матчей»."""
-    return any(map(ITEM.match, lines)) or 2 * sum(map(bool, map(FINITE.search, lines))) < len(lines)
+    return any(map(LIST_ITEM.match, lines)) or 2 * sum(map(bool, map(FINITE_VERB.search, lines))) < len(lines)
 
 
 RECAP_WORDS = (
@@ -344,8 +359,8 @@ END_RECAP = re.compile(rf" (?=[НР])(?<=[.!?…»\"] ){RECAP_WORDS}[^\n]*\Z")
 
 
 def recaps(text: str) -> str:
-    """`Напомним, …`, `Ранее сообщалось, …` at the end: an older story, told again."""
-    end = len(text)  # cut once: thousands of such lines must not copy the text thousands of times
+    """Drop `Напомним, …`, `Ранее сообщалось, …` at the end, which retell an older story."""
+    end = len(text)  # cut once at the end, lest thousands of such lines copy the text thousands of times
     while (start := text.rfind("\n", 0, end) + 1) and RECAP_LINE.match(text, start, end):
         end = start - 1
-    return _cut(END_RECAP, text[:end])
+    return _cut_end(END_RECAP, text[:end])
