@@ -24,6 +24,7 @@ from topics import plugins
 from topics.corpus import Corpus, embedded
 from topics.errors import DataError, ModelError, NotFittedError, UsageError
 from topics.estimator import Classifier, TopicModel
+from topics.readers import Format
 from topics.rubrics.calibration import Truth
 from topics.text.tokens import take, tokenize
 from topics.types import Reject, Row, TokenBatch
@@ -320,7 +321,7 @@ EXAMPLES = {
 
 
 def rows(form: str, data: bytes) -> Iterator[Row | Reject]:
-    return plugins.READERS.load(form)(io.BytesIO(data), "лента", 1000)
+    return plugins.READERS.load(form).read(io.BytesIO(data), "лента", 1000)
 
 
 @pytest.mark.parametrize("form", [*plugins.READERS])
@@ -354,7 +355,7 @@ def test_a_reader_lets_trouble_with_the_disk_pass(form):
         readline = readinto = read1 = read
 
     with pytest.raises((OSError, DataError)):
-        list(plugins.READERS.load(form)(Broken(EXAMPLES[form]), "лента", 1000))
+        list(plugins.READERS.load(form).read(Broken(EXAMPLES[form]), "лента", 1000))
 
 
 # The tables themselves
@@ -373,7 +374,7 @@ def test_an_unknown_name_lists_the_known_ones(table):
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
 def test_every_name_leads_to_a_part(table):
     for name in table:
-        assert callable(table.load(name))
+        assert isinstance(table.load(name), Format if table is plugins.READERS else type)
 
 
 def test_a_part_of_another_package_joins_but_replaces_none(monkeypatch):
@@ -387,6 +388,6 @@ def test_a_part_of_another_package_joins_but_replaces_none(monkeypatch):
         lambda group: [Point("xml"), Point("csv")] if group == "topics.readers" else [],
     )
     assert plugins.READERS.load("xml").__module__ == "json"
-    assert plugins.READERS.load("csv").__module__ == "topics.readers.csv"
+    assert plugins.READERS.load("csv").read.__module__ == "topics.readers.csv"
     with pytest.raises(UsageError, match="known: 'csv', 'jsonl', 'parquet', 'tsv', 'xml'"):
         plugins.READERS.load("docx")

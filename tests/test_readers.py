@@ -23,7 +23,7 @@ from topics.types import Reject, Row
 
 
 def read(form: str, data: bytes, limit: int = 1000) -> list[Row | Reject]:
-    return list(READERS.load(form)(io.BytesIO(data), "лента", limit))
+    return list(READERS.load(form).read(io.BytesIO(data), "лента", limit))
 
 
 def good(found: list[Row | Reject]) -> list[tuple[int, dict[str, object]]]:
@@ -145,7 +145,7 @@ def test_a_line_of_a_gigabyte_is_never_held():
             taken.append(len(line))
             return line
 
-    found = list(READERS.load("jsonl")(Watched(Endless(), 1 << 20), "лента", 1000))
+    found = list(READERS.load("jsonl").read(Watched(Endless(), 1 << 20), "лента", 1000))
     assert [type(each) for each in found] == [Reject, Row]
     assert max(taken) <= 1 << 16
 
@@ -284,7 +284,7 @@ def test_a_row_of_csv_is_there_before_the_next_is_waited_for(encoding):
     text = HEAD + FIRST + "2;Снег;Идёт\n" + LAST
     head, *rows = text.encode(encoding).splitlines(keepends=True)
     stream = Piped(head, *rows)
-    found = READERS.load("csv")(stream, "лента", 1000)
+    found = READERS.load("csv").read(stream, "лента", 1000)
     assert next(found).values == FIRST_ROW
     assert next(found).line == 3
     assert stream.pieces == rows[2:]
@@ -295,12 +295,12 @@ def test_a_row_of_csv_is_there_before_the_next_is_waited_for(encoding):
 def test_csv_does_not_depend_on_how_it_comes(size):
     data = (HEAD + FIRST + '2;"Снег;Идёт\n' + LAST).encode("utf-8-sig")
     pieces = [data[i : i + size] for i in range(0, len(data), size)]
-    assert list(READERS.load("csv")(Piped(*pieces), "лента", 1000)) == read("csv", data)
+    assert list(READERS.load("csv").read(Piped(*pieces), "лента", 1000)) == read("csv", data)
 
 
 def test_a_stream_that_begins_with_a_bad_byte_turns_to_utf_8_with_the_first_letters():
     rows = [b"id;text\n", b"1;\xff\n", *(f"{n};Снег\n".encode() for n in range(2, 5))]
-    found = list(READERS.load("csv")(Piped(*rows), "лента", 1000))
+    found = list(READERS.load("csv").read(Piped(*rows), "лента", 1000))
     assert [values["text"] for _, values in good(found)][1:] == ["Снег"] * 3
 
 
@@ -385,7 +385,7 @@ class Failing(io.BytesIO):
 
 @pytest.mark.parametrize(("form", "data"), [("csv", "text\nСнег\n"), ("jsonl", '{"text": "Снег"}\n')])
 def test_a_stream_that_breaks_off_gives_what_came_before(form, data):
-    rows = READERS.load(form)(Failing(data.encode()), "лента", 1000)
+    rows = READERS.load(form).read(Failing(data.encode()), "лента", 1000)
     assert next(rows).values == {"text": "Снег"}
     with pytest.raises(OSError, match="the tape tore"):
         next(rows)
@@ -423,7 +423,7 @@ def test_a_parquet_column_of_long_repeated_texts_is_not_held_whole():
     data = parquet(pa.table({"text": repeated.cast(pa.string())}))
     assert len(data) < 1_000_000
     before = pa.total_allocated_bytes()
-    rows = READERS.load("parquet")(io.BytesIO(data), "лента", 100_000)
+    rows = READERS.load("parquet").read(io.BytesIO(data), "лента", 100_000)
     next(rows)
     assert pa.total_allocated_bytes() - before < 20_000_000
 
@@ -436,7 +436,7 @@ def test_a_parquet_stream_that_cannot_seek_is_copied():
         def seek(self, *place):
             raise OSError("a pipe does not seek")
 
-    rows = READERS.load("parquet")(Pipe(parquet({"text": ["Паром", "Снег"]})), "лента", 1000)
+    rows = READERS.load("parquet").read(Pipe(parquet({"text": ["Паром", "Снег"]})), "лента", 1000)
     assert [row.values["text"] for row in rows] == ["Паром", "Снег"]
 
 
@@ -454,7 +454,7 @@ def test_one_cell_that_cannot_be_read_costs_one_row_of_parquet():
 def test_a_cell_that_cannot_be_read_costs_no_row_where_it_is_not_needed():
     far = pa.array([0, 1 << 62, None], pa.int64()).cast(pa.timestamp("us"))
     data = parquet(pa.table({"text": ["Мост", "Снег", "Паром"], "updated": far}))
-    rows = READERS.load("parquet")(io.BytesIO(data), "лента", 1000, needed={"id", "text"})
+    rows = READERS.load("parquet").read(io.BytesIO(data), "лента", 1000, needed={"id", "text"})
     updated = [datetime(1970, 1, 1), None, None]  # noqa: DTZ001
     assert [row.values["updated"] for row in rows] == updated
     assert [line for line, _ in bad(read("parquet", data))] == [2]

@@ -52,15 +52,11 @@ class Table:
 READERS = Table(
     "reader",
     {
-        "jsonl": "topics.readers.jsonl:read",
-        "csv": "topics.readers.csv:read",
-        "tsv": "topics.readers.csv:read",
-        "parquet": "topics.readers.parquet:read",
+        "jsonl": "topics.readers.jsonl:FORMAT",
+        "csv": "topics.readers.csv:FORMAT",
+        "tsv": "topics.readers.csv:FORMAT",
+        "parquet": "topics.readers.parquet:FORMAT",
     },
 )
-CUTTERS = Table("cutter", {"jsonl": "topics.readers.jsonl:cut", "parquet": "topics.readers.parquet:cut"})
-"""Formats whose files can be read in parts."""
-CELLWISE = {"parquet"}
-"""Formats in which one cell can be bad and the rest of its row good."""
 CLASSIFIERS = Table("classifier", {"linear": "topics.classifiers.linear:LinearClassifier"})
 TOPIC_MODELS = Table("topic model", {"lda": "topics.topic_models.lda:LdaModel"})

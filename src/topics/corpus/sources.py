@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from topics import storage
 from topics.errors import DataError, UsageError
-from topics.plugins import CELLWISE, CUTTERS, READERS
-from topics.readers import Reader
+from topics.plugins import READERS
+from topics.readers import Format
 from topics.types import WHOLE, Part, Reject, Row
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ NAMED_SYNONYMS = {**SYNONYMS, "json": "jsonl"}
 """The same for files that are named; in a folder, a `.json` may be anything, such as settings."""
 JOB_FILES = {"job.json", "owner.json", "summary.json"}
 """Files that a scoring job writes beside its parts."""
-TABLES = {"csv", "tsv", "parquet"}
-"""Formats in which every row has all columns."""
 BUFFER = 1 << 17
 _USUAL_COLUMNS = {"text", "title"}
 _SKIPPED_BYTES = codecs.BOM_UTF8 + codecs.BOM_UTF16 + b" \t\r\n\0"
@@ -189,6 +187,12 @@ def _suffix(path: Path) -> str:
     return bare.suffix.lower().removeprefix(".")
 
 
+def format_named(name: str) -> Format:
+    """Return the format that `READERS` has under this name."""
+    form: Format = READERS.load(name)
+    return form
+
+
 @cache
 def _is_known(suffix: str) -> bool:
     try:
@@ -216,9 +220,10 @@ def cut(source: Source, size: int) -> list[Part]:
             total = stream.seek(0, io.SEEK_END)
             stream.seek(0)
             whole = WHOLE._replace(size=total)
-            if source.format is None or source.format not in CUTTERS or _packing(stream, source):
+            split = format_named(source.format).cut if source.format else None
+            if split is None or _packing(stream, source):
                 return [whole]
-            return list(CUTTERS.load(source.format)(stream, size)) or [whole]
+            return list(split(stream, size)) or [whole]
     except (OSError, ValueError) as error:
         raise _unreadable(source, error) from error
 
@@ -258,7 +263,7 @@ class Rows:
     @property
     def is_table(self) -> bool:
         """Whether every row has all columns; known with the first row."""
-        return self.format in TABLES
+        return self.format is not None and format_named(self.format).is_table
 
     def __iter__(self) -> Iterator[Row | Reject]:
         """Open the source and read it."""
@@ -278,11 +283,8 @@ class Rows:
             raise _unreadable(source, error) from error
 
     def _read(self, stream: BinaryIO) -> Iterator[Row | Reject]:
-        form, part = str(self.format), self.part
-        part_args = () if part.start == 0 and part.stop is None else (part,)
-        options = {"needed": self.needed} if self.needed and form in CELLWISE else {}
-        read: Reader = READERS.load(form)
-        return read(stream, self.source.name, self.limit, *part_args, **options)
+        read = format_named(str(self.format)).read
+        return read(stream, self.source.name, self.limit, self.part, self.needed)
 
 
 def _unreadable(source: Source, error: Exception) -> DataError:

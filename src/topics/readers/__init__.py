@@ -1,28 +1,47 @@
-"""File formats, a module each, registered in `topics.plugins.READERS`."""
+"""File formats: each module defines a `FORMAT`, which `topics.plugins.READERS` names."""
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, Protocol
 
 from topics.errors import DataError
-from topics.types import Reject, Row
+from topics.types import WHOLE, Part, Reject, Row
 
-Reader: TypeAlias = Callable[..., Iterator[Row | Reject]]
-"""`read(stream, name, limit)` yields the rows of an uncompressed stream, in order.
 
-`name` is the stream's name in messages. `limit` is the largest number of characters of a field: a row that is
-too long to comply becomes a `Reject` and is never held in memory; `topics.corpus` checks each field. A row
-that cannot be read becomes a `Reject`, too, and reading continues. A reader raises DataError only if nothing
-of the stream can be used; an OSError of the stream is passed on.
+class Read(Protocol):
+    """Reads rows."""
 
-A format in `topics.plugins.CUTTERS` has a `cut(stream, size)` that returns the parts of a seekable file, in
-order, of about `size` bytes each; its reader takes such a `Part` as a fourth argument. One in
-`topics.plugins.CELLWISE` takes `needed`: an unreadable cell makes its row a `Reject` in these columns, or in
-all if none is named, and is None in the others.
-"""
+    def __call__(
+        self, stream: BinaryIO, name: str, limit: int, part: Part = WHOLE, needed: Collection[str] = ()
+    ) -> Iterator[Row | Reject]:
+        """Yield the rows of an uncompressed stream, in order; one that cannot be read is a `Reject`.
+
+        Args:
+            stream: its OSErrors are passed on.
+            name: of the stream, for messages.
+            limit: largest number of characters of a field; a row too long to comply is a `Reject` and never
+                held in memory. `topics.corpus` checks each field.
+            part: read only this, one that `cut` returned.
+            needed: columns without which a row is useless; none given: all. A format whose cells can be
+                unreadable one by one yields None for such a cell in another column.
+
+        Raises:
+            DataError: nothing of the stream can be used.
+        """
+        ...
+
+
+class Format(NamedTuple):
+    """A file format."""
+
+    read: Read
+    cut: Callable[[BinaryIO, int], Iterator[Part]] | None = None
+    """Splits a seekable file into parts of about so many bytes, in order; None: it is read as a whole."""
+    is_table: bool = False
+    """Whether every row has all columns."""
 
 
 _FORMULA = re.compile(r"'*(?:\t|\s*[=+\-@＝＋－＠])")

@@ -14,13 +14,13 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import BufferedReader
 from typing import BinaryIO, cast
 
 from topics.errors import DataError
-from topics.readers import encoding_of, restored
-from topics.types import Reject, Row
+from topics.readers import Format, encoding_of, restored
+from topics.types import WHOLE, Part, Reject, Row
 
 READ_SIZE = 1 << 16
 """Bytes read at a time, and bytes of non-ASCII lines from which the encoding is detected."""
@@ -30,7 +30,9 @@ MAX_REREADS = 10
 """How often, on average, a character may be parsed again; beyond it broken rows are skipped whole."""
 
 
-def read(stream: BinaryIO, name: str, limit: int) -> Iterator[Row | Reject]:
+def read(
+    stream: BinaryIO, name: str, limit: int, part: Part = WHOLE, needed: Collection[str] = ()
+) -> Iterator[Row | Reject]:
     """Yield the rows of the table, with strings as values; one above `2 * limit` characters is a reject.
 
     Raises:
@@ -299,3 +301,6 @@ def _undecodable_reason(row: str, encoding: str) -> str:
         at = encode_error.start
         return f"not {name}: byte 0x{ord(row[at]) - 0xDC00:02x} after {row[:at][-20:]!r}"
     return ""
+
+
+FORMAT = Format(read, is_table=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
 
 from topics.errors import DataError
+from topics.readers import Format
 from topics.types import WHOLE, Part, Reject, Row
 
 BYTES_PER_CHARACTER = 6
@@ -25,7 +26,9 @@ _ESCAPE = re.compile(
 _NEWLINE = ord("\n")
 
 
-def read(stream: BinaryIO, name: str, limit: int, part: Part = WHOLE) -> Iterator[Row | Reject]:
+def read(
+    stream: BinaryIO, name: str, limit: int, part: Part = WHOLE, needed: Collection[str] = ()
+) -> Iterator[Row | Reject]:
     """Yield a row for each line that is not blank; lines above `6 * limit` bytes are never held in memory.
 
     Raises:
@@ -118,3 +121,6 @@ def _reason(line: bytes, error: Exception) -> str:
     if line.lstrip().startswith(b"["):
         return "a list, not an object; each line must be one article (jq -c '.[]' turns a list into lines)"
     return 'not an object; each line must be one article, {"title": …, "text": …}'
+
+
+FORMAT = Format(read, cut)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from topics.errors import DataError
+from topics.readers import Format
 from topics.types import WHOLE, Part, Reject, Row
 
 ROWS = 64
@@ -115,3 +116,6 @@ def _row(row: pa.RecordBatch, needed: Collection[str]) -> dict[str, Any] | str:
                 return f"column {name!r} cannot be read: {error}"
             values[name] = None
     return values
+
+
+FORMAT = Format(read, cut, is_table=True)
