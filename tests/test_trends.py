@@ -165,7 +165,6 @@ def test_a_title_that_is_missing_is_the_beginning_of_the_text(tmp_path, read):
 
 
 def test_it_is_kept_with_the_version(tmp_path, found):
-    assert activity.load(tmp_path) is None
     activity.save(tmp_path, found)
     assert activity.load(tmp_path) == found
     path = tmp_path / activity.FILE
