@@ -22,7 +22,7 @@ import numpy as np
 from topics import __version__, parallel, storage
 from topics.archive import ledger, repeats
 from topics.archive.cluster import delivered
-from topics.archive.joining import JOINERS, Row
+from topics.archive.joining import JOINERS, OutputRow
 from topics.archive.ledger import Counts, Done, Job, Record
 from topics.archive.repeats import Repeat
 from topics.archive.scoring import (
@@ -99,16 +99,16 @@ def score_archive(
             return summary
         options.output.mkdir(exist_ok=True)
 
-    def planned() -> list[Shard]:
+    def plan_shards() -> list[Shard]:
         watch("cutting the archive into shards", 0)
         total = sum(file.size for file in record.inputs)
         size = options.shard_size or fitting(total)
-        parallel_run = not options.dask and total > size
-        with parallel.starting(prepare, ref, options.workers if parallel_run else 1):
+        in_parallel = not options.dask and total > size
+        with parallel.starting(prepare, ref, options.workers if in_parallel else 1):
             return plan([source.absolute() for source in corpus.sources], size)
 
     with ledger.held(
-        options.home.absolute(), options.suffix, record, planned, restart=options.restart
+        options.home.absolute(), options.suffix, record, plan_shards, restart=options.restart
     ) as job:
         for path in (options.output, options.rejects, options.home):
             storage.sweep(path.parent, path.name)
@@ -146,8 +146,8 @@ def _resumable(job: Job, options: ScoringOptions) -> Iterator[None]:
     except OSError as error:
         # Paths inside the job's folder mean nothing to the user, so name the output instead.
         within = str(error.filename or options.home).startswith(str(options.home))
-        what = f"{options.output if within else error.filename}: {error.strerror or error}"
-        raise OutputError(f"{what}; fix that; {_remaining(job)}") from error
+        message = f"{options.output if within else error.filename}: {error.strerror or error}"
+        raise OutputError(f"{message}; fix that; {_remaining(job)}") from error
 
 
 def _remaining(job: Job) -> str:
@@ -309,7 +309,7 @@ def _stream(job: Job, tagger: Tagger) -> Stream:
 
 def _join_file(
     job: Job, options: ScoringOptions, repeats_by_shard: Mapping[int, list[Repeat]]
-) -> dict[int, list[Row]]:
+) -> dict[int, list[OutputRow]]:
     with storage.publishing(options.output) as stream, JOINERS[options.suffix](stream) as join:
         return {
             shard.number: join(
@@ -321,9 +321,9 @@ def _join_file(
 
 def _join_folder(
     job: Job, options: ScoringOptions, repeats_by_shard: Mapping[int, list[Repeat]]
-) -> dict[int, list[Row]]:
+) -> dict[int, list[OutputRow]]:
     """Move the parts into the output folder; those moved by an earlier run stay."""
-    rows: dict[int, list[Row]] = {}
+    rows: dict[int, list[OutputRow]] = {}
     finals = set[str]()
     for shard in job.shards:
         part = job.folder.part(shard.number)
@@ -349,14 +349,14 @@ def _row_numbers(repeated: Sequence[Repeat]) -> frozenset[int]:
     return frozenset(repeat.row for repeat in repeated)
 
 
-def _rejects(shard: Shard, repeated: Sequence[Repeat], rows: Sequence[Row]) -> list[Reject]:
+def _rejects(shard: Shard, repeated: Sequence[Repeat], rows: Sequence[OutputRow]) -> list[Reject]:
     return [
         Reject(shard.pieces[repeat.piece].source.name, repeat.line, f"id {row.id!r} was seen before")
         for repeat, row in zip(repeated, rows, strict=True)
     ]
 
 
-def _removed_counts(rows: Sequence[Row]) -> Counts:
+def _removed_counts(rows: Sequence[OutputRow]) -> Counts:
     """Count rows that were left out, to be subtracted: fewer articles, more rejects."""
     rubrics: dict[str, int] = {}
     for row in rows:

@@ -17,7 +17,7 @@ from topics import storage
 from topics.corpus.articles import names
 
 
-class Row(msgspec.Struct, frozen=True):
+class OutputRow(msgspec.Struct, frozen=True):
     """The counted fields of an output row."""
 
     id: str
@@ -25,7 +25,7 @@ class Row(msgspec.Struct, frozen=True):
     needs_review: bool
 
 
-Join = Callable[[Path, Collection[int]], list[Row]]
+Join = Callable[[Path, Collection[int]], list[OutputRow]]
 """Appends a part except for the rows of given numbers (from 0), and returns those rows."""
 Joiner = Callable[[BinaryIO], AbstractContextManager[Join]]
 
@@ -33,9 +33,9 @@ Joiner = Callable[[BinaryIO], AbstractContextManager[Join]]
 @contextmanager
 def json_lines(out: BinaryIO) -> Iterator[Join]:
     """Join JSON Lines."""
-    decode = msgspec.json.Decoder(Row).decode
+    decode = msgspec.json.Decoder(OutputRow).decode
 
-    def join(part: Path, dropped: Collection[int]) -> list[Row]:
+    def join(part: Path, dropped: Collection[int]) -> list[OutputRow]:
         with part.open("rb") as stream:
             if not dropped:
                 shutil.copyfileobj(stream, out, 1 << 20)
@@ -50,7 +50,7 @@ def comma_separated(out: BinaryIO) -> Iterator[Join]:
     """Join CSV; only the first part's header is kept."""
     has_header = False
 
-    def join(part: Path, dropped: Collection[int]) -> list[Row]:
+    def join(part: Path, dropped: Collection[int]) -> list[OutputRow]:
         nonlocal has_header
         with part.open("rb") as stream:
             header = next(_records(stream))
@@ -72,9 +72,9 @@ def parquet(out: BinaryIO) -> Iterator[Join]:
 
     writer: pq.ParquetWriter | None = None
 
-    def join(part: Path, dropped: Collection[int]) -> list[Row]:
+    def join(part: Path, dropped: Collection[int]) -> list[OutputRow]:
         nonlocal writer
-        rows: list[Row] = []
+        rows: list[OutputRow] = []
         first = 0
         with storage.on_disk(part) as local, pq.ParquetFile(local) as file:
             writer = writer or pq.ParquetWriter(out, file.schema_arrow)
@@ -84,7 +84,7 @@ def parquet(out: BinaryIO) -> Iterator[Join]:
                 first += len(table)
                 if drop.any():
                     removed = table.filter(drop).select(["id", "rubrics", "needs_review"])
-                    rows += msgspec.convert(removed.to_pylist(), list[Row])
+                    rows += msgspec.convert(removed.to_pylist(), list[OutputRow])
                     table = table.filter(~drop)
                 writer.write_table(table)
         return rows
@@ -120,7 +120,7 @@ def _records(stream: BinaryIO) -> Iterator[bytes]:
             lines.clear()
 
 
-def _parse_row(header: bytes, record: bytes) -> Row:
+def _parse_row(header: bytes, record: bytes) -> OutputRow:
     text = io.StringIO((header + record).decode("utf-8-sig"), newline="")
     [row] = csv.DictReader(text)
-    return Row(row["id"], tuple(names(row["rubrics"], "rubrics") or ()), row["needs_review"] == "true")
+    return OutputRow(row["id"], tuple(names(row["rubrics"], "rubrics") or ()), row["needs_review"] == "true")

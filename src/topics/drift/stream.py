@@ -41,8 +41,8 @@ class Stream:
     def add(self, summed: Floats) -> None:
         """Add the sums of another part of the stream."""
         ends = np.cumsum([len(sums) for sums in self._sums.values()])
-        for sums, more in zip(self._sums.values(), np.split(summed, ends[:-1]), strict=True):
-            sums += more
+        for sums, part in zip(self._sums.values(), np.split(summed, ends[:-1]), strict=True):
+            sums += part
 
     def drift(self, except_: Container[str] = ()) -> dict[str, Drift]:
         """Return version -> comparison; versions in `except_`, and with too few articles, are left out."""

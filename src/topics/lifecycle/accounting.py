@@ -53,9 +53,9 @@ def _open_and_seal(version: Version) -> str:
 
 def _lost(registry: Registry, name: str) -> list[str]:
     """Describe what the history of a model names and its folder lacks."""
-    first = _missing(registry, name)
-    again = _missing(registry, name) if first else []  # versions may be pruned and promoted meanwhile
-    return [text for text in first if text in again]
+    lost = _missing(registry, name)
+    repeated = _missing(registry, name) if lost else []  # versions may be pruned and promoted meanwhile
+    return [text for text in lost if text in repeated]
 
 
 def _missing(registry: Registry, name: str) -> list[str]:

@@ -17,7 +17,7 @@ from topics.errors import DataError, UsageError, listed
 from topics.pipeline import Pipeline
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import Measure, measure
-from topics.quality.slices import Origin, Slice, origin, slices
+from topics.quality.slices import ArticleSlices, Slice, slices, slices_of
 from topics.rubrics.rules import known_if_named
 from topics.text import duplicates
 from topics.text.tokens import concatenate
@@ -64,9 +64,9 @@ def evaluate(
         DataError: no articles are labelled.
         UsageError: a slice or the date is invalid, or the version is of topics.
     """
-    unknown = set(by) - set(Origin._fields)
+    unknown = set(by) - set(ArticleSlices._fields)
     if unknown:
-        raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(Origin._fields)}")
+        raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(ArticleSlices._fields)}")
     if since and not iso(since):
         raise UsageError(f"{since!r} is no date; write 2026-03-04")
     version.manifest.rubric_metrics()
@@ -101,7 +101,7 @@ class LabelledAnswers(NamedTuple):
     """One for each pipeline; the columns are its rubrics."""
     firsts: npt.NDArray[np.intp]
     """Rows of the articles, one of each group of near-duplicates."""
-    origins: list[Origin]
+    origins: list[ArticleSlices]
     named: Counter[str]
     """Rubric -> labelled articles that have it."""
     read: int
@@ -129,7 +129,7 @@ def collect_answers(
     """
     batches: list[TokenBatch] = []
     answers: list[list[Answers]] = [[] for _ in pipelines]
-    origins: list[Origin] = []
+    origins: list[ArticleSlices] = []
     named: Counter[str] = Counter()
     read = rejects = 0
     for batch in corpus.batches():
@@ -141,7 +141,7 @@ def collect_answers(
                 parts.append(answer(pipeline, chosen, its_tokens))
             batches.append(tokens[0])
             lengths = np.diff(tokens[0].offsets).tolist()
-            origins.extend(origin(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
+            origins.extend(slices_of(a.outlet, a.date, n) for a, n in zip(chosen, lengths, strict=True))
             for article in chosen:
                 named.update(article.labels.rubrics if article.labels else ())
         watch(read)

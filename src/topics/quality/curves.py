@@ -91,7 +91,7 @@ def confusions(answers: Answers, rubrics: tuple[str, ...]) -> tuple[Confusion, .
     for row in np.flatnonzero(missed.any(axis=1) | wrong.any(axis=1)):
         held = [rubrics[r] for r in np.flatnonzero(missed[row])] or [""]
         given = [rubrics[r] for r in np.flatnonzero(wrong[row])] or [""]
-        counts.update((one, other) for one in held for other in given)
+        counts.update((missing, assigned) for missing in held for assigned in given)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Confusion(held, given, articles) for (held, given), articles in ordered)
 

@@ -35,7 +35,7 @@ class Slice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measure: Measure
 
 
-class Origin(NamedTuple):
+class ArticleSlices(NamedTuple):
     """The slices that an article belongs to."""
 
     outlet: str
@@ -43,10 +43,10 @@ class Origin(NamedTuple):
     length: str
 
 
-def origin(outlet: str, date: str, words: int) -> Origin:
+def slices_of(outlet: str, date: str, words: int) -> ArticleSlices:
     """Return the slices of an article by its outlet, date (ISO 8601 or "") and number of words."""
     length = next(name for longest, name in LENGTHS if words <= longest)
-    return Origin(outlet or UNKNOWN, date[:7] or UNKNOWN, length)
+    return ArticleSlices(outlet or UNKNOWN, date[:7] or UNKNOWN, length)
 
 
 def slices(names: Sequence[str], answers: Answers, rubrics: tuple[str, ...]) -> tuple[Slice, ...]:

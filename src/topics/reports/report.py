@@ -25,7 +25,7 @@ from topics.quality.curves import (
 )
 from topics.quality.evaluation import Answers
 from topics.quality.measuring import Measure, measure
-from topics.quality.slices import Origin, Slice, origin, slices
+from topics.quality.slices import ArticleSlices, Slice, slices, slices_of
 from topics.rubrics.decisions import chance_of_error
 from topics.text.duplicates import groups
 from topics.text.excerpts import excerpt
@@ -178,11 +178,13 @@ def _slices(learned: Learned, answers: Answers, rows: npt.NDArray[np.intp]) -> d
     words = np.diff(learned.material.tokens.offsets)
     material = [learned.material.origins[row] for row in rows]
     origins = [
-        origin(outlet, day, int(length)) for (outlet, day), length in zip(material, words[rows], strict=True)
+        slices_of(outlet, day, int(length))
+        for (outlet, day), length in zip(material, words[rows], strict=True)
     ]
     rubrics = learned.pipeline.rubrics
     return {
-        name: slices([getattr(each, name) for each in origins], answers, rubrics) for name in Origin._fields
+        name: slices([getattr(each, name) for each in origins], answers, rubrics)
+        for name in ArticleSlices._fields
     }
 
 

@@ -60,9 +60,9 @@ def _signatures(tokens: TokenBatch) -> _Hashes:
         offsets = tokens.offsets[start : stop + 1] - tokens.offsets[start]
         hashes = _shingles(words[tokens.ids[tokens.offsets[start] : tokens.offsets[stop]]], offsets)
         filled = np.flatnonzero(np.diff(offsets))
-        for place, multiplier in enumerate(multipliers):
+        for column, multiplier in enumerate(multipliers):
             if len(filled):
-                signatures[start + filled, place] = np.minimum.reduceat(hashes * multiplier, offsets[filled])
+                signatures[start + filled, column] = np.minimum.reduceat(hashes * multiplier, offsets[filled])
     return signatures
 
 
@@ -81,11 +81,11 @@ def _shingles(words: _Hashes, offsets: npt.NDArray[np.int64]) -> _Hashes:
     """
     ends = np.repeat(offsets[1:], np.diff(offsets))
     starts = np.repeat(offsets[:-1], np.diff(offsets))
-    at = np.maximum(np.minimum(np.arange(len(words)), ends - _SHINGLE), starts)
+    starts_at = np.maximum(np.minimum(np.arange(len(words)), ends - _SHINGLE), starts)
     hashes = np.zeros(len(words), np.uint64)
     for step in range(_SHINGLE):
-        following = words[np.minimum(at + step, len(words) - 1)] + np.uint64(1)
-        following[at + step >= ends] = 0
+        following = words[np.minimum(starts_at + step, len(words) - 1)] + np.uint64(1)
+        following[starts_at + step >= ends] = 0
         hashes = _mix(hashes * np.uint64(0x9E3779B97F4A7C15) + following)
     return hashes
 
@@ -100,9 +100,9 @@ def _mix(values: _Hashes) -> _Hashes:
 def _candidates(signatures: _Hashes, filled: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.intp]]:
     """Yield pairs of articles that agree in a band: each with the previous and the first of its bucket."""
     rows = np.flatnonzero(filled)
-    for place in range(0, _HASHES_PER_ARTICLE, _BAND_SIZE):
+    for start in range(0, _HASHES_PER_ARTICLE, _BAND_SIZE):
         keys = np.zeros(len(rows), np.uint64)
-        for column in signatures[rows, place : place + _BAND_SIZE].T:
+        for column in signatures[rows, start : start + _BAND_SIZE].T:
             keys = _mix(keys * np.uint64(0x9E3779B97F4A7C15) + column)
         order = np.argsort(keys, kind="stable")
         same = np.append(False, keys[order][1:] == keys[order][:-1])

@@ -104,7 +104,7 @@ def _evaluate(
         top_words = np.argsort(-counts, axis=1, kind="stable")[:, :_TOP_WORDS]
         pairs = cooccurrence(sequence, rows, top_words.ravel().tolist())
         coherences.append(float(np.mean([c_npmi(pairs, top) for top in top_words.tolist()])))
-    stability = float(np.mean([_recurring_share(one, other) for one, other in combinations(models, 2)]))
+    stability = float(np.mean([_recurring_share(first, second) for first, second in combinations(models, 2)]))
     npmi = float(np.mean(coherences))
     return NumberTried(
         number,
@@ -115,7 +115,7 @@ def _evaluate(
     )
 
 
-def _recurring_share(one: Floats, other: Floats) -> float:
+def _recurring_share(first: Floats, second: Floats) -> float:
     """Return the share of topics that recur in the other model."""
-    similarity = overlap(one, other)
+    similarity = overlap(first, second)
     return float((similarity[linear_sum_assignment(similarity, maximize=True)] >= SAME).mean())

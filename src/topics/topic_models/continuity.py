@@ -58,9 +58,9 @@ def _shared(old: Described, new: Described) -> tuple[Columns, Columns]:
     return left, right
 
 
-def overlap(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Floats:
-    """Compute the Bhattacharyya coefficients of topics over the same terms, shape (one, other)."""
-    result: Floats = _roots(one) @ _roots(other).T
+def overlap(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> Floats:
+    """Compute the Bhattacharyya coefficients of topics over the same terms, shape (first, second)."""
+    result: Floats = _roots(first) @ _roots(second).T
     return result
 
 

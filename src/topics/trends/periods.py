@@ -42,22 +42,22 @@ def periods(days: Sequence[str], unit: Unit | None = None) -> Periods:
         days: ISO 8601 date of each article, "" if unknown.
         unit: None: weeks, or months if the days span a year and a half or more.
     """
-    found = np.array([day if len(day) == 10 else "NaT" for day in days], "datetime64[D]")
-    known = np.flatnonzero(~np.isnat(found))
-    numbers = found[known].astype(np.int64)
-    numbers, known = _without_strays(numbers, known)
+    dates = np.array([day if len(day) == 10 else "NaT" for day in days], "datetime64[D]")
+    dated = np.flatnonzero(~np.isnat(dates))
+    numbers = dates[dated].astype(np.int64)
+    numbers, dated = _without_strays(numbers, dated)
     if unit is None:
         unit = "month" if len(numbers) and np.ptp(numbers) >= _MAX_WEEKLY_DAYS else "week"
     if unit == "week":
         numbers = (numbers + _THURSDAY) // 7
     else:
-        numbers = found[known].astype("datetime64[M]").astype(np.int64)
+        numbers = dates[dated].astype("datetime64[M]").astype(np.int64)
     assigned = np.full(len(days), NO_PERIOD, np.intp)
     if not len(numbers):
         return Periods(unit, (), assigned)
     last = int(numbers.max())
     first = max(int(numbers.min()), last - _MAX_PERIODS + 1)
-    assigned[known] = np.maximum(numbers - first, NO_PERIOD)
+    assigned[dated] = np.maximum(numbers - first, NO_PERIOD)
     return Periods(unit, tuple(_start(number, unit) for number in range(first, last + 1)), assigned)
 
 
