@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from archives import mixed, one_after_the_other, order
+from archives import mixed, score_without_shards, scoring_options
 from newsroom import BANK, PROJECT, SOURCE, STEEL, Ran
 from topics import parallel
 from topics.archive.job import score_archive
@@ -56,7 +56,7 @@ def source(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def rejects(source, tagger, tmp_path_factory) -> list[Reject]:
-    return one_after_the_other(source, tagger, tmp_path_factory.mktemp("ряд") / "выход.jsonl", ("title",))
+    return score_without_shards(source, tagger, tmp_path_factory.mktemp("ряд") / "выход.jsonl", ("title",))
 
 
 def survive(source: Path, models: Path, folder: Path, suffix: str, workers: int, share: float) -> None:
@@ -125,11 +125,11 @@ def test_workers_that_die_before_their_first_shard_one_after_another_end_the_job
     monkeypatch.setattr(parallel, "run", stillborn)
     output = tmp_path / "выход.jsonl"
     with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command goes on from here"):
-        score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output, workers=2))
+        score_archive(Corpus(source), TaggerRef(models, "rubrics"), scoring_options(output, workers=2))
     assert sum(jobs) == 2
     monkeypatch.undo()
-    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output))
-    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(tmp_path / "целиком.jsonl"))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), scoring_options(output))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), scoring_options(tmp_path / "целиком.jsonl"))
     assert contents(output) == contents(tmp_path / "целиком.jsonl")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from newsroom import HOSTILE, find_topics, hostile
+from newsroom import HOSTILE, hostile, train_topics
 from test_report import check_page
 from topic_archive import fetch, tokens
 from topics.corpus import Corpus, embedded
@@ -87,11 +87,11 @@ def test_the_report_tells_what_the_model_knows(version, report):
 
 
 def test_the_map_of_a_retrained_version_lies_as_the_former_one(tmp_path, monkeypatch):
-    find_topics(tmp_path, embedded()[:2])
+    train_topics(tmp_path, embedded()[:2])
     first = topic_report.places(Registry(tmp_path).open("topics").folder)
     mirrored = {topic: (1 - x, y) for topic, (x, y) in first.items()}
     monkeypatch.setattr(topic_report, "places", lambda folder: mirrored)
-    find_topics(tmp_path, embedded()[:2])
+    train_topics(tmp_path, embedded()[:2])
     sheets = topic_pages.load(Registry(tmp_path).open("topics").folder).topics
     known = [sheet for sheet in sheets if sheet.id in first]
     assert len(known) >= 6
@@ -170,7 +170,7 @@ def test_editors_names_take_the_place_of_labels(report):
 
 
 def test_a_model_that_leaves_the_newsroom_takes_no_titles_along(tmp_path):
-    find_topics(tmp_path, embedded()[:2], excerpt=0, lang="en")
+    train_topics(tmp_path, embedded()[:2], excerpt=0, lang="en")
     version = Registry(tmp_path).open("topics")
     titles = [a.title for batch in Corpus(embedded()[:2]).batches() for a in batch.articles]
     for name in ("report.html", "report.json", "MODEL_CARD.md"):

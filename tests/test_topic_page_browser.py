@@ -40,7 +40,7 @@ def page(version, report, tmp_path_factory):
 def test_the_page_opens_at_a_topic_without_network_and_without_complaint(page, report):
     topic = report.topics[5]
     found = visit(page, f"#topic={topic.id}")
-    assert found.complaints == []
+    assert found.console == []
     assert f'<h2 id="name">{topic.label}</h2>' in found.dom
     assert found.dom.count('role="option"') == len(report.topics)
     body = found.dom.partition("<body>")[2].partition("<script")[0]
@@ -51,7 +51,7 @@ def test_hostile_titles_do_nothing(page, report):
     attacked = page.with_name("hostile.html")
     attacked.write_text(topic_pages.topic_page(hostile(report), "ru"), encoding="utf-8")
     found = visit(attacked, f"#topic={report.topics[3].id}")
-    assert found.complaints == []
+    assert found.console == []
     assert "<title>Темы: отчёт о модели «topics»</title>" in found.dom
     assert "<img" not in found.dom
     assert "caught" in found.dom  # as text
@@ -59,8 +59,8 @@ def test_hostile_titles_do_nothing(page, report):
 
 @pytest.fixture(scope="module")
 def seen(page):
-    found = visit(page, does=DOES)
-    assert found.complaints == []
+    found = visit(page, script=DOES)
+    assert found.console == []
     assert "error" not in found.seen
     return found.seen
 
@@ -110,8 +110,8 @@ def test_labels_do_not_overlap_and_nothing_is_wider_than_the_window(page, report
     crowd = crowded(report)
     page = page.with_name(f"crowd-{width}.html")
     page.write_text(topic_pages.topic_page(crowd, "ru"), encoding="utf-8")
-    found = visit(page, width=width, does=MEASURES)
-    assert found.complaints == []
+    found = visit(page, width=width, script=MEASURES)
+    assert found.console == []
     assert found.seen["window"] >= found.seen["page"]
     labels = found.seen["labels"]
     assert len(labels) > 20
@@ -125,7 +125,7 @@ def test_no_line_of_a_name_ends_in_a_preposition(page, report):
     names = {topic.id: f"Суды и приговоры в крае {topic.id}" for topic in report.topics}
     page = page.with_name("named.html")
     page.write_text(topic_pages.topic_page(topic_pages.renamed(report, names), "ru"), encoding="utf-8")
-    lines = visit(page, does=LINES).seen["lines"]
+    lines = visit(page, script=LINES).seen["lines"]
     assert any("и\xa0приговоры" in line for line in lines)
     assert [line for line in lines if line.endswith((" и", " в"))] == []
 
