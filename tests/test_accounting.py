@@ -106,11 +106,11 @@ LOST = {
 
 @pytest.mark.parametrize("what", LOST)
 def test_verify_reports_what_is_missing(topics: Topics, own_models, version, what):
-    lose, told = LOST[what]
+    lose, message = LOST[what]
     lose(version)
     [trouble] = [one for one in accounting.verify(Registry(own_models)) if one.kind != "whole"]
     assert trouble.kind == "trouble"
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         raise AssertionError(trouble.text)
     ran = topics("verify", "--models", own_models)
     assert (ran.code, ran.err) == (4, f"topics: {trouble.text}\n")
@@ -176,11 +176,11 @@ def test_predict_fails_if_a_version_is_missing(topics: Topics, both, tmp_path, l
     article = write(tmp_path / "вход.jsonl", {"text": STEEL})
     for manifest in models.glob(f"{lost}/*/{integrity.MANIFEST}"):
         manifest.unlink()
-    told = f"no version of '{lost}', though its history names some; restore the version from a backup"
-    with pytest.raises(ModelError, match=told):
+    message = f"no version of '{lost}', though its history names some; restore the version from a backup"
+    with pytest.raises(ModelError, match=message):
         Tagger.load(models)
     ran = topics("predict", article, "--models", models)
-    assert (ran.code, ran.out, told in ran.err) == (4, "", True)
+    assert (ran.code, ran.out, message in ran.err) == (4, "", True)
     assert topics("predict", article, f"--{lost}", "none", "--models", models).code == 0
     shutil.rmtree(models / lost)
     assert topics("predict", article, "--models", models).code == 0, "a newsroom without it"
@@ -197,11 +197,11 @@ def test_an_unreadable_folder_is_an_error(topics: Topics, both, tmp_path, monkey
         return iterdir(path)
 
     monkeypatch.setattr(Path, "iterdir", forbidding)
-    told = "cannot be read (Permission denied); make it readable"
+    message = "cannot be read (Permission denied); make it readable"
     ran = topics("verify", "--models", models)
-    assert (ran.code, told in ran.err) == (4, True), ran
+    assert (ran.code, message in ran.err) == (4, True), ran
     ran = topics("models", "--models", models)
-    assert (ran.code, told in ran.err) == (4, True), ran
+    assert (ran.code, message in ran.err) == (4, True), ran
     if place == "rubrics":
         assert "topics/" in ran.out
         with pytest.raises(ModelError, match="models/rubrics: cannot be read"):

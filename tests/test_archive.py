@@ -56,13 +56,13 @@ def rejects_of(path: Path) -> list[Reject]:
 def test_sharding_does_not_change_the_output_file(tmp_path, source, stored, tagger, suffix, size):
     expected, output = tmp_path / f"ряд{suffix}", tmp_path / f"выход{suffix}"
     rejects = score_without_shards(source, tagger, expected, ("title",))
-    asked = scoring_options(output, shard_size=size)
-    summary = score_archive(Corpus(source, keep=("title",)), stored, asked)
+    options = scoring_options(output, shard_size=size)
+    summary = score_archive(Corpus(source, keep=("title",)), stored, options)
     assert output.read_bytes() == expected.read_bytes()
-    assert rejects_of(asked.rejects) == rejects
+    assert rejects_of(options.rejects) == rejects
     assert (summary.articles, summary.rejects) == (len(pq_or_lines(expected)), len(rejects))
     assert sum("was seen before" in reject.reason for reject in rejects) > 5
-    assert not asked.home.exists()
+    assert not options.home.exists()
 
 
 def pq_or_lines(path: Path) -> list[object]:
@@ -247,7 +247,7 @@ def own_source(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda folder: (folder / "а.jsonl").write_text(lines(rows(0, 5))), "а.jsonl changed"),
         (lambda folder: (folder / "в.csv").unlink(), "в.csv disappeared"),
@@ -256,7 +256,7 @@ def own_source(tmp_path) -> Path:
     ],
 )
 def test_a_job_with_changed_inputs_is_not_resumed(
-    tmp_path, own_source, stored, tagger, monkeypatch, change, told
+    tmp_path, own_source, stored, tagger, monkeypatch, change, message
 ):
     output = tmp_path / "выход.jsonl"
     with monkeypatch.context() as patch:
@@ -264,7 +264,7 @@ def test_a_job_with_changed_inputs_is_not_resumed(
         with pytest.raises(StoppedError):
             score_archive(Corpus(own_source), stored, scoring_options(output))
     change(own_source)
-    with pytest.raises(UsageError, match=rf"{told}; to go on .* or .*--restart"):
+    with pytest.raises(UsageError, match=rf"{message}; to go on .* or .*--restart"):
         score_archive(Corpus(own_source), stored, scoring_options(output))
     score_archive(Corpus(own_source), stored, scoring_options(output, restart=True))
     score_without_shards(own_source, tagger, tmp_path / "ряд.jsonl")
@@ -285,20 +285,20 @@ def test_a_job_with_a_changed_model_is_not_resumed(interrupted, source, stored, 
 
 
 def test_a_second_job_on_the_same_output_is_refused(tmp_path, source, stored, monkeypatch):
-    output, told = tmp_path / "выход.jsonl", []
+    output, messages = tmp_path / "выход.jsonl", []
     score_shard = room.score_shard
 
     def second(task, **options):
         with pytest.raises(UsageError) as refused:
             score_archive(Corpus(source), stored, scoring_options(output))
-        told.append(str(refused.value))
+        messages.append(str(refused.value))
         monkeypatch.setattr(room, "score_shard", score_shard)
         return score_shard(task, **options)
 
     monkeypatch.setattr(room, "score_shard", second)
     score_archive(Corpus(source), stored, scoring_options(output))
-    assert f"process {os.getpid()} of " in told[0]
-    assert "is working on it" in told[0]
+    assert f"process {os.getpid()} of " in messages[0]
+    assert "is working on it" in messages[0]
 
 
 @pytest.mark.parametrize("name", ["summary.json", "job.json"])
@@ -383,34 +383,34 @@ def test_a_folder_with_other_files_is_not_touched(tmp_path, source, stored):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_too_many_rejects_stop_the_job_and_are_written(tmp_path, source, stored, tagger, workers):
-    asked = scoring_options(tmp_path / "выход.jsonl", workers=workers, max_rejects=3)
+    options = scoring_options(tmp_path / "выход.jsonl", workers=workers, max_rejects=3)
     with pytest.raises(DataError, match=r"rows cannot be read, more than 3; .*--max-rejects"):
-        score_archive(Corpus(source), stored, asked)
-    assert len(rejects_of(asked.rejects)) > 3
-    assert not asked.output.exists()
-    score_archive(Corpus(source), stored, asked._replace(max_rejects=1000))
+        score_archive(Corpus(source), stored, options)
+    assert len(rejects_of(options.rejects)) > 3
+    assert not options.output.exists()
+    score_archive(Corpus(source), stored, options._replace(max_rejects=1000))
     score_without_shards(source, tagger, tmp_path / "ряд.jsonl")
-    assert asked.output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+    assert options.output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ids_repeated_across_shards_are_rejects(tmp_path, stored, workers):
     rows = [{"id": str(n % 200), "text": BANK} for n in range(400)]
     source = write(tmp_path / "дважды.jsonl", *rows)
-    asked = scoring_options(tmp_path / "выход.jsonl", workers=workers, max_rejects=199)
+    options = scoring_options(tmp_path / "выход.jsonl", workers=workers, max_rejects=199)
     with pytest.raises(DataError, match=r"200 rows cannot be read, more than 199"):
-        score_archive(Corpus(source), stored, asked)
-    assert not asked.output.exists()
-    summary = score_archive(Corpus(source), stored, asked._replace(max_rejects=200))
+        score_archive(Corpus(source), stored, options)
+    assert not options.output.exists()
+    summary = score_archive(Corpus(source), stored, options._replace(max_rejects=200))
     assert (summary.articles, summary.rejects) == (200, 200)
 
 
 def test_without_rejects_there_is_no_rejects_file(tmp_path, stored):
     good = write(tmp_path / "вход.jsonl", {"id": "1", "text": BANK})
-    asked = scoring_options(tmp_path / "выход.jsonl")
-    asked.rejects.write_text("of an earlier run")
-    assert score_archive(Corpus(good), stored, asked).rejects == 0
-    assert not asked.rejects.exists()
+    options = scoring_options(tmp_path / "выход.jsonl")
+    options.rejects.write_text("of an earlier run")
+    assert score_archive(Corpus(good), stored, options).rejects == 0
+    assert not options.rejects.exists()
 
 
 # Dying workers
@@ -418,11 +418,11 @@ def test_without_rejects_there_is_no_rejects_file(tmp_path, stored):
 
 def test_a_shard_that_kills_its_worker_is_named(tmp_path, stored):
     data = write(tmp_path / "вход.jsonl", *rows(0, 40), {"id": "яд", "text": "Цианид"}, *rows(100, 40))
-    asked = scoring_options(tmp_path / "выход.jsonl", workers=2)
+    options = scoring_options(tmp_path / "выход.jsonl", workers=2)
     at_fault = [shard for shard in plan(Corpus(data).sources, SHARD) if shard.pieces[0].part.line <= 41][-1]
     with pytest.raises(WorkerDiedError, match=rf"killed.*\(shard {at_fault.number}, {at_fault.place}\)"):
-        score_archive(Corpus(data), LethalTaggerRef(stored, "Цианид"), asked)
-    assert asked.home.exists()
+        score_archive(Corpus(data), LethalTaggerRef(stored, "Цианид"), options)
+    assert options.home.exists()
 
 
 @pytest.mark.parametrize("prepare", [os._exit, math.sqrt], ids=["dies", "fails"])
@@ -446,5 +446,5 @@ print(*parallel.run(ignores_ctrl_c, [1, 2], 2), ignores_ctrl_c(0))
 
 
 def test_workers_ignore_ctrl_c_from_the_start():
-    told = subprocess.run([sys.executable, "-c", IGNORING], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["True", "True", "False"]
+    process = subprocess.run([sys.executable, "-c", IGNORING], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["True", "True", "False"]

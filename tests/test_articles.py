@@ -281,7 +281,7 @@ def test_rubrics_are_parsed_as_positive_negative_or_unknown(tmp_path, rubrics, u
 
 
 @pytest.mark.parametrize(
-    ("rubrics", "told"),
+    ("rubrics", "message"),
     [
         (["экономика", "туризм", "Наука, техника", "ЖКХ/быт", "спорт / туризм"], ""),
         (
@@ -304,10 +304,10 @@ def test_rubrics_are_parsed_as_positive_negative_or_unknown(tmp_path, rubrics, u
         (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case or spaces; write"),
     ],
 )
-def test_suspicious_names_of_rubrics_are_reported(rubrics, told):
+def test_suspicious_names_of_rubrics_are_reported(rubrics, message):
     lines = mistaken(rubrics)
-    assert len(lines) == bool(told)
-    assert told in "".join(lines)
+    assert len(lines) == bool(message)
+    assert message in "".join(lines)
 
 
 @pytest.mark.parametrize(

@@ -26,19 +26,19 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def spoiled(tmp_path_factory):
+def mislabelled(tmp_path_factory):
     """The demonstration corpus with a few obviously wrong labels."""
     rows = []
     for path in embedded():
         rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     for row in rows:
         row["rubrics"] = PLANTED.get(row["id"], row["rubrics"])
-    return write(tmp_path_factory.mktemp("spoiled") / "a.jsonl", *rows)
+    return write(tmp_path_factory.mktemp("mislabelled") / "a.jsonl", *rows)
 
 
 @pytest.fixture(scope="module")
-def found(spoiled):
-    return audit(Corpus(spoiled), Config(), 60)
+def found(mislabelled):
+    return audit(Corpus(mislabelled), Config(), 60)
 
 
 def test_planted_errors_are_ranked_first(found):
@@ -62,8 +62,8 @@ def test_the_reason_names_rubric_words_and_confidence(found):
     assert any(word in text for word in words)
 
 
-def test_reasons_can_be_in_english(spoiled):
-    [suspect] = audit(Corpus(spoiled), Config(), 1, language="en").suspects
+def test_reasons_can_be_in_english(mislabelled):
+    [suspect] = audit(Corpus(mislabelled), Config(), 1, language="en").suspects
     assert "the model is" in suspect.reason
     assert "Похоже" not in suspect.reason
 
@@ -76,9 +76,9 @@ def test_doubt_is_the_probability_of_the_opposite(truth, probability, expected):
     assert doubt(np.array([[truth]], np.int8), np.array([[probability]]))[0, 0] == pytest.approx(expected)
 
 
-def test_checked_articles_are_not_audited(spoiled, tmp_path):
+def test_checked_articles_are_not_audited(mislabelled, tmp_path):
     labels = write(tmp_path / "l.jsonl", *({"id": i, "rubrics": names} for i, names in PLANTED.items()))
-    again = audit(Corpus(spoiled, labels_file=labels), Config(), 500)
+    again = audit(Corpus(mislabelled, labels_file=labels), Config(), 500)
     assert again.examined == 500 - len(PLANTED)
     assert not {suspect.id for suspect in again.suspects} & set(PLANTED)
 
@@ -157,22 +157,22 @@ def test_a_lone_carriage_return_in_a_title_does_not_split_the_row():
     assert row.values["title"] == "Рост цен"
 
 
-def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):
-    ran = topics("audit", spoiled, "-n", 3, "-o", tmp_path / "d.csv", "--workers", 1)
+def test_the_command_writes_the_table_or_json(topics, mislabelled, tmp_path):
+    ran = topics("audit", mislabelled, "-n", 3, "-o", tmp_path / "d.csv", "--workers", 1)
     assert (ran.code, ran.out) == (0, "")
     assert "500 labelled articles examined" in ran.err
     assert f"3 listed in {tmp_path / 'd.csv'}" in ran.err
     assert len((tmp_path / "d.csv").read_text(encoding="utf-8").splitlines()) >= 4
-    ran = topics("audit", spoiled, "-n", 2, "--json", "--lang", "en", "--workers", 1)
+    ran = topics("audit", mislabelled, "-n", 2, "--json", "--lang", "en", "--workers", 1)
     first, second = map(json.loads, ran.out.splitlines())
     assert first["sure"] >= second["sure"]
     assert first["proposed"] != first["now"]
     assert "too few articles" not in ran.err
 
 
-def test_the_command_reads_standard_input(topics, spoiled):
-    named = topics("audit", spoiled, "-n", 3, "--json", "--workers", 1)
-    piped = topics("audit", "-", "-n", 3, "--json", "--workers", 1, stdin=spoiled.read_bytes())
+def test_the_command_reads_standard_input(topics, mislabelled):
+    named = topics("audit", mislabelled, "-n", 3, "--json", "--workers", 1)
+    piped = topics("audit", "-", "-n", 3, "--json", "--workers", 1, stdin=mislabelled.read_bytes())
     assert (piped.code, piped.out) == (0, named.out)
 
 

@@ -55,14 +55,14 @@ def test_train_prints_the_folders_of_its_versions(topics: Topics, tmp_path):
     assert ran.code == 0
     registry = Registry(tmp_path)
     assert ran.out.splitlines() == [str(registry.open(name).folder) for name in ("rubrics", "topics")]
-    for told in ("100 articles (100 labelled, 0 of them clean), 0 rejected", "economy", "macro-F1"):
-        assert told in ran.err
+    for message in ("100 articles (100 labelled, 0 of them clean), 0 rejected", "economy", "macro-F1"):
+        assert message in ran.err
 
 
 def test_train_rejects_bad_names_and_links_before_it_starts(topics: Topics, tmp_path):
     ran = topics("train", "--name", "темы", "--topics-name", "темы", "--models", tmp_path / "models")
-    told = "topics: rubrics and topics cannot both be called 'темы'; change --name or --topics-name\n"
-    assert (ran.code, ran.err) == (2, told)
+    message = "topics: rubrics and topics cannot both be called 'темы'; change --name or --topics-name\n"
+    assert (ran.code, ran.err) == (2, message)
     (tmp_path / "никуда").symlink_to(tmp_path / "нет" / "models")
     (tmp_path / "круг").symlink_to(tmp_path / "круг")
     for link in ("никуда", "круг"):
@@ -91,8 +91,10 @@ def test_train_warns_of_a_rubric_that_joins_several_names(topics: Topics, tmp_pa
     data = write(tmp_path / "архив.jsonl", *joined)
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
     assert ran.code == 0, ran.err
-    told = "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
-    assert ran.err.count(f"topics: {told}") == 1
+    message = (
+        "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
+    )
+    assert ran.err.count(f"topics: {message}") == 1
 
 
 def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
@@ -103,8 +105,8 @@ def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
     data = write(tmp_path / "архив.jsonl", *everywhere)
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
     assert ran.code == 0, ran.err
-    told = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
-    assert told == [
+    left_out = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
+    assert left_out == [
         "left out: Turism, only 1 article carries it; is it tourism?",
         "left out: новость, 100 articles carry it, and too few articles are known that do not",
         "left out: редкость, only 1 article carries it",
@@ -118,7 +120,7 @@ def test_brackets_in_names_and_titles_are_not_markup(topics: Topics, tmp_path):
         row["rubrics"] = ["Туризм [/архив] [old]"] if "tourism" in row["rubrics"] else []
         row["title"] = f"[/b] {row['title']}"
     data, at = write(tmp_path / "a.jsonl", *rows), ("--models", tmp_path / "models")
-    for asked in (
+    for arguments in (
         ("train", data, "--only", "rubrics"),
         ("models",),
         ("show", "rubrics"),
@@ -129,10 +131,10 @@ def test_brackets_in_names_and_titles_are_not_markup(topics: Topics, tmp_path):
         ("diff", "rubrics", "rubrics", "--on", data),
         ("predict", data, "--format", "table"),
     ):
-        ran = topics(*asked, *at)
+        ran = topics(*arguments, *at)
         assert ran.code in (0, 5), ran.err
-        assert "[/архив]" in ran.out + ran.err, asked
-        assert "[old]" in ran.out + ran.err, asked
+        assert "[/архив]" in ran.out + ran.err, arguments
+        assert "[old]" in ran.out + ran.err, arguments
 
 
 def test_train_warns_of_unreadable_dates(topics: Topics, tmp_path):
@@ -143,15 +145,15 @@ def test_train_warns_of_unreadable_dates(topics: Topics, tmp_path):
         *("train", "-", "--models", tmp_path / "models", "--only", "rubrics"),
         stdin=write(tmp_path / "a.jsonl", *rows).read_bytes(),
     )
-    told = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
-    assert told in ran.err.splitlines()
+    message = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
+    assert message in ran.err.splitlines()
 
 
 def test_messages_use_the_singular_for_one(topics: Topics, models, tmp_path):
     one = write(tmp_path / "вход.jsonl", {"id": "1", "text": STEEL}, "{")
     ran = topics("predict", one, "-o", tmp_path / "выход.jsonl", "--models", models)
-    for told in ("joining the parts, 1 article\n", "\n1 article in ", "topics: 1 row could not be read; "):
-        assert told in ran.err
+    for message in ("joining the parts, 1 article\n", "\n1 article in ", "topics: 1 row could not be read; "):
+        assert message in ran.err
 
 
 def test_train_reads_standard_input_like_a_file(topics: Topics, tmp_path):
@@ -303,8 +305,8 @@ def test_models_lists_versions_with_their_metrics(topics: Topics, models, tmp_pa
     version = Registry(models).open("rubrics").manifest
     table = topics("models", "--models", models).out
     assert version.version in table
-    for told in ("latest", "500", f"{version.metrics.macro_f1:.3f}"):
-        assert told in table
+    for message in ("latest", "500", f"{version.metrics.macro_f1:.3f}"):
+        assert message in table
     [line] = topics("models", "--models", models, "--json").out.splitlines()
     assert json.loads(line)["version"] == version.version
     none = topics("models", "--models", tmp_path)
@@ -329,16 +331,16 @@ def test_explain_shows_the_decisive_words(topics: Topics, models, tmp_path):
     assert (explanation["text"], explanation["review"]) == (STEEL, "")
 
 
-@pytest.mark.parametrize(("lang", "told"), [("ru", "на другом языке."), ("en", "another language.")])
+@pytest.mark.parametrize(("lang", "message"), [("ru", "на другом языке."), ("en", "another language.")])
 def test_explain_says_that_an_article_may_be_in_another_language(
-    topics: Topics, models, tmp_path, lang, told
+    topics: Topics, models, tmp_path, lang, message
 ):
     page, lang = tmp_path / "page.html", ("--lang", lang)
     english = b"The plant in the north makes less steel, and inflation is up."
-    assert told in " ".join(topics("explain", "--models", models, *lang, stdin=english).out.split())
+    assert message in " ".join(topics("explain", "--models", models, *lang, stdin=english).out.split())
     topics("explain", "--models", models, "--html", page, *lang, stdin=english)
-    assert told in page.read_text(encoding="utf-8")
-    assert told not in topics("explain", "--models", models, *lang, stdin=STEEL.encode()).out
+    assert message in page.read_text(encoding="utf-8")
+    assert message not in topics("explain", "--models", models, *lang, stdin=STEEL.encode()).out
 
 
 # Errors
@@ -428,8 +430,8 @@ def test_keeping_a_column_that_no_article_has_is_reported(topics: Topics, models
     for n in range(2):
         write(data / f"{n}.jsonl", {"id": n, "text": STEEL, "Url": n} | ({"views": 1} if n else {}))
     output = () if to == "stdout" else ("-o", out, "--summary", tmp_path / "s.json")
-    asked = "predict", data, "--keep", "url,views", "--keep", "author", *output, "--models", models
-    ran = topics(*asked, "--workers", 2)
+    arguments = "predict", data, "--keep", "url,views", "--keep", "author", *output, "--models", models
+    ran = topics(*arguments, "--workers", 2)
     assert (ran.code, ran.err.splitlines()[-1]) == (
         0,
         "topics: no row had the column 'author', 'url'; is it 'Url'?",
@@ -462,7 +464,7 @@ def test_explain_reads_cp1251(topics: Topics, models, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "no text; name a file with an article"),
         (b" \n", "no text; name a file with an article"),
@@ -470,8 +472,8 @@ def test_explain_reads_cp1251(topics: Topics, models, tmp_path):
         (b"\x98\xff", "is not UTF-8 or CP1251 text"),
     ],
 )
-def test_explain_without_readable_text_is_an_error(topics: Topics, models, content, told):
-    failed(topics("explain", "--models", models, stdin=content), 3, told)
+def test_explain_without_readable_text_is_an_error(topics: Topics, models, content, message):
+    failed(topics("explain", "--models", models, stdin=content), 3, message)
 
 
 # The environment
@@ -732,10 +734,10 @@ def test_an_output_inside_the_input_is_refused(topics: Topics, models, work, lin
 
 
 def test_two_outputs_with_one_name_are_refused(topics: Topics, models, work):
-    asked = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
-    ran = topics(*asked, "--rejects", work / "в.jsonl")
+    arguments = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
+    ran = topics(*arguments, "--rejects", work / "в.jsonl")
     assert (ran.code, "в.jsonl: -o and --rejects both write to it; name two files" in ran.err) == (2, True)
-    ran = topics(*asked, "--summary", "s3://ведро/итог.json")
+    ran = topics(*arguments, "--summary", "s3://ведро/итог.json")
     assert (ran.code, "is of an object store; name a file of this machine" in ran.err) == (2, True)
 
 
@@ -762,8 +764,8 @@ def test_a_report_is_written_through_a_symbolic_link(topics: Topics, models, tmp
 def test_a_former_rejects_file_is_removed_if_there_are_none(topics: Topics, models, inbox, tmp_path):
     (tmp_path / "r.jsonl").write_text("of before")
     stream = Path(inbox).read_bytes()
-    asked = "predict", "-", "-o", tmp_path / "в.jsonl", "--rejects", tmp_path / "r.jsonl", "--models", models
-    assert topics(*asked, stdin=stream).code == 0
+    outputs = "-o", tmp_path / "в.jsonl", "--rejects", tmp_path / "r.jsonl"
+    assert topics("predict", "-", *outputs, "--models", models, stdin=stream).code == 0
     assert not (tmp_path / "r.jsonl").exists()
 
 
@@ -772,8 +774,8 @@ def test_missing_columns_of_a_stream_are_reported(topics: Topics, models, inbox,
     for output in ((), ("-o", tmp_path / "в.jsonl")):
         ran = topics("predict", "-", *output, "--models", models, stdin=table)
         failed(ran, 3, "stdin: no column 'text', and 'body' holds long texts")
-    asked = "--text-column", "nosuch", "--keep", "title, nokeep"
-    ran = topics("predict", "-", *asked, "--models", models, stdin=inbox.read_bytes())
+    arguments = "--text-column", "nosuch", "--keep", "title, nokeep"
+    ran = topics("predict", "-", *arguments, "--models", models, stdin=inbox.read_bytes())
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)
     assert "topics: no row had the column 'nokeep', 'nosuch'; check the name" in ran.err
     ran = topics("predict", "-", "--keep", "titel", "--models", models, stdin=inbox.read_bytes())

@@ -136,12 +136,12 @@ def test_a_version_that_is_no_worse_is_promoted_with_its_metrics(registry, label
 def test_a_damaged_production_version_can_be_replaced_by_force(registry, labels):
     promote(registry, labels[2])
     (registry.open("rubrics").folder / "idf.npy").write_bytes(b"")
-    told = (
+    message = (
         rf"rubrics@production is {labels[2][8:]}, which cannot be opened \(.*idf.npy: is not a file of .*\)"
     )
-    with pytest.raises(ModelError, match=rf"{told}; --force with --reason promotes without comparing"):
+    with pytest.raises(ModelError, match=rf"{message}; --force with --reason promotes without comparing"):
         promote(registry, labels[0], Corpus(HELD_OUT))
-    with pytest.warns(ModelWarning, match=rf"{told}: nothing was compared"):
+    with pytest.warns(ModelWarning, match=rf"{message}: nothing was compared"):
         event, comparison = promote(registry, labels[0], Corpus(HELD_OUT), force=True, reason="испорчена")
     assert (event.forced, event.before, comparison) == (True, labels[2][8:], None)
     assert registry.open("rubrics").label == labels[0]

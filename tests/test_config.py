@@ -150,10 +150,10 @@ def test_the_documentation_names_every_section_and_key():
     page = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
     for section in msgspec.structs.fields(Config):
         start = page.index(f"## [{section.name}]")
-        told = page[start : page.find("\n## ", start + 1)]
+        text = page[start : page.find("\n## ", start + 1)]
         kind = Rule if section.name == "rules" else section.type
         for key in msgspec.structs.fields(kind):
-            assert f"`{key.name}`" in told, (section.name, key.name)
+            assert f"`{key.name}`" in text, (section.name, key.name)
 
 
 def test_the_example_of_the_documentation_is_valid(tmp_path):

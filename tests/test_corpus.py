@@ -194,7 +194,7 @@ def test_columns_may_have_other_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         (
             Columns(text="body"),
@@ -204,11 +204,11 @@ def test_columns_may_have_other_names(tmp_path):
         (Columns(labels=("спорт",)), "'спорт'; the columns are 'id', 'text', 'title'; name one of them"),
     ],
 )
-def test_a_missing_column_is_an_error(tmp_path, columns, told):
+def test_a_missing_column_is_an_error(tmp_path, columns, message):
     path = write(tmp_path / "лента.jsonl", "{", SNOW, FERRY)
     with pytest.raises(DataError) as error:
         next(Corpus(path, columns).batches())
-    assert str(error.value) == f"{path}: no column {told}"
+    assert str(error.value) == f"{path}: no column {message}"
 
 
 MAY_LACK = [
@@ -230,9 +230,9 @@ def test_a_column_missing_in_one_file_counts_as_empty(tmp_path, columns, keep, s
             (tmp_path / f"{file}.csv").write_text(f"{header}\n{','.join(row.values())}\n", encoding="utf-8")
         else:
             write(tmp_path / f"{file}.jsonl", row)
-    told = f"no column '{name}' in 1 of 3 files, such as {tmp_path}/б.{suffix}: it counts as empty there"
+    message = f"no column '{name}' in 1 of 3 files, such as {tmp_path}/б.{suffix}: it counts as empty there"
     of_lines = keep and suffix == "jsonl"  # any line may lack a kept column
-    with nullcontext() if of_lines else pytest.warns(DataWarning, match=told):
+    with nullcontext() if of_lines else pytest.warns(DataWarning, match=message):
         corpus = Corpus(tmp_path, columns, keep)
     articles, rejects = all_of(corpus)
     assert ([article.id for article in articles], rejects) == (["а", "б", "в"], [])
@@ -263,8 +263,8 @@ LONG = "Завод запустил линию. " * 20
 def test_long_text_in_another_column_is_an_error(tmp_path):
     path = tmp_path / "лента.csv"
     path.write_text(f"id;title;body\n1;Пуск;{LONG}\n", encoding="utf-8")
-    told = "no column 'text', and 'body' holds long texts; name it with --text-column body, or title if"
-    with pytest.raises(DataError, match=told):
+    message = "no column 'text', and 'body' holds long texts; name it with --text-column body, or title if"
+    with pytest.raises(DataError, match=message):
         next(Corpus(path).batches())
     assert next(Corpus(path, Columns(text="body")).batches()).articles[0].text == LONG
     path.write_text("id;title;url\n1;Пуск;https://example.org/1\n", encoding="utf-8")

@@ -66,8 +66,8 @@ def test_metrics_equal_those_of_scikit_learn(case):
 def test_averages_are_over_rubrics_with_a_defined_metric(case):
     found = measure(case, RUBRICS, draws=2)
     for name, average in (("f1", found.macro_f1), ("average_precision", found.mean_average_precision)):
-        told = [value for rubric in found.rubrics if (value := getattr(rubric, name).value) is not None]
-        assert average.value == (pytest.approx(np.mean(told)) if told else None)
+        defined = [value for rubric in found.rubrics if (value := getattr(rubric, name).value) is not None]
+        assert average.value == (pytest.approx(np.mean(defined)) if defined else None)
     known = case.truth >= 0
     if (case.truth == 1).any():
         expected = metrics.f1_score(case.truth[known], case.given[known], zero_division=0)

@@ -177,13 +177,15 @@ def last_line(ran: Ran) -> str:
 def test_a_job_is_resumed_after_a_full_disk(source, models, disk, tmp_path):
     ballast = disk / "занято"
     ballast.write_bytes(b"x" * 180_000)
-    asked = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
-    full = predict(*asked, cwd=tmp_path)
-    told = f"topics: {disk}/выход.jsonl: No space left on device; fix that; 0 of 1 shards are done; the same"
-    assert (full.code, last_line(full).startswith(told)) == (1, True), full.err
+    arguments = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
+    full = predict(*arguments, cwd=tmp_path)
+    message = (
+        f"topics: {disk}/выход.jsonl: No space left on device; fix that; 0 of 1 shards are done; the same"
+    )
+    assert (full.code, last_line(full).startswith(message)) == (1, True), full.err
     assert not (disk / "выход.jsonl").exists()
     ballast.unlink()
-    assert predict(*asked, cwd=tmp_path).code == 0
+    assert predict(*arguments, cwd=tmp_path).code == 0
     assert predict(source, "-o", "ряд.jsonl", "--models", models, "--keep", "title", cwd=tmp_path).code == 0
     assert (disk / "выход.jsonl").read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 

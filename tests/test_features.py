@@ -255,7 +255,7 @@ def test_damaged_lemmas_are_a_model_error(tokens, tmp_path, how):
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "change",
     [
         lambda saved: saved | {"idf.npy": saved["idf.npy"][:-1]},
         lambda saved: saved | {"terms.npy": saved["terms.npy"][::-1]},
@@ -263,10 +263,10 @@ def test_damaged_lemmas_are_a_model_error(tokens, tmp_path, how):
         lambda saved: saved | {"terms.npy": saved["terms.npy"] + 10_000},
     ],
 )
-def test_inconsistent_files_are_a_model_error(tokens, tmp_path, spoil):
+def test_inconsistent_files_are_a_model_error(tokens, tmp_path, change):
     fields = Fields()
     Tfidf(fields).fit(tokens).save(tmp_path)
-    for name, array in spoil({path.name: np.load(path) for path in tmp_path.glob("*.npy")}).items():
+    for name, array in change({path.name: np.load(path) for path in tmp_path.glob("*.npy")}).items():
         np.save(tmp_path / name, array)
     with pytest.raises(ModelError, match="do not fit together"):
         Tfidf(fields).load(tmp_path)

@@ -105,8 +105,8 @@ def test_any_changed_linked_or_missing_file_is_refused_in_one_line(topics, own_b
     folder = folder_of(own_both, name)
     for path in sorted(folder.iterdir()):
         whole = path.read_bytes()
-        for spoiled in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2]):
-            path.write_bytes(spoiled)
+        for damaged in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2]):
+            path.write_bytes(damaged)
             check_refused(topics, own_both, folder.name, name=name)
         path.unlink()
         if path.name != integrity.MANIFEST:  # a folder without a manifest is not a version
@@ -160,24 +160,24 @@ def claim(path: Path, shape: str) -> None:
 
 
 def value(name: str, **changed: object) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
+    def damage(folder: Path) -> None:
         found = json.loads((folder / name).read_bytes())
         (folder / name).write_text(json.dumps(found | changed), encoding="utf-8")
 
-    return spoil
+    return damage
 
 
 def decisions(**changed: object) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
+    def damage(folder: Path) -> None:
         found = json.loads((folder / "classifier.json").read_bytes())
         found["decisions"] |= changed
         (folder / "classifier.json").write_text(json.dumps(found), encoding="utf-8")
 
-    return spoil
+    return damage
 
 
-def in_file(name: str, spoil: Callable[[Path], None]) -> Callable[[Path], None]:
-    return lambda folder: spoil(folder / name)
+def in_file(name: str, damage: Callable[[Path], None]) -> Callable[[Path], None]:
+    return lambda folder: damage(folder / name)
 
 
 FORGED = {
@@ -261,8 +261,8 @@ FORGED = {
 
 @pytest.mark.parametrize("how", FORGED)
 def test_forged_contents_are_validated(topics, own_models, folder, how):
-    spoil, message = FORGED[how]
-    spoil(folder)
+    damage, message = FORGED[how]
+    damage(folder)
     resign(folder)
     check_refused(topics, own_models, message)
 
@@ -341,7 +341,7 @@ def test_a_plugin_cannot_publish_executable_files(own_models, folder, name):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("damage", "message"),
     [
         (lambda path: path.symlink_to("/dev/zero"), "manifest.json: is not a file"),
         (os.mkfifo, "manifest.json: is not a file"),
@@ -349,9 +349,9 @@ def test_a_plugin_cannot_publish_executable_files(own_models, folder, name):
         (lambda path: path.write_bytes(b" " * 16_000_001), "is not a manifest: 16,000,001 bytes"),
     ],
 )
-def test_a_special_or_huge_manifest_is_refused(topics, own_models, folder, spoil, message):
+def test_a_special_or_huge_manifest_is_refused(topics, own_models, folder, damage, message):
     (folder / "manifest.json").unlink()
-    spoil(folder / "manifest.json")
+    damage(folder / "manifest.json")
     check_refused(topics, own_models, message)
 
 

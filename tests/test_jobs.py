@@ -350,17 +350,17 @@ def test_an_error_about_hundreds_of_rubrics_is_short():
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ({"id": "1", "text": STEEL}, "499 of 500 rows were rejected, 499 as {}:2: id '1' was seen before;"),
         ({"text": ""}, "500 of 500 rows were rejected, 500 as {}:1: no text; mend that first"),
     ],
 )
-def test_too_many_rejects_are_reported_if_nothing_can_be_learned(tmp_path, row, told):
+def test_too_many_rejects_are_reported_if_nothing_can_be_learned(tmp_path, row, message):
     data = write(tmp_path / "a.jsonl", *[{**row, "rubrics": "снег"}] * 500)
     with pytest.raises(DataError) as error:
         TrainingJob(Corpus(data), Config(), Registry(tmp_path / "models")).train_rubrics()
-    assert told.format(data) in str(error.value)
+    assert message.format(data) in str(error.value)
     assert "--rubrics-column" not in str(error.value)
 
 

@@ -134,19 +134,19 @@ def test_rubrics_with_the_largest_loss_of_precision_are_listed():
     before = tuple(Expected(name, 100, 0.9, 0.9) for name in names)
     now = tuple(Expected(name, 100, 0.8 - r / 100, 0.9) for r, name in enumerate(names))
     alarm = Finding(UNKNOWN_WORDS, 0.2, 0.1, True)
-    told = sentences(Drift(500, 500, (alarm,), (), (), now, before))[1:]
-    assert len(told) == 10
-    assert told[0] == "“рубрика 11”: expected precision 0.69, before 0.90."
+    lines = sentences(Drift(500, 500, (alarm,), (), (), now, before))[1:]
+    assert len(lines) == 10
+    assert lines[0] == "“рубрика 11”: expected precision 0.69, before 0.90."
     few = sentences(Drift(500, 500, (alarm,), (), (), now[:3], before))[1:]
     assert [one.split(":")[0] for one in few] == ["“рубрика 0”", "“рубрика 1”", "“рубрика 2”"]
 
 
 def test_the_worst_alarms_are_listed_and_the_others_counted():
     alarms = tuple(Finding(f"given: рубрика {r}", 0.9 - r / 100, 0.1, True) for r in range(25))
-    told = sentences(Drift(500, 500, alarms, (), (), (), ()), "ru")
-    assert len(told) == 21
-    assert told[0] == "Статьи с рубрикой «рубрика 0»: изменение в 9,0 раза больше обычного предела."
-    assert told[-1] == "Ещё показателей вне обычных пределов: 5."
+    lines = sentences(Drift(500, 500, alarms, (), (), (), ()), "ru")
+    assert len(lines) == 21
+    assert lines[0] == "Статьи с рубрикой «рубрика 0»: изменение в 9,0 раза больше обычного предела."
+    assert lines[-1] == "Ещё показателей вне обычных пределов: 5."
     assert len(sentences(Drift(500, 500, alarms[:20], (), (), (), ()))) == 20
 
 
@@ -214,9 +214,9 @@ def test_predict_compares_its_articles_with_training(topics, rubric_version, top
             assert ran.code == 0, ran.err
             summary = json.loads((tmp_path / "итог.json").read_bytes())
             for version, said in ((rubric_version, on_rubrics), (topic_version, on_topics)):
-                told = re.findall(f"against the training of {version.label}: .*", ran.err)
-                assert bool(told) == bool(said), ran.err
-                assert said in "".join(told)
+                lines = re.findall(f"against the training of {version.label}: .*", ran.err)
+                assert bool(lines) == bool(said), ran.err
+                assert said in "".join(lines)
                 drift_ = summary["drift"].get(version.label)
                 assert bool(drift_) == bool(said)
                 assert not said or any(one["alarm"] for one in drift_["findings"]) == (
@@ -254,8 +254,8 @@ def test_numbers_in_names_are_not_formatted(language, share):
     alarm = Finding(OUTLETS, 0.25, 0.1, True, moved=(ShareChange("Радио 1.0", 0.5, 0.125),))
     rubric = Finding("given: Мода 2.0", 0.25, 0.1, True, 0.5, 0.125)
     drifted = Drift(500, 500, (alarm, rubric), (ShareChange("web3.0", 0.5, 0.125),), (), (), ())
-    told = sentences(drifted, language)
-    for name, said in zip(("Радио 1.0", "Мода 2.0", "web3.0"), told, strict=True):
+    lines = sentences(drifted, language)
+    for name, said in zip(("Радио 1.0", "Мода 2.0", "web3.0"), lines, strict=True):
         assert name in said
         assert share in said
 
@@ -269,8 +269,8 @@ def test_training_shares_are_those_of_the_whole_archive(topics, tmp_path):
     data, checked = write(tmp_path / "архив.jsonl", *news), tmp_path / "проверено.csv"
     rows = [row for row in news if row["rubrics"]]
     tourism = [row for row in rows if "tourism" in row["rubrics"]]
-    told = [*tourism, *(row for row in rows if row not in tourism)][: 4 * len(tourism)]
-    lines = [f"{row['id']},{' '.join(row['rubrics'])}" for row in told]
+    checked_rows = [*tourism, *(row for row in rows if row not in tourism)][: 4 * len(tourism)]
+    lines = [f"{row['id']},{' '.join(row['rubrics'])}" for row in checked_rows]
     checked.write_text("\n".join(["id,rubrics", *lines]), encoding="utf-8")
     models = "--models", tmp_path / "models"
     assert topics("train", data, "--labels", checked, "--only", "rubrics", *models).code == 0
@@ -291,13 +291,13 @@ def test_monitoring_training_data_warns(topics, rubric_version, topic_version, t
         ("--models", rubric_version.folder.parents[1]),
     )
     fresh = write(tmp_path / "новое.jsonl", *ROWS[1::2])
-    for version, asked, known in (
+    for version, arguments, known in (
         (rubric_version, (training_data,), True),
         (topic_version, (training_data,), True),
         (topic_version, (fresh, "--reference", training_data), True),
         (rubric_version, (fresh,), False),
     ):
-        ran = topics("monitor", version.label, *asked, "--html", tmp_path / "д.html", "--json", *models)
+        ran = topics("monitor", version.label, *arguments, "--html", tmp_path / "д.html", "--json", *models)
         said = f"topics: {version.label} was trained on {training_data}: drift on training data is misleading"
         assert (said in ran.err) == known
         assert json.loads(ran.out)["trained_on"] == [training_data] * known

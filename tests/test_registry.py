@@ -275,8 +275,8 @@ DAMAGE = {
 
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_changed_file_is_refused(registry, version, how):
-    spoil, message = DAMAGE[how]
-    spoil(version.folder / "weights.npy")
+    damage, message = DAMAGE[how]
+    damage(version.folder / "weights.npy")
     with pytest.raises(ModelError, match=message):
         registry.open("rubrics")
 

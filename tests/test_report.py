@@ -109,16 +109,16 @@ def test_a_version_has_a_report_and_a_model_card(version):
     error = f"{100 * metrics.calibration_error:.1f}".replace(".", ",")
     assert f"расходится с долей верных ответов в среднем на {error}\u00a0%." in card
     among = f"{100 * metrics.likely.calibration_error:.1f}".replace(".", ",")
-    for told in card, " ".join(page.said):
-        assert f"(таких ответов {metrics.likely.answers}), расхождение {among}\u00a0%;" in told
+    for text in card, " ".join(page.said):
+        assert f"(таких ответов {metrics.likely.answers}), расхождение {among}\u00a0%;" in text
 
 
 def test_the_report_states_the_review_share(version):
     report = pages.load(version.folder)
-    told = replace(report, review_share=0.104)
+    changed = replace(report, review_share=0.104)
     for written in pages.report_page, pages.model_card:
-        assert "Из всех статей обучения — 10\u00a0%;" in written(told, "ru")
-        assert "Of all training articles it is 10%;" in written(told, "en")
+        assert "Из всех статей обучения — 10\u00a0%;" in written(changed, "ru")
+        assert "Of all training articles it is 10%;" in written(changed, "en")
         assert "Of all training articles" not in written(replace(report, review_share=None), "en")
     assert report.review_share == pytest.approx(version.manifest.metrics.review_share), (
         "all articles are measured"
@@ -144,7 +144,7 @@ def test_the_expected_result_of_a_goal_is_reported(tmp_path, topics):
     goals = "[rubrics.settings.decisions.goals]\ntourism.precision = 0.8\neconomy.recall = 0.99\n"
     (tmp_path / "goals.toml").write_text(f'[report]\nlang = "en"\n{goals}', encoding="utf-8")
     models = "--models", tmp_path / "models"
-    told = topics("train", *embedded()[:2], "--only", "rubrics", "--config", tmp_path / "goals.toml", *models)
+    ran = topics("train", *embedded()[:2], "--only", "rubrics", "--config", tmp_path / "goals.toml", *models)
     version = Registry(tmp_path / "models").open("rubrics")
     economy, _, tourism = version.manifest.metrics.rubrics
     for one, name, goal, reached, n in (
@@ -155,14 +155,14 @@ def test_the_expected_result_of_a_goal_is_reported(tmp_path, topics):
         assert (
             f"{one.rubric}: the goal is {name} {goal:.2f}; on articles not seen {reached:.2f}, "
             f"expect {low:.2f} to {high:.2f}, from {one.positives} positives"
-        ) in told.err
+        ) in ran.err
         wanted = f"{name} is {goal:.0%}. On articles that the model had not seen it was {reached:.0%}; on new"
         page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
         assert wanted in page.text
         assert f"{one.rubric}: The target {wanted}" in (version.folder / "MODEL_CARD.md").read_text(
             encoding="utf-8"
         )
-        assert "industry: the goal" not in told.err
+        assert "industry: the goal" not in ran.err
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -271,10 +271,10 @@ def test_the_report_agrees_with_the_manifest(version):
     assert report.whole.articles == metrics.articles
     assert report.whole.macro_f1.value == pytest.approx(metrics.macro_f1)
     assert report.whole.exact_match.value == pytest.approx(metrics.exact_match)
-    for told, kept in zip(report.whole.rubrics, metrics.rubrics, strict=True):
-        assert (told.rubric, told.positives) == (kept.rubric, kept.positives)
-        assert told.f1.value == pytest.approx(kept.f1)
-        assert told.f1.low <= told.f1.value <= told.f1.high
+    for reported, kept in zip(report.whole.rubrics, metrics.rubrics, strict=True):
+        assert (reported.rubric, reported.positives) == (kept.rubric, kept.positives)
+        assert reported.f1.value == pytest.approx(kept.f1)
+        assert reported.f1.low <= reported.f1.value <= reported.f1.high
 
 
 def test_the_strongest_words_are_plausible(version):

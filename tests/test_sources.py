@@ -292,7 +292,7 @@ def test_a_piped_table_row_is_yielded_immediately(monkeypatch):
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
 @pytest.mark.parametrize(
-    ("table", "options", "told"),
+    ("table", "options", "message"),
     [
         (f"id,title,body\n1,Пуск,{'Завод ' * 60}\n", {}, "no column 'text', and 'body' holds long texts"),
         (
@@ -303,10 +303,10 @@ def test_a_piped_table_row_is_yielded_immediately(monkeypatch):
         ("id,text\n1,Снег\n", {"keep": ("url",)}, "no column 'url'; the columns are 'id', 'text'"),
     ],
 )
-def test_missing_columns_of_a_piped_table_are_an_error(monkeypatch, packed, table, options, told):
+def test_missing_columns_of_a_piped_table_are_an_error(monkeypatch, packed, table, options, message):
     for read in (all_of, streamed):
         stdin(monkeypatch, packed(table.encode()))
-        with pytest.raises(DataError, match=f"stdin: {told}"):
+        with pytest.raises(DataError, match=f"stdin: {message}"):
             read(Corpus("-", **options))
 
 

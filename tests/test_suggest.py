@@ -107,10 +107,10 @@ def test_the_choice_has_distinct_candidates(size, n, blind, seed):
     candidates = np.setdiff1d(np.arange(size), known)
     doubts = np.zeros((size, 0)) if blind else generator.random((size, 2))
     examples = generator.integers(0, 9, doubts.shape[1])
-    found, asked = choose(doubts, examples, places(*generator.random(size)), known, candidates, n)
-    assert len(found) == len(asked) == len(set(found.tolist())) == min(n, len(candidates))
+    found, rubrics = choose(doubts, examples, places(*generator.random(size)), known, candidates, n)
+    assert len(found) == len(rubrics) == len(set(found.tolist())) == min(n, len(candidates))
     assert set(found.tolist()) <= set(candidates.tolist())
-    assert set(asked.tolist()) <= ({-1} if blind else {0, 1})
+    assert set(rubrics.tolist()) <= ({-1} if blind else {0, 1})
 
 
 def test_articles_of_one_subject_are_near_in_latent_space():
@@ -141,10 +141,10 @@ def test_labelled_articles_and_reprints_are_not_suggested(tmp_path, pool, labels
 
 def test_a_rare_rubric_is_suggested_beyond_its_share(pool, labels):
     found = suggest(Corpus(pool, labels_file=labels), Config(), 40)
-    asked = Counter(row.reason.split("«")[1].split("»")[0] for row in found.chosen)
+    counts = Counter(row.reason.split("«")[1].split("»")[0] for row in found.chosen)
     assert found.positives["tourism"] < min(found.positives["economy"], found.positives["industry"])
     share_of_labels = found.positives["tourism"] / found.labelled
-    assert asked["tourism"] / 40 > 3 * share_of_labels
+    assert counts["tourism"] / 40 > 3 * share_of_labels
     assert all("Модель сомневается в рубрике «" in row.reason for row in found.chosen)
 
 
@@ -165,9 +165,9 @@ def test_a_fully_labelled_pool_is_an_error():
 
 def test_rubrics_with_the_fewest_examples_are_listed(capsys):
     show_labelled(1_200, {f"рубрика {r}": 30 - r for r in range(12)})
-    told = capsys.readouterr().err
-    assert told.startswith("1,200 articles labelled so far: рубрика 11 19, рубрика 10 20, ")
-    assert told.endswith(", рубрика 2 28, 2 other rubrics with no fewer\n")
+    output = capsys.readouterr().err
+    assert output.startswith("1,200 articles labelled so far: рубрика 11 19, рубрика 10 20, ")
+    assert output.endswith(", рубрика 2 28, 2 other rubrics with no fewer\n")
 
 
 def test_the_labelling_loop_of_an_editor(topics, pool, labels, tmp_path):
@@ -193,8 +193,10 @@ def test_the_labelling_loop_of_an_editor(topics, pool, labels, tmp_path):
     assert "40 articles labelled so far: economy" in ran.err
     renamed = tmp_path / "архив.csv"
     renamed.write_text(first.read_text("cp1251").replace("id;rubrics", "id;метки", 1), encoding="cp1251")
-    asked = "suggest", pool, "--labels", renamed, "--rubrics-column", "метки"
-    assert topics(*asked, "-n", 10, "--json", "--workers", 1).out == ran.out, "the pool needs no such column"
+    arguments = "suggest", pool, "--labels", renamed, "--rubrics-column", "метки"
+    assert topics(*arguments, "-n", 10, "--json", "--workers", 1).out == ran.out, (
+        "the pool needs no such column"
+    )
 
 
 def test_an_empty_worksheet_counts_as_no_labels(tmp_path):

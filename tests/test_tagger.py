@@ -298,14 +298,14 @@ def test_an_empty_text_has_no_reasons(tagger):
 
 
 def test_the_source_column_replaces_a_missing_outlet(tagger, monkeypatch):
-    heard: list[str] = []
+    outlets: list[str] = []
     tag = tagger.tag_articles
     monkeypatch.setattr(
-        tagger, "tag_articles", lambda some: heard.extend(one.outlet for one in some) or tag(some)
+        tagger, "tag_articles", lambda some: outlets.extend(one.outlet for one in some) or tag(some)
     )
     tagger.tag_many(pd.DataFrame({"text": [STEEL] * 2, "outlet": ["Обь", None], "source": ["РБК"] * 2}))
     tagger.tag_many(pd.DataFrame({"text": [STEEL], "source": ["РБК"]}))
-    assert heard == ["Обь", "РБК", "РБК"]
+    assert outlets == ["Обь", "РБК", "РБК"]
 
 
 def test_a_tagger_has_its_rubrics(tagger):

@@ -114,7 +114,7 @@ def test_trends_show_rising_topics_of_the_archive_and_other_data(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         (0.0516, 0.0731, ("5.2%", "7.3%")),
         (0.00171, 0.00214, ("0.17%", "0.21%")),
@@ -122,8 +122,8 @@ def test_trends_show_rising_topics_of_the_archive_and_other_data(run, tmp_path):
         (0.1, 0.1, ("10.0000%", "10.0000%")),
     ],
 )
-def test_shares_are_rounded_so_that_they_differ(before, after, told):
-    assert apart(before, after) == told
+def test_shares_are_rounded_so_that_they_differ(before, after, expected):
+    assert apart(before, after) == expected
 
 
 def test_trends_read_standard_input(run, source):

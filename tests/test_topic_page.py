@@ -140,8 +140,8 @@ def test_changes_are_described_by_name(report):
     kept = [change for change in report.changes if change.kind == "kept"]
     assert f"Остались: {len(kept)}" in page.text
     died = replace(report.changes[0], kind="died", old=(99,), new=(), similarity=(0.4,))
-    told = replace(report, changes=(died,), before=((99, "ярмарка, гармонь"),))
-    page = check_page(topic_pages.topic_page(told, "ru"))
+    changed = replace(report, changes=(died,), before=((99, "ярмарка, гармонь"),))
+    page = check_page(topic_pages.topic_page(changed, "ru"))
     assert "Исчезли: 1" in page.text
     assert "«ярмарка, гармонь» ближайшая из новых: сходство 40" in page.text
 

@@ -179,12 +179,12 @@ def test_activity_survives_a_round_trip(tmp_path, found):
 
 def test_rising_and_falling_topics_are_found(prepared, found):
     pipeline = prepared[0]
-    told = changes(found)
-    metals, theatre = (told[place_of(pipeline, word)] for word in ("рудник", "спектакль"))
+    result = changes(found)
+    metals, theatre = (result[place_of(pipeline, word)] for word in ("рудник", "спектакль"))
     assert (metals.direction, theatre.direction) == ("rises", "falls")
     assert metals.since == "2026-03-02"
     assert metals.before < 0.2 < 0.3 < metals.after
-    assert [told[place_of(pipeline, word)].direction for word in ("поезд", "рубль")] == ["steady"] * 2
+    assert [result[place_of(pipeline, word)].direction for word in ("поезд", "рубль")] == ["steady"] * 2
 
 
 def test_articles_that_carry_a_change_are_of_its_time(prepared, found):

@@ -83,8 +83,8 @@ def test_rollback_refuses_a_damaged_version(registry):
     a, b = (publish(registry, day(n)) for n in (1, 2))
     for version in (a, b):
         promote(registry, version)
-    spoiled = next(path for path in (registry.folder / "rubrics" / a).iterdir() if path.suffix == ".npy")
-    spoiled.write_bytes(spoiled.read_bytes()[:-1] + b"?")
+    damaged = next(path for path in (registry.folder / "rubrics" / a).iterdir() if path.suffix == ".npy")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     with pytest.raises(ModelError):
         registry.rollback("rubrics")
     assert production(registry) == b
@@ -328,13 +328,13 @@ def test_history_at_a_time_shows_the_version_in_use_and_its_metrics(topics, regi
     registry.promote("rubrics", b, "новая рубрика", expected=a, metrics=metrics, forced=True)
     registry.rollback("rubrics", "туризм везде")
     models = "--models", registry.folder
-    told = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
-    assert told[0] == f"rubrics/{a} was @production, what `topics predict` took"
-    assert told[2].strip().endswith(": туризм везде")
-    assert told[3] == "  macro-F1 0.500, exact match 0.500 (in training)", (
+    lines = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
+    assert lines[0] == f"rubrics/{a} was @production, what `topics predict` took"
+    assert lines[2].strip().endswith(": туризм везде")
+    assert lines[3] == "  macro-F1 0.500, exact match 0.500 (in training)", (
         "for a rollback the metrics of the training"
     )
-    assert told[4] == f"rubrics/{c} was @latest", "not used by predict"
+    assert lines[4] == f"rubrics/{c} was @latest", "not used by predict"
     table = topics("history", "rubrics", *models).out
     assert "tourism 0.900 -> 0.400" in table
     assert "micro-F1" not in table, "only significant differences are shown"
@@ -694,13 +694,13 @@ def without_files(folder: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize("spoil", [one_bit, one_line, without_manifest, without_files, shutil.rmtree])
-def test_an_import_replaces_a_damaged_version(registry, tmp_path, spoil):
+@pytest.mark.parametrize("damage", [one_bit, one_line, without_manifest, without_files, shutil.rmtree])
+def test_an_import_replaces_a_damaged_version(registry, tmp_path, damage):
     version = registry.open(f"rubrics/{publish(registry)}")
     promote(registry, version.folder.name)
     bundles.pack(version, tmp_path / "a.tar")
-    spoil(version.folder)
-    if spoil is shutil.rmtree:
+    damage(version.folder)
+    if damage is shutil.rmtree:
         bundles.unpack(tmp_path / "a.tar", registry)
     else:
         with pytest.warns(
@@ -746,7 +746,7 @@ def test_export_and_import_commands(topics, models, tmp_path):
 def test_show_prints_corpus_metrics_libraries_and_history(topics, models):
     ran = topics("show", "rubrics", "--models", models)
     assert ran.code == 0
-    for told in (
+    for text in (
         "@latest",
         "trained on 500 articles",
         "economy",
@@ -754,7 +754,7 @@ def test_show_prints_corpus_metrics_libraries_and_history(topics, models):
         "pymorphy3-dicts-ru",
         "published it",
     ):
-        assert told in ran.out
+        assert text in ran.out
     assert json.loads(topics("show", "--json", "--models", models).out)["corpus"]["articles"] == 500
 
 
@@ -779,12 +779,12 @@ def test_reproduce_gives_the_same_files(registry):
     found = reproduce(registry, version.manifest, corpus)
     assert found.is_same, found.files
     assert set(found.files) == set(version.manifest.files) - DOCUMENTS
-    heard: set[str] = set()
+    stages: set[str] = set()
     with pytest.raises(DataError, match=r"DATA is not what rubrics/.* was trained on: 100 articles"):
         reproduce(
-            registry, version.manifest, Corpus(embedded()[0]), watch=lambda stage, done: heard.add(stage)
+            registry, version.manifest, Corpus(embedded()[0]), watch=lambda stage, done: stages.add(stage)
         )
-    assert heard == {"learning what outlets repeat", "reading"}, "an error before learning"
+    assert stages == {"learning what outlets repeat", "reading"}, "an error before learning"
 
 
 def test_topics_are_reproduced_from_their_parent(registry):
@@ -833,8 +833,8 @@ def test_versions_of_topics_are_verified_exported_and_promoted(registry, tmp_pat
     ran = topics("promote", second, unseen, *models)
     assert (ran.code, "B keeps 4 of 4 topics, 0 are new" in ran.out) == (0, True), ran.err
     assert topics("rollback", "topics", *models).code == 0
-    told = topics("history", "topics", "--at", "2999-01-01", *models).out
-    assert "topics/" in told
+    output = topics("history", "topics", "--at", "2999-01-01", *models).out
+    assert "topics/" in output
     assert "topics kept 4, gone 0" in topics("history", "topics", *models).out
 
 
@@ -843,13 +843,13 @@ def test_worse_topics_are_not_promoted(registry, tmp_path, topics):
     registry.promote("topics", production.partition("/")[2], "", expected=None)
     narrow = train_topics(registry, tmp_path, 300, 360, num_topics=2)
     unseen = write(tmp_path / "новое.jsonl", *map(json.loads, embedded()[4].read_text("utf-8").splitlines()))
-    asked = "promote", narrow, unseen, "--models", registry.folder
-    ran = topics(*asked)
+    arguments = "promote", narrow, unseen, "--models", registry.folder
+    ran = topics(*arguments)
     assert (ran.code, "is not promoted" in ran.err) == (4, True), ran.err
     assert re.search(r"keeps [01] of 4 topics", ran.err)
     assert "coherence" in ran.out
     assert "gone: " in ran.out
-    assert topics(*asked, "--force", "--reason", "новая редакция").code == 0
+    assert topics(*arguments, "--force", "--reason", "новая редакция").code == 0
     assert registry.events("topics")[-1].forced
 
 

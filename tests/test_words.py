@@ -114,12 +114,12 @@ def test_recalled_words_are_not_lemmatized_again(folder, monkeypatch):
     before = spelled(read(Cleaner(), articles()))
     lexicon.forget()
     recall(folder)
-    asked = list[str]()
-    monkeypatch.setattr(lexicon, "lemmas", lambda form: asked.append(form) or lemmas(form))
+    lemmatized = list[str]()
+    monkeypatch.setattr(lexicon, "lemmas", lambda form: lemmatized.append(form) or lemmas(form))
     assert spelled(read(Cleaner(), articles())) == before
     known = as_dict(load(folder))  # type: ignore[arg-type]
-    assert asked
-    assert known.keys().isdisjoint(map(hashed, asked))
+    assert lemmatized
+    assert known.keys().isdisjoint(map(hashed, lemmatized))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -127,15 +127,15 @@ def test_retraining_reuses_words_and_gets_the_same_tokens(models, monkeypatch, j
     """With two processes the calls are not checked, since the patch is in this process only."""
     first = prepare(Corpus(embedded()), Config())
     lexicon.forget()
-    asked = list[str]()
-    monkeypatch.setattr(lexicon, "lemmas", lambda form: asked.append(form) or lemmas(form))
+    lemmatized = list[str]()
+    monkeypatch.setattr(lexicon, "lemmas", lambda form: lemmatized.append(form) or lemmas(form))
     monkeypatch.setattr(gathering, "_WORTH_PROCESSES", 1)
     again = prepare(Corpus(embedded()), Config(), jobs, words_from=latest_folder(Registry(models), "rubrics"))
     assert spelled(again.tokens) == spelled(first.tokens)
     assert as_dict(again.words) == as_dict(first.words)
     if jobs == 1:
-        assert asked
-        assert as_dict(first.words).keys().isdisjoint(map(hashed, asked))
+        assert lemmatized
+        assert as_dict(first.words).keys().isdisjoint(map(hashed, lemmatized))
 
 
 def test_a_damaged_or_missing_version_gives_no_words(models, tmp_path):
