@@ -149,7 +149,7 @@ def test_the_calibration_error_of_likely_answers(holds, probabilities, answers, 
 
 
 def simulated(stretch: float) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a thousand articles with one of a hundred rubrics each; probabilities with stretch log odds."""
+    """Draw a thousand articles with one of a hundred rubrics each; probabilities with stretched log odds."""
     generator = np.random.default_rng(0)
     holds = np.eye(100, dtype=bool)[generator.integers(0, 100, 1000)]
     odds = 2.5 * generator.normal(np.where(holds, 1.25, -1.25), 1.0) - np.log(99)
