@@ -1,11 +1,11 @@
-"""Scores of an Annif backend on the articles of a test file; run by `bench_rubrics.py`.
+"""Train an Annif backend and score a test file; run by `bench_rubrics.py` and `bench_archive.py`.
 
     python3 -m venv annif && annif/bin/pip install 'annif[fasttext,omikuji]'
     annif/bin/python scripts/annif_scores.py TRAIN.jsonl TEST.jsonl OUT.jsonl --backend omikuji
 
-TRAIN holds id, text, rubrics (a row of none is taught as the subject «other», since Annif cannot learn from
-it otherwise); TEST holds id, text; OUT gets id, scores. Annif asks NLTK for a sentence tokenizer from the
-network; an untrained one takes its place, since only words are asked of it.
+TRAIN has id, text and rubrics, TEST has id and text, OUT gets id and scores. A training row without rubrics
+has the subject «other», since Annif needs at least one. Annif would download a sentence tokenizer of NLTK; an
+untrained one takes its place, since sentences are not used.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("test", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--backend", choices=sorted(SETTINGS), default="omikuji")
-    parser.add_argument("--timed", action="store_true", help="print the articles a second that `index` tags")
+    parser.add_argument("--timed", action="store_true", help="print the articles per second of `index`")
     options = parser.parse_args()
     train, test, out = rows(options.train), rows(options.test), options.out.resolve()
     names = sorted({name for row in train for name in row["rubrics"]} | {OTHER})
@@ -46,12 +46,12 @@ def main() -> None:
         annif("load-vocab", "v", "v.tsv", "-L", "ru")
         annif("train", "p", "train.tsv")
         seconds = index("test.jsonl")
-        found = rows(Path("scores.jsonl"))
+        answers = rows(Path("scores.jsonl"))
         if options.timed:
             write("few.jsonl", Path("test.jsonl").read_text(encoding="utf-8").splitlines()[:1])
-            print((len(test) - 1) / (seconds - index("few.jsonl")))  # but for its own start
+            print((len(test) - 1) / (seconds - index("few.jsonl")))  # without its start-up time
     with out.open("w", encoding="utf-8") as file:
-        for row, answer in zip(test, found, strict=True):
+        for row, answer in zip(test, answers, strict=True):
             scores = {names[int(x["uri"].rsplit("/", 1)[1])]: x["score"] for x in answer["results"]}
             print(json.dumps({"id": row["id"], "scores": scores}, ensure_ascii=False), file=file)
 
@@ -64,7 +64,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def prepare(train: list[dict[str, Any]], test: list[dict[str, Any]], names: list[str], backend: str) -> None:
     subjects = [" ".join(f"<http://x/{names.index(n)}>" for n in row["rubrics"] or [OTHER]) for row in train]
     write("v.tsv", [f"<http://x/{i}>\t{name}" for i, name in enumerate(names)])
-    write("train.tsv", [f"{flat(row)}\t{known}" for row, known in zip(train, subjects, strict=True)])
+    write("train.tsv", [f"{flat(row)}\t{uris}" for row, uris in zip(train, subjects, strict=True)])
     write("test.jsonl", [json.dumps({"document_id": row["id"], "text": flat(row)}) for row in test])
     write("projects.cfg", [PROJECT.format(backend, SETTINGS[backend])])
 
@@ -88,18 +88,18 @@ def untrained_punkt(folder: Path) -> None:
 
 
 def index(name: str) -> float:
-    """Tag a file; return the seconds."""
+    """Score a file; return the wall time in seconds."""
     start = time.perf_counter()
     annif("index", "p", name, "-l", "1000", "-O", "scores.jsonl", "-f", "-I")
     return time.perf_counter() - start
 
 
 def annif(*arguments: str) -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [str(Path(sys.executable).parent / "annif"), *arguments], capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        sys.exit(f"annif {' '.join(arguments)}: {done.stderr[-500:]}")
+    if process.returncode:
+        sys.exit(f"annif {' '.join(arguments)}: {process.stderr[-500:]}")
 
 
 if __name__ == "__main__":

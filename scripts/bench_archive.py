@@ -1,4 +1,4 @@
-"""Measure scoring and training at scale: rate, memory, overheads. Each prints a Markdown table.
+"""Measure scoring and training at scale: throughput, memory, overheads. Each prints a Markdown table.
 
     python scripts/bench_archive.py rate --annif annif/bin/python
     python scripts/bench_archive.py memory
@@ -6,16 +6,17 @@
     python scripts/bench_archive.py dask
     python scripts/bench_archive.py drift
 
-`rate` scores real articles (rubrics, unlabelled and rbc2020, repeated under other ids) with 1 and 2 workers,
-rubrics alone and with topics, and lets fastText (supervised, bigrams, trained on the same labels, one thread)
-predict the same file, turn by turn, so that a busy machine is busy for all; the best turn counts.
-Annif's `index` gets a sample once, since it is slow; its own start is deducted. `memory` scores short made-up
-articles, `training` learns from them. `dask` compares a cluster of two processes on this machine with two of
-loky. `drift` tells what the comparison at the end of a job costs.
+`rate` scores real articles (rubrics, unlabelled and rbc2020, repeated with other ids) with 1 and 2 workers,
+rubrics alone and with topics. fastText (supervised, bigrams, trained on the same labels, one thread) predicts
+the same file. They take turns, so that other load on the machine affects all; the best turn counts. Annif's
+`index` scores a sample once, since it is slow; its start-up time is deducted. `memory` scores short synthetic
+articles, `training` trains on them. `dask` compares a cluster of two processes on this machine with two loky
+workers. `drift` measures the cost of drift monitoring during a job.
 
-`--articles N [N ...]` for a trial; `--models FOLDER` with versions trained before saves their training.
-Needs Linux and psutil; for `rate` pip install fasttext-wheel and an environment with annif[omikuji];
-for `rate`, `dask` and `drift` the news folder, see scripts/news.py.
+`--articles N [N ...]` makes a shorter run; `--models FOLDER` uses trained versions instead of training some.
+
+Needs Linux and psutil; for `rate` pip install fasttext-wheel, and an environment with annif[omikuji]; for
+`rate`, `dask` and `drift` the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
@@ -41,32 +42,32 @@ import news
 from topics.corpus import embedded
 
 KEPT = ("id", "title", "text", "source", "date")
-TAUGHT = 2_000
-"""Articles that Annif learns from; of more it would be slower still."""
+ANNIF_TRAINING = 2_000
+"""Articles on which Annif is trained; with more it would be even slower."""
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What a program took."""
+    """Time and memory of a command."""
 
     seconds: float
     cpu_seconds: float
-    """Of the program and its workers."""
+    """Of the command and its workers."""
     parent_mb: float
     """Peak resident memory."""
     worker_mb: float
     """The same of its largest worker."""
     all_mb: float
-    """Peak of all together, pages that they share counted once."""
+    """Peak of all together, counting shared pages once."""
 
 
 def run(*arguments: object, watched: bool = False) -> Run:
-    """Run `topics`, and watch its memory if wanted; to watch takes time from what is watched."""
+    """Run a command of `topics`; with `watched`, sample its memory, which costs it some time."""
     start, before, peaks = time.perf_counter(), os.times(), [0.0, 0.0, 0.0]
     command = [sys.executable, "-m", "topics", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         parent = psutil.Process(process.pid)
         while watched and process.poll() is None:
-            _note(parent, peaks)
+            _sample(parent, peaks)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.5)
     if process.returncode:
@@ -76,18 +77,18 @@ def run(*arguments: object, watched: bool = False) -> Run:
     return Run(time.perf_counter() - start, cpu, *(peak / 1e6 for peak in peaks))
 
 
-def _note(parent: psutil.Process, peaks: list[float]) -> None:
+def _sample(parent: psutil.Process, peaks: list[float]) -> None:
     try:
         workers = parent.children(recursive=True)
         together = sum(process.memory_full_info().pss for process in [parent, *workers])
-        found = _peak(parent), max(map(_peak, workers), default=0), together
+        now = _peak(parent), max(map(_peak, workers), default=0), together
     except (psutil.Error, OSError):
-        return  # ended meanwhile
-    peaks[:] = map(max, peaks, found)
+        return  # a process has ended meanwhile
+    peaks[:] = map(max, peaks, now)
 
 
 def _peak(process: psutil.Process) -> int:
-    """Peak resident memory of a process so far, as Linux counts it; 0 of one that has ended."""
+    """Return the peak resident memory of a process so far (VmHWM); 0 if it has ended."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
     return 1024 * next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
 
@@ -106,16 +107,16 @@ def row(*cells: object) -> None:
 
 
 def write_archive(path: Path, articles: int) -> None:
-    """Write real articles, repeated under other ids."""
-    found = [one for name in ("rubrics", "unlabelled", "rbc2020") for one in news.rows(name)]
+    """Write real articles, repeated with other ids."""
+    rows = [one for name in ("rubrics", "unlabelled", "rbc2020") for one in news.rows(name)]
     with path.open("w", encoding="utf-8") as out:
-        for n, one in enumerate(itertools.islice(itertools.cycle(found), articles)):
+        for n, one in enumerate(itertools.islice(itertools.cycle(rows), articles)):
             kept = {name: one.get(name) for name in KEPT} | {"id": f"{one['id']}-{n}"}
             out.write(json.dumps(kept, ensure_ascii=False) + "\n")
 
 
 def trained(models: Path | None, folder: Path) -> Path:
-    """Return the folder of the versions, having trained them if none was named."""
+    """Return the folder of trained versions; train some if `models` is None."""
     if models is None:
         models = folder / "models"
         gold = ("--labels", news.folder() / "gold.tsv")
@@ -128,33 +129,34 @@ def rate(articles: int, turns: int, models: Path | None, annif: str, sample: int
         folder = Path(name)
         archive, home = folder / "archive.jsonl", trained(models, folder)
         write_archive(archive, articles)
-        loop, found = fasttext_loop(), dict[str, list[tuple[float, float]]]()
+        loop, results = fasttext_loop(), dict[str, list[tuple[float, float]]]()
         for _ in range(turns):
             for topics, workers in itertools.product(("none", "topics"), (1, 2)):
-                asked = ("predict", archive, "-o", folder / "scored.jsonl", "--models", home)
-                ran = run(*asked, "--topics", topics, "--workers", workers)
-                what = f"{'rubrics' if topics == 'none' else 'rubrics and topics'}, {workers} workers"
-                found.setdefault(what, []).append((ran.seconds, ran.cpu_seconds))
+                command = ("predict", archive, "-o", folder / "scored.jsonl", "--models", home)
+                ran = run(*command, "--topics", topics, "--workers", workers)
+                label = f"{'rubrics' if topics == 'none' else 'rubrics and topics'}, {workers} workers"
+                results.setdefault(label, []).append((ran.seconds, ran.cpu_seconds))
             wall, cpu = time.perf_counter(), time.process_time()
             loop(archive)
             times = time.perf_counter() - wall, time.process_time() - cpu
-            found.setdefault("fastText, one thread", []).append(times)
+            results.setdefault("fastText, one thread", []).append(times)
         rates = {
-            what: [articles / min(side) for side in zip(*times, strict=True)] for what, times in found.items()
+            system: [articles / min(side) for side in zip(*times, strict=True)]
+            for system, times in results.items()
         }
         if annif:
             rates[f"Annif omikuji, {sample:,} of them"] = [annif_rate(annif, archive, sample, folder)] * 2
         print(f"\n{articles:,} articles, {archive.stat().st_size / 1e6:,.0f} MB, best of {turns} turns")
         head("what", "articles/s", "articles/CPU s", "times fastText", "times Annif", "2 workers to 1")
-        for what, (wall, cpu) in rates.items():
-            one = rates.get(what.replace(", 2 workers", ", 1 workers"), (wall,))[0]
+        for system, (wall, cpu) in rates.items():
+            one = rates.get(system.replace(", 2 workers", ", 1 workers"), (wall,))[0]
             fast, slow = rates["fastText, one thread"][0], [*rates.values()][-1][0] if annif else None
             ratios = f"{wall / fast:.2f}", f"{wall / slow:.0f}" if slow else "", f"{wall / one:.2f}"
-            row(what, round(wall), round(cpu), *ratios[:2], ratios[2] if "2 workers" in what else "")
+            row(system, round(wall), round(cpu), *ratios[:2], ratios[2] if "2 workers" in system else "")
 
 
 def fasttext_loop() -> Callable[[Path], None]:
-    """Train fastText as its users do, and return its loop over a file."""
+    """Train fastText with usual settings; return a function that predicts a file."""
     import fasttext
 
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as lines:
@@ -182,35 +184,35 @@ def plain(one: dict[str, object]) -> str:
 
 
 def annif_rate(python: str, archive: Path, sample: int, folder: Path) -> float:
-    """Articles a second that Annif's `index` tags of a sample from all over the archive."""
-    taught = [one for one in news.rows("rubrics") if one["rubrics"]][:TAUGHT]
+    """Return the articles per second of Annif's `index`, on an evenly spaced sample of the archive."""
+    train = [one for one in news.rows("rubrics") if one["rubrics"]][:ANNIF_TRAINING]
     with archive.open(encoding="utf-8") as lines:
         every = sum(1 for _ in lines) // sample
     with archive.open(encoding="utf-8") as lines:
-        asked = [json.loads(line) for line in itertools.islice(lines, 0, every * sample, every)]
-    places = [folder / f"annif-{name}.jsonl" for name in ("taught", "asked", "out")]
-    for place, rows in zip(places, (taught, asked), strict=False):
+        test = [json.loads(line) for line in itertools.islice(lines, 0, every * sample, every)]
+    paths = [folder / f"annif-{name}.jsonl" for name in ("train", "test", "out")]
+    for path, rows in zip(paths, (train, test), strict=False):
         text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in rows)
-        place.write_text(text, encoding="utf-8")
-    command = [python, Path(__file__).with_name("annif_scores.py"), *places, "--timed"]
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    told = subprocess.run(command, check=True, env=clean, stdout=subprocess.PIPE, text=True).stdout
-    return float(told)
+        path.write_text(text, encoding="utf-8")
+    command = [python, Path(__file__).with_name("annif_scores.py"), *paths, "--timed"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
+    return float(output)
 
 
-# --- made-up articles ---
+# --- synthetic articles ---
 
 
 def write_short(path: Path, articles: int, *, labelled: bool = False, words: int = 25) -> None:
-    """Write made-up articles; one word of each is new, so that the vocabulary grows as in real archives."""
-    draw = random.Random(7)
+    """Write synthetic articles with one new word each, so that the vocabulary grows as in real archives."""
+    rng = random.Random(7)
     rows = [json.loads(line) for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
     texts = [(one["text"].split(), one["rubrics"]) for one in rows]
     with path.open("w", encoding="utf-8") as out:
         for n in range(articles):
             own, rubrics = texts[n % len(texts)]
-            chosen = draw.choices(own, k=words)
-            chosen[n % words] = f"{chosen[0][:5].lower()}{draw.choice(SYLLABLES)}{draw.choice(SYLLABLES)}ский"
+            chosen = rng.choices(own, k=words)
+            chosen[n % words] = f"{chosen[0][:5].lower()}{rng.choice(SYLLABLES)}{rng.choice(SYLLABLES)}ский"
             one = {"id": str(n), "outlet": f"outlet {n % 20}", "text": " ".join(chosen)}
             out.write(json.dumps(one | ({"rubrics": rubrics} if labelled else {}), ensure_ascii=False) + "\n")
 
@@ -227,8 +229,8 @@ def memory(sizes: Sequence[int], models: Path | None) -> None:
         head("articles", "parent, MB", "largest worker, MB", "all together, MB", "articles/s", "CPU s")
         for articles in sizes:
             write_short(folder / "archive.jsonl", articles)
-            asked = (folder / "archive.jsonl", "-o", folder / "scored.jsonl", "--models", home)
-            ran = run("predict", *asked, "--workers", 2, watched=True)
+            arguments = (folder / "archive.jsonl", "-o", folder / "scored.jsonl", "--models", home)
+            ran = run("predict", *arguments, "--workers", 2, watched=True)
             row(articles, *megabytes(ran), round(articles / ran.seconds), round(ran.cpu_seconds))
 
 
@@ -236,13 +238,13 @@ def training(sizes: Sequence[int], only: str | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         archive = Path(name) / "archive.jsonl"
         head(
-            "learned", "articles", "MB", "parent, MB", "largest worker, MB", "all together, MB", "s", "CPU s"
+            "trained", "articles", "MB", "parent, MB", "largest worker, MB", "all together, MB", "s", "CPU s"
         )
         for articles in sizes:
             write_short(archive, articles, labelled=True, words=60)
             wanted = ("--only", only) if only else ()
-            asked = ("train", archive, "--models", Path(name) / "models", *wanted, "--workers", 2)
-            ran = run(*asked, watched=True)
+            command = ("train", archive, "--models", Path(name) / "models", *wanted, "--workers", 2)
+            ran = run(*command, watched=True)
             size, times = archive.stat().st_size // 10**6, (round(ran.seconds), round(ran.cpu_seconds))
             row(only or "rubrics and topics", articles, size, *megabytes(ran), *times)
 
@@ -261,19 +263,21 @@ def dask(articles: int, turns: int, models: Path | None) -> None:
         folder = Path(name)
         archive, home = folder / "archive.jsonl", trained(models, folder)
         write_archive(archive, articles)
-        asked = ("predict", archive, "-o", folder / "scored.jsonl", "--models", home)
+        command = ("predict", archive, "-o", folder / "scored.jsonl", "--models", home)
         times: dict[str, list[float]] = {"loky": [], "dask": []}
         with LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as cluster:
             for _ in range(turns):
-                times["loky"].append(run(*asked, "--workers", 2).seconds)
-                times["dask"].append(run(*asked, "--dask", cluster.scheduler_address).seconds)
-        print(f"\n{articles:,} articles, two processes, best of {turns} turns; a cluster's workers stay warm")
-        head("by", "s, each turn", "best, s", "to loky")
-        for by, each in times.items():
+                times["loky"].append(run(*command, "--workers", 2).seconds)
+                times["dask"].append(run(*command, "--dask", cluster.scheduler_address).seconds)
+        print(
+            f"\n{articles:,} articles, two processes, best of {turns} turns; the cluster's workers stay warm"
+        )
+        head("backend", "s, each turn", "best, s", "times loky")
+        for backend, each in times.items():
             all_ = ", ".join(f"{seconds:.1f}" for seconds in each)
-            row(by, all_, f"{min(each):.1f}", f"{min(each) / min(times['loky']):.3f}")
+            row(backend, all_, f"{min(each):.1f}", f"{min(each) / min(times['loky']):.3f}")
 
 
 def drift(articles: int, turns: int, models: Path | None) -> None:
@@ -282,14 +286,14 @@ def drift(articles: int, turns: int, models: Path | None) -> None:
 
     with tempfile.TemporaryDirectory() as name:
         tagger = Tagger.load(trained(models, Path(name)))
-        found = news.articles("rbc2020")[:articles]
-        batches = [found[start : start + 2_000] for start in range(0, len(found), 2_000)]
+        corpus = news.articles("rbc2020")[:articles]
+        batches = [corpus[start : start + 2_000] for start in range(0, len(corpus), 2_000)]
         tagging, inside, comparing = [], [], []
         for _ in range(turns + 1):
             stream, spent = Stream(tagger.versions, tagger.topics), [0.0]
 
-            def on_batch(*heard: Any, stream: Stream = stream, spent: list[float] = spent) -> None:
-                spent[0] += seconds_of(lambda: stream.on_batch(*heard))
+            def on_batch(*arguments: Any, stream: Stream = stream, spent: list[float] = spent) -> None:
+                spent[0] += seconds_of(lambda: stream.on_batch(*arguments))
 
             tagging.append(
                 seconds_of(
@@ -300,11 +304,9 @@ def drift(articles: int, turns: int, models: Path | None) -> None:
             comparing.append(seconds_of(stream.drift))
         whole, sums, end = (
             min(each[1:]) for each in (tagging, inside, comparing)
-        )  # the first learns the words
-        head(
-            "articles", "tagging, CPU s", "of it the sums for drift", "share", "comparison at the end, CPU s"
-        )
-        row(len(found), f"{whole:.2f}", f"{sums:.3f}", f"{sums / whole:.1%}", f"{end:.3f}")
+        )  # without the first run, which fills the word cache
+        head("articles", "tagging, CPU s", "of it drift sums", "share", "comparison at the end, CPU s")
+        row(len(corpus), f"{whole:.2f}", f"{sums:.3f}", f"{sums / whole:.1%}", f"{end:.3f}")
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -319,32 +321,34 @@ def main() -> None:
     )
     parser.add_argument("measure", choices=["rate", "memory", "training", "dask", "drift"])
     parser.add_argument(
-        "--articles", type=int, nargs="+", help="how many; several for `memory` and `training`"
+        "--articles", type=int, nargs="+", help="number of articles; several for `memory` and `training`"
     )
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--models", type=Path, help="trained versions; by default some are trained")
     parser.add_argument("--only", choices=["rubrics", "topics"], help="what `training` trains")
-    parser.add_argument("--annif", default="", help="the Python of Annif's environment; without: no Annif")
-    parser.add_argument("--sample", type=int, default=2_000, help="articles for Annif")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--annif", default="", help="the Python of Annif's environment; by default Annif is left out"
+    )
+    parser.add_argument("--sample", type=int, default=2_000, help="articles that Annif scores")
+    options = parser.parse_args()
     sizes: list[int] = (
-        given.articles
+        options.articles
         or {
             "rate": [200_000],
             "memory": [100_000, 1_000_000, 3_000_000],
             "training": [1_000_000],
             "dask": [50_000],
             "drift": [10_000],
-        }[given.measure]
+        }[options.measure]
     )
-    if given.measure == "rate":
-        rate(sizes[0], given.turns, given.models, given.annif, given.sample)
-    elif given.measure == "memory":
-        memory(sizes, given.models)
-    elif given.measure == "training":
-        training(sizes, given.only)
+    if options.measure == "rate":
+        rate(sizes[0], options.turns, options.models, options.annif, options.sample)
+    elif options.measure == "memory":
+        memory(sizes, options.models)
+    elif options.measure == "training":
+        training(sizes, options.only)
     else:
-        {"dask": dask, "drift": drift}[given.measure](sizes[0], given.turns, given.models)
+        {"dask": dask, "drift": drift}[options.measure](sizes[0], options.turns, options.models)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
-"""How good the rubrics are, ours and others', on the same folds of the same cleaned text.
+"""Measure the quality of rubrics, ours and other tools', on the same folds of the same cleaned text.
 
     python scripts/bench_rubrics.py gold [--annif annif/bin/python] [--repeats 5] [--no-demo]
-    python scripts/bench_rubrics.py lenta13 | demo    the same on thirteen rubrics; across invented outlets
-    python scripts/bench_rubrics.py archive           what a noisy archive brings, ours alone
+    python scripts/bench_rubrics.py lenta13 | demo    thirteen rubrics; an outlet held out (synthetic)
+    python scripts/bench_rubrics.py archive           what the archive's labels bring, ours alone
 
-Ours is trained on all there is: the clean rows of the other folds, the demonstration corpus and, on `gold`,
-the outlets' archive with its own labels; the row that says so reads unlabelled articles as well, of which the
-others can make no use. The others get the clean rows and the demonstration corpus, with which they do best
-(`--joined` gives them the archive too). `--no-demo` leaves the demonstration corpus out for all: a newsroom
-has its own articles and no others. Our thresholds come from our own training rows. Theirs are found on the
-folds of the *test* scores that are not being judged, a help that ours gets in the row that says so; «at 0» is
-scikit-learn's own rule. Average precision ranks all folds in one list: by what is given out, probabilities,
-of which each fold has a calibration of its own, and «by margins», as the others' scores are ranked. Articles
-that repeat one another stand on the same side of a split.
-Prints Markdown tables. Needs: pip install fasttext-wheel; an environment with annif[fasttext,omikuji];
-the news folder, see scripts/news.py.
+Ours is trained on the clean articles of the other folds, the demonstration corpus and, on `gold`, the archive
+with the outlets' own labels; in one row on unlabelled articles as well, which the others cannot use. The
+others get the clean articles and the demonstration corpus, with which they do best (`--joined` adds the
+archive). `--no-demo` leaves the demonstration corpus out for all tools, since a newsroom has only its own
+articles.
+
+Our thresholds come from our training articles. Those of the others are chosen on the *test* scores of the
+other folds, which helps them; the rows «thresholds tuned» give ours the same help; «at 0» is scikit-learn's
+own threshold. Average precision is over all folds in one list: ranked by probabilities, which each fold
+calibrates for itself, and «by margins», as the scores of the others are ranked. Near-duplicates are in one
+fold.
+
+Prints Markdown tables. Needs: pip install fasttext-wheel; an environment with annif[fasttext,omikuji]; the
+news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
@@ -58,37 +61,38 @@ GOLD, DEMO, ARCHIVE, UNLABELLED = "gold", "demo", "archive", "unlabelled"
 
 @dataclass(frozen=True)
 class Material:
-    """Articles, cleaned, with what is known of them."""
+    """Cleaned articles and their labels."""
 
     texts: list[str]
     tokens: TokenBatch
     truth: Truth
     rubrics: tuple[str, ...]
     part: npt.NDArray[np.str_]
-    """Gold, demo, archive or unlabelled; of the demonstration corpus its outlet."""
+    """Gold, demo, archive or unlabelled; in `demo` the outlet."""
     group: Rows
+    """Group of near-duplicates."""
 
     def rows(self, *parts: str) -> Rows:
         return np.flatnonzero(np.isin(self.part, parts))
 
 
 class Result(NamedTuple):
-    """Answers for the test rows."""
+    """Predictions for the test articles."""
 
     scores: npt.NDArray[np.float64]
     given: Bools
     wrong: npt.NDArray[np.float64] | None
-    """How likely an error is; None: the system does not say."""
+    """Probability of an error; None if the tool has none."""
     margins: npt.NDArray[np.float64] | None = None
-    """Scores before calibration; None: there are no others."""
+    """Scores before calibration; None if `scores` are not calibrated."""
 
 
 System = Callable[[Material, Rows, Rows], Result]
-"""Learns from the first rows, answers for the second."""
+"""Trains on the first rows, predicts the second."""
 Split = tuple[Rows, Rows]
 
 
-# --- what is measured ---
+# --- data ---
 
 
 def gold() -> Material:
@@ -124,8 +128,8 @@ def lenta13() -> Material:
 
 
 def demo() -> Material:
-    found = [article for batch in Corpus(embedded()).batches() for article in batch.articles]
-    return material(found, RUBRICS, [article.outlet for article in found])
+    articles = [article for batch in Corpus(embedded()).batches() for article in batch.articles]
+    return material(articles, RUBRICS, [article.outlet for article in articles])
 
 
 def material(articles: Sequence[Article], rubrics: tuple[str, ...], parts: list[str]) -> Material:
@@ -143,16 +147,16 @@ def material(articles: Sequence[Article], rubrics: tuple[str, ...], parts: list[
 
 
 def gold_splits(m: Material, repeats: int, others: tuple[str, ...]) -> Iterator[list[Split]]:
-    """Deal the gold rows into five folds, again and again; the other parts, less reprints, go to training."""
-    tested, beside = m.rows(GOLD), m.rows(*others)
+    """Yield five folds of gold for each repeat; `others`, less near-duplicates, are always in training."""
+    gold_rows, added = m.rows(GOLD), m.rows(*others)
     for repeat in range(repeats):
-        distinct = np.random.default_rng(repeat).permutation(np.unique(m.group[tested]))
+        distinct = np.random.default_rng(repeat).permutation(np.unique(m.group[gold_rows]))
         fold_of = {group: i % 5 for i, group in enumerate(distinct.tolist())}
-        folds = np.array([fold_of[group] for group in m.group[tested].tolist()])
+        folds = np.array([fold_of[group] for group in m.group[gold_rows].tolist()])
         yield [
             (
-                np.r_[tested[folds != f], beside[~np.isin(m.group[beside], m.group[tested[folds == f]])]],
-                tested[folds == f],
+                np.r_[gold_rows[folds != f], added[~np.isin(m.group[added], m.group[gold_rows[folds == f]])]],
+                gold_rows[folds == f],
             )
             for f in range(5)
         ]
@@ -162,11 +166,11 @@ def demo_splits(m: Material) -> list[Split]:
     return [(np.flatnonzero(m.part != name), np.flatnonzero(m.part == name)) for name in np.unique(m.part)]
 
 
-# --- who is measured ---
+# --- systems ---
 
 
 def ours(settings: LinearSettings | None = None, *, hidden: bool = False) -> System:
-    """Make our system; one to which the labels of the archive are hidden learns words from it alone."""
+    """Return our system; with `hidden` it uses the text of the archive, but not its labels."""
 
     def system(m: Material, train: Rows, test: Rows) -> Result:
         clean = ~np.isin(m.part[train], [ARCHIVE, UNLABELLED])
@@ -187,31 +191,33 @@ def ours(settings: LinearSettings | None = None, *, hidden: bool = False) -> Sys
 def peer(scores: Callable[..., npt.NDArray[np.float64]], *, at_zero: bool = False) -> System:
     def system(m: Material, train: Rows, test: Rows) -> Result:
         truth = m.truth[train].copy()
-        found = scores([m.texts[i] for i in train], np.maximum(truth, 0), [m.texts[i] for i in test])
-        return Result(found, found > 0 if at_zero else np.zeros(found.shape, bool), None)
+        values = scores([m.texts[i] for i in train], np.maximum(truth, 0), [m.texts[i] for i in test])
+        return Result(values, values > 0 if at_zero else np.zeros(values.shape, bool), None)
 
     return system
 
 
 def measure(
-    name: str, system: System, m: Material, repeats: Sequence[list[Split]], tune: Sequence[bool] = (False,)
+    name: str, system: System, m: Material, repeats: Sequence[list[Split]], *, tuned: str = ""
 ) -> None:
-    """Average over repeats, each one table of answers for all test rows; thresholds tuned, or as they are."""
+    """Print metrics averaged over repeats: a row `name`, and a row `tuned` with thresholds tuned.
+
+    No row is printed for an empty name. In each repeat all test articles are evaluated together.
+    """
     start = time.process_time()
-    asked = [[system(m, train, test) for train, test in splits] for splits in repeats]
+    predicted = [[system(m, train, test) for train, test in splits] for splits in repeats]
     seconds = (time.process_time() - start) / sum(map(len, repeats))
-    for tuned in tune:
+    for label in filter(None, (name, tuned)):
         rows = []
-        for splits, results in zip(repeats, asked, strict=True):
+        for splits, results in zip(repeats, predicted, strict=True):
             truth = m.truth[np.concatenate([test for _, test in splits])]
-            rows.append(_metrics(truth, _tuned(m, splits, results) if tuned else results, m.rubrics))
+            rows.append(_metrics(truth, _tuned(m, splits, results) if label == tuned else results, m.rubrics))
         cells = [f"{x:.3f}" if np.isfinite(x) else "–" for x in np.mean(rows, axis=0)]
-        label = f"{name}, thresholds tuned" if tuned else name
         print(f"| {label} | {' | '.join(cells)} | {seconds:.1f} |", flush=True)
 
 
 def _tuned(m: Material, splits: list[Split], results: list[Result]) -> list[Result]:
-    """Give each fold the thresholds with the best F1 on the answers for the other folds."""
+    """Give each fold the thresholds with the best F1 on the predictions of the other folds."""
     tuned = []
     for fold, (scores, *_) in enumerate(results):
         rest = [f for f in range(len(splits)) if f != fold]
@@ -223,23 +229,20 @@ def _tuned(m: Material, splits: list[Split], results: list[Result]) -> list[Resu
     return tuned
 
 
-HEADS = (
+METRICS = (
     "mean AP",
     "by margins",
     "macro-F1",
     "micro-F1",
     "exact match",
-    "ECE",
-    "ECE, p > .1",
-    "exact, 15 % reviewed",
+    "calibration error",
+    "calibration error, p > .1",
+    "exact match, 15 % reviewed",
 )
 
 
 def _metrics(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> list[float]:
-    """Compute what the table has.
-
-    «By margins» is mean average precision by the scores before calibration, which each fold has of its own.
-    """
+    """Compute METRICS, then average precision and F1 of each rubric if there are three."""
     scores, given = (np.concatenate([result[i] for result in results]) for i in (0, 1))
     margins = np.concatenate([r.scores if r.margins is None else r.margins for r in results])
     known = [truth[:, r] >= 0 for r in range(len(rubrics))]
@@ -261,7 +264,7 @@ def _metrics(truth: Truth, results: list[Result], rubrics: tuple[str, ...]) -> l
 
 def head(m: Material) -> None:
     each = [f"{name} {what}" for name in m.rubrics for what in ("AP", "F1")] if len(m.rubrics) == 3 else []
-    names = ["", *HEADS, *each, "CPU s a fit"]
+    names = ["", *METRICS, *each, "CPU s per fit"]
     print("| " + " | ".join(names) + " |\n|---" * 1 + "|---" * (len(names) - 1) + "|")
 
 
@@ -277,13 +280,13 @@ def compare(
 ) -> None:
     head(m)
     if options.who != "others":
-        measure("**topics**", ours(), m, repeats, tune=(False, True))
+        measure("**topics**", ours(), m, repeats, tuned="the same, thresholds tuned")
         if more:
-            measure("**topics**, unlabelled articles beside", ours(), m, more)
+            measure("**topics, with unlabelled articles**", ours(), m, more)
     for name, scores in peers(options.annif).items() if options.who != "ours" else ():
         if name.startswith("scikit"):
             measure(f"{name}, at 0", peer(scores, at_zero=True), m, theirs)
-        measure(name, peer(scores), m, theirs, tune=(True,))
+        measure("", peer(scores), m, theirs, tuned=f"{name}, thresholds tuned")
 
 
 def part_gold(options: argparse.Namespace) -> None:
@@ -313,11 +316,12 @@ def part_archive(options: argparse.Namespace) -> None:
     noisy = [[(train[m.part[train] == ARCHIVE], test) for train, test in splits] for splits in joined]
     head(m)
     measure("the archive alone, as labelled", ours(), m, noisy)
-    measure("clean rows alone", ours(), m, clean)
-    measure("clean rows alone, words of the archive too", ours(hidden=True), m, joined)
-    measure("simply joined", ours(LinearSettings(settle=False, clean_weight=1.0)), m, joined)
-    measure("joined, clean rows weigh 5", ours(LinearSettings(settle=False)), m, joined)
-    measure("**archive weighted by confidence**", ours(), m, joined)
+    measure("clean articles alone", ours(), m, clean)
+    text_too = "clean articles alone, vocabulary and latent directions of the archive's text too"
+    measure(text_too, ours(hidden=True), m, joined)
+    measure("both, unweighted", ours(LinearSettings(settle=False, clean_weight=1.0)), m, joined)
+    measure("both, clean articles have weight 5", ours(LinearSettings(settle=False)), m, joined)
+    measure("**both, archive weighted by log odds**", ours(), m, joined)
 
 
 PARTS = {"gold": part_gold, "lenta13": part_lenta13, "demo": part_demo, "archive": part_archive}
@@ -327,12 +331,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all, if none is named")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="by default all")
     parser.add_argument("--annif", help="the Python of an environment with annif[fasttext,omikuji]")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--who", choices=("ours", "others"), help="one side alone, on the same folds")
-    parser.add_argument("--joined", action="store_true", help="give the others the archive too")
-    parser.add_argument("--no-demo", action="store_true", help="gold: leave the demonstration corpus out")
+    parser.add_argument(
+        "--who", choices=("ours", "others"), help="ours or the others alone, on the same folds"
+    )
+    parser.add_argument("--joined", action="store_true", help="train the others on the archive as well")
+    parser.add_argument("--no-demo", action="store_true", help="gold: without the demonstration corpus")
     options = parser.parse_args()
     for name in options.parts or PARTS:
         print(f"\n### {name}\n")

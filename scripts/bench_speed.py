@@ -1,16 +1,17 @@
-"""Speed of rubrics against fastText and scikit-learn: CPU time of one thread, all in one run.
+"""Measure the speed of rubrics and of fastText and scikit-learn: CPU time of one thread, all in one run.
 
-    python scripts/bench_speed.py scoring      articles a second on rbc2020 and on rubrics
-    python scripts/bench_speed.py training     seconds to train on rubrics with the gold labels over it
+    python scripts/bench_speed.py scoring      articles per second on rbc2020 and on rubrics
+    python scripts/bench_speed.py training     seconds to train on rubrics with the labels of gold.tsv
     python scripts/bench_speed.py article      one article through Tagger.tag; a fresh process; --help
 
-The peers get the raw text of the same articles; ours cleans it first, and that is in its time. fastText is
-trained with bigrams and fifteen epochs; scikit-learn has TfidfVectorizer, its tokenizer a dictionary of
-pymorphy3's answers, and LinearSVC. «three fields» has body, lead and title as ours has: the same features.
-«cold» is the first pass over the corpus by a process that has met none of its words. Five rounds follow, in
-which each system has one turn. The machine's speed drifts, so ratios are taken within a round; printed are
-their median, the lowest and the highest, and the rates of the best round. Training is measured in wall time,
-too, of one process and of one a core; wall time holds on a machine that does nothing else.
+The other tools get the raw text of the same articles; ours includes the time of cleaning. fastText is trained
+with bigrams for fifteen epochs; scikit-learn is TfidfVectorizer, with a pymorphy3 tokenizer that caches every
+word, and LinearSVC. «Three fields» has body, lead and title, the same features as ours. «Cold» is the first
+pass over the corpus of a process that knows none of its words. Five rounds follow, in which each tool has one
+turn. As the speed of a machine drifts, ratios are taken within a round; printed are their median, lowest and
+highest, and the rate of the best round. For training, wall time is printed as well, with one process and with
+one per core; it is comparable only on an idle machine.
+
 Needs: pip install fasttext-wheel; the news folder, see scripts/news.py.
 """
 
@@ -51,7 +52,7 @@ WORD = re.compile(r"[^\W\d_]{2,}(?:-[^\W\d_]+)*|\d+%?")
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """CPU seconds of this process, and the result."""
+    """Return the CPU seconds of this process, and the result."""
     start = time.process_time()
     result = work()
     return time.process_time() - start, result
@@ -68,35 +69,35 @@ def plain(article: Article) -> str:
 
 
 class Lemmatizer:
-    """What a notebook does: words by a regular expression, lemmas by pymorphy3, remembered."""
+    """Words by a regular expression, lemmas by pymorphy3 with a cache: what is usual in notebooks."""
 
     def __init__(self) -> None:
         import pymorphy3
 
         self.analyzer = pymorphy3.MorphAnalyzer()
-        self.memo: dict[str, str] = {}
+        self.cache: dict[str, str] = {}
 
     def __call__(self, text: str) -> list[str]:
-        return [self.memo.get(word) or self._learn(word) for word in WORD.findall(text.lower())]
+        return [self.cache.get(word) or self._learn(word) for word in WORD.findall(text.lower())]
 
     def _learn(self, word: str) -> str:
         lemma: str = self.analyzer.parse(word)[0].normal_form
-        self.memo[word] = lemma
+        self.cache[word] = lemma
         return lemma
 
 
-def vectorizer(lemmatizer: Lemmatizer, longest: int = 1) -> Any:
+def vectorizer(lemmatizer: Lemmatizer, max_n: int = 1) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    settings = {"sublinear_tf": True, "min_df": 3, "max_df": 0.4, "ngram_range": (1, longest)}
+    settings = {"sublinear_tf": True, "min_df": 3, "max_df": 0.4, "ngram_range": (1, max_n)}
     return TfidfVectorizer(tokenizer=lemmatizer, token_pattern=None, lowercase=False, **settings)
 
 
 class Scikit:
-    """TfidfVectorizer and one LinearSVC a rubric."""
+    """TfidfVectorizer and one LinearSVC per rubric."""
 
-    def __init__(self, lemmatizer: Lemmatizer, longest: int) -> None:
-        self.vectorizer = vectorizer(lemmatizer, longest)
+    def __init__(self, lemmatizer: Lemmatizer, max_n: int) -> None:
+        self.vectorizer = vectorizer(lemmatizer, max_n)
 
     def fit(self, texts: Sequence[str], truth: np.ndarray[Any, Any]) -> Scikit:
         from sklearn.multiclass import OneVsRestClassifier
@@ -110,14 +111,14 @@ class Scikit:
 
 
 def fields(texts: Sequence[str], titles: Sequence[str]) -> list[list[str]]:
-    """Body, lead and title of each article; the title is part of all three."""
+    """Return body, lead and title of all articles; the title is part of all three."""
     bodies = [f"{title} {text}".replace("\n", " ") for text, title in zip(texts, titles, strict=True)]
     leads = [f"{title} {' '.join(text.split()[:60])}" for text, title in zip(texts, titles, strict=True)]
     return [bodies, leads, list(titles)]
 
 
 class ScikitFields(Scikit):
-    """The same with three TfidfVectorizers side by side, as `topics` has its features."""
+    """The same with three TfidfVectorizers side by side, the features of `topics`."""
 
     def __init__(self, lemmatizer: Lemmatizer) -> None:
         self.vectorizers = [vectorizer(lemmatizer) for _ in range(3)]
@@ -164,38 +165,42 @@ def scoring() -> None:
     texts = {name: [plain(article) for article in articles] for name, articles in corpora.items()}
     with tempfile.TemporaryDirectory() as models:
         tagger = our_model(Path(models))
-        peer = fasttext_model(texts["rubrics"], labels)
+        fasttext = fasttext_model(texts["rubrics"], labels)
         lemmatizer = Lemmatizer()
-        single, pairs = (Scikit(lemmatizer, longest).fit(texts["rubrics"], truth) for longest in (1, 2))
-        same = ScikitFields(lemmatizer).fit(corpora["rubrics"], truth)
+        unigrams, bigrams = (Scikit(lemmatizer, n).fit(texts["rubrics"], truth) for n in (1, 2))
+        three_fields = ScikitFields(lemmatizer).fit(corpora["rubrics"], truth)
         names = (
             "ours",
             "ours, cold",
             "with bigrams, cold",
             "fastText, bigrams",
-            "scikit-learn",
-            "with three fields",
+            "scikit-learn, single words",
+            "with our three fields",
             "with bigrams",
         )
         print(f"| corpus | articles | characters | {' | '.join(names)} |\n|{'---|' * (3 + len(names))}")
         for name, articles in corpora.items():
             ours = partial(batched, tagger.tag_articles, articles)
-            fast = partial(peer.predict, texts[name], k=-1, threshold=0.5)
-            slow, slower = (partial(batched, model.predict, texts[name]) for model in (single, pairs))
-            alike = partial(batched, same.predict, articles)
+            fast = partial(fasttext.predict, texts[name], k=-1, threshold=0.5)
+            slow, slower = (partial(batched, model.predict, texts[name]) for model in (unigrams, bigrams))
+            by_fields = partial(batched, three_fields.predict, articles)
             lexicon.forget()
-            lemmatizer.memo.clear()
+            lemmatizer.cache.clear()
             cold = timed(ours)[0], timed(slower)[0]
-            rounds = [[timed(work)[0] for work in (ours, fast, slow, alike, slower)] for _ in range(ROUNDS)]
+            rounds = [
+                [timed(work)[0] for work in (ours, fast, slow, by_fields, slower)] for _ in range(ROUNDS)
+            ]
             cells = [f"{len(articles) / min(one[0] for one in rounds):,.0f}/s"]
             cells += [f"{len(articles) / seconds:,.0f}/s" for seconds in cold]
-            cells += [_against(rounds, system, len(articles)) for system in range(1, len(rounds[0]))]
+            cells += [_compared(rounds, system, len(articles)) for system in range(1, len(rounds[0]))]
             length = sum(map(len, texts[name])) / len(articles)
             print(f"| {name} | {len(articles):,} | {length:,.0f} | {' | '.join(cells)} |", flush=True)
-    print("\nIn brackets: how many times faster ours, warm, is; median of the rounds, lowest and highest.")
+    print(
+        "\nIn brackets: how many times faster ours is, when warm; median, lowest and highest of the rounds."
+    )
 
 
-def _against(rounds: list[list[float]], system: int, count: int) -> str:
+def _compared(rounds: list[list[float]], system: int, count: int) -> str:
     ratios = sorted(seconds[system] / seconds[0] for seconds in rounds)
     rate = count / min(seconds[system] for seconds in rounds)
     return f"{rate:,.0f}/s ({statistics.median(ratios):.2f}, {ratios[0]:.2f} to {ratios[-1]:.2f})"
@@ -207,7 +212,7 @@ def batched(score: Callable[[list[Any]], Any], items: list[Any]) -> None:
 
 
 def training() -> None:
-    """Train both ways: the same three fields, the same folds, the same number of linear models."""
+    """Train ours and scikit-learn: the same three fields, folds and number of linear models."""
     for jobs in (1, os.cpu_count() or 1):
         with tempfile.TemporaryDirectory() as models:
             start = time.perf_counter()
@@ -220,24 +225,24 @@ def training() -> None:
         cpu = f"{ours:.1f} s CPU, " if jobs == 1 else ""
         print(
             f"ours, processes: {jobs}: {cpu}{wall:.1f} s wall, macro-F1 {macro:.3f} (all of `train`); "
-            f"again, with the words of that version: {again:.1f} s",
+            f"again, with the words of the previous version: {again:.1f} s",
             flush=True,
         )
-    for folded in (False, True):
+    for latent in (False, True):
         start = time.perf_counter()
-        peer, _ = timed(partial(scikit_training, folded))
+        cpu_seconds, _ = timed(partial(scikit_training, latent))
         wall = time.perf_counter() - start
-        name = "fields, latent directions, beginnings" if folded else "fields alone"
-        print(f"scikit-learn, {name}: {peer:.1f} s CPU, {wall:.1f} s wall", flush=True)
+        name = "the very same features" if latent else "the three fields alone"
+        print(f"scikit-learn, {name}: {cpu_seconds:.1f} s CPU, {wall:.1f} s wall", flush=True)
 
 
-def scikit_training(folded: bool) -> None:
-    """Body, lead and title as three TfidfVectorizers; a final model and five folds, clean rows weighing 5.
+def scikit_training(latent: bool) -> None:
+    """Fit a final model and five folds on three TfidfVectorizers (body, lead, title); clean articles weigh 5.
 
-    With the latent directions and the beginnings of the body's words these are the very features of `topics`.
+    With `latent`, latent directions and word prefixes are added: the very same features as in `topics`.
 
-    As in `topics`, each model is two: one of the clean rows that finds the archive's errors, one of what is
-    left. Reading the files is in the time, cleaning and measuring are not done at all.
+    As in `topics`, each model is fitted twice: on the clean articles, to find wrong labels of the archive,
+    and on the rest. Reading the files is included in the time; nothing is cleaned or evaluated.
     """
     from scipy import sparse
     from sklearn.decomposition import TruncatedSVD
@@ -252,7 +257,7 @@ def scikit_training(folded: bool) -> None:
     vectorizers = [vectorizer(lemmatizer) for _ in texts]
     body, lead, title = (one.fit_transform(field) for one, field in zip(vectorizers, texts, strict=True))
     parts = [body, lead, title * 0.5]
-    if folded:
+    if latent:
         parts.append(TruncatedSVD(200, n_iter=2, random_state=0).fit_transform(body) * 3.0)
         parts.append(body @ prefixes(list(vectorizers[0].get_feature_names_out()), PrefixSettings()))
     X = sparse.hstack(parts).tocsr()
@@ -263,8 +268,8 @@ def scikit_training(folded: bool) -> None:
         known = np.array([row["id"] in gold or rubric not in row["unknown"] for row in rows])
         for fold in (None, *range(5)):
             train_rows = known & (folds != fold) if fold is not None else known
-            careful = np.flatnonzero(train_rows & clean)
-            first = LinearSVC(C=0.5, class_weight="balanced").fit(X[careful], truth[careful])
+            checked = np.flatnonzero(train_rows & clean)
+            first = LinearSVC(C=0.5, class_weight="balanced").fit(X[checked], truth[checked])
             margins = first.decision_function(X)
             wrong = np.where(truth, margins < -0.5, margins > 0) & ~clean
             chosen = np.flatnonzero(train_rows & ~wrong)
@@ -289,7 +294,7 @@ def article() -> None:
 
 
 def fresh(*arguments: str) -> float:
-    """Wall seconds of a Python process with compiled bytecode: the best of seven."""
+    """Return the wall seconds of a Python process with compiled bytecode, the best of seven."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     times = []
     for _ in range(8):

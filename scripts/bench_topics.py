@@ -1,16 +1,17 @@
-"""Measure topics against gensim, scikit-learn and tomotopy (pip install tomotopy), the same terms for all.
+"""Compare our topic model with gensim, scikit-learn and tomotopy, on the same document-term matrix.
 
     python scripts/bench_topics.py models --corpus rbc2020 --topics 30 --seeds 3
-    python scripts/bench_topics.py models --only ours,tomotopy-1000                  some of the models
+    python scripts/bench_topics.py models --only ours,tomotopy-1000
     python scripts/bench_topics.py growth        time and memory at 5, 10, 20 and 40 thousand articles
-    python scripts/bench_topics.py continuity    train on five months, retrain on six, with a topic planted
-    python scripts/bench_topics.py choice        how many topics, and how long it takes to find out
+    python scripts/bench_topics.py continuity    train on five months, retrain on six with a planted topic
+    python scripts/bench_topics.py choice        selection of the number of topics, and its wall time
     python scripts/bench_topics.py all
 
-Prints Markdown. The news folder is --data, else TOPICS_NEWS_DATA, else `../shared/data` beside the checkout.
-A fifth of the articles is held out; half of the terms of each of these is shown to a model, which foretells
-the other half (document completion, log likelihood a term). Set OMP_NUM_THREADS=1: tomotopy alone gets all
-cores, and LdaMulticore.
+Prints Markdown tables. A fifth of the articles is held out; a model sees half of the terms of each of these
+and predicts the other half (document completion, log likelihood per term). Set OMP_NUM_THREADS=1: only
+tomotopy and LdaMulticore use all cores.
+
+Needs: pip install tomotopy; the news folder, --data or see scripts/news.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import argparse
 import multiprocessing
 import os
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -33,6 +33,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
+import news
 from topics.corpus import Corpus
 from topics.pipeline import read
 from topics.text.cleaning import Cleaner
@@ -51,7 +52,7 @@ TIMEOUT = 1800
 
 
 class Data(NamedTuple):
-    """A corpus as bags, with the halves of the articles held out."""
+    """Document-term matrices: training articles, and both halves of the held-out ones."""
 
     train: sparse.csr_array
     seen: sparse.csr_array
@@ -60,18 +61,18 @@ class Data(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a model learned and how it did."""
+    """What a model learned, with time and memory."""
 
     phi: np.ndarray
     theta: np.ndarray
-    """Shares of the topics by the halves seen."""
+    """Topic shares inferred from the observed halves."""
     seconds: float
-    processor: float
-    """Seconds of all cores together."""
+    cpu_seconds: float
+    """CPU seconds of all cores together."""
     inference: float
-    """Seconds for the halves seen."""
+    """Seconds to infer the observed halves."""
     memory: float
-    """MB above what was there before."""
+    """Additional peak memory in MB."""
 
 
 Model = Callable[[Data, int, int], tuple[np.ndarray, Callable[[], np.ndarray]]]
@@ -138,7 +139,7 @@ def tomotopy(iterations: int) -> Model:
 
 
 def whole(tokens: TokenBatch, topics: int, seed: int) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
-    """Go all the way from tokens, vocabulary included."""
+    """Fit from tokens, vocabulary included."""
     model = LdaModel(LdaSettings(num_topics=topics, seed=seed)).fit(tokens)
     return model.counts, lambda: model.transform(tokens)
 
@@ -161,7 +162,7 @@ def bags(matrix: sparse.csr_array) -> Iterator[list[tuple[int, float]]]:
 
 
 def tokens_of(folder: Path, *names: str) -> tuple[TokenBatch, list[str]]:
-    """Clean and tokenize corpora; return the months of the articles too."""
+    """Clean and tokenize corpora; return tokens and months of the articles."""
     parts, months = [], []
     for name in names:
         for batch in Corpus(folder / f"{name}.jsonl.gz").batches():
@@ -197,15 +198,15 @@ def matrix(rows: list[np.ndarray], width: int) -> sparse.csr_array:
 
 
 def run(name: str, data: Data | TokenBatch, topics: int, seed: int) -> Answer | None:
-    """Train in a fresh process, so that memory is its own; None: it did not end in time.
+    """Train in a fresh process, to measure its memory; None if it does not end within TIMEOUT.
 
-    Raises EOFError if it ended without an answer.
+    Raises EOFError if it ends without an answer.
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=work, args=(name, data, topics, seed, there))
     process.start()
-    there.close()  # else nobody would hear that the other end is closed
+    there.close()  # otherwise `recv` would not notice that the process has closed its end
     answer: Answer | None = here.recv() if here.poll(TIMEOUT) else None
     process.join(5)
     if process.is_alive():
@@ -214,13 +215,13 @@ def run(name: str, data: Data | TokenBatch, topics: int, seed: int) -> Answer | 
 
 
 def work(name: str, data: Any, topics: int, seed: int, there: Connection) -> None:
-    for module in ("gensim.models", "sklearn.decomposition", "tomotopy"):  # imports are not what is measured
+    for module in ("gensim.models", "sklearn.decomposition", "tomotopy"):  # import time is not measured
         with suppress(ImportError):
             import_module(module)
-    before = forget_peak()
-    start, used = time.perf_counter(), processor()
+    before = reset_peak()
+    start, used = time.perf_counter(), cpu_seconds()
     phi, shares = MODELS[name](data, topics, seed)
-    seconds, used = time.perf_counter() - start, processor() - used
+    seconds, used = time.perf_counter() - start, cpu_seconds() - used
     answers: list[float] = []
     while len(answers) < 5 and sum(answers) < 3:
         start = time.perf_counter()
@@ -234,20 +235,20 @@ def work(name: str, data: Any, topics: int, seed: int, there: Connection) -> Non
     there.send(Answer(normal, theta, seconds, used, min(answers), memory))
 
 
-def forget_peak() -> int:
-    """Begin to measure memory anew (Linux): a process inherits the peak of the one that started it."""
+def reset_peak() -> int:
+    """Reset the peak memory (Linux), which a process inherits from its parent."""
     Path("/proc/self/clear_refs").write_text("5")
     return peak()
 
 
 def peak() -> int:
-    """Most memory held since then, kB."""
+    """Return the peak memory since the last reset, in kB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def processor() -> float:
-    """Seconds of processor that this process, its threads and its ended children have used."""
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process, its threads and its finished children."""
     return sum(os.times()[:4])
 
 
@@ -256,7 +257,7 @@ def metrics(data: Data, answer: Answer) -> dict[str, float]:
     wanted = sorted({term for top in tops for term in top})
     near = cooccurrence(data.places.columns, data.places.rows, wanted)
     wide = cooccurrence(data.places.columns, data.places.rows, wanted, CV_WINDOW)
-    ours_too = infer(
+    our_theta = infer(
         data.seen,
         np.ascontiguousarray(answer.phi.T, np.float32),
         np.full(len(answer.phi), min(0.05, 2.5 / len(answer.phi)), np.float32),
@@ -268,11 +269,9 @@ def metrics(data: Data, answer: Answer) -> dict[str, float]:
         "c_v": float(np.mean([c_v(wide, top) for top in tops])),
         "diversity": len(wanted) / (10 * len(tops)),
         "completion": completion(data, answer.phi, answer.theta),
-        "completion, our inference": completion(
-            data, answer.phi, ours_too / ours_too.sum(axis=1, keepdims=True)
-        ),
+        "with our inference": completion(data, answer.phi, our_theta / our_theta.sum(axis=1, keepdims=True)),
         "train s": answer.seconds,
-        "train CPU s": answer.processor,
+        "train CPU s": answer.cpu_seconds,
         "memory MB": answer.memory,
         "infer articles/s": data.seen.shape[0] / answer.inference,
     }
@@ -286,7 +285,7 @@ def completion(data: Data, phi: np.ndarray, theta: np.ndarray) -> float:
 
 
 def similar(phis: list[np.ndarray]) -> float:
-    """Mean similarity of topics to their best match under another seed."""
+    """Return the mean similarity of topics to their best match with another seed."""
     values = []
     for one, other in combinations(phis, 2):
         similarity = overlap(one, other)
@@ -304,7 +303,7 @@ def models(folder: Path, corpora: list[str], numbers: list[int], seeds: int, nam
                 answers = [run(name, data, topics, seed) for seed in range(seeds)]
                 done = [answer for answer in answers if answer is not None]
                 if not done:
-                    print(f"| {name} | did not end in {TIMEOUT} s |", flush=True)
+                    print(f"| {name} | did not end within {TIMEOUT} s |", flush=True)
                     continue
                 rows = [metrics(data, answer) for answer in done]
                 if not header:
@@ -333,7 +332,7 @@ def growth(folder: Path, topics: int) -> None:
 
         answer = run("whole", part, topics, 0)
         if answer is not None:
-            spent = f"{answer.seconds:.1f}", f"{answer.processor:.1f}", f"{answer.memory:.0f}"
+            spent = f"{answer.seconds:.1f}", f"{answer.cpu_seconds:.1f}", f"{answer.memory:.0f}"
             cells = len(part), answer.phi.shape[1], *spent
             print(f"| {' | '.join(map(str, cells))} | {len(part) / answer.inference:.0f} |", flush=True)
 
@@ -369,7 +368,7 @@ PLANTED = frozenset(SUBJECT.split())
 
 
 def planted(tokens: TokenBatch, size: int) -> TokenBatch:
-    """Make up articles of one subject: 25 of its words among 40 of the words that the archive uses."""
+    """Generate articles of one subject: 25 of its words among 40 frequent words of the archive."""
     generator = np.random.default_rng(0)
     frequent = np.argsort(-np.bincount(tokens.ids), kind="stable")[100:600]
     usual = [word for i in frequent.tolist() if (word := tokens.lemmas[i]).isalpha()]
@@ -403,10 +402,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=",".join(name for name in MODELS if name != "whole"))
     options = parser.parse_args()
-    default = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-    folder = options.data or Path(os.environ.get("TOPICS_NEWS_DATA") or default)
-    if not folder.is_dir():
-        sys.exit(f"no news folder at {folder}: set TOPICS_NEWS_DATA or --data")
+    folder = options.data or news.folder()
     numbers = [int(number) for number in options.topics.split(",")]
     wanted = options.part
     if wanted in ("models", "all"):

@@ -1,12 +1,12 @@
-"""Do versions survive a crowd, kills, and what does checking every byte cost?
+"""Stress-test the registry with concurrent and killed processes; measure the cost of checking every byte.
 
-    python scripts/bench_versions.py crowd    # eight processes, two hundred actions each
-    python scripts/bench_versions.py kills    # the same, and processes killed at random moments
-    python scripts/bench_versions.py load     # a 200 MB version: opening it against reading it
+    python scripts/bench_versions.py crowd    # eight processes, two hundred actions each, at once
+    python scripts/bench_versions.py kills    # the same, with processes killed at random moments
+    python scripts/bench_versions.py load     # a 200 MB version: opening it compared with reading it
 
-Afterwards hold: every version that was published and not pruned is there and whole, and none else; every
-alias points to a version; each move of the history starts where the one before it ended; nothing half made
-is left after one more pruning.
+These invariants are checked: exactly the versions that were published and not pruned exist, and each is
+intact; every alias points to a version; each move in the history starts where the previous one ended; another
+pruning leaves no temporary files. Needs nothing outside the project.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from topics.versions.registry import Registry
 PROCESSES, ACTIONS = 8, 200
 FACTS = CorpusFacts(("archive.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
 FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 3, Likely(0, 0.0, 0.0))
-FORESEEN = ("moved meanwhile", "nowhere to go back", "has no version")
+EXPECTED = ("moved meanwhile", "nowhere to go back", "has no version")
 
 
 def publish(registry: Registry, seed: int, megabytes: float = 0.1) -> str:
@@ -47,7 +47,7 @@ def publish(registry: Registry, seed: int, megabytes: float = 0.1) -> str:
     return registry.publish(manifest, write).folder.name
 
 
-def put(registry: Registry, version: str) -> None:
+def promote(registry: Registry, version: str) -> None:
     live = registry.aliases("rubrics").get("production")
     registry.promote("rubrics", version, "bench", expected=live)
 
@@ -60,7 +60,7 @@ def work(folder: Path, seed: int, actions: int) -> None:
             if kind == "publish":
                 publish(registry, seed * 100_000 + action)
             elif kind == "promote":
-                put(registry, rng.choice(registry.versions("rubrics")))
+                promote(registry, rng.choice(registry.versions("rubrics")))
             elif kind == "rollback":
                 registry.rollback("rubrics")
             elif kind == "prune":
@@ -68,7 +68,7 @@ def work(folder: Path, seed: int, actions: int) -> None:
             else:
                 registry.open("rubrics")
         except ModelError as error:
-            if not any(part in str(error) for part in FORESEEN):
+            if not any(part in str(error) for part in EXPECTED):
                 raise
 
 
@@ -77,19 +77,19 @@ def check(registry: Registry, *, killed: bool) -> Counter[str]:
     events, versions = registry.events("rubrics"), registry.versions("rubrics")
     for version in versions:
         registry.open(f"rubrics/{version}")
-    brought = {event.version for event in events if event.what == "published"}
+    published = {event.version for event in events if event.what == "published"}
     pruned = {event.version for event in events if event.what == "pruned"}
-    unrecorded = set(versions) - brought
-    # Killed between its rename and its line of history, a version is there and whole, but unrecorded.
+    unrecorded = set(versions) - published
+    # A process killed between its rename and its line of history leaves a version intact, but unrecorded.
     assert not unrecorded or killed, unrecorded
-    assert brought - pruned <= set(versions), "a version was lost"
+    assert published - pruned <= set(versions), "a version was lost"
     assert not set(versions) & pruned, "a version came back"
     aliases = registry.aliases("rubrics")
-    assert set(aliases.values()) <= set(versions), "an alias points to nothing"
+    assert set(aliases.values()) <= set(versions), "an alias points to a missing version"
     for alias in aliases:
         moves = [event for event in events if event.alias == alias]
         for before, after in pairwise(moves):
-            assert after.before == before.version, "a move started elsewhere than the one before it ended"
+            assert after.before == before.version, "a move does not start where the previous one ended"
     left = [path.name for path in (registry.folder / "rubrics").glob(".*") if path.name != ".lock"]
     assert not left, left
     counts = Counter(event.what for event in events)
@@ -99,7 +99,7 @@ def check(registry: Registry, *, killed: bool) -> Counter[str]:
 
 def start(registry: Registry) -> None:
     for seed in range(2):
-        put(registry, publish(registry, seed))
+        promote(registry, publish(registry, seed))
 
 
 def crowd() -> None:
@@ -161,7 +161,7 @@ def load() -> None:
             times["open"].append(time.perf_counter() - begun)
         read, opened = min(times["read"]), min(times["open"])
         print(
-            f"{size / 1e6:.0f} MB: read {read:.3f} s, open with every byte checked {opened:.3f} s, "
+            f"{size / 1e6:.0f} MB: read {read:.3f} s, open, checking every byte, {opened:.3f} s, "
             f"ratio {opened / read:.2f} (medians {statistics.median(times['read']):.3f}, "
             f"{statistics.median(times['open']):.3f})"
         )

@@ -1,18 +1,18 @@
-"""Flip, cut and insert bytes in every file of a version, and see that no harm comes of it.
+"""Fuzz stored versions: change bytes of every file and check that the change is detected or harmless.
 
     python scripts/fuzz_versions.py             # ten minutes
     python scripts/fuzz_versions.py 30 --seed 7
 
-Three games, on a version of rubrics and on one of topics, both of the demonstration corpus, half of the
-time each:
+Three kinds of changes, to a version of rubrics and to one of topics (half of the time each), both trained on
+the demonstration corpus:
 
-altered   One file is changed, nothing else. Opening it must be refused.
-resigned  The same, and its size and hash in the manifest are made to match and the seal is taken from the
-          history: what a forger would do. It is refused, or it answers with numbers in their range.
-bundled   A .tar or .zip of the version is changed. It is refused, or gives the very same files.
+altered   One file is changed. Opening the version must be refused.
+resigned  The same, with size and hash in the manifest updated and the seal removed from the history, as a
+          forger would do. The version must be refused, or predict numbers in their range.
+bundled   A .tar or .zip of the version is changed. It must be refused, or give the same files.
 
-Anything but ModelError (or UsageError for a bundle), and any altered content that is opened as if it were
-whole, ends the run with the change that did it.
+Any exception but ModelError, and altered content that is opened all the same, ends the run with a description
+of the change. Needs nothing outside the project.
 """
 
 from __future__ import annotations
@@ -58,36 +58,37 @@ VALUES = [*NUMBERS, '""', '"x"', "[]", "{}", "true", '"../../x"']
 
 
 class HarmError(Exception):
-    """A change that was neither refused nor harmless."""
+    """A change was neither refused nor harmless."""
 
 
 def fuzz(version: Path, seconds: float, seed: int = 0, most: int = sys.maxsize) -> Counter[str]:
-    """Play until the time is over, or `most` changes are tried; count what came of them.
+    """Change a version at random until the time is over, or `most` changes are tried; count the outcomes.
 
     Args:
         version: folder of a version; it is only read.
-        seconds: how long.
-        seed: of the changes.
-        most: changes to try.
+        seconds: time limit.
+        seed: seed of the changes.
+        most: maximum number of changes.
 
     Raises:
-        HarmError: one did harm.
+        HarmError: a change was neither refused nor harmless.
     """
     rng, outcomes, end = random.Random(seed), Counter[str](), time.monotonic() + seconds
     manifest = integrity.check(version)
     with tempfile.TemporaryDirectory() as scratch:
-        game = _Game(Path(scratch), version, manifest.name)
+        fuzzer = _Fuzzer(Path(scratch), version, manifest.name)
         while time.monotonic() < end and sum(outcomes.values()) < most:
-            play = rng.choice([game.altered, game.altered, game.resigned, game.resigned, game.bundled])
+            kinds = [fuzzer.altered, fuzzer.altered, fuzzer.resigned, fuzzer.resigned, fuzzer.bundled]
+            kind = rng.choice(kinds)
             try:
-                outcomes[play(rng)] += 1
+                outcomes[kind(rng)] += 1
             except Exception as error:
-                after = f"{play.__name__}, after {sum(outcomes.values())} changes of seed {seed}"
-                raise HarmError(f"{after}: {game.last}") from error
+                after = f"{kind.__name__}, after {sum(outcomes.values())} changes of seed {seed}"
+                raise HarmError(f"{after}: {fuzzer.last}") from error
     return outcomes
 
 
-class _Game:
+class _Fuzzer:
     def __init__(self, scratch: Path, version: Path, name: str) -> None:
         self.scratch, self.version, self.name = scratch, version, name
         self.registry = Registry(scratch / "models")
@@ -104,7 +105,7 @@ class _Game:
         self.last = ""
 
     def altered(self, rng: random.Random) -> str:
-        """Change one file, or the manifest, or the history: it must be refused, or answer as before."""
+        """Change one file, the manifest or the history: the version is refused, or nothing has changed."""
         name = rng.choice([*self.files, "history.jsonl"])
         whole = self.files.get(name, self.history)
         changed, self.last = change(rng, name, whole)
@@ -119,7 +120,7 @@ class _Game:
         return "altered: harmless"
 
     def resigned(self, rng: random.Random) -> str:
-        """Change one file and make the manifest match."""
+        """Change one file and update the manifest to match."""
         name = rng.choice([name for name in self.files if name != integrity.MANIFEST])
         changed, self.last = change(rng, name, self.files[name])
         self._write({name: changed, "history.jsonl": b""})
@@ -135,7 +136,7 @@ class _Game:
         return "resigned: usable"
 
     def bundled(self, rng: random.Random) -> str:
-        """Change a bundle: refused, or the same files come out of it."""
+        """Change a bundle: it is refused, or gives the same files."""
         suffix, whole = rng.choice(self.bundles)
         changed, self.last = change(rng, suffix, whole)
         path, models = self.scratch / f"changed{suffix}", self.scratch / "imported"
@@ -160,7 +161,7 @@ class _Game:
 
 
 def change(rng: random.Random, name: str, content: bytes) -> tuple[bytes, str]:
-    """Do one thing to some bytes; also say what."""
+    """Change some bytes; return them and a description of the change."""
     at, length = rng.randrange(len(content) + 1), rng.choice([1, 2, 8, 100, 5000])
     noise = rng.randbytes(length)
     ways: dict[str, Callable[[], bytes]] = {
@@ -183,20 +184,20 @@ def flip(content: bytes, at: int, mask: int) -> bytes:
 
 
 def another_value(rng: random.Random, content: bytes, at: int) -> bytes:
-    """Put another JSON value in the place of the next one."""
+    """Replace the next JSON value by another one."""
     start = content.find(b": ", at) + 2
     ends = [end for mark in (b",", b"\n") if (end := content.find(mark, start)) > 0]
     return content[:start] + rng.choice(VALUES).encode() + content[min(ends, default=len(content)) :]
 
 
 def check_message(error: ModelError) -> None:
-    """A refusal is one line and says what it is about."""
+    """Check that the message of a refusal is one line."""
     if not str(error) or "\n" in str(error):
         raise HarmError(f"not one line: {error}")
 
 
 def use(folder: Path) -> None:
-    """Do with a version what a newsroom does; every number must be finite and every probability in range."""
+    """Predict, explain and compare with a version; every number must be finite and in its range."""
     pipeline, looks = open_either(folder), profile.load(folder)
     lexicon.forget()
     words.recall.cache_clear()

@@ -1,21 +1,21 @@
-"""How often `topics audit` is right: rows of a noisy archive beside the labels that careful reading gave.
+"""Measure the precision of `topics audit`: a noisy archive compared with carefully checked labels.
 
-    TOPICS_NEWS_DATA=../shared/data python scripts/measure_audit.py
+    python scripts/measure_audit.py
 
-rubrics.jsonl.gz is the archive, gold.tsv the careful reading of 800 of its rows, which were chosen among
-border cases. A label counts where the archive states it and gold.tsv covers the row. «Rule of chance» is the
-share of such labels that are wrong. Rankings: our own (out-of-fold probability of the opposite), cleanlab's
-label quality scores, cleanlab's filter. Then our own with half of gold as checked labels, on the other half.
+rubrics.jsonl.gz is the archive; gold.tsv has checked labels of 800 of its articles, which were chosen among
+borderline cases. A label is covered if the archive states it and gold.tsv has the article. The rate at random
+is the share of covered labels that are wrong. Rankings: ours (out-of-fold probability of the opposite),
+cleanlab's label quality scores and its filter; then ours with half of gold.tsv as checked labels, measured on
+the other half. Needs cleanlab and the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
 
+import news
 from topics.config import Config
 from topics.corpus import Corpus, load_labels
 from topics.labelling.audit import doubt
@@ -26,9 +26,7 @@ FIRST = (200, 500, 1_000, 2_000)
 
 
 def main() -> None:
-    data = Path(os.environ.get("TOPICS_NEWS_DATA", "../shared/data"))
-    if not (data / "gold.tsv").is_file():
-        sys.exit(f"{data}: no news data there; name its folder by TOPICS_NEWS_DATA")
+    data = news.folder()
     archive, (gold, _) = data / "rubrics.jsonl.gz", load_labels(data / "gold.tsv")
     ids = [article.id for batch in Corpus(archive).batches() for article in batch.articles]
     learned = learn(prepare(Corpus(archive), Config()), Config())
@@ -37,9 +35,9 @@ def main() -> None:
     truth, probabilities = learned.truth, learned.answers.probabilities
     known = (truth >= 0) & (right >= 0)
     wrong = known & (truth != right)
-    chance = wrong.sum() / known.sum()
-    print(f"{known.sum()} labels to compare, {wrong.sum()} wrong: rule of chance {chance:.1%}")
-    show("own: out-of-fold probability", doubt(truth, probabilities), truth, known, wrong)
+    rate = wrong.sum() / known.sum()
+    print(f"{known.sum()} labels covered, {wrong.sum()} wrong: at random {rate:.1%}")
+    show("ours: out-of-fold probability", doubt(truth, probabilities), truth, known, wrong)
     for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
         show(f"cleanlab: {method}", cleanlab_scores(truth, probabilities, method), truth, known, wrong)
     flagged = cleanlab_filter(truth, probabilities)
@@ -47,12 +45,12 @@ def main() -> None:
     same = np.argsort(-doubt(truth, probabilities), axis=None)[: flagged.sum()]
     first = np.zeros(truth.size, bool)
     first[same] = True
-    print(f"own, as many: {share(first.reshape(truth.shape), known, wrong)}")
+    print(f"ours, as many: {share(first.reshape(truth.shape), known, wrong)}")
     half_checked(archive, ids, right)
 
 
 def half_checked(archive: Path, ids: list[str], right: np.ndarray) -> None:
-    """Let half of the careful labels teach; look at the other half."""
+    """Train with half of the checked labels, measure on the other half, and exchange them."""
     rows = np.random.default_rng(0).permutation(np.flatnonzero(right[:, 0] >= 0))
     for half in (rows[::2], rows[1::2]):
         corpus = Corpus(archive)
@@ -64,7 +62,7 @@ def half_checked(archive: Path, ids: list[str], right: np.ndarray) -> None:
         known = (truth >= 0) & (right >= 0)
         wrong = known & (truth != right)
         print(f"half of gold checked: {known.sum()} labels, {wrong.sum()} wrong")
-        show("own: with checked labels", doubt(truth, learned.answers.probabilities), truth, known, wrong)
+        show("ours: with checked labels", doubt(truth, learned.answers.probabilities), truth, known, wrong)
 
 
 def cleanlab_scores(truth: np.ndarray, probabilities: np.ndarray, method: str) -> np.ndarray:

@@ -1,39 +1,36 @@
-"""What cleaning changes, what it costs, and whether it helps the rubrics.
+"""Measure what cleaning changes, what it costs, and how it affects the quality of rubrics.
 
-    python scripts/measure_cleaning.py rules         texts changed by each rule in each source; what it costs
-    python scripts/measure_cleaning.py boilerplate   what is learned as boilerplate, outlet by outlet
+    python scripts/measure_cleaning.py rules         texts changed by each rule in each source; CPU time
+    python scripts/measure_cleaning.py boilerplate   what is learned as boilerplate, for each outlet
     python scripts/measure_cleaning.py scores        cross-validation on the clean labels (some ten minutes)
 
-The news folder is named by TOPICS_NEWS_DATA, else `../shared/data` beside the checkout. It is never copied.
+Needs the news folder, see scripts/news.py; `scores` also pymorphy3.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-import os
 import re
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import news
 from topics.text.boilerplate import Boilerplate, BoilerplateLearner
 from topics.text.cleaning import RULES, TEXT_RULES, Cleaner, Rule
 
-ROOT = Path(__file__).resolve().parents[1]
 FILES = ("rubrics", "unlabelled", "lenta13", "rbc2020", "telegram2025")
 RUBRICS = ("economy", "industry", "tourism")
 REPEATS, FOLDS = 5, 5
 
 
 class Text(NamedTuple):
-    """An article, as far as cleaning is concerned."""
+    """What cleaning needs of an article."""
 
     id: str
     outlet: str
@@ -41,17 +38,8 @@ class Text(NamedTuple):
     text: str
 
 
-def news() -> Path:
-    folder = Path(os.environ.get("TOPICS_NEWS_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        sys.exit(f"no news folder at {folder}: set TOPICS_NEWS_DATA")
-    return folder
-
-
-def read(path: Path) -> list[Text]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows: Iterable[dict[str, Any]] = map(json.loads, lines)
-        return [Text(row["id"], row["source"], row["title"] or "", row["text"]) for row in rows]
+def read(name: str) -> list[Text]:
+    return [Text(row["id"], row["source"], row["title"] or "", row["text"]) for row in news.rows(name)]
 
 
 def learned(texts: Iterable[Text]) -> Boilerplate:
@@ -66,13 +54,13 @@ def learned(texts: Iterable[Text]) -> Boilerplate:
 
 def report_rules() -> None:
     for name in FILES:
-        texts = read(news() / f"{name}.jsonl.gz")
+        texts = read(name)
         changed: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for one in texts:
             text = one.text.strip()
             for rule in TEXT_RULES:
-                asked = any(trigger in text for trigger in rule.triggers)
-                after = rule.apply(text) if asked else text
+                triggered = any(trigger in text for trigger in rule.triggers)
+                after = rule.apply(text) if triggered else text
                 changed[rule.name][one.outlet] += after != text
                 text = after
         print(f"\n{name}: {dict(Counter(one.outlet for one in texts).most_common())}")
@@ -86,52 +74,52 @@ def report_speed(texts: list[Text], boilerplate: Boilerplate) -> None:
     best = least_seconds(lambda: [cleaner.clean(one.title, one.text, one.outlet) for one in texts])
     characters = sum(len(one.text) for one in texts)
     each, thousand = 1e6 * best / len(texts), 1e9 * best / characters
-    print(f"  {each:.1f} µs an article, {thousand:.1f} µs for 1,000 characters")
-    print("  asked by the first pass, changed by it, µs an article:")
-    found = [one.text.strip() for one in texts]
+    print(f"  {each:.1f} µs per article, {thousand:.1f} µs per 1,000 characters")
+    print("  rule, texts that trigger it, texts changed, µs per article:")
+    stripped = [one.text.strip() for one in texts]
     for rule in TEXT_RULES:
-        found = report_rule(rule, found)
+        stripped = report_rule(rule, stripped)
 
 
 def report_rule(rule: Rule, texts: list[str]) -> list[str]:
-    """Print what a rule costs, its triggers included, and return what it makes of the texts."""
+    """Print the cost of a rule, its triggers included, and return the texts after it."""
 
-    def ask(text: str) -> str:
+    def apply(text: str) -> str:
         for trigger in rule.triggers:
             if trigger in text:
                 return rule.apply(text)
         return text
 
-    best = least_seconds(lambda: [ask(text) for text in texts])
-    asked = sum(any(trigger in text for trigger in rule.triggers) for text in texts)
-    after = [ask(text) for text in texts]
+    best = least_seconds(lambda: [apply(text) for text in texts])
+    triggered = sum(any(trigger in text for trigger in rule.triggers) for text in texts)
+    after = [apply(text) for text in texts]
     changed = sum(new != old for new, old in zip(after, texts, strict=True))
     n = len(texts)
-    print(f"    {rule.name:12s} {asked / n:6.1%} {changed / n:6.1%} {1e6 * best / n:6.1f}")
+    print(f"    {rule.name:12s} {triggered / n:6.1%} {changed / n:6.1%} {1e6 * best / n:6.1f}")
     return after
 
 
 def least_seconds(work: Callable[[], object], times: int = 3) -> float:
-    """Seconds of processor time: what else runs on the machine counts for little."""
-    found = []
+    """Return the lowest CPU time of several runs, which other load on the machine affects little."""
+    seconds = []
     for _ in range(times):
         start = time.process_time()
         work()
-        found.append(time.process_time() - start)
-    return min(found)
+        seconds.append(time.process_time() - start)
+    return min(seconds)
 
 
 def report_boilerplate() -> None:
     for name in FILES:
-        texts = read(news() / f"{name}.jsonl.gz")
-        found = learned(texts)
-        cleaner = Cleaner(boilerplate=found)
+        texts = read(name)
+        boilerplate = learned(texts)
+        cleaner = Cleaner(boilerplate=boilerplate)
         plain = Cleaner()
-        hit = Counter(
+        changed = Counter(
             t.outlet for t in texts if cleaner.clean("", t.text, t.outlet) != plain.clean("", t.text)
         )
-        print(f"\n{name}: texts changed {dict(hit)}")
-        for outlet, fragments in found.to_json().items():
+        print(f"\n{name}: texts changed {dict(changed)}")
+        for outlet, fragments in boilerplate.to_json().items():
             print(f"  {outlet}: {len(fragments)}")
             for fragment in fragments[:40]:
                 print(f"    {fragment[:150]!r}")
@@ -142,7 +130,7 @@ def report_boilerplate() -> None:
 
 def report_scores() -> None:
     rows, truth, gold = labelled()
-    boilerplate = learned(read(news() / "rubrics.jsonl.gz"))
+    boilerplate = learned(read("rubrics"))
     rules = {rule.name for rule in RULES}
     variants: dict[str, Callable[[Text], tuple[str, str]]] = {
         "no cleaning": lambda t: (t.title, t.text),
@@ -165,8 +153,8 @@ def report_scores() -> None:
         print(
             f"{name:36s}",
             *(
-                f"{what} {scores[:, i].mean():.4f} ({gain[:, i].mean():+.4f} ± {gain[:, i].std():.4f})"
-                for i, what in enumerate(("mean AP", "F1 at 0", "F1 best"))
+                f"{metric} {scores[:, i].mean():.4f} ({gain[:, i].mean():+.4f} ± {gain[:, i].std():.4f})"
+                for i, metric in enumerate(("mean AP", "macro-F1 at 0", "macro-F1 best"))
             ),
         )
 
@@ -176,13 +164,13 @@ def with_settings(cleaner: Cleaner) -> Callable[[Text], tuple[str, str]]:
 
 
 def labelled() -> tuple[list[Text], np.ndarray, int]:
-    """Gold rows first, then the demo corpus, which is always trained on."""
-    with (news() / "gold.tsv").open(encoding="utf-8") as table:
+    """Return the articles of gold.tsv, then the demonstration corpus, which is always in training."""
+    with (news.folder() / "gold.tsv").open(encoding="utf-8") as table:
         labels = {row["id"]: row["rubrics"] for row in csv.DictReader(table, delimiter="\t")}
-    rows = [one for one in read(news() / "rubrics.jsonl.gz") if one.id in labels]
+    rows = [one for one in read("rubrics") if one.id in labels]
     truth = [[rubric in labels[one.id].split("+") for rubric in RUBRICS] for one in rows]
     gold = len(rows)
-    for path in sorted((ROOT / "data" / "demo").glob("*.jsonl")):
+    for path in sorted((news.ROOT / "data" / "demo").glob("*.jsonl")):
         for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
             rows.append(Text(row["id"], row["outlet"], row["title"], row["text"]))
             truth.append([rubric in row["rubrics"] for rubric in RUBRICS])
@@ -190,7 +178,7 @@ def labelled() -> tuple[list[Text], np.ndarray, int]:
 
 
 def validate(cleaned: list[tuple[str, str]], truth: np.ndarray, gold: int) -> np.ndarray:
-    """(mean AP, macro-F1 at 0, macro-F1 at the best thresholds) of each repetition; same folds for all."""
+    """Return (mean AP, macro-F1 at 0, macro-F1 at the best thresholds) of each repeat; same folds for all."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.metrics import average_precision_score, f1_score
     from sklearn.model_selection import KFold
@@ -200,20 +188,20 @@ def validate(cleaned: list[tuple[str, str]], truth: np.ndarray, gold: int) -> np
     demo = np.arange(gold, len(documents))
     scores = []
     for seed in range(REPEATS):
-        held = np.zeros((gold, len(RUBRICS)))
+        margins = np.zeros((gold, len(RUBRICS)))
         for train, test in KFold(FOLDS, shuffle=True, random_state=seed).split(np.arange(gold)):
             rows = np.r_[train, demo]
             tfidf = TfidfVectorizer(token_pattern=r"\S+", ngram_range=(1, 2), min_df=2, sublinear_tf=True)
             X = tfidf.fit_transform([documents[i] for i in rows])
-            at = tfidf.transform([documents[i] for i in test])
+            X_test = tfidf.transform([documents[i] for i in test])
             for q in range(len(RUBRICS)):
                 model = LinearSVC(C=0.5, class_weight="balanced").fit(X, truth[rows, q])
-                held[test, q] = model.decision_function(at)
+                margins[test, q] = model.decision_function(X_test)
         known = truth[:gold]
-        precision = [average_precision_score(known[:, q], held[:, q]) for q in range(len(RUBRICS))]
-        f1 = [f1_score(known[:, q], held[:, q] > 0) for q in range(len(RUBRICS))]
+        precision = [average_precision_score(known[:, q], margins[:, q]) for q in range(len(RUBRICS))]
+        f1 = [f1_score(known[:, q], margins[:, q] > 0) for q in range(len(RUBRICS))]
         best = [
-            max(f1_score(known[:, q], held[:, q] > t) for t in np.linspace(-1, 1, 41))
+            max(f1_score(known[:, q], margins[:, q] > t) for t in np.linspace(-1, 1, 41))
             for q in range(len(RUBRICS))
         ]
         scores.append((np.mean(precision), np.mean(f1), np.mean(best)))
@@ -231,7 +219,7 @@ def lemmas(text: str) -> str:
     return " ".join(LEMMAS[form] for form in found)
 
 
-def analyzer(made: list[Any] = []) -> Any:  # noqa: B006 - made once, when first asked for
+def analyzer(made: list[Any] = []) -> Any:  # noqa: B006 - created once, at first use
     if not made:
         import pymorphy3
 

@@ -1,11 +1,11 @@
-"""Both main jobs on a real archive, as a newsroom runs them, and what the user's example comes out as.
+"""Measure the two main commands, `train` and `predict`, on a real archive; optionally tag a scraped page.
 
     python scripts/measure_job.py [PAGE]
 
-Trains on rubrics.jsonl.gz with gold.tsv laid over it, scores unlabelled.jsonl.gz; prints wall time, peak
-memory (all processes together, sampled ten times a second), rejects and cross-validated figures. PAGE is a
-scraped page, a line a paragraph: its first five are the article, line 8 a teaser of another one.
-Needs psutil and the news folder, see scripts/news.py.
+Trains on rubrics.jsonl.gz with the labels of gold.tsv, then scores unlabelled.jsonl.gz. Prints wall time,
+peak memory (all processes together, sampled ten times per second), rejects and cross-validated metrics. PAGE
+is the text of a scraped page, one paragraph per line: five lines of the article, and in line 8 a teaser of
+another. Needs psutil and the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from topics.versions.registry import Registry
 
 
 def run(*arguments: str | Path) -> tuple[float, float, str]:
-    """Run a command of `topics`; wall seconds, peak megabytes, what it said last."""
+    """Run a command of `topics`; return wall seconds, peak megabytes and its last message."""
     start, peak = time.monotonic(), 0
     command = [sys.executable, "-m", "topics", *map(str, arguments)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
@@ -40,21 +40,21 @@ def run(*arguments: str | Path) -> tuple[float, float, str]:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        said = process.communicate()[1]
+        messages = process.communicate()[1]
         done.set()
         watcher.join()
     if process.returncode:
-        sys.exit(said)
-    return time.monotonic() - start, peak / 1e6, said.strip().split("\ntopics:")[-1].split("\n", 1)[-1]
+        sys.exit(messages)
+    return time.monotonic() - start, peak / 1e6, messages.strip().split("\ntopics:")[-1].split("\n", 1)[-1]
 
 
 def memory(root: psutil.Process) -> int:
-    """Sum the memory of a process and its children, pages that they share counted once each."""
+    """Sum the memory of a process and its children, counting shared pages once."""
     total = 0
     try:
         for process in [root, *root.children(recursive=True)]:
             total += process.memory_full_info().pss
-    except psutil.Error:  # one ended in between
+    except psutil.Error:  # a process has ended meanwhile
         pass
     return total
 
@@ -66,11 +66,11 @@ def example(tagger: Tagger, page: Path) -> None:
         "the whole page": "\n".join(lines),
         "line 8 alone": lines[7],
     }
-    print("\n| the user's example | given | scores |\n|---|---|---|")
+    print("\n| scraped page | rubrics | scores |\n|---|---|---|")
     for name, text in parts.items():
         tags = tagger.tag(text)
-        given = ", ".join(score.label for score in tags.rubrics) or "none"
-        print(f"| {name} | {given} | {tags.scores} |")
+        assigned = ", ".join(score.label for score in tags.rubrics) or "none"
+        print(f"| {name} | {assigned} | {tags.scores} |")
 
 
 def main() -> None:
@@ -87,14 +87,16 @@ def main() -> None:
         print(f"{seconds:.1f} s wall, peak {peak:,.0f} MB")
         print(f"\n| {metrics.method} | positives | precision | recall | F1 | average precision |")
         print("|---|---|---|---|---|---|")
-        for one in metrics.rubrics:
-            numbers = (one.precision, one.recall, one.f1, one.average_precision)
-            print(f"| {one.rubric} | {one.positives} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
+        for of in metrics.rubrics:
+            numbers = (of.precision, of.recall, of.f1, of.average_precision)
+            print(f"| {of.rubric} | {of.positives} | {' | '.join(f'{number:.3f}' for number in numbers)} |")
         print(f"\nmacro-F1 {metrics.macro_f1:.3f}, micro-F1 {metrics.micro_f1:.3f}, ", end="")
         print(f"exact match {metrics.exact_match:.3f}, ", end="")
         print(f"{calibrated(metrics.calibration_error, metrics.likely)}\n")
-        seconds, peak, said = run("predict", data / "unlabelled.jsonl.gz", "-o", scored, "--models", models)
-        print(f"predict: {seconds:.1f} s wall, peak {peak:,.0f} MB; {' '.join(said.split())}")
+        seconds, peak, message = run(
+            "predict", data / "unlabelled.jsonl.gz", "-o", scored, "--models", models
+        )
+        print(f"predict: {seconds:.1f} s wall, peak {peak:,.0f} MB; {' '.join(message.split())}")
         with scored.open(encoding="utf-8") as lines:
             assert all(json.loads(line)["model"].endswith(manifest.version) for line in lines)
         if len(sys.argv) > 1:

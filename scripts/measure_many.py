@@ -1,12 +1,12 @@
-"""Hundreds of rubrics: what training, scoring and the report cost with them. The labels are synthetic.
+"""Measure training, scoring and the report with hundreds of rubrics. The labels are synthetic.
 
     python scripts/measure_many.py [RUBRICS ...]
 
-A rubric is a word: it holds of an article of rubrics.jsonl.gz whose title has the word, and the titles are
-taken away, so that the text has to tell. For each number of rubrics (100 and 300 unless named): `topics train
---only rubrics` and `predict` over unlabelled.jsonl.gz, wall time and peak memory; the size of the version and
-of its report; macro-F1; the first 1,000 characters through `Tagger.tag`, warm. Needs psutil and the news
-folder, see scripts/news.py.
+A rubric is a word: it holds for the articles of rubrics.jsonl.gz whose title has the word, and titles are
+removed, so it must be predicted from the text. For each number of rubrics (by default 100 and 300) it prints
+wall time and peak memory of `topics train --only rubrics` and of `predict` over unlabelled.jsonl.gz; the size
+of the version and of its report; macro-F1; the median time of `Tagger.tag` on 1,000 characters, warm. Takes
+some twenty minutes. Needs psutil and the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
@@ -26,14 +26,24 @@ from topics.tagger import Tagger
 from topics.text.tokens import tokenize
 from topics.versions.registry import Registry
 
-MOST = 600
-"""Articles of a rubric; words of more titles are no rubrics."""
+MAX_ARTICLES = 600
+"""Words that occur in more titles than this are not used as rubrics."""
 
 
 def main() -> None:
     counts = [int(argument) for argument in sys.argv[1:]] or [100, 300]
-    heads = ("rubrics", "articles each", "train", "peak", "version", "report", "macro-F1", "predict", "peak")
-    print(f"| {' | '.join(heads)} | one article |\n|{'---|' * (len(heads) + 1)}")
+    columns = (
+        "rubrics",
+        "articles each",
+        "train",
+        "peak",
+        "version",
+        "report.html",
+        "macro-F1",
+        "predict",
+        "peak",
+    )
+    print(f"| {' | '.join(columns)} | one article |\n|{'---|' * (len(columns) + 1)}")
     rows = news.rows("rubrics")
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +64,7 @@ def measure(rows: list[dict], count: int, folder: Path) -> None:
     tagger, times = Tagger.load(models), []
     for row in rows[:300]:
         text = (row["text"] or "")[:1000]
-        tagger.tag(text)  # its words are known from here on
+        tagger.tag(text)  # warm up: its words are cached now
         start = time.perf_counter()
         tagger.tag(text)
         times.append(time.perf_counter() - start)
@@ -67,13 +77,13 @@ def measure(rows: list[dict], count: int, folder: Path) -> None:
 
 
 def write(rows: list[dict], count: int, path: Path) -> tuple[int, int]:
-    """Label articles by the words of their titles; fewest and most articles of a rubric."""
+    """Label articles by the words of their titles; return the fewest and most articles of a rubric."""
     titles = tokenize([row["title"] or "" for row in rows], [""] * len(rows))
     of_row = np.repeat(np.arange(len(rows)), np.diff(titles.offsets))
     pairs = np.unique(np.column_stack([titles.ids, of_row]), axis=0)
     words, sizes = np.unique(pairs[:, 0], return_counts=True)
-    fit = np.flatnonzero((sizes <= MOST) & [_is_word(titles.lemmas[word]) for word in words])
-    chosen = words[fit[np.argsort(-sizes[fit], kind="stable")[:count]]]
+    usable = np.flatnonzero((sizes <= MAX_ARTICLES) & [_is_word(titles.lemmas[word]) for word in words])
+    chosen = words[usable[np.argsort(-sizes[usable], kind="stable")[:count]]]
     names: list[list[str]] = [[] for _ in rows]
     for word, row in pairs[np.isin(pairs[:, 0], chosen)].tolist():
         names[row].append(titles.lemmas[word])
@@ -83,8 +93,8 @@ def write(rows: list[dict], count: int, path: Path) -> tuple[int, int]:
                 json.dumps({**row, "title": "", "rubrics": rubrics, "unknown": []}, ensure_ascii=False),
                 file=out,
             )
-    found = sizes[np.isin(words, chosen)]
-    return int(found.min()), int(found.max())
+    counts = sizes[np.isin(words, chosen)]
+    return int(counts.min()), int(counts.max())
 
 
 def _is_word(lemma: str) -> bool:

@@ -1,11 +1,11 @@
-"""How well headlines and single sentences are tagged by a model of whole articles.
+"""Measure how well a model trained on whole articles tags headlines and single sentences.
 
     python scripts/measure_short.py
 
-Trains as `bench_rubrics.py gold` does, five folds of gold.tsv with the archive and the demonstration corpus;
-asks each model about the articles held out, about their titles alone and their first twenty words alone, and
-about headlines.jsonl.gz, from which nothing learns. Prints each with margins corrected for length and
-without. Needs the news folder, see scripts/news.py.
+Trains as `bench_rubrics.py gold` does: five folds of gold.tsv, with the archive and the demonstration corpus.
+Each model is tested on the held-out articles, on their titles alone, on their first twenty words alone, and
+on headlines.jsonl.gz, which is never used for training. Prints each with and without length calibration of
+the margins. Needs the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNCORRECTED = LengthCalibration(usual=0, slopes=(0,), offsets=(0,))
 
 
 def cut(tokens: TokenBatch, starts: np.ndarray, stops: np.ndarray) -> TokenBatch:
-    """Make articles of a body alone, from the tokens between."""
+    """Return articles without a title, whose bodies are the tokens from `starts` to `stops`."""
     offsets = np.append(0, np.cumsum(stops - starts))
     ids = [tokens.ids[start:stop] for start, stop in zip(starts, stops, strict=True)]
     return TokenBatch(tokens.lemmas, np.concatenate(ids), offsets, offsets[:-1])
@@ -48,7 +48,7 @@ def headlines() -> tuple[TokenBatch, Truth]:
 
 def main() -> None:
     m, (headline_tokens, headline_truth) = gold(), headlines()
-    found: dict[tuple[str, bool], list[tuple[Truth, np.ndarray, np.ndarray]]] = {}
+    results: dict[tuple[str, bool], list[tuple[Truth, np.ndarray, np.ndarray]]] = {}
     for train, test in next(gold_splits(m, 1, (DEMO, ARCHIVE))):
         clean = m.part[train] != ARCHIVE
         model = LinearClassifier().fit(take(m.tokens, train), m.truth[train], m.rubrics, clean)
@@ -56,7 +56,7 @@ def main() -> None:
         texts = {
             "whole articles": (tokens, m.truth[test]),
             "titles alone": (cut(tokens, tokens.offsets[:-1], tokens.bodies), m.truth[test]),
-            f"first {WORDS} words": (
+            f"first {WORDS} words alone": (
                 cut(tokens, tokens.bodies, np.minimum(tokens.bodies + WORDS, tokens.offsets[1:])),
                 m.truth[test],
             ),
@@ -70,13 +70,15 @@ def main() -> None:
             for name, (text, truth) in texts.items():
                 probabilities = model.predict_proba(text)
                 answers = truth, probabilities, model.decisions.given(probabilities)
-                found.setdefault((name, corrected), []).append(answers)
-    print("| | corrected | mean AP | macro-F1 | micro-F1 | calibration error |\n|---|---|---|---|---|---|")
-    for (name, corrected), folds in found.items():
+                results.setdefault((name, corrected), []).append(answers)
+    print("| | length calibration | mean AP | macro-F1 | micro-F1 | calibration error |")
+    print("|---|---|---|---|---|---|")
+    for (name, corrected), folds in results.items():
         truth, probabilities, given = map(np.concatenate, zip(*folds, strict=True))
         answers = Answers(truth, probabilities, given, np.zeros(len(truth), bool))
-        one = summary(measure(answers, RUBRICS, draws=1), "")
-        numbers = (one.mean_average_precision, one.macro_f1, one.micro_f1, one.calibration_error)
+        metrics = summary(measure(answers, RUBRICS, draws=1), "")
+        averages = (metrics.mean_average_precision, metrics.macro_f1, metrics.micro_f1)
+        numbers = *averages, metrics.calibration_error
         print(f"| {name} | {'yes' if corrected else 'no'} | {' | '.join(f'{x:.3f}' for x in numbers)} |")
 
 

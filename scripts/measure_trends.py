@@ -1,12 +1,12 @@
-"""Whether a rising topic is news: false alarms where dates mean nothing, and what rose in March 2020.
+"""Measure the false alarms of the trend test by permuting dates, and show what it finds in March 2020.
 
-    TOPICS_NEWS_DATA=../shared/data python scripts/measure_trends.py
+    python scripts/measure_trends.py
 
-Topics of rbc2020, January to March and all six months. Dates are dealt out anew a thousand times: to articles
-one by one, to whole days (what was written on one day stays together), and to whole weeks. As nothing rises
-then, the share of deals in which anything is said to rise or fall must be at most RATE. Weeks dealt out anew
-are no such test, since a week that was really different comes last now and then; they are shown beside.
-Archives in which nothing rises are simulated, too.
+Topics of rbc2020, January to March and all six months. Dates are permuted a thousand times: among articles,
+among whole days (articles of one day stay together) and among whole weeks. As nothing rises then, the share
+of permutations in which any topic is reported to rise or fall should be at most RATE. Permuted weeks are
+shown for comparison only: sometimes a week that really was different comes last. Archives in which nothing
+rises are simulated as well. Needs the news folder, see scripts/news.py.
 """
 
 from __future__ import annotations
@@ -27,17 +27,15 @@ from topics.trends.changes import FDR, changes, detect_trends
 from topics.trends.periods import Periods, periods
 from topics.trends.recording import record
 
-DEALS = 1000
+REPEATS = 1000
 Ints = npt.NDArray[np.intp]
 
 
 def main() -> None:
-    """Measure simulated archives and both spans."""
-    for swing in (400, 40, 5):
-        alarms = [simulated(seed, swing) for seed in range(DEALS)]
-        print(
-            f"simulated, concentration {swing}: something in {np.mean(np.array(alarms) > 0):.3f} of {DEALS}"
-        )
+    for concentration in (400, 40, 5):
+        alarms = [simulated(seed, concentration) for seed in range(REPEATS)]
+        any_ = np.mean(np.array(alarms) > 0)
+        print(f"simulated, concentration {concentration}: any alarm in {any_:.3f} of {REPEATS}")
     corpus = Corpus(news.folder() / "rbc2020.jsonl.gz")
     whole = prepare(corpus, Config())
     months = np.array([day[5:7] for _, day in whole.origins])
@@ -48,10 +46,12 @@ def main() -> None:
         shares = model.transform(material.tokens).astype(np.float64)
         print(f"\n{name}: {len(shares)} articles, {shares.shape[1]} topics, {len(calendar.starts)} weeks")
         for unit, blocks in blocks_of(material.origins, calendar).items():
-            alarms = [alarm(shares, calendar, deal(blocks, calendar.assigned, seed)) for seed in range(DEALS)]
+            alarms = [
+                alarm(shares, calendar, permute(blocks, calendar.assigned, seed)) for seed in range(REPEATS)
+            ]
             any_, mean = np.mean(np.array(alarms) > 0), np.mean(alarms)
             print(
-                f"  {unit} dealt out anew: something in {any_:.3f} of {DEALS} deals, {mean:.2f} topics a deal"
+                f"  {unit} permuted: any alarm in {any_:.3f} of {REPEATS}, {mean:.2f} topics per permutation"
             )
         activity = record(TopicPipeline(material.cleaner, model), material, corpus, titles=False)
         labels = {topic.id: topic.label for topic in model.topics}
@@ -63,30 +63,30 @@ def main() -> None:
                 )
 
 
-def simulated(seed: int, swing: float, weeks: int = 20, topics: int = 15) -> int:
-    """Count the topics that are said to rise or fall where each week draws shares around usual ones."""
+def simulated(seed: int, concentration: float, weeks: int = 20, topics: int = 15) -> int:
+    """Count the topics reported to rise or fall where each week draws its shares around constant means."""
     generator = np.random.default_rng(seed)
     usual = generator.dirichlet(np.full(topics, 2.0))
     counts = generator.integers(50, 400, weeks).astype(np.float64)
-    found = detect_trends(counts, generator.dirichlet(usual * swing * topics, weeks))
+    found = detect_trends(counts, generator.dirichlet(usual * concentration * topics, weeks))
     return 0 if found is None else int((found.q <= FDR).sum())
 
 
 def blocks_of(origins: list[tuple[str, str]], calendar: Periods) -> dict[str, Ints]:
-    """Number the blocks whose articles stay together."""
+    """Return, for each unit, the block of every article; articles of a block stay together."""
     _, days = np.unique([day for _, day in origins], return_inverse=True)
     return {"articles": np.arange(len(origins)), "days": days, "weeks": calendar.assigned}
 
 
-def deal(blocks: Ints, places: Ints, seed: int) -> Ints:
-    """Give each block the period of another one."""
+def permute(blocks: Ints, places: Ints, seed: int) -> Ints:
+    """Permute the periods of the blocks."""
     first = np.unique(blocks, return_index=True)[1]
-    dealt = np.random.default_rng(seed).permutation(places[first])
-    return dealt[np.searchsorted(blocks[first], blocks)]
+    permuted = np.random.default_rng(seed).permutation(places[first])
+    return permuted[np.searchsorted(blocks[first], blocks)]
 
 
 def alarm(shares: npt.NDArray[np.float64], calendar: Periods, places: Ints) -> int:
-    """Count the topics that are said to rise or fall."""
+    """Count the topics reported to rise or fall."""
     counts = np.bincount(places, minlength=len(calendar.starts)).astype(np.float64)
     member = sparse.csr_array(
         (np.ones(len(places)), (places, np.arange(len(places)))), (len(counts), len(places))

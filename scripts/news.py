@@ -1,6 +1,6 @@
-"""The real news that the measurements read. It is never copied into the project.
+"""Read the real news used by the measurements. It is not part of the project and is never copied into it.
 
-Its folder is named by TOPICS_NEWS_DATA, else it is `../shared/data` beside the checkout.
+The folder is TOPICS_NEWS_DATA, by default `../shared/data` beside the checkout.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def folder() -> Path:
-    """Find the news folder, or leave and say what to set."""
+    """Return the news folder; exit with a message if there is none."""
     found = Path(os.environ.get("TOPICS_NEWS_DATA") or ROOT.parent / "shared" / "data")
     if not found.is_dir():
-        sys.exit("no news folder: set TOPICS_NEWS_DATA")
+        sys.exit(f"no news folder at {found}: set TOPICS_NEWS_DATA")
     return found
 
 
 def rows(name: str) -> list[dict[str, Any]]:
-    """Read `NAME.jsonl.gz` whole."""
+    """Read all of `NAME.jsonl.gz`."""
     with gzip.open(folder() / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 

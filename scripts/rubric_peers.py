@@ -1,7 +1,7 @@
-"""What others make of the same articles: scikit-learn, fastText, and Annif's omikuji and fasttext backends.
+"""Other tools as baselines: scikit-learn, fastText, and Annif's omikuji and fasttext backends.
 
-Each is a function of the texts and answers to learn from and the texts to score; it returns scores of shape
-(articles, rubrics). Settings are those that its makers or its usual tutorials give, and did best here.
+Each is a function of the training texts, their labels and the test texts; it returns scores of shape
+(articles, rubrics). Settings are those of its documentation or usual tutorials that did best here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ANNIF_SCORES = Path(__file__).with_name("annif_scores.py")
 
 
 def peers(annif: str | None) -> dict[str, Peer]:
-    """Name the peers that can be had; `annif` is the Python of Annif's environment."""
+    """Return the tools that are available, by name; `annif` is the Python of Annif's environment."""
     found: dict[str, Peer] = {"scikit-learn TF-IDF + LinearSVC": sklearn, "fastText": fasttext}
     if annif:
         found["Annif omikuji"] = partial(annif_backend, annif, "omikuji")
@@ -35,7 +35,7 @@ def peers(annif: str | None) -> dict[str, Peer]:
 
 
 def sklearn(texts: Sequence[str], truth: Truth, test: Sequence[str]) -> Scores:
-    """TfidfVectorizer as it comes, with bigrams, and LinearSVC as it comes."""
+    """TfidfVectorizer with bigrams, and LinearSVC with its defaults."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.svm import LinearSVC
@@ -47,7 +47,7 @@ def sklearn(texts: Sequence[str], truth: Truth, test: Sequence[str]) -> Scores:
 
 
 def fasttext(texts: Sequence[str], truth: Truth, test: Sequence[str]) -> Scores:
-    """One-vs-all fastText with bigrams; a row of no rubric is taught as «other»."""
+    """One-vs-all fastText with bigrams; a row without rubrics has the label «other»."""
     import fasttext as ft
 
     ft.FastText.eprint = lambda *_: None
@@ -55,7 +55,7 @@ def fasttext(texts: Sequence[str], truth: Truth, test: Sequence[str]) -> Scores:
         path = Path(folder, "train.txt")
         labels = [" ".join(f"__label__{r}" for r in np.flatnonzero(row == 1)) for row in truth]
         lines = [
-            f"{known or '__label__other'} {_flat(text)}" for known, text in zip(labels, texts, strict=True)
+            f"{marks or '__label__other'} {_flat(text)}" for marks, text in zip(labels, texts, strict=True)
         ]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         model = ft.train_supervised(
@@ -63,23 +63,23 @@ def fasttext(texts: Sequence[str], truth: Truth, test: Sequence[str]) -> Scores:
         )
     scores = np.zeros((len(test), truth.shape[1]))
     for i, text in enumerate(test):
-        for share, label in model.f.predict(_flat(text) + "\n", -1, 0.0, "strict"):
+        for score, label in model.f.predict(_flat(text) + "\n", -1, 0.0, "strict"):
             if label != "__label__other":
-                scores[i, int(label.removeprefix("__label__"))] = share
+                scores[i, int(label.removeprefix("__label__"))] = score
     return scores
 
 
 def annif_backend(
     python: str, backend: str, texts: Sequence[str], truth: Truth, test: Sequence[str]
 ) -> Scores:
-    """A backend of Annif, through its command line."""
+    """Run a backend of Annif through its command line."""
     with tempfile.TemporaryDirectory() as folder:
         train_file, test_file, out = (Path(folder, f"{name}.jsonl") for name in ("train", "test", "out"))
         _write(train_file, texts, [[str(r) for r in np.flatnonzero(row == 1)] for row in truth])
         _write(test_file, test, [[]] * len(test))
         command = [python, str(ANNIF_SCORES), str(train_file), str(test_file), str(out), "--backend", backend]
-        clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        subprocess.run(command, check=True, env=clean)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        subprocess.run(command, check=True, env=environment)
         answers = [json.loads(line)["scores"] for line in out.read_text(encoding="utf-8").splitlines()]
     return np.array([[answer.get(str(r), 0.0) for r in range(truth.shape[1])] for answer in answers])
 
@@ -91,5 +91,5 @@ def _write(path: Path, texts: Sequence[str], rubrics: Sequence[list[str]]) -> No
 
 
 def _flat(text: str) -> str:
-    """Lower case, punctuation apart, one line: what fastText's tutorial does to text."""
+    """Lower-case a text, without punctuation, on one line: the preprocessing of fastText's tutorial."""
     return " ".join(re.findall(r"\w+", text.lower()))

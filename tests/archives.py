@@ -1,4 +1,4 @@
-"""What the tests of the archive share: archives with every kind of trouble, and taggers that misbehave."""
+"""Shared by the tests of archive jobs: archives with every kind of problem, and taggers that crash."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from topics.types import Article, Prediction, Reject
 
 TEXTS = (STEEL, BANK, HOTEL, CAT)
 SHARD = 4_000
-"""Bytes of a shard in these tests: some ten articles."""
+"""Bytes per shard in these tests, about ten articles."""
 
 
 def rows(first: int, count: int) -> list[dict[str, object]]:
-    """Articles with a number in their ids; every seventh comes again later under the id of another."""
+    """Numbered articles; every seventh has the id of an earlier one."""
     return [
         {
             "id": str(n // 2 if n % 7 == 0 else n),
@@ -45,7 +45,7 @@ def lines(found: list[dict[str, object]]) -> str:
 
 
 def mixed(folder: Path) -> Path:
-    """JSON Lines (one with bad rows and rows without ids), Parquet, CSV and a packed file."""
+    """Write JSON Lines (one with bad rows and rows without ids), Parquet, CSV and a packed file."""
     folder.mkdir()
     broken = [line if n % 9 else "{broken" for n, line in enumerate(lines(rows(0, 60)).splitlines())]
     nameless = lines([{"text": f"{BANK} {n}"} for n in range(40)])
@@ -61,32 +61,32 @@ def mixed(folder: Path) -> Path:
     return folder
 
 
-def order(output: Path, suffix: str = ".jsonl", **options: object) -> ScoringOptions:
+def scoring_options(output: Path, suffix: str = ".jsonl", **options: object) -> ScoringOptions:
     rejects = output.parent / f"{output.name}.rejects.jsonl"
     return ScoringOptions(output, output.suffix or suffix, rejects, **{"shard_size": SHARD} | options)
 
 
-def one_after_the_other(
+def score_without_shards(
     source: Path, tagger: Tagger, output: Path, keep: tuple[str, ...] = ()
 ) -> list[Reject]:
-    """Write what must come of an archive, without shards."""
+    """Write the expected output of an archive, without shards."""
     rejects: list[Reject] = []
     with writing(output, keep, topics=bool(tagger.topics)) as write:
         score(Corpus(source, keep=keep), tagger, write, rejects.append)
     return rejects
 
 
-class Deadly(NamedTuple):
-    """Opens a tagger that kills its process when it meets a word, as the system does where memory ends."""
+class LethalTaggerRef(NamedTuple):
+    """Loads a tagger that kills its process at a word, as the system does when memory runs out."""
 
     stored: TaggerRef
     word: str
 
     def load(self) -> Tagger:
-        return _DeadlyTagger(self.stored.load(), self.word)  # type: ignore[return-value]
+        return _LethalTagger(self.stored.load(), self.word)  # type: ignore[return-value]
 
 
-class _DeadlyTagger:
+class _LethalTagger:
     def __init__(self, tagger: Tagger, word: str) -> None:
         self.word = word
         self.manifest, self.versions, self.topics = tagger.manifest, tagger.versions, tagger.topics
@@ -99,14 +99,16 @@ class _DeadlyTagger:
 
 
 def die_at(moment: int, counter: Path, watched: str) -> None:
-    """Kill this process when it, or another that counts along, touches a file for the `moment`th time.
+    """Kill this process at the `moment`th file access of all processes that share the counter.
 
-    `watched` is a pattern of the paths that count.
+    Only paths that match the pattern `watched` count.
     """
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         touches = event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
-        within = event in {"os.remove", "os.rmdir"} and arguments[-1] != -1  # a folder goes name by name
+        within = (
+            event in {"os.remove", "os.rmdir"} and arguments[-1] != -1
+        )  # rmtree removes relative to a descriptor
         if within or (touches and re.search(watched, str(arguments[0]))):
             with_append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             descriptor = os.open(counter, with_append)
@@ -119,8 +121,8 @@ def die_at(moment: int, counter: Path, watched: str) -> None:
     sys.addaudithook(hook)
 
 
-class Mortal(NamedTuple):
-    """Opens a tagger in a worker whose life ends at a moment; see `die_at`."""
+class MortalTaggerRef(NamedTuple):
+    """Loads a tagger in a worker that is killed at a moment; see `die_at`."""
 
     stored: TaggerRef
     moment: int

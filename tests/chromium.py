@@ -1,4 +1,4 @@
-"""A headless browser for the pages that have a script; without network, and without a driver."""
+"""Open pages in a headless browser, without network and without a driver."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 
 class Visit(NamedTuple):
-    """What a browser made of a page."""
+    """The result of opening a page."""
 
     dom: str
-    complaints: list[str]
-    """What it wrote to the console."""
+    console: list[str]
+    """Console messages."""
     seen: dict[str, Any]
-    """What the visitor's script noted down."""
+    """Values noted by the script of the test."""
 
 
-def visit(page: Path, fragment: str = "", *, width: int = 1400, does: str = "") -> Visit:
-    """Open a page at a fragment, as it is or, with `does`, in a copy that a visitor's script acts upon.
+def visit(page: Path, fragment: str = "", *, width: int = 1400, script: str = "") -> Visit:
+    """Open a page at a fragment; with `script`, open a copy that also runs this script.
 
-    The script notes what it sees by `note(key, value)`.
+    The script returns values by `note(key, value)`.
     """
     assert BROWSER
-    if does:
-        page = _copy(page, does)
+    if script:
+        page = _copy(page, script)
     command = [
         BROWSER,
         "--headless=new",
@@ -50,19 +50,19 @@ def visit(page: Path, fragment: str = "", *, width: int = 1400, does: str = "") 
     return Visit(done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line], seen)
 
 
-def _copy(page: Path, does: str) -> Path:
-    """Let a script of ours into the page, which admits its own alone."""
+def _copy(page: Path, script: str) -> Path:
+    """Copy a page, allow other scripts than its own, and add one."""
     text = page.read_text(encoding="utf-8")
     opened = re.sub(r"script-src 'sha256-[^']+'", "script-src 'unsafe-inline'", text)
     assert opened != text
-    script = f"""<script>(() => {{
+    element = f"""<script>(() => {{
       const seen = {{}}, note = (key, value) => {{ seen[key] = value; }};
-      try {{ {does} }} catch (error) {{ note("error", String(error)); }}
+      try {{ {script} }} catch (error) {{ note("error", String(error)); }}
       const paper = document.createElement("pre");
       paper.id = "seen";
       paper.textContent = JSON.stringify(seen);
       document.body.append(paper);
     }})();</script></body>"""
     copy = page.with_stem(f"{page.stem}-visited")
-    copy.write_text(opened.replace("</body>", script), encoding="utf-8")
+    copy.write_text(opened.replace("</body>", element), encoding="utf-8")
     return copy

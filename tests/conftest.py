@@ -1,4 +1,4 @@
-"""One trained version for all tests that only read it; an empty registry for those that write."""
+"""Trained versions for tests that only read them; copies and an empty registry for those that write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from newsroom import Ran, find_topics
+from newsroom import Ran, train_topics
 from topics.cli import main
 from topics.config import Config
 from topics.corpus import Corpus, embedded
@@ -20,8 +20,8 @@ from topics.tagger import Tagger
 from topics.training.job import TrainingJob
 from topics.versions.registry import Registry
 
-# The same examples in every run, so that a red test is the change's fault. `HYPOTHESIS_PROFILE=search` looks
-# further and remembers what it found.
+# The same examples in every run, so that a failure is due to a change. `HYPOTHESIS_PROFILE=search` tries more
+# examples and stores the failing ones.
 settings.register_profile(
     "suite",
     deadline=None,
@@ -35,8 +35,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_wait_for_the_disk() -> Iterator[None]:
-    """A test must outlive a bug, not a power cut."""
+def _no_fsync() -> Iterator[None]:
+    """Skip fsync, which is slow; tests need not survive a power cut."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
@@ -44,7 +44,7 @@ def _no_wait_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one version, trained on the demonstration corpus. Read it, never write it."""
+    """A registry with a version of rubrics, trained on the demonstration corpus. Read-only."""
     folder = tmp_path_factory.mktemp("trained") / "models"
     TrainingJob(Corpus(embedded()), Config(), Registry(folder)).train_rubrics()
     return folder
@@ -52,16 +52,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def topic_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two versions of topics, the second of an outlet more. Read it, never write it."""
+    """A registry with two versions of topics, the second trained on one more outlet. Read-only."""
     folder = tmp_path_factory.mktemp("topics") / "models"
     for sources in (embedded()[:4], embedded()):
-        find_topics(folder, sources)
+        train_topics(folder, sources)
     return folder
 
 
 @pytest.fixture(scope="session")
 def both(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same folder with a version of topics beside. Read it, never write it."""
+    """A registry with a version of rubrics and one of topics. Read-only."""
     folder = Path(shutil.copytree(models, tmp_path_factory.mktemp("both") / "models"))
     corpus, config = Corpus(embedded()), Config()
     TrainingJob(corpus, config, Registry(folder)).train_topics()
@@ -75,7 +75,7 @@ def tagger(models: Path) -> Tagger:
 
 @pytest.fixture
 def own_models(models: Path, tmp_path: Path) -> Path:
-    """A copy of the trained version that a test may spoil."""
+    """A copy of `models` that a test may change."""
     return Path(shutil.copytree(models, tmp_path / "models"))
 
 

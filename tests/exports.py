@@ -1,4 +1,4 @@
-"""One archive as the exports of different systems."""
+"""The same articles as exports of different systems."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 PLAIN = st.text(
     st.characters(exclude_categories=("Cs",), exclude_characters="\0") | st.sampled_from(';,"\n\r\t«»😀+|')
 )
-# А-я without «ё» and signs: each is a byte that UTF-8 does not have in this place, so one letter tells.
+# Letters other than «ё», and punctuation: in CP1251 each letter is an invalid byte of UTF-8.
 OLD = st.text(st.sampled_from('АБВгдежз ;,"\n\t!'))
 
 

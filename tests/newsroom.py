@@ -1,4 +1,4 @@
-"""What the tests share: a few articles, files of them, and a Python that has imported nothing yet."""
+"""Shared by the tests: a few articles, files of articles, and a fresh Python process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from topics.types import Article, Labels, Reject
 from topics.versions.registry import Registry
 
 SOURCE = Path(topics.__file__).parent
-"""The package, where its tests run it from."""
+"""The package under test."""
 PROJECT = Path(__file__).parents[1]
 
 SNOW = {"id": "1", "title": "Снег", "text": "Снегопад закрыл перевал"}
@@ -37,13 +37,13 @@ CAT = "Кошка сняла с дерева пожарного."
 
 
 def varied(text: str, seed: int) -> str:
-    """Say the same words in another order: to training an article of its own, not a reprint."""
+    """Shuffle the words of a text, so that it does not count as a near-duplicate."""
     words = text.split()
     return " ".join(random.Random(seed).sample(words, len(words)))
 
 
 def write(path: Path, *rows: object) -> Path:
-    """Write JSON Lines; a string is written as it stands."""
+    """Write JSON Lines; strings are written unchanged."""
     lines = [row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) for row in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -60,7 +60,7 @@ def known(*rubrics: str, unknown: tuple[str, ...] = ()) -> Labels:
 
 
 class Ran(NamedTuple):
-    """What a program left behind."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -83,7 +83,7 @@ def python(*arguments: str, stdin: str = "", cwd: Path | None = None) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def find_topics(folder: Path, sources: Sequence[Path], **reporting: Any) -> None:
+def train_topics(folder: Path, sources: Sequence[Path], **reporting: Any) -> None:
     """Train a version of eight topics."""
     config = Config(report=Reporting(**reporting), topics=Topics(settings={"num_topics": 8}))
     corpus = Corpus(sources)
@@ -91,7 +91,7 @@ def find_topics(folder: Path, sources: Sequence[Path], **reporting: Any) -> None
 
 
 def hostile(report: TopicReport) -> TopicReport:
-    """The same report where all that comes from articles and editors is an attack."""
+    """The same report, with HTML injected wherever text comes from articles or editors."""
     topics = tuple(
         replace(
             sheet,

@@ -1,4 +1,4 @@
-"""What is lost is told: by `verify`, which holds a folder against its history, and by who would read it."""
+"""Missing versions are reported, by `verify` and by commands that need them."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def version(home: Path) -> Path:
     return found
 
 
-def again(version: Path, name: str, *, known: bool = True) -> Path:
-    """Lay a second version beside one; the history may know it."""
+def copy_version(version: Path, name: str, *, known: bool = True) -> Path:
+    """Copy a version under another name; with `known`, record it in the history."""
     folder = Path(shutil.copytree(version, version.with_name(name)))
     path = folder / integrity.MANIFEST
     path.write_text(path.read_text("utf-8").replace(version.name, name), encoding="utf-8")
@@ -46,104 +46,107 @@ def again(version: Path, name: str, *, known: bool = True) -> Path:
     return folder
 
 
-# Lost
+# Missing
 
 
 LATER = "29990101T000000Z-000000"
 
 
-def promoted(version: Path, name: str) -> None:
+def promote(version: Path, name: str) -> None:
     History(version.parent).append(Event(history.PROMOTED, name, "production"))
 
 
-def lose_the_live_one(version: Path) -> None:
-    again(version, LATER)
-    promoted(version, version.name)
+def remove_the_production_version(version: Path) -> None:
+    copy_version(version, LATER)
+    promote(version, version.name)
     shutil.rmtree(version)
 
 
-def lose_one_that_nobody_needs(version: Path) -> None:
-    again(version, LATER)
+def remove_an_unused_version(version: Path) -> None:
+    copy_version(version, LATER)
     (version / integrity.MANIFEST).unlink()
 
 
-def lose_all(version: Path) -> None:
+def remove_the_only_version(version: Path) -> None:
     shutil.rmtree(version)
 
 
-def point_to_nothing(version: Path) -> None:
-    promoted(version, "нет")
+def point_to_a_missing_version(version: Path) -> None:
+    promote(version, "нет")
 
 
-def lose_the_history(version: Path) -> None:
-    again(version, LATER)
+def remove_the_history(version: Path) -> None:
+    copy_version(version, LATER)
     (version.parent / history.FILE).unlink()
 
 
 LOST = {
-    "the live one": (lose_the_live_one, r"^rubrics@production points to 2\d+.*, which is not there; restore"),
-    "one of many": (
-        lose_one_that_nobody_needs,
+    "the production version": (
+        remove_the_production_version,
+        r"^rubrics@production points to 2\d+.*, which is not there; restore",
+    ),
+    "an unused version": (
+        remove_an_unused_version,
         r"models/rubrics/2.*: is missing but was not pruned; restor",
     ),
-    "all": (
-        lose_all,
+    "the only version": (
+        remove_the_only_version,
         r"^rubrics@latest points to 2.*, which is not there; restore it from a backup, or prom",
     ),
     "an alias": (
-        point_to_nothing,
+        point_to_a_missing_version,
         r"^rubrics@production points to нет, which is not there; restore it from a",
     ),
     "the history": (
-        lose_the_history,
+        remove_the_history,
         r"history\.jsonl: is missing, .* where aliases .* seals of 2 versions; restor",
     ),
 }
 
 
 @pytest.mark.parametrize("what", LOST)
-def test_what_is_lost_is_told(topics: Topics, own_models, version, what):
-    lose, told = LOST[what]
+def test_verify_reports_what_is_missing(topics: Topics, own_models, version, what):
+    lose, message = LOST[what]
     lose(version)
     [trouble] = [one for one in accounting.verify(Registry(own_models)) if one.kind != "whole"]
     assert trouble.kind == "trouble"
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=message):
         raise AssertionError(trouble.text)
     ran = topics("verify", "--models", own_models)
     assert (ran.code, ran.err) == (4, f"topics: {trouble.text}\n")
     assert ran.out.count("\n") == len(Registry(own_models).versions("rubrics"))
 
 
-def test_a_version_that_was_copied_here_is_remarked(topics: Topics, own_models, version):
-    name = again(version, LATER, known=False).name
+def test_verify_reports_a_version_without_a_seal(topics: Topics, own_models, version):
+    name = copy_version(version, LATER, known=False).name
     ran = topics("verify", "--models", own_models)
     assert (ran.code, ran.out.count("\n")) == (0, 2), ran
     assert ran.err == f"topics: rubrics/{name}: was neither published nor imported here: no seal to go by\n"
 
 
-def test_what_was_pruned_is_not_lost(topics: Topics, own_models, version):
-    again(version, LATER)
+def test_a_pruned_version_is_not_missing(topics: Topics, own_models, version):
+    copy_version(version, LATER)
     assert topics("prune", "--keep", 1, "--days", 0, "--yes", "--models", own_models).code == 0
     ran = topics("verify", "--models", own_models)
     assert (ran.code, ran.err, ran.out.count("\n")) == (0, "", 1)
     ran = topics("verify", f"rubrics/{version.name}", "--models", own_models)
-    assert (ran.code, "has no version" in ran.err) == (4, True), "asked for, it is missed"
+    assert (ran.code, "has no version" in ran.err) == (4, True), "an error if named"
 
 
-def test_pruning_writes_off_what_was_lost_and_is_old(topics: Topics, own_models, version):
-    again(version, LATER)
+def test_pruning_removes_an_old_version_that_is_missing(topics: Topics, own_models, version):
+    copy_version(version, LATER)
     (version / integrity.MANIFEST).unlink()
     prune = "prune", "--keep", 1, "--models", own_models
     assert f"rubrics/{version.name}" not in topics(*prune, "--days", 30_000).out
     assert topics(*prune, "--days", 0).out.splitlines()[1] == f"remove  rubrics/{version.name}"
-    assert topics("verify", "--models", own_models).code == 4, "it only said so"
+    assert topics("verify", "--models", own_models).code == 4, "without --yes nothing is removed"
     assert topics(*prune, "--days", 0, "--yes").code == 0
     assert topics("verify", "--models", own_models).code == 0
-    assert not version.exists(), "what was left of it"
+    assert not version.exists(), "its remaining files"
 
 
-def test_what_is_pruned_while_others_are_verified_is_passed_over(own_models, version, monkeypatch):
-    second = again(version, LATER)
+def test_verify_skips_a_version_pruned_meanwhile(own_models, version, monkeypatch):
+    second = copy_version(version, LATER)
 
     def pruned_meanwhile(folder: Path) -> None:
         open_all(folder)
@@ -155,8 +158,8 @@ def test_what_is_pruned_while_others_are_verified_is_passed_over(own_models, ver
     assert found == [Finding("whole", f"rubrics/{LATER}  {integrity.seal(second)}")]
 
 
-def test_a_damaged_history_is_told_once(topics: Topics, own_models, version):
-    again(version, LATER)
+def test_a_damaged_history_is_reported_once(topics: Topics, own_models, version):
+    copy_version(version, LATER)
     with (version.parent / history.FILE).open("a") as stream:
         stream.write("{\n")
     ran = topics("verify", "--models", own_models)
@@ -164,27 +167,27 @@ def test_a_damaged_history_is_told_once(topics: Topics, own_models, version):
     assert "history.jsonl:3: cannot be read" in ran.err
 
 
-# Read
+# Reading
 
 
 @pytest.mark.parametrize("lost", ["rubrics", "topics"])
-def test_no_answer_goes_silently_without_what_was_lost(topics: Topics, both, tmp_path, lost):
+def test_predict_fails_if_a_version_is_missing(topics: Topics, both, tmp_path, lost):
     models = Path(shutil.copytree(both, tmp_path / "models"))
     article = write(tmp_path / "вход.jsonl", {"text": STEEL})
     for manifest in models.glob(f"{lost}/*/{integrity.MANIFEST}"):
         manifest.unlink()
-    told = f"no version of '{lost}', though its history names some; restore the version from a backup"
-    with pytest.raises(ModelError, match=told):
+    message = f"no version of '{lost}', though its history names some; restore the version from a backup"
+    with pytest.raises(ModelError, match=message):
         Tagger.load(models)
     ran = topics("predict", article, "--models", models)
-    assert (ran.code, ran.out, told in ran.err) == (4, "", True)
+    assert (ran.code, ran.out, message in ran.err) == (4, "", True)
     assert topics("predict", article, f"--{lost}", "none", "--models", models).code == 0
     shutil.rmtree(models / lost)
-    assert topics("predict", article, "--models", models).code == 0, "a newsroom that has none"
+    assert topics("predict", article, "--models", models).code == 0, "a newsroom without it"
 
 
 @pytest.mark.parametrize("place", ["rubrics", "."])
-def test_a_folder_that_cannot_be_looked_into_is_not_empty(topics: Topics, both, tmp_path, monkeypatch, place):
+def test_an_unreadable_folder_is_an_error(topics: Topics, both, tmp_path, monkeypatch, place):
     models = Path(shutil.copytree(both, tmp_path / "models"))
     iterdir = Path.iterdir
 
@@ -194,19 +197,19 @@ def test_a_folder_that_cannot_be_looked_into_is_not_empty(topics: Topics, both, 
         return iterdir(path)
 
     monkeypatch.setattr(Path, "iterdir", forbidding)
-    told = "cannot be read (Permission denied); make it readable"
+    message = "cannot be read (Permission denied); make it readable"
     ran = topics("verify", "--models", models)
-    assert (ran.code, told in ran.err) == (4, True), ran
+    assert (ran.code, message in ran.err) == (4, True), ran
     ran = topics("models", "--models", models)
-    assert (ran.code, told in ran.err) == (4, True), ran
+    assert (ran.code, message in ran.err) == (4, True), ran
     if place == "rubrics":
         assert "topics/" in ran.out
         with pytest.raises(ModelError, match="models/rubrics: cannot be read"):
             Tagger.load(models)
 
 
-def test_one_damaged_manifest_hides_no_other_version(topics: Topics, own_models, version):
-    again(version, LATER)
+def test_models_lists_the_other_versions_beside_a_damaged_manifest(topics: Topics, own_models, version):
+    copy_version(version, LATER)
     (version / integrity.MANIFEST).write_text("{")
     ran = topics("models", "--models", own_models)
     assert (ran.code, LATER in ran.out, ran.err.count("\n")) == (4, True, 1)
@@ -218,7 +221,7 @@ def test_one_damaged_manifest_hides_no_other_version(topics: Topics, own_models,
     assert (ran.code, ran.out, "no versions yet" in ran.err) == (4, "", False)
 
 
-def test_a_damaged_history_hides_no_version(topics: Topics, own_models, version):
+def test_models_lists_versions_in_spite_of_a_damaged_history(topics: Topics, own_models, version):
     (version.parent / history.FILE).write_text("{\n")
     ran = topics("models", "--models", own_models)
     assert (ran.code, version.name in ran.out, "history.jsonl:1: cannot be read" in ran.err) == (
@@ -228,16 +231,16 @@ def test_a_damaged_history_hides_no_version(topics: Topics, own_models, version)
     )
 
 
-def test_a_tagger_whose_version_is_pruned_while_it_loads_takes_the_next(own_models, version, monkeypatch):
+def test_a_tagger_loads_the_next_version_if_its_own_is_pruned_meanwhile(own_models, version, monkeypatch):
     from topics import tagger
 
-    second = again(version, LATER)
-    promoted(version, version.name)
+    second = copy_version(version, LATER)
+    promote(version, version.name)
     load = tagger.Pipeline.load
 
     def pruned_meanwhile(folder: Path) -> object:
         if folder == version:
-            promoted(version, LATER)
+            promote(version, LATER)
             shutil.rmtree(version)
         return load(folder)
 
@@ -256,17 +259,17 @@ def test_a_tagger_whose_version_is_pruned_while_it_loads_takes_the_next(own_mode
         "compare rubrics/{second} rubrics {data}",
     ],
 )
-def test_a_command_whose_version_is_pruned_once_it_was_checked_takes_the_next(
+def test_a_command_uses_the_next_version_if_its_own_is_pruned_meanwhile(
     topics: Topics, own_models, version, tmp_path, monkeypatch, line
 ):
-    second = again(version, LATER).name
-    promoted(version, version.name)
+    second = copy_version(version, LATER).name
+    promote(version, version.name)
     opened = Registry._open
 
     def pruned_then(self: Registry, name: str, one: str, events: list[Event]) -> object:
         found = opened(self, name, one, events)
         if one == version.name:
-            promoted(version, second)
+            promote(version, second)
             shutil.rmtree(version)
         return found
 

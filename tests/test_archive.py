@@ -1,4 +1,4 @@
-"""The archive job: whatever the shards, the workers and what happens to them, the output is the same."""
+"""Archive jobs: the output does not depend on shards, workers or interruptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archives import SHARD, Deadly, lines, mixed, one_after_the_other, order, rows
+from archives import SHARD, LethalTaggerRef, lines, mixed, rows, score_without_shards, scoring_options
 from newsroom import BANK, write
 from topics import parallel, storage
 from topics.archive import job as room
@@ -48,21 +48,21 @@ def rejects_of(path: Path) -> list[Reject]:
     return [msgspec.json.decode(line, type=Reject) for line in path.read_bytes().splitlines()]
 
 
-# The same as without shards
+# Sharding
 
 
 @pytest.mark.parametrize("size", [1, SHARD, 1 << 30])
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
-def test_a_file_has_the_bytes_of_one_read_without_shards(tmp_path, source, stored, tagger, suffix, size):
+def test_sharding_does_not_change_the_output_file(tmp_path, source, stored, tagger, suffix, size):
     expected, output = tmp_path / f"ряд{suffix}", tmp_path / f"выход{suffix}"
-    rejects = one_after_the_other(source, tagger, expected, ("title",))
-    asked = order(output, shard_size=size)
-    summary = score_archive(Corpus(source, keep=("title",)), stored, asked)
+    rejects = score_without_shards(source, tagger, expected, ("title",))
+    options = scoring_options(output, shard_size=size)
+    summary = score_archive(Corpus(source, keep=("title",)), stored, options)
     assert output.read_bytes() == expected.read_bytes()
-    assert rejects_of(asked.rejects) == rejects
+    assert rejects_of(options.rejects) == rejects
     assert (summary.articles, summary.rejects) == (len(pq_or_lines(expected)), len(rejects))
     assert sum("was seen before" in reject.reason for reject in rejects) > 5
-    assert not asked.home.exists()
+    assert not options.home.exists()
 
 
 def pq_or_lines(path: Path) -> list[object]:
@@ -75,17 +75,17 @@ def pq_or_lines(path: Path) -> list[object]:
 
 
 @pytest.mark.parametrize("size", [1, SHARD])
-def test_parquet_has_the_rows_of_one_read_without_shards(tmp_path, source, stored, tagger, size):
-    one_after_the_other(source, tagger, tmp_path / "ряд.parquet", ("title",))
+def test_sharding_does_not_change_the_rows_of_parquet(tmp_path, source, stored, tagger, size):
+    score_without_shards(source, tagger, tmp_path / "ряд.parquet", ("title",))
     output = tmp_path / "выход.parquet"
-    score_archive(Corpus(source, keep=("title",)), stored, order(output, shard_size=size))
+    score_archive(Corpus(source, keep=("title",)), stored, scoring_options(output, shard_size=size))
     assert pq.read_table(output).equals(pq.read_table(tmp_path / "ряд.parquet"))
 
 
-def test_two_processes_write_the_same(tmp_path, source, stored, tagger):
-    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+def test_two_workers_write_the_same_file_as_one(tmp_path, source, stored, tagger):
+    score_without_shards(source, tagger, tmp_path / "ряд.jsonl")
     summaries = [
-        score_archive(Corpus(source), stored, order(tmp_path / f"{workers}.jsonl", workers=workers))
+        score_archive(Corpus(source), stored, scoring_options(tmp_path / f"{workers}.jsonl", workers=workers))
         for workers in (1, 2)
     ]
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
@@ -94,12 +94,12 @@ def test_two_processes_write_the_same(tmp_path, source, stored, tagger):
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
-def test_topics_are_written_beside_rubrics(tmp_path, source, both, suffix):
+def test_topics_are_written_after_rubrics(tmp_path, source, both, suffix):
     tagger = Tagger.load(both)
-    one_after_the_other(source, tagger, tmp_path / f"ряд{suffix}", ("title",))
+    score_without_shards(source, tagger, tmp_path / f"ряд{suffix}", ("title",))
     output = tmp_path / f"выход{suffix}"
     stored = TaggerRef.of(tagger, both)
-    summary = score_archive(Corpus(source, keep=("title",)), stored, order(output))
+    summary = score_archive(Corpus(source, keep=("title",)), stored, scoring_options(output))
     assert [version.partition("/")[0] for version in summary.versions] == ["rubrics", "topics"]
     if suffix == ".parquet":
         assert pq.read_table(output).equals(pq.read_table(tmp_path / "ряд.parquet"))
@@ -112,10 +112,10 @@ def test_topics_are_written_beside_rubrics(tmp_path, source, both, suffix):
     assert list(found)[-3:] == ["topics", "topic_model", "title"]
 
 
-def test_a_folder_holds_the_parts_of_the_file(tmp_path, source, stored):
-    score_archive(Corpus(source), stored, order(tmp_path / "один.jsonl"))
+def test_parts_of_a_folder_concatenate_to_the_file(tmp_path, source, stored):
+    score_archive(Corpus(source), stored, scoring_options(tmp_path / "один.jsonl"))
     folder = tmp_path / "части"
-    score_archive(Corpus(source), stored, order(folder))
+    score_archive(Corpus(source), stored, scoring_options(folder))
     parts = sorted(folder.glob("part-*.jsonl"))
     assert len(parts) == len(plan(Corpus(source).sources, SHARD)) > 5
     assert b"".join(part.read_bytes() for part in parts) == (tmp_path / "один.jsonl").read_bytes()
@@ -126,18 +126,20 @@ def test_a_folder_holds_the_parts_of_the_file(tmp_path, source, stored):
 
 
 @pytest.mark.parametrize("size", [1, SHARD, 1 << 30])
-def test_what_an_archive_looks_like_adds_up_over_its_shards(tmp_path, source, stored, tagger, size):
-    """But for articles that come twice, which a job finds when it has read them all."""
+def test_drift_statistics_add_up_over_shards(tmp_path, source, stored, tagger, size):
+    """Except for repeated articles, which a job finds only at the end."""
     once = write(tmp_path / "раз.jsonl", *rows(1, 6), *rows(8, 6), *rows(15, 6), *rows(22, 6), *rows(29, 6))
     whole = score(Corpus(once), tagger, lambda articles, predictions: None, print).drift
-    found = score_archive(Corpus(once), stored, order(tmp_path / "выход.jsonl", shard_size=size)).drift
+    found = score_archive(
+        Corpus(once), stored, scoring_options(tmp_path / "выход.jsonl", shard_size=size)
+    ).drift
     assert list(found) == [tagger.version.label]
     for some, others in zip(found.values(), whole.values(), strict=True):
         assert msgspec.to_builtins(some) == approximately(msgspec.to_builtins(others))
 
 
 def approximately(value: object) -> object:
-    """Let numbers differ in their last digits, however deep they lie."""
+    """Allow nested numbers to differ in their last digits."""
     if isinstance(value, dict):
         return {key: approximately(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
@@ -145,9 +147,9 @@ def approximately(value: object) -> object:
     return pytest.approx(value) if isinstance(value, float) else value
 
 
-def test_the_summary_counts_what_the_output_holds(tmp_path, source, stored):
+def test_the_summary_counts_match_the_output(tmp_path, source, stored):
     output = tmp_path / "выход.jsonl"
-    summary = score_archive(Corpus(source), stored, order(output))
+    summary = score_archive(Corpus(source), stored, scoring_options(output))
     found = [json.loads(line) for line in output.read_bytes().splitlines()]
     assert summary.articles == len(found) == len({row["id"] for row in found})
     assert summary.without == sum(not row["rubrics"] for row in found)
@@ -156,14 +158,14 @@ def test_the_summary_counts_what_the_output_holds(tmp_path, source, stored):
         assert share.articles == sum(rubric in row["rubrics"] for row in found)
         assert share.share == pytest.approx(share.articles / len(found), abs=1e-4)
         assert 0.2 < share.training < 0.4  # the demonstration corpus: a third each
-    assert summary.review_training == pytest.approx(0.1, abs=0.05), "as the setting asks for"
+    assert summary.review_training == pytest.approx(0.1, abs=0.05), "the default review share"
 
 
 @given(
     ids=st.lists(st.lists(st.integers(0, 40).map(str), unique=True, max_size=30), min_size=1, max_size=6),
     size=st.integers(1, 20),
 )
-def test_repeats_are_all_articles_but_the_first_of_an_id(tmp_path, ids, size):
+def test_repeats_are_all_articles_but_the_first_with_an_id(tmp_path, ids, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repeats, "_SLICE", size)
         paths = [tmp_path / f"{n}.ids" for n in range(len(ids))]
@@ -187,32 +189,32 @@ def test_repeats_are_all_articles_but_the_first_of_an_id(tmp_path, ids, size):
 
 
 def fail_at(patch: pytest.MonkeyPatch, number: int, error: BaseException) -> list[int]:
-    """Let a shard fail; return the list of those that are begun."""
-    begun: list[int] = []
+    """Let a shard fail; return the list of started shards."""
+    started: list[int] = []
     score_shard = room.score_shard
 
     def failing(task, **options):
-        begun.append(task.shard.number)
+        started.append(task.shard.number)
         if task.shard.number == number:
             raise error
         return score_shard(task, **options)
 
     patch.setattr(room, "score_shard", failing)
-    return begun
+    return started
 
 
 @pytest.mark.parametrize("name", ["выход.jsonl", "выход.csv", "части"])
-def test_what_is_done_is_not_done_again(tmp_path, source, stored, name, monkeypatch):
+def test_a_resumed_job_skips_finished_shards(tmp_path, source, stored, name, monkeypatch):
     (tmp_path / "целиком").mkdir()
-    score_archive(Corpus(source), stored, order(tmp_path / "целиком" / name))
+    score_archive(Corpus(source), stored, scoring_options(tmp_path / "целиком" / name))
     full = OSError(errno.ENOSPC, "No space left on device", "part")
     with monkeypatch.context() as patch:
         fail_at(patch, 4, full)
         with pytest.raises(OutputError, match="No space left"):
-            score_archive(Corpus(source), stored, order(tmp_path / name))
-    begun = fail_at(monkeypatch, -1, full)
-    summary = score_archive(Corpus(source), stored, order(tmp_path / name))
-    assert begun == list(range(4, len(plan(Corpus(source).sources, SHARD))))
+            score_archive(Corpus(source), stored, scoring_options(tmp_path / name))
+    started = fail_at(monkeypatch, -1, full)
+    summary = score_archive(Corpus(source), stored, scoring_options(tmp_path / name))
+    assert started == list(range(4, len(plan(Corpus(source).sources, SHARD))))
     assert summary.resumed > 0
     assert contents(tmp_path / name) == contents(tmp_path / "целиком" / name)
 
@@ -223,19 +225,19 @@ def contents(output: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in output.iterdir() if path.name != "summary.json"}
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path, source, stored, monkeypatch):
+def test_ctrl_c_says_how_to_resume(tmp_path, source, stored, monkeypatch):
     fail_at(monkeypatch, 3, KeyboardInterrupt())
     with pytest.raises(StoppedError, match=r"stopped; 3 of \d+ shards are done; the same command goes on"):
-        score_archive(Corpus(source), stored, order(tmp_path / "выход.jsonl"))
+        score_archive(Corpus(source), stored, scoring_options(tmp_path / "выход.jsonl"))
 
 
 @pytest.fixture
-def begun(tmp_path, source, stored, monkeypatch) -> Path:
-    """An output whose job was interrupted."""
+def interrupted(tmp_path, source, stored, monkeypatch) -> Path:
+    """The output of an interrupted job."""
     with monkeypatch.context() as patch:
         fail_at(patch, 2, KeyboardInterrupt())
         with pytest.raises(StoppedError):
-            score_archive(Corpus(source), stored, order(tmp_path / "выход.jsonl"))
+            score_archive(Corpus(source), stored, scoring_options(tmp_path / "выход.jsonl"))
     return tmp_path / "выход.jsonl"
 
 
@@ -245,7 +247,7 @@ def own_source(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda folder: (folder / "а.jsonl").write_text(lines(rows(0, 5))), "а.jsonl changed"),
         (lambda folder: (folder / "в.csv").unlink(), "в.csv disappeared"),
@@ -253,95 +255,91 @@ def own_source(tmp_path) -> Path:
         (lambda folder: os.utime(folder / "б.parquet", (1, 1)), "б.parquet changed"),
     ],
 )
-def test_a_job_whose_inputs_changed_says_which_and_refuses(
-    tmp_path, own_source, stored, tagger, monkeypatch, change, told
+def test_a_job_with_changed_inputs_is_not_resumed(
+    tmp_path, own_source, stored, tagger, monkeypatch, change, message
 ):
     output = tmp_path / "выход.jsonl"
     with monkeypatch.context() as patch:
         fail_at(patch, 2, KeyboardInterrupt())
         with pytest.raises(StoppedError):
-            score_archive(Corpus(own_source), stored, order(output))
+            score_archive(Corpus(own_source), stored, scoring_options(output))
     change(own_source)
-    with pytest.raises(UsageError, match=rf"{told}; to go on .* or .*--restart"):
-        score_archive(Corpus(own_source), stored, order(output))
-    score_archive(Corpus(own_source), stored, order(output, restart=True))
-    one_after_the_other(own_source, tagger, tmp_path / "ряд.jsonl")
+    with pytest.raises(UsageError, match=rf"{message}; to go on .* or .*--restart"):
+        score_archive(Corpus(own_source), stored, scoring_options(output))
+    score_archive(Corpus(own_source), stored, scoring_options(output, restart=True))
+    score_without_shards(own_source, tagger, tmp_path / "ряд.jsonl")
     assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
-def test_a_job_whose_options_changed_refuses(begun, source, stored):
+def test_a_job_with_changed_options_is_not_resumed(interrupted, source, stored):
     with pytest.raises(UsageError, match=r"--keep was \[\] and is \['title'\]"):
-        score_archive(Corpus(source, keep=("title",)), stored, order(begun))
+        score_archive(Corpus(source, keep=("title",)), stored, scoring_options(interrupted))
     with pytest.raises(UsageError, match="the size of a shard was 4000 and is 5000"):
-        score_archive(Corpus(source), stored, order(begun, shard_size=5000))
+        score_archive(Corpus(source), stored, scoring_options(interrupted, shard_size=5000))
 
 
-def test_a_job_whose_model_changed_refuses(begun, source, stored, own_models):
+def test_a_job_with_a_changed_model_is_not_resumed(interrupted, source, stored, own_models):
     TrainingJob(Corpus(embedded()[:3]), Config(), Registry(own_models)).train_rubrics()
     with pytest.raises(UsageError, match=r"the model was rubrics/\S+ and is rubrics/\S+;"):
-        score_archive(Corpus(source), TaggerRef(str(own_models), "rubrics"), order(begun))
+        score_archive(Corpus(source), TaggerRef(str(own_models), "rubrics"), scoring_options(interrupted))
 
 
-def test_two_jobs_on_one_output_do_not_mix(tmp_path, source, stored, monkeypatch):
-    output, told = tmp_path / "выход.jsonl", []
+def test_a_second_job_on_the_same_output_is_refused(tmp_path, source, stored, monkeypatch):
+    output, messages = tmp_path / "выход.jsonl", []
     score_shard = room.score_shard
 
     def second(task, **options):
         with pytest.raises(UsageError) as refused:
-            score_archive(Corpus(source), stored, order(output))
-        told.append(str(refused.value))
+            score_archive(Corpus(source), stored, scoring_options(output))
+        messages.append(str(refused.value))
         monkeypatch.setattr(room, "score_shard", score_shard)
         return score_shard(task, **options)
 
     monkeypatch.setattr(room, "score_shard", second)
-    score_archive(Corpus(source), stored, order(output))
-    assert f"process {os.getpid()} of " in told[0]
-    assert "is working on it" in told[0]
+    score_archive(Corpus(source), stored, scoring_options(output))
+    assert f"process {os.getpid()} of " in messages[0]
+    assert "is working on it" in messages[0]
 
 
 @pytest.mark.parametrize("name", ["summary.json", "job.json"])
 @pytest.mark.parametrize("content", [b'{"x', b"{}", b'"\xff"'])
-def test_a_finished_folder_whose_own_record_is_damaged_can_be_begun_anew(
-    tmp_path, source, stored, name, content
-):
+def test_a_folder_with_a_damaged_record_can_be_restarted(tmp_path, source, stored, name, content):
     folder = tmp_path / "части"
-    first = score_archive(Corpus(source), stored, order(folder))
+    first = score_archive(Corpus(source), stored, scoring_options(folder))
     (folder / name).write_bytes(content)
     with pytest.raises(UsageError, match=rf"{name}: is damaged or of another version .*--restart"):
-        score_archive(Corpus(source), stored, order(folder))
-    again = score_archive(Corpus(source), stored, order(folder, restart=True))
+        score_archive(Corpus(source), stored, scoring_options(folder))
+    again = score_archive(Corpus(source), stored, scoring_options(folder, restart=True))
     assert (again.articles, again.rubrics) == (first.articles, first.rubrics)
 
 
-def test_the_speed_of_a_job_that_went_on_is_of_what_it_scored(tmp_path, own_source, stored, monkeypatch):
+def test_the_rate_of_a_resumed_job_counts_only_what_it_scored(tmp_path, own_source, stored, monkeypatch):
     (own_source / "те_же.jsonl").write_bytes((own_source / "а.jsonl").read_bytes())
     with monkeypatch.context() as patch:
         patch.setattr(room, "_finish", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full", "x")))
         with pytest.raises(OutputError):
-            score_archive(Corpus(own_source), stored, order(tmp_path / "выход.jsonl"))
-    summary = score_archive(Corpus(own_source), stored, order(tmp_path / "выход.jsonl"))
+            score_archive(Corpus(own_source), stored, scoring_options(tmp_path / "выход.jsonl"))
+    summary = score_archive(Corpus(own_source), stored, scoring_options(tmp_path / "выход.jsonl"))
     assert summary.resumed > summary.articles
     assert summary.rate == 0
 
 
-def test_a_finished_folder_is_left_alone_or_refused(tmp_path, own_source, stored, monkeypatch):
+def test_a_finished_folder_is_kept_and_refused_if_inputs_changed(tmp_path, own_source, stored, monkeypatch):
     folder = tmp_path / "части"
-    first = score_archive(Corpus(own_source), stored, order(folder))
-    begun = fail_at(monkeypatch, -1, OSError())
-    assert score_archive(Corpus(own_source), stored, order(folder)) == first
-    assert begun == []
+    first = score_archive(Corpus(own_source), stored, scoring_options(folder))
+    started = fail_at(monkeypatch, -1, OSError())
+    assert score_archive(Corpus(own_source), stored, scoring_options(folder)) == first
+    assert started == []
     (own_source / "а.jsonl").unlink()
     with pytest.raises(UsageError, match=r"is finished, and since then .*а\.jsonl disappeared.*--restart"):
-        score_archive(Corpus(own_source), stored, order(folder))
+        score_archive(Corpus(own_source), stored, scoring_options(folder))
     (folder / "заметки.txt").write_text("моё")
-    score_archive(Corpus(own_source), stored, order(folder, restart=True))
+    score_archive(Corpus(own_source), stored, scoring_options(folder, restart=True))
     assert len(list(folder.glob("part-*"))) == len(plan(Corpus(own_source).sources, SHARD))
     assert (folder / "заметки.txt").read_text() == "моё"
 
 
-def test_begun_anew_a_folder_keeps_no_part_of_the_job_that_was_not_ended(
-    tmp_path, own_source, stored, monkeypatch
-):
+def test_a_restarted_folder_keeps_no_part_of_the_former_job(tmp_path, own_source, stored, monkeypatch):
     folder = tmp_path / "части"
 
     def killed(folder: Path) -> None:
@@ -350,33 +348,33 @@ def test_begun_anew_a_folder_keeps_no_part_of_the_job_that_was_not_ended(
     with monkeypatch.context() as patch:
         patch.setattr(storage, "remove", killed)
         with pytest.raises(KeyboardInterrupt):
-            score_archive(Corpus(own_source), stored, order(folder))
+            score_archive(Corpus(own_source), stored, scoring_options(folder))
     assert len(list(folder.glob("part-*"))) > 1
     one = write(tmp_path / "одна.jsonl", {"text": "Завод запустил линию"})
-    summary = score_archive(Corpus(one), stored, order(folder, restart=True))
+    summary = score_archive(Corpus(one), stored, scoring_options(folder, restart=True))
     assert summary.articles == 1
     assert [path.name for path in folder.glob("part-*")] == ["part-00000.jsonl"]
 
 
-def test_a_part_that_is_gone_is_told_and_not_passed_over(tmp_path, source, stored, monkeypatch):
+def test_a_missing_part_is_an_error(tmp_path, source, stored, monkeypatch):
     folder = tmp_path / "части"
     with monkeypatch.context() as patch:
         fail_at(patch, 4, KeyboardInterrupt())
         with pytest.raises(StoppedError):
-            score_archive(Corpus(source), stored, order(folder))
+            score_archive(Corpus(source), stored, scoring_options(folder))
     next((folder / ".job").rglob("00001.jsonl")).unlink()
     with pytest.raises(OutputError, match=r"00001.jsonl: was done but is missing; start over \(--restart\)"):
-        score_archive(Corpus(source), stored, order(folder))
-    score_archive(Corpus(source), stored, order(folder, restart=True))
+        score_archive(Corpus(source), stored, scoring_options(folder))
+    score_archive(Corpus(source), stored, scoring_options(folder, restart=True))
 
 
-def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):
+def test_a_folder_with_other_files_is_not_touched(tmp_path, source, stored):
     (tmp_path / "дом").mkdir()
     (tmp_path / "дом" / "роман.txt").write_text("глава первая")
     (tmp_path / "дом" / ".черновик.part").write_text("глава вторая")
     for restart in (False, True):
         with pytest.raises(UsageError, match="is not a folder of predictions"):
-            score_archive(Corpus(source), stored, order(tmp_path / "дом", restart=restart))
+            score_archive(Corpus(source), stored, scoring_options(tmp_path / "дом", restart=restart))
     assert {path.name for path in (tmp_path / "дом").iterdir()} == {"роман.txt", ".черновик.part"}
 
 
@@ -384,69 +382,69 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path, source, stored):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_too_many_rejects_stop_the_job_and_are_shown(tmp_path, source, stored, tagger, workers):
-    asked = order(tmp_path / "выход.jsonl", workers=workers, max_rejects=3)
+def test_too_many_rejects_stop_the_job_and_are_written(tmp_path, source, stored, tagger, workers):
+    options = scoring_options(tmp_path / "выход.jsonl", workers=workers, max_rejects=3)
     with pytest.raises(DataError, match=r"rows cannot be read, more than 3; .*--max-rejects"):
-        score_archive(Corpus(source), stored, asked)
-    assert len(rejects_of(asked.rejects)) > 3
-    assert not asked.output.exists()
-    score_archive(Corpus(source), stored, asked._replace(max_rejects=1000))
-    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
-    assert asked.output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
+        score_archive(Corpus(source), stored, options)
+    assert len(rejects_of(options.rejects)) > 3
+    assert not options.output.exists()
+    score_archive(Corpus(source), stored, options._replace(max_rejects=1000))
+    score_without_shards(source, tagger, tmp_path / "ряд.jsonl")
+    assert options.output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ids_that_repeat_in_other_shards_are_rejects_too(tmp_path, stored, workers):
+def test_ids_repeated_across_shards_are_rejects(tmp_path, stored, workers):
     rows = [{"id": str(n % 200), "text": BANK} for n in range(400)]
     source = write(tmp_path / "дважды.jsonl", *rows)
-    asked = order(tmp_path / "выход.jsonl", workers=workers, max_rejects=199)
+    options = scoring_options(tmp_path / "выход.jsonl", workers=workers, max_rejects=199)
     with pytest.raises(DataError, match=r"200 rows cannot be read, more than 199"):
-        score_archive(Corpus(source), stored, asked)
-    assert not asked.output.exists()
-    summary = score_archive(Corpus(source), stored, asked._replace(max_rejects=200))
+        score_archive(Corpus(source), stored, options)
+    assert not options.output.exists()
+    summary = score_archive(Corpus(source), stored, options._replace(max_rejects=200))
     assert (summary.articles, summary.rejects) == (200, 200)
 
 
-def test_without_rejects_there_is_no_file_of_rejects(tmp_path, stored):
+def test_without_rejects_there_is_no_rejects_file(tmp_path, stored):
     good = write(tmp_path / "вход.jsonl", {"id": "1", "text": BANK})
-    asked = order(tmp_path / "выход.jsonl")
-    asked.rejects.write_text("of an earlier run")
-    assert score_archive(Corpus(good), stored, asked).rejects == 0
-    assert not asked.rejects.exists()
+    options = scoring_options(tmp_path / "выход.jsonl")
+    options.rejects.write_text("of an earlier run")
+    assert score_archive(Corpus(good), stored, options).rejects == 0
+    assert not options.rejects.exists()
 
 
-# Workers that die
+# Dying workers
 
 
 def test_a_shard_that_kills_its_worker_is_named(tmp_path, stored):
     data = write(tmp_path / "вход.jsonl", *rows(0, 40), {"id": "яд", "text": "Цианид"}, *rows(100, 40))
-    asked = order(tmp_path / "выход.jsonl", workers=2)
+    options = scoring_options(tmp_path / "выход.jsonl", workers=2)
     at_fault = [shard for shard in plan(Corpus(data).sources, SHARD) if shard.pieces[0].part.line <= 41][-1]
     with pytest.raises(WorkerDiedError, match=rf"killed.*\(shard {at_fault.number}, {at_fault.place}\)"):
-        score_archive(Corpus(data), Deadly(stored, "Цианид"), asked)
-    assert asked.home.exists()
+        score_archive(Corpus(data), LethalTaggerRef(stored, "Цианид"), options)
+    assert options.home.exists()
 
 
 @pytest.mark.parametrize("prepare", [os._exit, math.sqrt], ids=["dies", "fails"])
-def test_a_process_that_does_not_get_ready_is_no_matter(prepare):
+def test_a_worker_that_fails_while_starting_is_replaced(prepare):
     with parallel.starting(prepare, -1, 2):
         pass
     assert sorted(parallel.run(abs, [-1, -2, -3], 2)) == [1, 2, 3]
 
 
-DEAF = """
+IGNORING = """
 import signal
 from topics import parallel
 
-def is_deaf(_):
+def ignores_ctrl_c(_):
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 with parallel.starting(abs, -1, 2):
     pass
-print(*parallel.run(is_deaf, [1, 2], 2), is_deaf(0))
+print(*parallel.run(ignores_ctrl_c, [1, 2], 2), ignores_ctrl_c(0))
 """
 
 
-def test_processes_started_ahead_leave_ctrl_c_to_their_parent_from_the_first_moment():
-    told = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["True", "True", "False"]
+def test_workers_ignore_ctrl_c_from_the_start():
+    process = subprocess.run([sys.executable, "-c", IGNORING], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["True", "True", "False"]

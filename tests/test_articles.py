@@ -1,4 +1,4 @@
-"""A row becomes an article or a reject: what each column may hold, and what is known of rubrics."""
+"""Parsing a row into an article or a reject: allowed values of the columns, and rubrics."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from topics.corpus.articles import Shape, UnfitError, cell_of, iso, mistaken, na
 from topics.types import Article, Reject
 
 
-def only(tmp_path: Path, row: object, **options: object) -> Article | str:
-    """What becomes of one row between two good ones: the article, or the reason why there is none."""
+def parsed(tmp_path: Path, row: object, **options: object) -> Article | str:
+    """Parse a row between two good ones; return its article, or the reason of its reject."""
     path = write(tmp_path / "лента.jsonl", {"id": "до", "text": "а"}, row, {"id": "после", "text": "б"})
     articles, rejects = all_of(Corpus(path, **options))
     assert [article.id for article in articles if article.id in {"до", "после"}] == ["до", "после"]
@@ -30,7 +30,7 @@ def only(tmp_path: Path, row: object, **options: object) -> Article | str:
     return articles[1]
 
 
-# What becomes of a row
+# Articles and rejects
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def only(tmp_path: Path, row: object, **options: object) -> Article | str:
     ],
 )
 def test_a_row_becomes_an_article(tmp_path, row, made):
-    assert only(tmp_path, row) == made
+    assert parsed(tmp_path, row) == made
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_a_row_becomes_an_article(tmp_path, row, made):
 )
 def test_a_bad_row_is_one_reject_with_its_place_and_reason(tmp_path, row, reason):
     if reason.startswith("not valid"):
-        assert str(only(tmp_path, row, limit=100)).startswith("not valid JSON: ")
+        assert str(parsed(tmp_path, row, limit=100)).startswith("not valid JSON: ")
     else:
-        assert only(tmp_path, row, limit=100) == reason
+        assert parsed(tmp_path, row, limit=100) == reason
 
 
-def test_values_of_parquet_that_are_no_text(tmp_path):
+def test_bytes_in_a_text_column_of_parquet_are_rejects(tmp_path):
     path = tmp_path / "лента.parquet"
     columns = {"id": ["1", "2"], "title": [float("nan"), float("nan")], "text": [b"a", b"b"]}
     pq.write_table(pa.table(columns), path)
@@ -117,12 +117,12 @@ def test_values_of_parquet_that_are_no_text(tmp_path):
         (("[прочее]",), '["[прочее]"]'),
     ],
 )
-def test_a_cell_names_the_rubrics_that_were_written_into_it(rubrics, cell):
+def test_rubrics_survive_a_round_trip_through_a_cell(rubrics, cell):
     assert cell_of(rubrics) == cell
     assert names(cell, "rubrics") == frozenset(rubrics)
 
 
-def test_numbers_and_uuids_of_parquet_name_things(tmp_path):
+def test_parquet_numbers_and_uuids_are_ids_and_outlets(tmp_path):
     path, key = tmp_path / "лента.parquet", UUID("12345678-1234-5678-1234-567812345678")
     columns = {
         "id": pa.array([key.bytes, None], pa.uuid()),
@@ -144,12 +144,12 @@ def test_numbers_and_uuids_of_parquet_name_things(tmp_path):
 
 
 @pytest.mark.parametrize("number", [7.5, float("inf"), Decimal("7.5"), Decimal("Infinity")])
-def test_a_number_that_is_not_whole_names_nothing(number):
+def test_a_fractional_id_is_rejected(number):
     with pytest.raises(UnfitError, match="column 'id' holds a number, not text"):
         Shape(Columns(), (), 100).article({"id": number, "text": "Снег"})
 
 
-def test_a_bad_date_of_parquet_is_no_reason_to_lose_an_article(tmp_path):
+def test_a_parquet_date_out_of_range_does_not_reject_the_article(tmp_path):
     path = tmp_path / "лента.parquet"
     far = pa.array([1 << 62], pa.int64()).cast(pa.timestamp("us"))
     pq.write_table(pa.table({"id": ["1"], "text": ["Снег"], "date": far, "crawled": far}), path)
@@ -159,7 +159,7 @@ def test_a_bad_date_of_parquet_is_no_reason_to_lose_an_article(tmp_path):
     assert reject.reason.startswith("column 'crawled' cannot be read: ")
 
 
-def test_nan_is_nothing(tmp_path):
+def test_nan_counts_as_empty(tmp_path):
     path = tmp_path / "лента.parquet"
     pq.write_table(pa.table({"id": ["1"], "title": [float("nan")], "text": ["Снег"]}), path)
     assert all_of(Corpus(path)) == ([Article("1", "Снег")], [])
@@ -218,7 +218,7 @@ def test_nan_is_nothing(tmp_path):
         ("4 м 2026", ""),
     ],
 )
-def test_dates(value, found):
+def test_dates_are_parsed(value, found):
     assert iso(value) == found
 
 
@@ -275,13 +275,13 @@ def test_a_parquet_date_becomes_iso(tmp_path):
         ("экономика", "экономика;туризм", known("экономика", unknown=("туризм",))),
     ],
 )
-def test_rubrics_hold_do_not_hold_or_are_unknown(tmp_path, rubrics, unknown, labels):
-    made = only(tmp_path, {"id": "7", "text": "Снег", "rubrics": rubrics, "unknown": unknown})
+def test_rubrics_are_parsed_as_positive_negative_or_unknown(tmp_path, rubrics, unknown, labels):
+    made = parsed(tmp_path, {"id": "7", "text": "Снег", "rubrics": rubrics, "unknown": unknown})
     assert made.labels == labels
 
 
 @pytest.mark.parametrize(
-    ("rubrics", "told"),
+    ("rubrics", "message"),
     [
         (["экономика", "туризм", "Наука, техника", "ЖКХ/быт", "спорт / туризм"], ""),
         (
@@ -297,14 +297,17 @@ def test_rubrics_hold_do_not_hold_or_are_unknown(tmp_path, rubrics, unknown, lab
             "'Экономика+Финансы' is read as 'Финансы', 'Экономика' from a table; call it otherwise",
         ),
         (["Кино 18+", "C#"], ""),
-        (["БЫТ", "спорт", "быт"], "the rubrics 'БЫТ', 'быт' differ only by case or spaces; write them alike"),
+        (
+            ["БЫТ", "спорт", "быт"],
+            "the rubrics 'БЫТ', 'быт' differ only by case or spaces; write them alike",
+        ),
         (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case or spaces; write"),
     ],
 )
-def test_names_of_rubrics_that_look_like_mistakes(rubrics, told):
+def test_suspicious_names_of_rubrics_are_reported(rubrics, message):
     lines = mistaken(rubrics)
-    assert len(lines) == bool(told)
-    assert told in "".join(lines)
+    assert len(lines) == bool(message)
+    assert message in "".join(lines)
 
 
 @pytest.mark.parametrize(
@@ -322,13 +325,13 @@ def test_names_of_rubrics_that_look_like_mistakes(rubrics, told):
         (("Не знаю", "?"), None),
     ],
 )
-def test_one_column_a_rubric(tmp_path, cells, labels):
+def test_one_column_per_rubric(tmp_path, cells, labels):
     row = {"id": "7", "text": "Снег", "экономика": cells[0], "туризм": cells[1]}
     path = write(tmp_path / "лента.jsonl", row)
     assert all_of(Corpus(path, Columns(labels=("экономика", "туризм"))))[0][0].labels == labels
 
 
-def test_a_cell_that_is_neither_yes_nor_no(tmp_path):
+def test_a_cell_that_is_neither_yes_nor_no_is_a_reject(tmp_path):
     path = write(tmp_path / "лента.jsonl", {**SNOW, "туризм": 1}, {**FERRY, "туризм": "может быть"})
     articles, rejects = all_of(Corpus(path, Columns(labels=("туризм",))))
     assert [article.id for article in articles] == ["1"]
@@ -339,6 +342,6 @@ def test_a_cell_that_is_neither_yes_nor_no(tmp_path):
     assert rejects == [Reject(str(path), 2, reason)]
 
 
-def test_articles_travel_between_processes(tmp_path):
+def test_articles_can_be_pickled(tmp_path):
     [article], _ = all_of(Corpus(write(tmp_path / "a.jsonl", SNOW), keep=("*",)))
     assert pickle.loads(pickle.dumps(article)) == article

@@ -1,4 +1,4 @@
-"""Mislabelled rows: found, explained, settled in a table, learned from."""
+"""Wrong labels: found, explained, corrected in a worksheet, used for training."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def spoiled(tmp_path_factory):
-    """The demonstration corpus with a few labels that anybody can see are wrong."""
+def mislabelled(tmp_path_factory):
+    """The demonstration corpus with a few obviously wrong labels."""
     rows = []
     for path in embedded():
         rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     for row in rows:
         row["rubrics"] = PLANTED.get(row["id"], row["rubrics"])
-    return write(tmp_path_factory.mktemp("spoiled") / "a.jsonl", *rows)
+    return write(tmp_path_factory.mktemp("mislabelled") / "a.jsonl", *rows)
 
 
 @pytest.fixture(scope="module")
-def found(spoiled):
-    return audit(Corpus(spoiled), Config(), 60)
+def found(mislabelled):
+    return audit(Corpus(mislabelled), Config(), 60)
 
 
-def test_planted_errors_are_found_among_the_worst(found):
+def test_planted_errors_are_ranked_first(found):
     ids = [suspect.id for suspect in found.suspects]
     assert set(PLANTED) <= set(ids)
     assert len(ids) <= 60
@@ -52,7 +52,7 @@ def test_planted_errors_are_found_among_the_worst(found):
     assert min(sure) >= 0.5
 
 
-def test_the_reason_names_the_rubric_the_words_and_how_sure(found):
+def test_the_reason_names_rubric_words_and_confidence(found):
     suspect = {suspect.id: suspect for suspect in found.suspects}["volga-001"]
     assert (suspect.now, suspect.proposed) == (("industry",), ("economy",))
     assert "Похоже, пропущена рубрика «economy»: модель уверена на " in suspect.reason
@@ -62,8 +62,8 @@ def test_the_reason_names_the_rubric_the_words_and_how_sure(found):
     assert any(word in text for word in words)
 
 
-def test_reasons_come_in_english_too(spoiled):
-    [suspect] = audit(Corpus(spoiled), Config(), 1, language="en").suspects
+def test_reasons_can_be_in_english(mislabelled):
+    [suspect] = audit(Corpus(mislabelled), Config(), 1, language="en").suspects
     assert "the model is" in suspect.reason
     assert "Похоже" not in suspect.reason
 
@@ -72,18 +72,18 @@ def test_reasons_come_in_english_too(spoiled):
     ("truth", "probability", "expected"),
     [(1, 0.9, 0.1), (1, 0.2, 0.8), (0, 0.7, 0.7), (0, 0.1, 0.1), (-1, 0.9, 0)],
 )
-def test_a_label_is_doubted_as_far_as_the_model_is_sure_of_the_opposite(truth, probability, expected):
+def test_doubt_is_the_probability_of_the_opposite(truth, probability, expected):
     assert doubt(np.array([[truth]], np.int8), np.array([[probability]]))[0, 0] == pytest.approx(expected)
 
 
-def test_checked_rows_are_not_doubted(spoiled, tmp_path):
+def test_checked_articles_are_not_audited(mislabelled, tmp_path):
     labels = write(tmp_path / "l.jsonl", *({"id": i, "rubrics": names} for i, names in PLANTED.items()))
-    again = audit(Corpus(spoiled, labels_file=labels), Config(), 500)
+    again = audit(Corpus(mislabelled, labels_file=labels), Config(), 500)
     assert again.examined == 500 - len(PLANTED)
     assert not {suspect.id for suspect in again.suspects} & set(PLANTED)
 
 
-# The table
+# The worksheet
 
 
 def as_table(suspects) -> str:
@@ -95,8 +95,8 @@ def suspect(**fields) -> Suspect:
     return Suspect(**{"id": "1", **plain, **fields})
 
 
-def test_an_editor_settles_the_table_and_training_reads_it_back(found, tmp_path):
-    """Excel: `;`, a byte-order mark; the editor fills in two rows and saves as CP1251."""
+def test_a_filled_in_worksheet_is_read_as_labels(found, tmp_path):
+    """In Excel an editor fills in two rows and saves as CP1251."""
     text = as_table(found.suspects)
     assert text.startswith("\ufeffid;rubrics;")
     rows = list(csv.reader(io.StringIO(text[1:]), delimiter=";"))
@@ -122,7 +122,7 @@ def test_an_editor_settles_the_table_and_training_reads_it_back(found, tmp_path)
         (("Кино 18+", "спорт"), "Кино 18++спорт"),
     ],
 )
-def test_what_is_proposed_can_be_copied_into_the_column_to_fill_in(proposed, cell, tmp_path):
+def test_proposed_rubrics_can_be_copied_into_the_rubrics_column(proposed, cell, tmp_path):
     rows = list(csv.reader(io.StringIO(as_table([suspect(proposed=proposed)])[1:]), delimiter=";"))
     assert rows[1][rows[0].index("proposed")] == cell
     rows[1][1] = cell
@@ -131,58 +131,58 @@ def test_what_is_proposed_can_be_copied_into_the_column_to_fill_in(proposed, cel
     assert load_labels(tmp_path / "лист.csv")[0]["1"].rubrics == set(proposed)
 
 
-def test_a_table_nobody_filled_in_settles_nothing(found, tmp_path):
+def test_an_empty_worksheet_has_no_labels(found, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(as_table(found.suspects), encoding="utf-8")
     assert load_labels(path)[0] == {}
 
 
 @pytest.mark.parametrize("title", ["=HYPERLINK(1)", "+7 800", "-5 градусов", "@all", "\tТаб"])
-def test_a_spreadsheet_takes_no_text_for_a_formula(title):
+def test_text_that_looks_like_a_formula_is_escaped(title):
     rows = list(csv.DictReader(io.StringIO(as_table([suspect(title=title)])[1:]), delimiter=";"))
     assert rows[0]["title"] == "'" + title
 
 
 @pytest.mark.parametrize("title", ['Кавычки "так"; и точка с запятой', "Две\nстроки", "Снег", ""])
-def test_any_title_survives_the_table(title):
+def test_any_title_survives_the_worksheet(title):
     content = as_table([suspect(title=title, now=("b", "a"))]).encode()
     [row] = list(read(io.BytesIO(content), "t", 10_000))
     assert row.values["title"] == title
     assert tuple(row.values) == ("id", "rubrics", *COLUMNS)
 
 
-def test_a_lone_carriage_return_in_a_title_tears_no_row_apart():
+def test_a_lone_carriage_return_in_a_title_does_not_split_the_row():
     content = worksheet(COLUMNS, table([suspect(title="Рост\rцен")]))
     [row] = list(read(io.BytesIO(content), "t", 10_000))
     assert row.values["title"] == "Рост цен"
 
 
-def test_the_command_writes_the_table_or_json(topics, spoiled, tmp_path):
-    ran = topics("audit", spoiled, "-n", 3, "-o", tmp_path / "d.csv", "--workers", 1)
+def test_the_command_writes_the_table_or_json(topics, mislabelled, tmp_path):
+    ran = topics("audit", mislabelled, "-n", 3, "-o", tmp_path / "d.csv", "--workers", 1)
     assert (ran.code, ran.out) == (0, "")
     assert "500 labelled articles examined" in ran.err
     assert f"3 listed in {tmp_path / 'd.csv'}" in ran.err
     assert len((tmp_path / "d.csv").read_text(encoding="utf-8").splitlines()) >= 4
-    ran = topics("audit", spoiled, "-n", 2, "--json", "--lang", "en", "--workers", 1)
+    ran = topics("audit", mislabelled, "-n", 2, "--json", "--lang", "en", "--workers", 1)
     first, second = map(json.loads, ran.out.splitlines())
     assert first["sure"] >= second["sure"]
     assert first["proposed"] != first["now"]
     assert "too few articles" not in ran.err
 
 
-def test_the_command_takes_a_stream(topics, spoiled):
-    named = topics("audit", spoiled, "-n", 3, "--json", "--workers", 1)
-    piped = topics("audit", "-", "-n", 3, "--json", "--workers", 1, stdin=spoiled.read_bytes())
+def test_the_command_reads_standard_input(topics, mislabelled):
+    named = topics("audit", mislabelled, "-n", 3, "--json", "--workers", 1)
+    piped = topics("audit", "-", "-n", 3, "--json", "--workers", 1, stdin=mislabelled.read_bytes())
     assert (piped.code, piped.out) == (0, named.out)
 
 
-def test_an_audit_of_one_outlet_alone_says_that_it_knows_little(topics):
-    """Its hundred articles are labelled well; a model of so few doubts a third of them."""
+def test_an_audit_of_few_articles_warns(topics):
+    """The hundred articles of one outlet are labelled well, but a model trained on so few doubts a third."""
     ran = topics("audit", embedded()[0], "-n", 1, "--workers", 1)
     assert "a sign of too few articles to learn from rather than of wrong labels" in ran.err
 
 
-def test_too_few_labels_say_so(topics, tmp_path):
+def test_too_few_labels_are_an_error(topics, tmp_path):
     path = write(tmp_path / "a.jsonl", {"text": "Снег", "rubrics": ["x"]})
     ran = topics("audit", path)
     assert ran.code == 3

@@ -1,4 +1,4 @@
-"""What another model changes in an archive."""
+"""Comparing the predictions of two models for one archive."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from topics.tagger import Tagger
 from topics.types import Article, Prediction, Score
 
 
-def said(name: str, given: str, *, review: bool = False, **scores: float) -> Scored:
+def scored(name: str, given: str, *, review: bool = False, **scores: float) -> Scored:
     return Scored(name, frozenset(given.split()), scores, review, "rubrics/старая")
 
 
 OLD = [
-    said("1", "economy", economy=0.9, tourism=0.1),
-    said("2", "economy tourism", economy=0.8, tourism=0.6, review=True),
-    said("3", "", economy=0.2, tourism=0.3),
-    said("4", "tourism", economy=0.2, tourism=0.9),
+    scored("1", "economy", economy=0.9, tourism=0.1),
+    scored("2", "economy tourism", economy=0.8, tourism=0.6, review=True),
+    scored("3", "", economy=0.2, tourism=0.3),
+    scored("4", "tourism", economy=0.2, tourism=0.9),
 ]
 NEW = [
-    said("1", "economy", economy=0.95, tourism=0.1),
-    said("2", "economy", economy=0.8, tourism=0.4),
-    said("3", "tourism", economy=0.2, tourism=0.7),
-    said("4", "economy", economy=0.6, tourism=0.1),
+    scored("1", "economy", economy=0.95, tourism=0.1),
+    scored("2", "economy", economy=0.8, tourism=0.4),
+    scored("3", "tourism", economy=0.2, tourism=0.7),
+    scored("4", "economy", economy=0.6, tourism=0.1),
 ]
 
 
@@ -40,7 +40,7 @@ def of(old: Iterable[Scored], new: Iterable[Scored], examples: int = 5) -> Chang
     return compare(paired(iter(old), iter(new)), examples)
 
 
-def test_each_rubric_gains_and_loses():
+def test_gained_and_lost_articles_are_counted_per_rubric():
     found = of(OLD, NEW)
     assert (found.articles, found.changed, found.old_review, found.new_review) == (4, 3, 1, 0)
     economy, tourism = found.rubrics
@@ -50,46 +50,46 @@ def test_each_rubric_gains_and_loses():
     assert [example.id for example in of(OLD, NEW, 1).rubrics[1].lost_examples] == ["4"]
 
 
-def test_a_model_compared_with_itself_changes_nothing():
+def test_identical_outputs_have_no_changes():
     found = of(OLD, OLD)
     assert (found.changed, found.only_old, found.only_new) == (0, 0, 0)
 
 
-def test_a_rubric_that_one_model_does_not_know_is_gained_or_lost():
-    [rubric] = of([said("1", "")], [said("1", "наука", наука=0.9)]).rubrics
+def test_a_rubric_that_one_model_does_not_know_counts_as_gained():
+    [rubric] = of([scored("1", "")], [scored("1", "наука", наука=0.9)]).rubrics
     assert (rubric.rubric, rubric.old, rubric.new, rubric.gained) == ("наука", 0, 1, 1)
 
 
-def test_the_order_of_the_outputs_does_not_matter():
+def test_the_order_of_the_rows_does_not_matter():
     shuffled = random.Random(1).sample(NEW, len(NEW))
     assert of(OLD, shuffled) == of(OLD, NEW)
 
 
-def test_of_an_id_that_comes_again_the_first_meets_the_first():
-    again = [said("1", "economy", economy=0.9), said("1", "tourism", tourism=0.9), *OLD[1:]]
-    assert of(again, [*again[1:], again[0]]).changed == 2, "in another order they are others"
+def test_repeated_ids_are_paired_in_order():
+    again = [scored("1", "economy", economy=0.9), scored("1", "tourism", tourism=0.9), *OLD[1:]]
+    assert of(again, [*again[1:], again[0]]).changed == 2, "repeated ids are paired in order"
     assert of(again, [*again[2:], *again[:2]]).changed == 0
     found = of([*again, *again], [OLD[1], again[0]])
     assert (found.articles, found.only_old, found.only_new) == (2, 8, 0)
 
 
-def test_outputs_that_are_shifted_hold_no_more_than_what_waits():
-    many = [said(str(n), "economy", economy=0.9) for n in range(20_000)]
-    paired_up = paired(iter(many), iter([said("новая", ""), *many]))
+def test_pairing_shifted_outputs_takes_little_memory():
+    many = [scored(str(n), "economy", economy=0.9) for n in range(20_000)]
+    paired_up = paired(iter(many), iter([scored("новая", ""), *many]))
     tracemalloc.start()
     for _ in range(19_990):
         next(paired_up)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 1_000_000
-    again = [said("1", "economy"), said("1", "tourism")]
-    found = list(paired(iter(again), iter([said("0", ""), *again])))
+    again = [scored("1", "economy"), scored("1", "tourism")]
+    found = list(paired(iter(again), iter([scored("0", ""), *again])))
     assert [(old.rubrics, new.rubrics) for old, new in found if old and new] == [
         (one.rubrics, one.rubrics) for one in again
     ]
 
 
-def test_a_bad_row_of_a_stream_is_passed_over(tmp_path):
+def test_an_error_row_is_skipped(tmp_path):
     with writing(tmp_path / "a.jsonl") as write_rows:
         write_rows([Article("1", "")], [Prediction("1", (), {"economy": 0.1}, False, "m/v")])
     with (tmp_path / "a.jsonl").open("a", encoding="utf-8") as stream:
@@ -97,12 +97,12 @@ def test_a_bad_row_of_a_stream_is_passed_over(tmp_path):
     assert [row.id for row in read(tmp_path / "a.jsonl")] == ["1"]
 
 
-def test_articles_of_one_side_are_counted_apart():
+def test_articles_in_one_output_only_are_counted_separately():
     found = of(OLD[:3], NEW[1:])
     assert (found.articles, found.only_old, found.only_new) == (2, 1, 1)
 
 
-def test_topics_alone_are_not_what_is_compared(tmp_path):
+def test_outputs_without_rubrics_are_refused(tmp_path):
     with writing(tmp_path / "a.jsonl", topics=True) as write_rows:
         write_rows([Article("1", "")], [Prediction("1", (), {}, False, "")])
     with pytest.raises(
@@ -124,7 +124,7 @@ def test_every_format_of_predict_is_read(tmp_path, name):
     assert list(read(tmp_path / name)) == [expected]
 
 
-def test_a_folder_of_parts_is_read_without_its_rejects(tmp_path):
+def test_a_folder_is_read_without_its_rejects(tmp_path):
     for n in range(2):
         with writing(tmp_path / f"part-0000{n}.jsonl") as write_rows:
             write_rows([Article(str(n), "")], [Prediction(str(n), (), {}, False, "m/v")])
@@ -132,7 +132,7 @@ def test_a_folder_of_parts_is_read_without_its_rejects(tmp_path):
     assert [scored.id for scored in read(tmp_path)] == ["0", "1"]
 
 
-def test_parts_of_a_job_that_is_not_finished_are_not_compared(tmp_path):
+def test_an_unfinished_job_is_refused(tmp_path):
     with writing(tmp_path / "part-00000.jsonl") as write_rows:
         write_rows([Article("1", "")], [Prediction("1", (), {}, False, "m/v")])
     (tmp_path / ".job").mkdir()
@@ -142,7 +142,7 @@ def test_parts_of_a_job_that_is_not_finished_are_not_compared(tmp_path):
         list(read(tmp_path))
 
 
-def test_what_is_no_output_of_predict_is_told(tmp_path):
+def test_a_file_not_written_by_predict_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"holds no parts; is this an output of `predict`"):
         list(read(tmp_path))
     data = write(tmp_path / "a.jsonl", {"id": "1", "text": "слово"})

@@ -1,6 +1,6 @@
-"""Each rule has a table: dirty Russian text (all of it invented) -> what an editor would leave of it."""
+"""Cleaning rules: each has a table of dirty Russian text (all invented) and its clean form."""
 
-# ruff: noqa: E501 - a table reads best with a case a line
+# ruff: noqa: E501 - one example per line
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ RULE = {rule.name: rule for rule in RULES}
 
 
 def cleaned(cleaner: Cleaner, name: str, dirty: str) -> tuple[str, str]:
-    """Clean a title by a rule of titles alone, a text by any other."""
+    """Clean a title if the rule is for titles only, otherwise a text."""
     return cleaner.clean("", dirty) if RULE[name].texts else cleaner.clean(dirty, "")
 
 
@@ -344,23 +344,23 @@ def test_every_rule_has_a_table() -> None:
 
 
 @pytest.mark.parametrize(("name", "dirty", "clean"), CASES)
-def test_rule(name: str, dirty: str, clean: str) -> None:
+def test_a_rule_cleans_its_examples(name: str, dirty: str, clean: str) -> None:
     assert RULE[name].apply(dirty) == clean
 
 
 @pytest.mark.parametrize(("name", "dirty", "clean"), [c for c in CASES if c.values[1] != c.values[2]])
-def test_a_change_never_comes_without_a_trigger(name: str, dirty: str, clean: str) -> None:
+def test_a_rule_changes_nothing_without_its_triggers(name: str, dirty: str, clean: str) -> None:
     assert any(trigger in dirty for trigger in RULE[name].triggers)
 
 
 @pytest.mark.parametrize(("name", "dirty", "clean"), [c for c in CASES if c.values[1] != c.values[2]])
-def test_a_change_never_comes_without_a_sign(name: str, dirty: str, clean: str) -> None:
+def test_a_rule_changes_nothing_without_its_signs(name: str, dirty: str, clean: str) -> None:
     signs = RULE[name].signs
     assert not signs or any(re.search(f"[{first}]{rest}", dirty) for first, rest in signs)
 
 
 @pytest.mark.parametrize(("name", "dirty", "clean"), CASES)
-def test_a_rule_does_as_much_in_the_whole_list(name: str, dirty: str, clean: str) -> None:
+def test_a_rule_works_the_same_among_all_rules(name: str, dirty: str, clean: str) -> None:
     cleaner = Cleaner(drop_recaps=True)
     assert cleaned(cleaner, name, dirty) == cleaned(cleaner, name, clean)
 
@@ -375,7 +375,7 @@ SCRAPED_PAGE = f"""<p>КАМЕНСК, 4 дек - РИА Новости. {PROSE}<
 """
 
 
-def test_a_scraped_page_becomes_its_article() -> None:
+def test_a_scraped_page_is_reduced_to_its_article() -> None:
     assert Cleaner(drop_recaps=True).clean(" Насосы&nbsp;готовы ", SCRAPED_PAGE) == (
         "Насосы готовы",
         f"{PROSE}\n{MORE}",
@@ -383,7 +383,7 @@ def test_a_scraped_page_becomes_its_article() -> None:
     assert "Ранее редакция" in Cleaner(drop_recaps=False).clean("", SCRAPED_PAGE)[1]
 
 
-def test_titles_keep_what_only_texts_lose() -> None:
+def test_rules_for_texts_do_not_change_titles() -> None:
     title = "Фото: как выглядит новый цех"
     assert Cleaner().clean(title, "") == (title, "")
 
@@ -393,12 +393,12 @@ def test_skip_switches_a_rule_off() -> None:
     assert Cleaner(skip=("datelines",)).clean("", text)[1] == text
 
 
-def test_an_unknown_rule_is_named_with_the_known_ones() -> None:
+def test_an_unknown_rule_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown cleaning rule 'photos'; known rules: 'accents', 'base64'"):
         Cleaner(skip=("photos",))
 
 
-# --- laws ---
+# --- properties ---
 
 DIRT = st.sampled_from(
     [dirty for table in TABLES.values() for dirty, _ in table]
@@ -431,13 +431,13 @@ CLEANERS = (Cleaner(), Cleaner(drop_recaps=True))
 
 @pytest.mark.parametrize("cleaner", CLEANERS, ids=("kept", "dropped"))
 @given(title=DIRTY_TEXT, text=DIRTY_TEXT)
-def test_cleaning_twice_is_cleaning_once(cleaner: Cleaner, title: str, text: str) -> None:
+def test_cleaning_is_idempotent(cleaner: Cleaner, title: str, text: str) -> None:
     once = cleaner.clean(title, text)
     assert cleaner.clean(*once) == once
 
 
-def asking_every_rule(title: str, text: str) -> tuple[str, str]:
-    """What cleaning is meant to do, without its shortcuts: no signs, and each pass asks all the rules."""
+def clean_without_shortcuts(title: str, text: str) -> tuple[str, str]:
+    """A reference implementation: all rules in every pass, without signs or other shortcuts."""
 
     def once(text: str, rules: list[Rule]) -> str:
         for rule in rules:
@@ -455,32 +455,32 @@ def asking_every_rule(title: str, text: str) -> tuple[str, str]:
 
 
 @given(title=DIRTY_TEXT, text=DIRTY_TEXT)
-def test_the_shortcuts_change_nothing(title: str, text: str) -> None:
-    assert CLEANERS[1].clean(title, text) == asking_every_rule(title, text)
+def test_shortcuts_do_not_change_the_result(title: str, text: str) -> None:
+    assert CLEANERS[1].clean(title, text) == clean_without_shortcuts(title, text)
 
 
 @given(before=st.text("аб ", max_size=70), length=st.integers(100, 140))
-def test_base64_of_120_characters_goes_wherever_it_stands(before: str, length: int) -> None:
+def test_base64_of_120_characters_is_removed_anywhere(before: str, length: int) -> None:
     run = "iVBORw0KGgo/" * 12
     kept = " " if length >= 120 else run[:length]
     assert markup.base64(f"{before}«{run[:length]}» конец") == f"{before}«{kept}» конец"
 
 
-def test_a_rule_is_asked_again_about_what_a_later_one_uncovers() -> None:
+def test_rules_are_applied_again_to_what_later_rules_uncover() -> None:
     assert CLEANERS[0].clean("", "цена&<b></b>nbsp;хлеба &l<i></i>t;p>выросла")[1] == "цена хлеба\nвыросла"
 
 
 @pytest.mark.parametrize("more", ["", "\nГорода ждут газ."])
-def test_a_credit_in_brackets_goes_from_one_line_as_from_two(more: str) -> None:
+def test_a_credit_in_brackets_is_removed_from_one_line_or_two(more: str) -> None:
     text = f"{'Завод запустил линию. ' * 10}Цех новый (фото: сайт завода). {'Рост составил 5%. ' * 30}"
     assert "фото" not in CLEANERS[0].clean("", text + more)[1]
 
 
-def test_many_tails_go_in_one_cleaning() -> None:
+def test_many_tails_are_removed_in_one_pass() -> None:
     assert CLEANERS[1].clean("", PROSE + " Фото: Анна Котова." * 500)[1] == PROSE
 
 
-def test_nesting_deeper_than_the_passes_ends_and_is_the_one_text_that_changes_again() -> None:
+def test_only_entities_nested_deeper_than_the_passes_are_not_idempotent() -> None:
     nested = "&" + "#38;" * 50 + "lt;"
     once = CLEANERS[0].clean("", nested)[1]
     assert len(once) == len(nested) - 4 * cleaning.PASSES
@@ -494,13 +494,13 @@ def test_no_control_characters_are_left(text: str) -> None:
 
 
 @given(words=st.lists(st.text("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", min_size=1), min_size=1))
-def test_clean_text_stays_as_it_is(words: list[str]) -> None:
+def test_clean_text_is_unchanged(words: list[str]) -> None:
     text = " ".join(words).capitalize() + "."
     assert CLEANERS[1].clean(text, text) == (text, text)
 
 
 @given(tails=st.lists(st.sampled_from(["\n" + d for n in ("credits", "related", "calls", "standfirsts", "recaps", "counters") for d, _ in TABLES[n]]), max_size=6))  # fmt: skip
-def test_tails_never_take_the_prose(tails: list[str]) -> None:
+def test_removing_tails_keeps_the_prose(tails: list[str]) -> None:
     assert CLEANERS[1].clean("", PROSE + "".join(tails))[1].startswith(PROSE)
 
 
@@ -562,13 +562,13 @@ def test_tails_never_take_the_prose(tails: list[str]) -> None:
         "\r",
     ],
 )
-def test_hostile_text_costs_linear_time(unit: str) -> None:
+def test_hostile_text_takes_linear_time(unit: str) -> None:
     half, whole = (seconds(unit * (size // len(unit))) for size in (250_000, 1_000_000))
     assert whole < 12 * half + 0.5  # 4 when linear, 16 when quadratic
 
 
 @pytest.mark.parametrize("unit", [" | ", " ::", " - a.ru", "   "])
-def test_a_hostile_title_costs_linear_time(unit: str) -> None:
+def test_a_hostile_title_takes_linear_time(unit: str) -> None:
     half, whole = (seconds("", f"Цех{unit * (size // len(unit))}|") for size in (50_000, 200_000))
     assert whole < 12 * half + 0.5
 
@@ -601,7 +601,7 @@ def learn(pairs: list[tuple[str, str]]) -> Boilerplate:
     return learner.learn()
 
 
-def test_what_repeats_in_an_outlet_is_dropped_there_only() -> None:
+def test_boilerplate_is_removed_in_its_outlet_only() -> None:
     cleaner = Cleaner(boilerplate=learn(articles()))
     text = f"{PROSE}\n{DISCLAIMER}"
     assert cleaner.clean("", text, "Вестник")[1] == PROSE
@@ -612,20 +612,18 @@ def test_what_repeats_in_an_outlet_is_dropped_there_only() -> None:
     assert cleaner.clean("", DISCLAIMER, "Вестник")[1] == DISCLAIMER
 
 
-def test_of_a_large_outlet_fewer_articles_are_looked_at_and_stand_for_the_others() -> None:
+def test_a_large_outlet_is_sampled_with_weights() -> None:
     learner = BoilerplateLearner()
     weights = [learner.weigh("Вестник") for _ in range(100_000)]
     assert sum(weights) == pytest.approx(100_000, rel=0.01)
     assert sum(map(bool, weights)) < 5_000
-    assert weights[:1_000] == [1] * 1_000, "all of the first thousand"
-    assert learner.weigh("Голос") == 1, "each outlet is counted apart"
+    assert weights[:1_000] == [1] * 1_000, "the first thousand are all counted"
+    assert learner.weigh("Голос") == 1, "each outlet is counted separately"
     assert learner.weigh("") == 0
 
 
 @pytest.mark.parametrize(("share", "learned"), [(0.005, False), (0.03, True)])
-def test_a_line_of_the_last_year_alone_is_learned_where_its_share_of_all_articles_is_large(
-    share: float, learned: bool
-) -> None:
+def test_a_recent_line_is_learned_if_its_share_is_large(share: float, learned: bool) -> None:
     count = 20_000
     old = [("Вестник", text.split("\n")[0]) for _, text in articles(count - int(count * share))]
     new = [(outlet, f"Год новый. {text}") for outlet, text in articles(int(count * share))]
@@ -642,7 +640,7 @@ def test_a_line_of_the_last_year_alone_is_learned_where_its_share_of_all_article
         pytest.param(articles(7), id="too few"),
     ],
 )  # fmt: skip
-def test_what_is_not_boilerplate(pairs: list[tuple[str, str]]) -> None:
+def test_reprints_and_rare_lines_are_not_boilerplate(pairs: list[tuple[str, str]]) -> None:
     assert learn(pairs).outlets == {}
 
 
@@ -652,7 +650,7 @@ def test_boilerplate_does_not_depend_on_the_order() -> None:
     assert learn(shuffled) == learn(articles())
 
 
-def test_boilerplate_goes_through_json_readable() -> None:
+def test_boilerplate_survives_json() -> None:
     learned = learn(articles())
     plain: Any = json.loads(json.dumps(learned.to_json()))
     assert plain == {"Вестник": [DISCLAIMER]}
@@ -666,7 +664,7 @@ def test_damaged_boilerplate_is_a_model_error(plain: object) -> None:
 
 
 @given(text=DIRTY_TEXT)
-def test_cleaning_twice_is_cleaning_once_with_boilerplate(text: str) -> None:
+def test_cleaning_with_boilerplate_is_idempotent(text: str) -> None:
     cleaner = Cleaner(
         drop_recaps=True, boilerplate=Boilerplate({"о": frozenset({PROSE, "Фото:", "Напомним,"})})
     )
@@ -674,7 +672,7 @@ def test_cleaning_twice_is_cleaning_once_with_boilerplate(text: str) -> None:
     assert cleaner.clean(*once, "о") == once
 
 
-def test_rules_stand_in_the_order_they_need() -> None:
+def test_rules_are_in_the_required_order() -> None:
     names = [rule.name for rule in cleaning.RULES]
     assert [rule.of_lines for rule in RULES] == sorted(rule.of_lines for rule in RULES)
     for first, second in (("entities", "tags"), ("materials", "glued"), ("standfirsts", "recaps")):

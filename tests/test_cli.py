@@ -1,4 +1,4 @@
-"""The command line: results on stdout, all else on stderr, an exit code and one line with the remedy."""
+"""The command line: results on stdout, messages on stderr, exit codes, errors of one line with a remedy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def failed(ran: Ran, code: int, *parts: str) -> None:
-    """It left with this code and one line that says all of this."""
+    """Check that a command failed with this exit code and one line that contains all parts."""
     lines = ran.err.splitlines()
     assert ran.code == code, ran.err
     assert ran.out == ""
@@ -55,14 +55,14 @@ def test_train_prints_the_folders_of_its_versions(topics: Topics, tmp_path):
     assert ran.code == 0
     registry = Registry(tmp_path)
     assert ran.out.splitlines() == [str(registry.open(name).folder) for name in ("rubrics", "topics")]
-    for told in ("100 articles (100 labelled, 0 of them clean), 0 rejected", "economy", "macro-F1"):
-        assert told in ran.err
+    for message in ("100 articles (100 labelled, 0 of them clean), 0 rejected", "economy", "macro-F1"):
+        assert message in ran.err
 
 
-def test_train_tells_before_the_work_what_will_not_do(topics: Topics, tmp_path):
+def test_train_rejects_bad_names_and_links_before_it_starts(topics: Topics, tmp_path):
     ran = topics("train", "--name", "темы", "--topics-name", "темы", "--models", tmp_path / "models")
-    told = "topics: rubrics and topics cannot both be called 'темы'; change --name or --topics-name\n"
-    assert (ran.code, ran.err) == (2, told)
+    message = "topics: rubrics and topics cannot both be called 'темы'; change --name or --topics-name\n"
+    assert (ran.code, ran.err) == (2, message)
     (tmp_path / "никуда").symlink_to(tmp_path / "нет" / "models")
     (tmp_path / "круг").symlink_to(tmp_path / "круг")
     for link in ("никуда", "круг"):
@@ -71,7 +71,7 @@ def test_train_tells_before_the_work_what_will_not_do(topics: Topics, tmp_path):
         assert ran.err == f"topics: {tmp_path / link}: is a broken link; fix or remove it\n"
 
 
-def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_path):
+def test_train_reports_rejects_and_labels_without_an_article(topics: Topics, tmp_path):
     data = write(tmp_path / "архив.jsonl", *embedded()[0].read_text(encoding="utf-8").splitlines(), "{", "[")
     labels = tmp_path / "метки.csv"
     labels.write_text("id;rubrics\naltai-001;нет\nнет-такой;economy\n", encoding="utf-8")
@@ -85,17 +85,19 @@ def test_train_tells_rejects_and_labels_that_met_no_article(topics: Topics, tmp_
     assert [reject["line"] for reject in rejects] == [101, 102]
 
 
-def test_train_warns_of_rubrics_that_are_several_in_one(topics: Topics, tmp_path):
+def test_train_warns_of_a_rubric_that_joins_several_names(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     joined = [{**row, "rubrics": ", ".join(row["rubrics"]) or "нет"} for row in rows]
     data = write(tmp_path / "архив.jsonl", *joined)
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
     assert ran.code == 0, ran.err
-    told = "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
-    assert ran.err.count(f"topics: {told}") == 1
+    message = (
+        "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
+    )
+    assert ran.err.count(f"topics: {message}") == 1
 
 
-def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
+def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     everywhere = [{**row, "rubrics": [*row["rubrics"], "новость"]} for row in rows]
     everywhere[0]["rubrics"].append("редкость")
@@ -103,22 +105,22 @@ def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
     data = write(tmp_path / "архив.jsonl", *everywhere)
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
     assert ran.code == 0, ran.err
-    told = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
-    assert told == [
+    left_out = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
+    assert left_out == [
         "left out: Turism, only 1 article carries it; is it tourism?",
         "left out: новость, 100 articles carry it, and too few articles are known that do not",
         "left out: редкость, only 1 article carries it",
     ]
 
 
-def test_brackets_in_names_and_titles_are_shown_as_they_are(topics: Topics, tmp_path):
-    """`[/архив]` would be taken for a colour, and `[old]` would vanish."""
+def test_brackets_in_names_and_titles_are_not_markup(topics: Topics, tmp_path):
+    """As markup, `[/архив]` would be an error and `[old]` would vanish."""
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     for row in rows:
         row["rubrics"] = ["Туризм [/архив] [old]"] if "tourism" in row["rubrics"] else []
         row["title"] = f"[/b] {row['title']}"
     data, at = write(tmp_path / "a.jsonl", *rows), ("--models", tmp_path / "models")
-    for asked in (
+    for arguments in (
         ("train", data, "--only", "rubrics"),
         ("models",),
         ("show", "rubrics"),
@@ -129,13 +131,13 @@ def test_brackets_in_names_and_titles_are_shown_as_they_are(topics: Topics, tmp_
         ("diff", "rubrics", "rubrics", "--on", data),
         ("predict", data, "--format", "table"),
     ):
-        ran = topics(*asked, *at)
+        ran = topics(*arguments, *at)
         assert ran.code in (0, 5), ran.err
-        assert "[/архив]" in ran.out + ran.err, asked
-        assert "[old]" in ran.out + ran.err, asked
+        assert "[/архив]" in ran.out + ran.err, arguments
+        assert "[old]" in ran.out + ran.err, arguments
 
 
-def test_train_tells_of_dates_that_are_none(topics: Topics, tmp_path):
+def test_train_warns_of_unreadable_dates(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     for n, row in enumerate(rows):
         row["date"] = "32.13.2026" if n < 30 else ("" if n < 40 else row["date"])
@@ -143,18 +145,18 @@ def test_train_tells_of_dates_that_are_none(topics: Topics, tmp_path):
         *("train", "-", "--models", tmp_path / "models", "--only", "rubrics"),
         stdin=write(tmp_path / "a.jsonl", *rows).read_bytes(),
     )
-    told = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
-    assert told in ran.err.splitlines()
+    message = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
+    assert message in ran.err.splitlines()
 
 
-def test_one_is_no_plural(topics: Topics, models, tmp_path):
+def test_messages_use_the_singular_for_one(topics: Topics, models, tmp_path):
     one = write(tmp_path / "вход.jsonl", {"id": "1", "text": STEEL}, "{")
     ran = topics("predict", one, "-o", tmp_path / "выход.jsonl", "--models", models)
-    for told in ("joining the parts, 1 article\n", "\n1 article in ", "topics: 1 row could not be read; "):
-        assert told in ran.err
+    for message in ("joining the parts, 1 article\n", "\n1 article in ", "topics: 1 row could not be read; "):
+        assert message in ran.err
 
 
-def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path):
+def test_train_reads_standard_input_like_a_file(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     bare = [{"text": row["text"], "rubrics": row["rubrics"]} for row in rows]
     data = write(tmp_path / "stdin.jsonl", *bare, "{")
@@ -167,12 +169,12 @@ def test_train_reads_standard_input_as_it_would_a_file(topics: Topics, tmp_path)
         assert len({manifest.files[name].sha256 for manifest in learned}) == 1
     assert replace(learned[1].corpus, files=()) == replace(learned[2].corpus, files=())
     [noted] = learned[1].corpus.files
-    assert noted.sha256 == learned[0].corpus.files[0].sha256, "so the file is known, too"
+    assert noted.sha256 == learned[0].corpus.files[0].sha256, "evaluate recognizes the file"
     assert learned[1].corpus.sources == ("stdin",)
     assert "topics: stdin:101: not valid JSON" in ran.err
 
 
-def test_train_by_a_configuration_whose_columns_the_command_line_overrules(topics: Topics, tmp_path):
+def test_options_override_columns_of_the_configuration(topics: Topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     data = write(
         tmp_path / "a.jsonl", *({"nid": r["id"], "body": r["text"], "tags": r["rubrics"]} for r in rows)
@@ -187,9 +189,7 @@ def test_train_by_a_configuration_whose_columns_the_command_line_overrules(topic
     assert Registry(tmp_path).open("туры").manifest.rubrics == ("tourism",)
 
 
-def test_settings_that_only_training_reads_are_reported_where_the_version_has_others(
-    topics: Topics, models, inbox, tmp_path
-):
+def test_other_training_settings_than_the_version_has_are_reported(topics: Topics, models, inbox, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text('[rules.economy]\nforce = ["паводок"]\n[topics]\nmodel = "lda"\n', encoding="utf-8")
     commands = (
@@ -210,7 +210,7 @@ def test_settings_that_only_training_reads_are_reported_where_the_version_has_ot
         assert ran.err.count("ignored") == 1
 
 
-def test_the_configuration_of_the_training_is_not_reported(topics: Topics, inbox, tmp_path):
+def test_settings_equal_to_those_of_training_are_not_reported(topics: Topics, inbox, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text(
         '[rules.economy]\nforce = ["паводок"]\nlift = { "банк" = 1 }\n[rubrics]\nmin_positives = 5\n',
@@ -225,7 +225,7 @@ def test_the_configuration_of_the_training_is_not_reported(topics: Topics, inbox
     assert "ignored 'rules.economy.lift.банк'" in topics("predict", inbox, *options).err
 
 
-def test_predict_prints_json_lines_with_cyrillic_as_it_is(topics: Topics, models, inbox):
+def test_predict_prints_json_lines_with_unescaped_cyrillic(topics: Topics, models, inbox):
     ran = topics("predict", inbox, "--models", models, "--keep", "title")
     rows = list(map(json.loads, ran.out.splitlines()))
     assert ran.code == 0
@@ -249,7 +249,7 @@ def test_predict_reads_standard_input(topics: Topics, models, inbox):
     assert json.loads(piped.out)["rubrics"] == ["industry"]
 
 
-def test_files_of_other_kinds_are_told(topics: Topics, models, tmp_path):
+def test_files_of_other_formats_are_reported(topics: Topics, models, tmp_path):
     write(tmp_path / "архив" / "а.jsonl", *embedded()[0].read_text(encoding="utf-8").splitlines())
     for name in ("б.xlsx", "в.json"):
         write(tmp_path / "архив" / name)
@@ -269,12 +269,12 @@ def test_predict_prints_csv_or_a_table(topics: Topics, models, inbox, tmp_path):
     assert [line.split(",")[1] for line in as_csv.splitlines()[1:]] == ["industry", "economy", "tourism"]
     table = topics("predict", inbox, "--models", models, "--format", "table").out
     assert re.search(r"industry [01]\.\d\d", table)
-    assert "завод" in table, "because of"
+    assert "завод" in table, "the reasons"
     marked = write(tmp_path / "с разметкой.jsonl", {"id": 1, "title": "**Пуск** <b>линии</b>", "text": STEEL})
     assert "Пуск линии" in topics("predict", marked, "--models", models, "--format", "table").out
 
 
-def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models, tmp_path):
+def test_rejects_are_reported_on_stderr_if_the_output_is_stdout(topics: Topics, models, tmp_path):
     bad = tmp_path / "вход.jsonl"
     bad.write_bytes(b"{\n" * 7)
     ran = topics("predict", bad, "--models", models)
@@ -284,7 +284,7 @@ def test_rejects_of_standard_output_are_named_on_stderr(topics: Topics, models, 
 
 
 @pytest.mark.parametrize(("to", "count"), [("-o", 2), ("stdout", 2), ("stdin", 2), ("stdin", 1)])
-def test_a_job_without_a_good_row_has_failed(topics: Topics, models, tmp_path, to, count):
+def test_a_job_without_a_valid_row_fails(topics: Topics, models, tmp_path, to, count):
     bad = write(tmp_path / "вход.jsonl", *[{"id": "1", "text": " "}, "{"][:count])
     arguments = ["-"] if to == "stdin" else [bad]
     arguments += ["-o", tmp_path / "выход.jsonl"] if to == "-o" else []
@@ -305,8 +305,8 @@ def test_models_lists_versions_with_their_metrics(topics: Topics, models, tmp_pa
     version = Registry(models).open("rubrics").manifest
     table = topics("models", "--models", models).out
     assert version.version in table
-    for told in ("latest", "500", f"{version.metrics.macro_f1:.3f}"):
-        assert told in table
+    for message in ("latest", "500", f"{version.metrics.macro_f1:.3f}"):
+        assert message in table
     [line] = topics("models", "--models", models, "--json").out.splitlines()
     assert json.loads(line)["version"] == version.version
     none = topics("models", "--models", tmp_path)
@@ -314,7 +314,7 @@ def test_models_lists_versions_with_their_metrics(topics: Topics, models, tmp_pa
     assert "no versions yet; train one with `python -m topics train`" in " ".join(none.err.split())
 
 
-def test_explain_shows_the_words(topics: Topics, models, tmp_path):
+def test_explain_shows_the_decisive_words(topics: Topics, models, tmp_path):
     ran = topics("explain", "--models", models, stdin=STEEL.encode())
     assert ran.code == 0
     assert ran.out.startswith("industry: рубрика поставлена")
@@ -331,16 +331,16 @@ def test_explain_shows_the_words(topics: Topics, models, tmp_path):
     assert (explanation["text"], explanation["review"]) == (STEEL, "")
 
 
-@pytest.mark.parametrize(("lang", "told"), [("ru", "на другом языке."), ("en", "another language.")])
-def test_explain_tells_that_an_article_may_be_in_another_language(
-    topics: Topics, models, tmp_path, lang, told
+@pytest.mark.parametrize(("lang", "message"), [("ru", "на другом языке."), ("en", "another language.")])
+def test_explain_says_that_an_article_may_be_in_another_language(
+    topics: Topics, models, tmp_path, lang, message
 ):
     page, lang = tmp_path / "page.html", ("--lang", lang)
     english = b"The plant in the north makes less steel, and inflation is up."
-    assert told in " ".join(topics("explain", "--models", models, *lang, stdin=english).out.split())
+    assert message in " ".join(topics("explain", "--models", models, *lang, stdin=english).out.split())
     topics("explain", "--models", models, "--html", page, *lang, stdin=english)
-    assert told in page.read_text(encoding="utf-8")
-    assert told not in topics("explain", "--models", models, *lang, stdin=STEEL.encode()).out
+    assert message in page.read_text(encoding="utf-8")
+    assert message not in topics("explain", "--models", models, *lang, stdin=STEEL.encode()).out
 
 
 # Errors
@@ -406,32 +406,32 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("line", "code", "parts"), FAILURES)
-def test_an_error_is_one_line_and_a_code(topics: Topics, models, inbox, tmp_path, line, code, parts):
+def test_an_error_is_one_line_and_an_exit_code(topics: Topics, models, inbox, tmp_path, line, code, parts):
     arguments = [word.format(inbox=inbox, tmp=tmp_path) for word in line.split()]
     if "--models" not in arguments and arguments[0] in cli.table.keys() - {"audit", "suggest"}:
         arguments += ["--models", str(models)]
     failed(topics(*arguments), code, *parts)
-    assert {path.name for path in tmp_path.iterdir()} <= {inbox.name, "m"}, "nothing half done lies about"
+    assert {path.name for path in tmp_path.iterdir()} <= {inbox.name, "m"}, "no partial output is left"
 
 
-def test_a_column_to_keep_that_a_table_does_not_have(topics: Topics, models, tmp_path):
+def test_keeping_a_missing_column_of_a_table_is_an_error(topics: Topics, models, tmp_path):
     table = tmp_path / "вход.csv"
     table.write_text(f"id;text\n1;{STEEL}\n", encoding="utf-8")
     ran = topics("predict", table, "--keep", "url", "--models", models)
     failed(ran, 3, "вход.csv: no column 'url'; the columns are 'id', 'text'; name one of them")
     ran = topics("predict", table, "--keep", "url", "-o", tmp_path / "выход.jsonl", "--models", models)
     assert ran.code == 3
-    assert [path.name for path in tmp_path.iterdir()] == [table.name], "a job that did nothing leaves nothing"
+    assert [path.name for path in tmp_path.iterdir()] == [table.name], "a failed job leaves no files"
 
 
 @pytest.mark.parametrize("to", ["stdout", "file", "folder"])
-def test_a_column_to_keep_that_no_article_has_is_told_at_the_end(topics: Topics, models, tmp_path, to):
+def test_keeping_a_column_that_no_article_has_is_reported(topics: Topics, models, tmp_path, to):
     data, out = tmp_path / "архив", tmp_path / ("в.jsonl" if to == "file" else "в")
     for n in range(2):
         write(data / f"{n}.jsonl", {"id": n, "text": STEEL, "Url": n} | ({"views": 1} if n else {}))
     output = () if to == "stdout" else ("-o", out, "--summary", tmp_path / "s.json")
-    asked = "predict", data, "--keep", "url,views", "--keep", "author", *output, "--models", models
-    ran = topics(*asked, "--workers", 2)
+    arguments = "predict", data, "--keep", "url,views", "--keep", "author", *output, "--models", models
+    ran = topics(*arguments, "--workers", 2)
     assert (ran.code, ran.err.splitlines()[-1]) == (
         0,
         "topics: no row had the column 'author', 'url'; is it 'Url'?",
@@ -442,19 +442,19 @@ def test_a_column_to_keep_that_no_article_has_is_told_at_the_end(topics: Topics,
         assert "no row had" not in topics(*command, data, "--models", models).err
 
 
-def test_an_output_in_an_object_store_has_no_folder_that_could_be_missing():
+def test_an_output_in_an_object_store_needs_no_folder():
     assert (
         NEW_FILE_OR_FOLDER.convert("s3://newsroom/scored.jsonl", None, None) == "s3://newsroom/scored.jsonl"
     )
 
 
-def test_a_damaged_version_is_a_model_error(topics: Topics, own_models, inbox):
+def test_predict_refuses_a_damaged_version(topics: Topics, own_models, inbox):
     folder = Registry(own_models).open("rubrics").folder
     (folder / "idf.npy").write_bytes((folder / "idf.npy").read_bytes()[::-1])
     failed(topics("predict", inbox, "--models", own_models), 4, "idf.npy: was altered since it was published")
 
 
-def test_explain_reads_the_encoding_of_windows(topics: Topics, models, tmp_path):
+def test_explain_reads_cp1251(topics: Topics, models, tmp_path):
     file = tmp_path / "заметка.txt"
     file.write_bytes(STEEL.encode("cp1251"))
     expected = topics("explain", "--models", models, "--json", stdin=STEEL.encode()).out
@@ -464,7 +464,7 @@ def test_explain_reads_the_encoding_of_windows(topics: Topics, models, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "no text; name a file with an article"),
         (b" \n", "no text; name a file with an article"),
@@ -472,11 +472,11 @@ def test_explain_reads_the_encoding_of_windows(topics: Topics, models, tmp_path)
         (b"\x98\xff", "is not UTF-8 or CP1251 text"),
     ],
 )
-def test_explain_without_a_text(topics: Topics, models, content, told):
-    failed(topics("explain", "--models", models, stdin=content), 3, told)
+def test_explain_without_readable_text_is_an_error(topics: Topics, models, content, message):
+    failed(topics("explain", "--models", models, stdin=content), 3, message)
 
 
-# The world outside
+# The environment
 
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
@@ -485,17 +485,17 @@ def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
         stdin=options.pop("stdin", subprocess.DEVNULL),
         stderr=options.pop("stderr", subprocess.PIPE),
         env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
-        preexec_fn=_hear_interrupts,
+        preexec_fn=_restore_interrupts,
         **options,
     )
 
 
-def _hear_interrupts() -> None:
-    """A job that a shell put into the background ignores Ctrl-C, and hands that down."""
+def _restore_interrupts() -> None:
+    """A background job of a shell ignores Ctrl-C, and its children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(models, tmp_path):
+def test_a_closed_stdout_stops_predict_without_a_traceback(models, tmp_path):
     many = write(tmp_path / "много.jsonl", *({"id": n, "text": STEEL} for n in range(6000)))
     with start("predict", many, "--models", models, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline().startswith(b'{"id":"0"')
@@ -508,7 +508,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(models, tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
-def test_a_full_disk_is_told(models, inbox, form):
+def test_a_full_disk_is_reported(models, inbox, form):
     with (
         Path("/dev/full").open("wb") as full,
         start("predict", inbox, "--models", models, "--format", form, stdout=full) as process,
@@ -519,7 +519,7 @@ def test_a_full_disk_is_told(models, inbox, form):
     assert "Traceback" not in err
 
 
-def test_a_reader_of_a_stream_that_has_seen_enough_is_no_error(models):
+def test_a_closed_stdout_stops_streaming_without_a_traceback(models):
     with start("predict", "-", "--models", models, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         line = json.dumps({"id": "1", "text": STEEL}).encode() + b"\n"
         process.stdin.write(line)
@@ -534,7 +534,7 @@ def test_a_reader_of_a_stream_that_has_seen_enough_is_no_error(models):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
-def test_a_full_disk_is_told_of_a_stream_as_of_a_file(models, inbox, form):
+def test_a_full_disk_is_reported_when_streaming(models, inbox, form):
     with (
         inbox.open("rb") as stream,
         Path("/dev/full").open("wb") as full,
@@ -547,8 +547,8 @@ def test_a_full_disk_is_told_of_a_stream_as_of_a_file(models, inbox, form):
     assert "Traceback" not in err
 
 
-def test_a_folder_that_nobody_may_write_to(topics: Topics, models, inbox, tmp_path, monkeypatch):
-    """Read-only even for root, for whom permissions are no hindrance."""
+def test_a_read_only_folder_is_an_error(topics: Topics, models, inbox, tmp_path, monkeypatch):
+    """Patched, since permissions do not stop root."""
     real = Path.open
 
     def refuse(path: Path, mode: str = "r", *rest: object, **options: object) -> object:
@@ -561,7 +561,7 @@ def test_a_folder_that_nobody_may_write_to(topics: Topics, models, inbox, tmp_pa
     assert not (tmp_path / "выход.csv").exists()
 
 
-def test_an_output_that_was_there_stays_until_the_new_one_is_whole(topics: Topics, models, tmp_path):
+def test_a_failed_job_keeps_the_existing_output(topics: Topics, models, tmp_path):
     output = tmp_path / "выход.jsonl"
     output.write_text("прежнее\n", encoding="utf-8")
     bad = write(tmp_path / "плохой.jsonl", {"id": "1", "body": STEEL})
@@ -572,12 +572,12 @@ def test_an_output_that_was_there_stays_until_the_new_one_is_whole(topics: Topic
     assert json.loads(output.read_text(encoding="utf-8"))["rubrics"] == ["industry"]
 
 
-def test_ctrl_c_stops_with_a_line_and_leaves_no_output(models, tmp_path):
+def test_ctrl_c_prints_one_line_and_leaves_no_output(models, tmp_path):
     output = tmp_path / "выход.jsonl"
     with start(
         "predict", "-", "-o", output, "--models", models, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        # The first line on stderr says that a batch is tagged: the job is in its midst, waiting for more.
+        # The first line on stderr says that a batch is tagged; the job is waiting for more.
         process.stdin.write(b"".join(b'{"id": %d, "text": "a"}\n' % n for n in range(2000)))
         process.stdin.flush()
         assert b"tagging" in process.stderr.readline()
@@ -589,7 +589,7 @@ def test_ctrl_c_stops_with_a_line_and_leaves_no_output(models, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_stops_a_training_is_told_what_is_published_all_the_same(topics: Topics, tmp_path, monkeypatch):
+def test_interrupted_training_reports_what_was_published(topics: Topics, tmp_path, monkeypatch):
     def stopped(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
@@ -600,18 +600,18 @@ def test_who_stops_a_training_is_told_what_is_published_all_the_same(topics: Top
     assert f"topics: rubrics/{version} is published all the same; --only topics" in ran.err
 
 
-def test_a_terminal_sees_a_bar_and_a_log_sees_lines(topics: Topics, models, inbox):
+def test_a_terminal_gets_a_progress_bar_and_a_log_gets_lines(topics: Topics, models, inbox):
     ours, theirs = pty.openpty()
     with start("predict", inbox, "--models", models, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
-        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        with contextlib.suppress(OSError):  # Linux: the other end is closed
             while part := os.read(ours, 1 << 16):
                 shown += part
     os.close(ours)
     assert process.returncode == 0
     assert b"tagging: 3 articles" in shown
-    assert b"\x1b[" in shown, "drawn anew in its place"
+    assert b"\x1b[" in shown, "redrawn in place"
     log = topics("predict", inbox, "--models", models).err
     assert log.startswith("topics: tagging")
     assert "\x1b" not in log
@@ -620,7 +620,7 @@ def test_a_terminal_sees_a_bar_and_a_log_sees_lines(topics: Topics, models, inbo
 # Help
 
 
-def test_help_lists_every_command_and_each_has_a_line(topics: Topics):
+def test_help_lists_every_command_with_a_summary(topics: Topics):
     ran = topics("--help")
     assert (ran.code, ran.err) == (0, "")
     for name, line in cli.table.items():
@@ -630,7 +630,7 @@ def test_help_lists_every_command_and_each_has_a_line(topics: Topics):
 
 
 def leaves(name: str, command: click.Command) -> list[tuple[str, ...]]:
-    """A command and, if it is a group, those in it."""
+    """Return the path of a command, or those of a group's commands."""
     if isinstance(command, click.Group):
         context = click.Context(command)
         found = [(sub, command.get_command(context, sub)) for sub in command.list_commands(context)]
@@ -644,27 +644,27 @@ def every_command() -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("path", every_command(), ids=" ".join)
-def test_every_command_shows_an_example_of_itself(topics: Topics, path):
+def test_the_help_of_every_command_has_an_example(topics: Topics, path):
     ran = topics(*path, "--help")
     assert (ran.code, ran.err) == (0, "")
     assert f"python -m topics {' '.join(path)}" in ran.out
     assert topics(*path, "-h").out == ran.out
 
 
-def test_no_command_prints_help_and_fails(topics: Topics):
+def test_without_a_command_help_is_printed(topics: Topics):
     ran = topics()
     assert ran.code == 2
     assert "Usage: topics" in ran.out + ran.err
 
 
-def test_python_m_topics_is_the_same_program():
+def test_python_m_topics_runs_the_program():
     ran = python("-m", "topics", "--version")
     assert (ran.code, ran.out.split()[-1]) == (0, __version__)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell closes the streams")
 @pytest.mark.parametrize(("closed", "written"), [("2>&-", True), ("<&-", True), (">&-", True)])
-def test_a_daemon_may_have_closed_a_standard_stream(models, inbox, tmp_path, closed, written):
+def test_predict_works_with_a_closed_standard_stream(models, inbox, tmp_path, closed, written):
     output = tmp_path / "выход.jsonl"
     words = sys.executable, "-m", "topics", "predict", str(inbox), "-o", str(output), "--models", str(models)
     ran = subprocess.run(f"{shlex.join(words)} {closed}", shell=True, capture_output=True, check=False)
@@ -672,7 +672,7 @@ def test_a_daemon_may_have_closed_a_standard_stream(models, inbox, tmp_path, clo
     assert b"Traceback" not in ran.stderr
 
 
-def test_a_console_that_lacks_letters_shows_question_marks(models, inbox):
+def test_a_console_without_cyrillic_shows_question_marks(models, inbox):
     environment = os.environ | {"PYTHONPATH": str(SOURCE.parent), "PYTHONIOENCODING": "latin-1"}
     words = [
         sys.executable,
@@ -690,8 +690,8 @@ def test_a_console_that_lacks_letters_shows_question_marks(models, inbox):
     assert b"???" in ran.stdout
 
 
-def test_the_demonstration_from_any_folder(tmp_path):
-    """The two commands of the README, as a newcomer types them."""
+def test_the_demonstration_runs_in_any_folder(tmp_path):
+    """The first two commands of the README."""
     trained = python("-m", "topics", "train", cwd=tmp_path)
     assert trained.code == 0, trained.err
     assert "learning from the demonstration corpus" in trained.err
@@ -702,12 +702,12 @@ def test_the_demonstration_from_any_folder(tmp_path):
     assert str(PROJECT) not in trained.out
 
 
-# Files apart
+# Input and output files
 
 
 @pytest.fixture
 def work(tmp_path, inbox) -> Path:
-    """A folder of articles and of what was said of them."""
+    """A folder of articles and predictions."""
     (tmp_path / "вход").mkdir()
     for name in ("вход/а.jsonl", "старое.jsonl", "новое.jsonl"):
         (tmp_path / name).write_bytes(Path(inbox).read_bytes())
@@ -726,24 +726,24 @@ def work(tmp_path, inbox) -> Path:
         "diff {work}/старое.jsonl {work}/новое.jsonl -o {work}/старое.jsonl",
     ],
 )
-def test_nothing_is_written_over_what_is_read(topics: Topics, models, work, line):
+def test_an_output_inside_the_input_is_refused(topics: Topics, models, work, line):
     before = {path: path.read_bytes() for path in work.rglob("*.jsonl")}
     ran = topics(*(part.format(work=work) for part in line.split()), "--models", models)
     assert (ran.code, "is inside the input " in ran.err) == (2, True), ran.err
     assert {path: path.read_bytes() for path in work.rglob("*.jsonl")} == before
 
 
-def test_two_outputs_of_one_name_are_refused(topics: Topics, models, work):
-    asked = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
-    ran = topics(*asked, "--rejects", work / "в.jsonl")
+def test_two_outputs_with_one_name_are_refused(topics: Topics, models, work):
+    arguments = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
+    ran = topics(*arguments, "--rejects", work / "в.jsonl")
     assert (ran.code, "в.jsonl: -o and --rejects both write to it; name two files" in ran.err) == (2, True)
-    ran = topics(*asked, "--summary", "s3://ведро/итог.json")
+    ran = topics(*arguments, "--summary", "s3://ведро/итог.json")
     assert (ran.code, "is of an object store; name a file of this machine" in ran.err) == (2, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can replace a device")
 @pytest.mark.parametrize("bad", [False, True])
-def test_a_device_stays_one(topics: Topics, models, work, bad):
+def test_writing_to_a_device_does_not_replace_it(topics: Topics, models, work, bad):
     null = work / "null"
     os.mknod(null, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
     if bad:
@@ -753,7 +753,7 @@ def test_a_device_stays_one(topics: Topics, models, work, bad):
     assert (ran.code, null.is_char_device()) == (0, True), ran.err
 
 
-def test_a_page_is_written_where_a_link_points(topics: Topics, models, tmp_path):
+def test_a_report_is_written_through_a_symbolic_link(topics: Topics, models, tmp_path):
     (tmp_path / "страница.html").write_text("старая", encoding="utf-8")
     (tmp_path / "ссылка.html").symlink_to(tmp_path / "страница.html")
     assert topics("report", "-o", tmp_path / "ссылка.html", "--models", models).code == 0
@@ -761,21 +761,21 @@ def test_a_page_is_written_where_a_link_points(topics: Topics, models, tmp_path)
     assert "<!doctype html>" in (tmp_path / "страница.html").read_text(encoding="utf-8")
 
 
-def test_rejects_of_before_go_when_there_are_none(topics: Topics, models, inbox, tmp_path):
+def test_a_former_rejects_file_is_removed_if_there_are_none(topics: Topics, models, inbox, tmp_path):
     (tmp_path / "r.jsonl").write_text("of before")
     stream = Path(inbox).read_bytes()
-    asked = "predict", "-", "-o", tmp_path / "в.jsonl", "--rejects", tmp_path / "r.jsonl", "--models", models
-    assert topics(*asked, stdin=stream).code == 0
+    outputs = "-o", tmp_path / "в.jsonl", "--rejects", tmp_path / "r.jsonl"
+    assert topics("predict", "-", *outputs, "--models", models, stdin=stream).code == 0
     assert not (tmp_path / "r.jsonl").exists()
 
 
-def test_a_stream_is_asked_for_its_columns(topics: Topics, models, inbox, tmp_path):
+def test_missing_columns_of_a_stream_are_reported(topics: Topics, models, inbox, tmp_path):
     table = f"id,title,body\n1,Пуск,{STEEL * 5}\n".encode()
     for output in ((), ("-o", tmp_path / "в.jsonl")):
         ran = topics("predict", "-", *output, "--models", models, stdin=table)
         failed(ran, 3, "stdin: no column 'text', and 'body' holds long texts")
-    asked = "--text-column", "nosuch", "--keep", "title, nokeep"
-    ran = topics("predict", "-", *asked, "--models", models, stdin=inbox.read_bytes())
+    arguments = "--text-column", "nosuch", "--keep", "title, nokeep"
+    ran = topics("predict", "-", *arguments, "--models", models, stdin=inbox.read_bytes())
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)
     assert "topics: no row had the column 'nokeep', 'nosuch'; check the name" in ran.err
     ran = topics("predict", "-", "--keep", "titel", "--models", models, stdin=inbox.read_bytes())
@@ -791,7 +791,7 @@ def test_too_many_rejects_stop_a_stream(topics: Topics, models):
     assert (ran.code, "2 rows cannot be read, more than 1" in ran.err) == (3, True)
 
 
-def test_a_column_is_kept_once(topics: Topics, models, inbox):
+def test_a_repeated_column_is_kept_once(topics: Topics, models, inbox):
     ran = topics("predict", inbox, "--keep", "id,text,id", "--format", "csv", "--models", models)
     assert (
         ran.out.removeprefix("\ufeff").splitlines()[0]
@@ -804,14 +804,14 @@ def test_a_column_is_kept_once(topics: Topics, models, inbox):
     ), ran.err
 
 
-def test_labels_without_their_columns_are_told_what_those_are_called(topics: Topics, inbox, tmp_path):
+def test_labels_without_the_required_columns_are_an_error(topics: Topics, inbox, tmp_path):
     labels = tmp_path / "лист.csv"
     labels.write_text("id,метка\n1,economy\n", encoding="utf-8")
     ran = topics("train", inbox, "--labels", labels)
     assert (ran.code, "a table of labels has columns called id and rubrics" in ran.err) == (3, True), ran.err
 
 
-def test_what_labels_do_not_tell_is_told(topics: Topics, tmp_path):
+def test_empty_and_unmatched_labels_are_reported(topics: Topics, tmp_path):
     data, sheet = embedded()[0], tmp_path / "лист.csv"
     ids = [json.loads(line)["id"] for line in data.read_text(encoding="utf-8").splitlines()]
     sheet.write_text(

@@ -1,4 +1,4 @@
-"""The same job on a Dask cluster, and on an object store: the same bytes."""
+"""Archive jobs on a Dask cluster and on an object store write the same bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from joblib.externals.loky import get_reusable_executor
 
-from archives import SHARD, mixed, one_after_the_other, order
+from archives import SHARD, mixed, score_without_shards, scoring_options
 from topics import parallel, storage
 from topics.archive import job as room
 from topics.archive.cluster import send
@@ -34,7 +34,7 @@ def stored(models: Path) -> TaggerRef:
     return TaggerRef(str(models), "rubrics")
 
 
-# A cluster
+# Dask
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +46,15 @@ def cluster() -> Iterator[object]:
         yield cluster
 
 
-def test_a_cluster_writes_the_same(tmp_path, source, stored, tagger, cluster):
-    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+def test_a_cluster_writes_the_same_output(tmp_path, source, stored, tagger, cluster):
+    score_without_shards(source, tagger, tmp_path / "ряд.jsonl")
     output = tmp_path / "выход.jsonl"
-    score_archive(Corpus(source), stored, order(output, dask=cluster.scheduler_address))
+    score_archive(Corpus(source), stored, scoring_options(output, dask=cluster.scheduler_address))
     assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
-class Once(NamedTuple):
-    """Opens a tagger that kills the worker which tags the fifth batch; there is no second time."""
+class FrailTaggerRef(NamedTuple):
+    """Loads a tagger that kills its worker at the fifth batch, once."""
 
     stored: TaggerRef
     counter: Path
@@ -76,18 +76,22 @@ class FrailTagger(Tagger):
         return super().tag_articles(articles, on_batch)
 
 
-def test_a_cluster_that_loses_a_worker_writes_the_same(tmp_path, source, stored, tagger, cluster):
-    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+def test_a_cluster_that_loses_a_worker_writes_the_same_output(tmp_path, source, stored, tagger, cluster):
+    score_without_shards(source, tagger, tmp_path / "ряд.jsonl")
     output, counter = tmp_path / "выход.jsonl", tmp_path / "счёт"
-    score_archive(Corpus(source), Once(stored, counter), order(output, dask=cluster.scheduler_address))
+    score_archive(
+        Corpus(source),
+        FrailTaggerRef(stored, counter),
+        scoring_options(output, dask=cluster.scheduler_address),
+    )
     assert counter.stat().st_size > len(plan(Corpus(source).sources, SHARD))
     assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
-def test_a_model_is_sent_to_workers_that_do_not_have_it(
+def test_the_model_is_sent_to_workers_that_do_not_have_it(
     tmp_path, source, stored, tagger, cluster, monkeypatch
 ):
-    one_after_the_other(source, tagger, tmp_path / "ряд.jsonl")
+    score_without_shards(source, tagger, tmp_path / "ряд.jsonl")
     with client(cluster.scheduler_address) as scheduler:
         sent = send(
             stored._replace(models=str(tmp_path / "не здесь"), rubrics=tagger.version.label),
@@ -96,22 +100,24 @@ def test_a_model_is_sent_to_workers_that_do_not_have_it(
         )
     monkeypatch.setattr(room, "delivered", lambda *_: sent)
     output = tmp_path / "выход.jsonl"
-    score_archive(Corpus(source), stored, order(output, dask=cluster.scheduler_address))
+    score_archive(Corpus(source), stored, scoring_options(output, dask=cluster.scheduler_address))
     assert output.read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
-def test_no_scheduler_at_the_address_is_told(tmp_path, source, stored, monkeypatch):
+def test_a_missing_scheduler_is_an_error(tmp_path, source, stored, monkeypatch):
     monkeypatch.setattr(parallel, "_PATIENCE", "1s")
     with pytest.raises(UsageError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers"):
-        score_archive(Corpus(source), stored, order(tmp_path / "выход.jsonl", dask="tcp://127.0.0.1:9"))
+        score_archive(
+            Corpus(source), stored, scoring_options(tmp_path / "выход.jsonl", dask="tcp://127.0.0.1:9")
+        )
 
 
-# An object store
+# Object store
 
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """An empty bucket on a server of this machine."""
+    """An empty bucket of a local server."""
     for needed in ("moto.server", "s3fs", "upath"):
         pytest.importorskip(needed, reason="moto or the extra topics[s3] is not installed")
     import s3fs
@@ -125,7 +131,7 @@ def bucket() -> Iterator[str]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "any")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         s3fs.S3FileSystem().mkdir("newsroom")
-        get_reusable_executor().shutdown()  # its processes were started without these keys
+        get_reusable_executor().shutdown()  # its workers started without these variables
         yield "s3://newsroom"
     server.stop()
 
@@ -145,13 +151,13 @@ def test_the_command_line_reads_and_writes_an_object_store(topics, models, bucke
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("name", ["scored.jsonl", "scored.parquet", "parts"])
-def test_an_object_store_is_read_and_written_like_a_disk(tmp_path, source, stored, bucket, name, workers):
+def test_an_object_store_gives_the_same_output_as_a_disk(tmp_path, source, stored, bucket, name, workers):
     home = storage.path(f"{bucket}/{name}-{workers}")
     for path in source.iterdir():
         (home / "in" / path.name).write_bytes(path.read_bytes())
-    score_archive(Corpus(source), stored, order(tmp_path / name))
+    score_archive(Corpus(source), stored, scoring_options(tmp_path / name))
     output = home / "out" / name
-    score_archive(Corpus(str(home / "in")), stored, order(output, workers=workers))
+    score_archive(Corpus(str(home / "in")), stored, scoring_options(output, workers=workers))
     assert contents(output) == contents(tmp_path / name)
     assert not (home / "out" / f"{name}.job").exists()
 
@@ -162,7 +168,7 @@ def contents(output: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in output.iterdir() if path.name.startswith("part-")}
 
 
-def test_a_job_on_an_object_store_goes_on(source, stored, bucket, monkeypatch):
+def test_a_job_on_an_object_store_is_resumed(source, stored, bucket, monkeypatch):
     output = storage.path(f"{bucket}/again/scored.jsonl")
     score_shard = room.score_shard
 
@@ -174,5 +180,5 @@ def test_a_job_on_an_object_store_goes_on(source, stored, bucket, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(room, "score_shard", fails_once)
         with pytest.raises(OutputError, match="the network is gone; fix that"):
-            score_archive(Corpus(source), stored, order(output))
-    assert score_archive(Corpus(source), stored, order(output)).resumed > 0
+            score_archive(Corpus(source), stored, scoring_options(output))
+    assert score_archive(Corpus(source), stored, scoring_options(output)).resumed > 0

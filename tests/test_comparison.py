@@ -1,4 +1,4 @@
-"""Two versions on the same articles, and what may go into production."""
+"""Comparing two versions on the same articles, and promotion."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from topics.training.job import TrainingJob
 from topics.versions.registry import Registry
 
 *TRAINED_ON, HELD_OUT = embedded()
-BLIND = {"rubrics": {"settings": {"fields": {"min_df": 60}}}}
-"""Words in sixty articles or more: hardly any that tells a rubric."""
+WEAK = {"rubrics": {"settings": {"fields": {"min_df": 60}}}}
+"""Only words of sixty articles or more, which hardly predict a rubric."""
 NO_TOURISM = {"rubrics": {"names": ["economy", "industry"]}}
 
 
 @pytest.fixture(scope="session")
-def rivals(tmp_path_factory) -> Path:
-    """Three versions: a good one, one that lost a rubric, one that is nearly blind and the latest."""
-    folder = tmp_path_factory.mktemp("rivals") / "models"
-    for settings in ({}, NO_TOURISM, BLIND):
+def versions(tmp_path_factory) -> Path:
+    """Three versions: a good one, one without a rubric, and a weak one, the latest."""
+    folder = tmp_path_factory.mktemp("versions") / "models"
+    for settings in ({}, NO_TOURISM, WEAK):
         TrainingJob(Corpus(TRAINED_ON), convert(settings, Config, ""), Registry(folder)).train_rubrics()
     return folder
 
 
 @pytest.fixture
-def registry(rivals: Path, tmp_path: Path) -> Registry:
-    return Registry(shutil.copytree(rivals, tmp_path / "models"))
+def registry(versions: Path, tmp_path: Path) -> Registry:
+    return Registry(shutil.copytree(versions, tmp_path / "models"))
 
 
 @pytest.fixture
@@ -43,10 +43,10 @@ def labels(registry) -> list[str]:
     return [f"rubrics/{version}" for version in registry.versions("rubrics")]
 
 
-def test_a_real_loss_is_told_from_chance(registry, labels):
-    good, _, blind = map(registry.open, labels)
-    found = compare(good, blind, Corpus(HELD_OUT))
-    assert (found.before, found.after) == (good.label, blind.label)
+def test_a_significant_loss_is_reported(registry, labels):
+    good, _, weak = map(registry.open, labels)
+    found = compare(good, weak, Corpus(HELD_OUT))
+    assert (found.before, found.after) == (good.label, weak.label)
     assert found.articles == 100
     assert {rubric.rubric for rubric in found.rubrics} == {"economy", "industry", "tourism"}
     micro = found.overall["micro-F1"]
@@ -54,12 +54,12 @@ def test_a_real_loss_is_told_from_chance(registry, labels):
     assert micro.difference.value == pytest.approx(micro.after - micro.before)
     assert micro.difference.low < micro.difference.value < micro.difference.high < 0
     assert any(loss.startswith("micro-F1 0.") for loss in found.losses)
-    back = compare(blind, good, Corpus(HELD_OUT))
+    back = compare(weak, good, Corpus(HELD_OUT))
     assert back.overall["micro-F1"].verdict == "better"
     assert back.losses == []
 
 
-def test_a_version_does_not_differ_from_itself(registry, labels):
+def test_a_version_compared_with_itself_does_not_differ(registry, labels):
     good = registry.open(labels[0])
     found = compare(good, good, Corpus(HELD_OUT))
     changes = [*found.overall.values(), *(rubric.f1 for rubric in found.rubrics)]
@@ -68,12 +68,12 @@ def test_a_version_does_not_differ_from_itself(registry, labels):
     }
 
 
-def test_the_metrics_are_those_of_evaluate(registry, labels):
+def test_compare_and_evaluate_have_the_same_metrics(registry, labels):
     from topics.quality.assessment import evaluate
 
-    good, _, blind = map(registry.open, labels)
-    found = compare(good, blind, Corpus(HELD_OUT))
-    for version, side in ((good, "before"), (blind, "after")):
+    good, _, weak = map(registry.open, labels)
+    found = compare(good, weak, Corpus(HELD_OUT))
+    for version, side in ((good, "before"), (weak, "after")):
         whole = evaluate(Corpus(HELD_OUT), version).whole
         assert getattr(found.overall["exact match"], side) == whole.exact_match.value
         assert [getattr(rubric.f1, side) for rubric in found.rubrics] == [
@@ -81,7 +81,7 @@ def test_the_metrics_are_those_of_evaluate(registry, labels):
         ]
 
 
-def test_a_reprint_counts_once(registry, labels, tmp_path):
+def test_near_duplicates_count_once(registry, labels, tmp_path):
     rows = [json.loads(line) for line in HELD_OUT.read_text(encoding="utf-8").splitlines()]
     reprints = [row | {"id": f"{row['id']}-{n}"} for row in rows[:30] for n in range(3)]
     found = compare(
@@ -92,7 +92,7 @@ def test_a_reprint_counts_once(registry, labels, tmp_path):
     assert (found.articles, found.reprints) == (100, 90)
 
 
-def test_articles_without_labels_show_nothing(registry, labels, tmp_path):
+def test_articles_without_labels_are_an_error(registry, labels, tmp_path):
     version = registry.open(labels[0])
     with pytest.raises(DataError, match="1 articles, none labelled; name the column with --rubrics-column"):
         compare(version, version, Corpus(write(tmp_path / "a.jsonl", {"id": "1", "text": STEEL})))
@@ -103,10 +103,10 @@ def test_the_first_promotion_needs_no_data(registry, labels):
     assert comparison is None
     assert (event.alias, event.before, event.why) == ("production", None, "nothing was live")
     assert registry.open("rubrics").label == labels[0]
-    assert promote(registry, labels[0]) == (None, None), "it is there already"
+    assert promote(registry, labels[0]) == (None, None), "already in production"
 
 
-def test_what_is_worse_is_refused_and_nothing_moves(registry, labels):
+def test_a_worse_version_is_not_promoted(registry, labels):
     promote(registry, labels[0])
     with pytest.raises(
         LossError, match=r"is not promoted: on 100 articles it is worse than .*micro-F1 0"
@@ -117,13 +117,13 @@ def test_what_is_worse_is_refused_and_nothing_moves(registry, labels):
     assert registry.open("rubrics").label == labels[0]
 
 
-def test_a_rubric_that_is_gone_is_a_loss(registry, labels):
+def test_a_missing_rubric_is_a_loss(registry, labels):
     promote(registry, labels[0])
     with pytest.raises(LossError, match="tourism: not known any more"):
         promote(registry, labels[1], Corpus(HELD_OUT))
 
 
-def test_what_is_no_worse_goes_in_with_its_metrics(registry, labels):
+def test_a_version_that_is_no_worse_is_promoted_with_its_metrics(registry, labels):
     promote(registry, labels[2])
     event, comparison = promote(registry, labels[0], Corpus(HELD_OUT), reason="после чистки разметки")
     assert registry.open("rubrics").label == labels[0]
@@ -133,21 +133,23 @@ def test_what_is_no_worse_goes_in_with_its_metrics(registry, labels):
     assert written.metrics == json.loads(msgspec.json.encode(comparison))
 
 
-def test_what_is_damaged_can_be_replaced(registry, labels):
+def test_a_damaged_production_version_can_be_replaced_by_force(registry, labels):
     promote(registry, labels[2])
     (registry.open("rubrics").folder / "idf.npy").write_bytes(b"")
-    told = (
+    message = (
         rf"rubrics@production is {labels[2][8:]}, which cannot be opened \(.*idf.npy: is not a file of .*\)"
     )
-    with pytest.raises(ModelError, match=rf"{told}; force it with a reason .* to promote without comparing"):
+    with pytest.raises(
+        ModelError, match=rf"{message}; force it with a reason .* to promote without comparing"
+    ):
         promote(registry, labels[0], Corpus(HELD_OUT))
-    with pytest.warns(ModelWarning, match=rf"{told}: nothing was compared"):
+    with pytest.warns(ModelWarning, match=rf"{message}: nothing was compared"):
         event, comparison = promote(registry, labels[0], Corpus(HELD_OUT), force=True, reason="испорчена")
     assert (event.forced, event.before, comparison) == (True, labels[2][8:], None)
     assert registry.open("rubrics").label == labels[0]
 
 
-def test_force_overrules_and_is_written_down(registry, labels):
+def test_a_forced_promotion_is_recorded(registry, labels):
     promote(registry, labels[0])
     with pytest.raises(UsageError, match=r"give a reason .--reason."):
         promote(registry, labels[2], force=True)
@@ -158,7 +160,7 @@ def test_force_overrules_and_is_written_down(registry, labels):
     assert registry.open("rubrics").label == labels[2]
 
 
-def test_a_promotion_without_data_or_on_what_it_was_trained_on(registry, labels):
+def test_promotion_needs_labelled_data_not_used_for_training(registry, labels):
     promote(registry, labels[2])
     with pytest.raises(UsageError, match="name labelled DATA to compare on, or force it with a reason"):
         promote(registry, labels[0])
@@ -169,7 +171,7 @@ def test_a_promotion_without_data_or_on_what_it_was_trained_on(registry, labels)
     assert registry.open("rubrics").label == labels[2]
 
 
-def test_of_two_who_promote_at_once_the_second_is_told(registry, labels):
+def test_the_second_of_two_concurrent_promotions_fails(registry, labels):
     promote(registry, labels[0])
     seen = registry.aliases("rubrics")["production"]
     promote(registry, labels[1], force=True, reason="успел раньше")
@@ -177,21 +179,21 @@ def test_of_two_who_promote_at_once_the_second_is_told(registry, labels):
         registry.promote("rubrics", labels[2].partition("/")[2], "опоздал", expected=seen)
 
 
-def of_one_rubric(registry: Registry, name: str) -> str:
-    """Publish a version of another model, which knows this rubric alone; return its label."""
+def train_one_rubric(registry: Registry, name: str) -> str:
+    """Publish a version of another model with this rubric only; return its label."""
     config = convert({"rubrics": {"names": [name], "min_positives": 1}}, Config, "")
     rows = [{"id": i, "text": varied((STEEL, CAT)[i % 2], i), "rubrics": [name][i % 2 :]} for i in range(60)]
     corpus = Corpus(write(registry.folder.with_name("спорт.jsonl"), *rows))
     return TrainingJob(corpus, config, registry).train_rubrics(name).label
 
 
-def test_the_commands(topics, registry, labels):
+def test_compare_promote_and_rollback_commands(topics, registry, labels):
     models = "--models", registry.folder
     shown = topics("compare", labels[0], labels[2], HELD_OUT, *models)
     assert shown.code == 0
     assert "micro-F1" in shown.out
     assert "worse" in shown.out
-    foreign = of_one_rubric(registry, "спорт")
+    foreign = train_one_rubric(registry, "спорт")
     apart = topics("compare", labels[0], foreign, HELD_OUT, *models)
     knows = f"{labels[0]} knows 'economy', 'industry', 'tourism', {foreign} knows 'спорт'"
     assert (apart.code, apart.out) == (2, "")

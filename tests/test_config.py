@@ -1,4 +1,4 @@
-"""The configuration: what it may say, and what it is told when it says something else."""
+"""Loading the configuration, and its errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from topics.rubrics.rules import Rule
 from topics.topic_models.lda import LdaSettings
 
 
-def test_a_whole_file(tmp_path):
+def test_a_file_is_loaded(tmp_path):
     path = tmp_path / "настройки.toml"
     path.write_text(
         """
@@ -52,7 +52,7 @@ def test_a_whole_file(tmp_path):
     )
 
 
-def test_an_empty_file_is_the_defaults(tmp_path):
+def test_an_empty_file_gives_the_defaults(tmp_path):
     path = tmp_path / "пусто.toml"
     path.write_bytes(b"")
     assert load_config(path) == Config()
@@ -86,7 +86,7 @@ COLUMNS = "known keys: 'date', 'id', 'labels', 'outlet', 'rubrics', 'text', 'tit
         (None, "no such file; check the name"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content, message):
+def test_an_error_is_one_line_with_the_known_values(tmp_path, content, message):
     path = tmp_path / "настройки.toml"
     if content is not None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -107,7 +107,7 @@ def test_what_is_wrong_is_told_in_one_line_with_what_is_known(tmp_path, content,
         ({"C": "много"}, "rubrics.settings: Expected `float`, got `str` - at `$.C`"),
     ],
 )
-def test_a_classifier_knows_its_own_keys(settings, message):
+def test_unknown_settings_of_a_classifier_are_refused(settings, message):
     with pytest.raises(UsageError) as error:
         convert(settings, LinearSettings, "rubrics.settings")
     assert str(error.value).startswith(message)
@@ -122,7 +122,7 @@ def test_a_classifier_knows_its_own_keys(settings, message):
         ({"vocabulary": {"phrase_npmi": 2.0}}, "Expected `float` <= 1.0 - at `$.vocabulary.phrase_npmi`"),
     ],
 )
-def test_a_topic_model_says_what_fits(settings, message):
+def test_invalid_settings_of_a_topic_model_are_refused(settings, message):
     with pytest.raises(UsageError) as error:
         convert(settings, LdaSettings, "topics.settings")
     assert str(error.value) == f"topics.settings: {message}"
@@ -141,22 +141,22 @@ def test_any_content_is_a_configuration_or_a_usage_error(content):
         assert isinstance(convert(content, Config, "настройки"), Config)
 
 
-def test_every_section_can_be_written_back():
+def test_defaults_survive_a_round_trip():
     plain = msgspec.to_builtins(Config())
     assert convert(plain, Config, "настройки") == Config()
 
 
-def test_the_page_on_configuration_names_every_section_and_key():
+def test_the_documentation_names_every_section_and_key():
     page = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
     for section in msgspec.structs.fields(Config):
         start = page.index(f"## [{section.name}]")
-        told = page[start : page.find("\n## ", start + 1)]
+        text = page[start : page.find("\n## ", start + 1)]
         kind = Rule if section.name == "rules" else section.type
         for key in msgspec.structs.fields(kind):
-            assert f"`{key.name}`" in told, (section.name, key.name)
+            assert f"`{key.name}`" in text, (section.name, key.name)
 
 
-def test_the_example_on_the_page_is_a_configuration(tmp_path):
+def test_the_example_of_the_documentation_is_valid(tmp_path):
     page = (PROJECT / "docs" / "configuration.md").read_text(encoding="utf-8")
     path = tmp_path / "example.toml"
     path.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
@@ -165,7 +165,7 @@ def test_the_example_on_the_page_is_a_configuration(tmp_path):
     assert config.rules["tourism"].lift == {"гостиница": 1.5, "палатка": -0.7}
 
 
-def test_a_file_of_the_notepad_begins_with_a_mark(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     path = tmp_path / "настройки.toml"
     path.write_text("[rubrics]\nmin_positives = 5\n", encoding="utf-8-sig")
     assert load_config(path).rubrics.min_positives == 5
@@ -174,7 +174,7 @@ def test_a_file_of_the_notepad_begins_with_a_mark(tmp_path):
 @pytest.mark.parametrize(
     "key", ["rubrics.min_positives", "rubrics.max_articles", "topics.max_articles", "report.excerpt"]
 )
-def test_less_than_nothing_is_refused(tmp_path, key):
+def test_negative_numbers_are_refused(tmp_path, key):
     table, name = key.split(".")
     path = tmp_path / "настройки.toml"
     path.write_text(f"[{table}]\n{name} = -1\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""The laws of a part, held against every part that `plugins` names: one more is tested the day it is entered.
+"""Contract tests for every classifier, topic model and reader registered in `plugins`.
 
-A classifier's laws stand in `topics.estimator`, a reader's in `topics.readers`.
+The contracts are described in `topics.estimator` and `topics.readers`.
 """
 
 from __future__ import annotations
@@ -33,50 +33,50 @@ RUBRICS = ("economy", "industry", "tourism")
 
 
 class Material(NamedTuple):
-    """What there is to learn from."""
+    """Training data."""
 
     tokens: TokenBatch
     truth: Truth
 
 
-class Law(NamedTuple):
-    """How a part of one table is taught and asked; all else is the same for all."""
+class Contract(NamedTuple):
+    """How to fit the parts of one table and predict with them."""
 
     table: plugins.Table
-    teach: Callable[[Any, Material], Any]
-    ask: Callable[[Any, TokenBatch], Any]
+    fit: Callable[[Any, Material], Any]
+    predict: Callable[[Any, TokenBatch], Any]
 
 
-def teach_rubrics(model: Classifier, material: Material) -> Classifier:
+def fit_rubrics(model: Classifier, material: Material) -> Classifier:
     clean = np.arange(len(material.tokens)) % 3 == 0
     return model.fit(material.tokens, material.truth, RUBRICS, clean)
 
 
-def teach_topics(model: TopicModel, material: Material) -> TopicModel:
+def fit_topics(model: TopicModel, material: Material) -> TopicModel:
     return model.fit(material.tokens)
 
 
-LAWS = [
-    Law(plugins.CLASSIFIERS, teach_rubrics, lambda model, tokens: model.predict_proba(tokens)),
-    Law(plugins.TOPIC_MODELS, teach_topics, lambda model, tokens: model.transform(tokens)),
+CONTRACTS = [
+    Contract(plugins.CLASSIFIERS, fit_rubrics, lambda model, tokens: model.predict_proba(tokens)),
+    Contract(plugins.TOPIC_MODELS, fit_topics, lambda model, tokens: model.transform(tokens)),
 ]
-PARTS = [(law, name) for law in LAWS for name in law.table]
+PARTS = [(contract, name) for contract in CONTRACTS for name in contract.table]
 
 
 class Part(NamedTuple):
-    """One part and how to treat it."""
+    """A fitted part and its contract."""
 
     kind: type
-    law: Law
-    taught: Any
+    contract: Contract
+    fitted: Any
 
-    def ask(self, tokens: TokenBatch) -> Any:
-        return self.law.ask(self.taught, tokens)
+    def predict(self, tokens: TokenBatch) -> Any:
+        return self.contract.predict(self.fitted, tokens)
 
 
 @pytest.fixture(scope="module")
 def material() -> Material:
-    """Two hundred articles of the demonstration corpus; every seventh answer is unknown."""
+    """Two hundred articles of the demonstration corpus; every seventh label is unknown."""
     articles, _ = all_of(Corpus(embedded()[2:4]))
     truth = np.array([[name in article.labels.rubrics for name in RUBRICS] for article in articles], np.int8)
     truth.ravel()[::7] = -1
@@ -86,9 +86,9 @@ def material() -> Material:
 
 @pytest.fixture(scope="module", params=PARTS, ids=lambda part: f"{part[0].table.kind}-{part[1]}")
 def part(request: pytest.FixtureRequest, material: Material) -> Part:
-    law, name = request.param
-    kind = law.table.load(name)
-    return Part(kind, law, law.teach(kind(), material))
+    contract, name = request.param
+    kind = contract.table.load(name)
+    return Part(kind, contract, contract.fit(kind(), material))
 
 
 def read(*texts: str) -> TokenBatch:
@@ -105,74 +105,74 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-# Whatever learns
+# Classifiers and topic models
 
 
 def test_the_constructor_only_stores_parameters(part):
     chosen = part.kind.Settings()
     model = part.kind(chosen)
     assert model.settings is chosen
-    assert {name for name in vars(part.taught) if name not in vars(model)}, "fit learns"
+    assert {name for name in vars(part.fitted) if name not in vars(model)}, "fit adds attributes"
 
 
-def test_asked_before_fit(part):
+def test_predict_before_fit_is_an_error(part):
     with pytest.raises(NotFittedError, match=r"before fit: call fit\(.*\) .*load"):
-        part.law.ask(part.kind(), read(STEEL))
+        part.contract.predict(part.kind(), read(STEEL))
 
 
-def test_fit_returns_the_model_itself(part, material):
+def test_fit_returns_self(part, material):
     model = part.kind()
-    assert part.law.teach(model, material) is model
+    assert part.contract.fit(model, material) is model
 
 
-def test_an_answer_depends_on_its_article_alone(part, material):
+def test_predictions_do_not_depend_on_the_batch(part, material):
     tokens = take(material.tokens, np.arange(40))
-    together = part.ask(tokens)
+    together = part.predict(tokens)
     for row in range(40):
-        assert part.ask(take(tokens, np.array([row]))).tolist() == [together[row].tolist()]
+        assert part.predict(take(tokens, np.array([row]))).tolist() == [together[row].tolist()]
     order = np.random.default_rng(0).permutation(40)
-    assert (part.ask(take(tokens, order)) == together[order]).all()
+    assert (part.predict(take(tokens, order)) == together[order]).all()
 
 
 @pytest.mark.parametrize("text", ["", "—", "qwerty", "синхрофазотрон"])
-def test_an_article_of_no_known_word_is_no_error(part, text):
-    alone, between = part.ask(read(text)), part.ask(read(STEEL, text, HOTEL))
+def test_an_article_without_known_words_is_no_error(part, text):
+    alone, between = part.predict(read(text)), part.predict(read(STEEL, text, HOTEL))
     assert np.isfinite(alone).all()
     assert (between[1] == alone[0]).all()
 
 
-def test_no_article_gives_no_row(part):
-    assert part.ask(read()).shape == (0, part.ask(read(STEEL)).shape[1])
+def test_no_articles_give_no_rows(part):
+    assert part.predict(read()).shape == (0, part.predict(read(STEEL)).shape[1])
 
 
-def test_the_same_seed_gives_the_same_bytes(part, material, tmp_path):
-    again = part.law.teach(part.kind(), material)
-    assert contents(saved(part.taught, tmp_path / "1")) == contents(saved(again, tmp_path / "2"))
+def test_the_same_seed_gives_the_same_files(part, material, tmp_path):
+    again = part.contract.fit(part.kind(), material)
+    assert contents(saved(part.fitted, tmp_path / "1")) == contents(saved(again, tmp_path / "2"))
 
 
-def test_saved_and_loaded_answers_exactly_alike(part, material, tmp_path):
-    folder = saved(part.taught, tmp_path / "1")
+def test_a_loaded_model_predicts_exactly_the_same(part, material, tmp_path):
+    folder = saved(part.fitted, tmp_path / "1")
     loaded = part.kind.load(folder)
-    assert (part.law.ask(loaded, material.tokens) == part.ask(material.tokens)).all()
+    assert (part.contract.predict(loaded, material.tokens) == part.predict(material.tokens)).all()
     assert contents(saved(loaded, tmp_path / "2")) == contents(folder)
 
 
-def test_a_saved_folder_holds_plain_files_of_three_kinds(part, tmp_path):
-    for path in saved(part.taught, tmp_path / "1").rglob("*"):
+def test_a_saved_folder_has_only_plain_files(part, tmp_path):
+    for path in saved(part.fitted, tmp_path / "1").rglob("*"):
         assert path.is_file()
         assert path.suffix in {".json", ".npy", ".txt"}
         if path.suffix == ".npy":
             assert np.load(path, allow_pickle=False).dtype.kind in "if"
 
 
-def test_any_missing_or_damaged_file_is_a_model_error(part, tmp_path):
-    folder = saved(part.taught, tmp_path / "1")
+def test_a_missing_or_damaged_file_is_a_model_error(part, tmp_path):
+    folder = saved(part.fitted, tmp_path / "1")
     for path in folder.iterdir():
         whole = path.read_bytes()
-        for spoilt in (None, b"", b"\xff" * len(whole), whole[: len(whole) // 2]):
+        for damaged in (None, b"", b"\xff" * len(whole), whole[: len(whole) // 2]):
             path.unlink()
-            if spoilt is not None:
-                path.write_bytes(spoilt)
+            if damaged is not None:
+                path.write_bytes(damaged)
             with pytest.raises(ModelError) as error:
                 part.kind.load(folder)
             assert str(folder) in str(error.value)
@@ -186,41 +186,41 @@ def test_any_missing_or_damaged_file_is_a_model_error(part, tmp_path):
 
 @pytest.fixture(scope="module", params=[*plugins.CLASSIFIERS])
 def classifier(request: pytest.FixtureRequest, material: Material) -> Classifier:
-    return teach_rubrics(plugins.CLASSIFIERS.load(request.param)(), material)
+    return fit_rubrics(plugins.CLASSIFIERS.load(request.param)(), material)
 
 
-def test_it_tells_its_rubrics_and_what_it_held_out(classifier, material):
+def test_a_classifier_has_rubrics_out_of_fold_margins_and_thresholds(classifier, material):
     assert classifier.rubrics == RUBRICS
     assert classifier.out_of_fold.margins.shape == material.truth.shape
     assert classifier.out_of_fold.folds.shape == (len(material.tokens),)
     assert len(classifier.decisions.thresholds) == len(RUBRICS)
 
 
-def test_it_learns_what_it_was_taught(classifier):
+def test_a_classifier_learns_its_rubrics(classifier):
     probabilities = classifier.predict_proba(read(BANK, STEEL, HOTEL))
     assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
     assert classifier.decisions.given(probabilities).diagonal().all()
     assert not classifier.decisions.given(classifier.predict_proba(read(CAT))).any()
 
 
-def test_answers_are_probabilities(classifier, material):
+def test_predictions_are_probabilities(classifier, material):
     probabilities = classifier.predict_proba(material.tokens)
     assert probabilities.shape == material.truth.shape
     assert probabilities.dtype == np.float64
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
 
 
-def test_held_out_margins_are_of_models_that_had_not_seen_the_article(classifier, material):
-    """A rubric dealt by dice can be learned by heart, but not foretold."""
+def test_out_of_fold_margins_cannot_predict_random_labels(classifier, material):
+    """Random labels can be memorized, but not predicted."""
     n = len(material.tokens)
     dice = np.random.default_rng(0).integers(0, 2, (n, 1)).astype(np.int8)
-    gambler = type(classifier)().fit(material.tokens, dice, ("dice",), np.zeros(n, bool))
-    foretold = ((gambler.out_of_fold.margins > 0) == (dice == 1)).mean()
-    assert 0.3 < foretold < 0.7
+    model = type(classifier)().fit(material.tokens, dice, ("dice",), np.zeros(n, bool))
+    accuracy = ((model.out_of_fold.margins > 0) == (dice == 1)).mean()
+    assert 0.3 < accuracy < 0.7
 
 
-def test_a_rubric_is_learned_as_if_alone_among_dozens_of_others(classifier, material):
-    """Who adds a rubric need not fear for those that the newsroom has."""
+def test_a_rubric_does_not_depend_on_the_other_rubrics(classifier, material):
+    """Adding rubrics does not change those that exist."""
     tokens, truth = material
     kind, clean = type(classifier), np.arange(len(tokens)) % 3 == 0
     many = np.hstack([np.roll(truth, shift, axis=0) for shift in range(12)])
@@ -230,12 +230,12 @@ def test_a_rubric_is_learned_as_if_alone_among_dozens_of_others(classifier, mate
         alone = kind().fit(tokens, many[:, [r]], ["рубрика"], clean)
         assert together.out_of_fold.margins[:, r] == pytest.approx(alone.out_of_fold.margins[:, 0], abs=1e-6)
         order = np.argsort(alone.predict_proba(tokens)[:, 0])
-        assert (np.diff(together.predict_proba(tokens)[order, r]) >= -1e-6).all(), "ranked as alone"
+        assert (np.diff(together.predict_proba(tokens)[order, r]) >= -1e-6).all(), "the same ranking"
 
 
 @pytest.mark.parametrize("positives", [1, 2, 7])
-def test_a_rubric_of_few_examples_is_no_error(classifier, material, positives):
-    """Some folds then hold no example at all, and some hold all of them."""
+def test_a_rubric_with_few_examples_is_no_error(classifier, material, positives):
+    """Some folds then have no positive, and some have all of them."""
     n = len(material.tokens)
     rare = (np.arange(n) < positives).astype(np.int8)[:, None]
     found = type(classifier)().fit(material.tokens, rare, ("редкое",), np.zeros(n, bool))
@@ -244,7 +244,7 @@ def test_a_rubric_of_few_examples_is_no_error(classifier, material, positives):
     assert probabilities[:positives].min() > np.median(probabilities)
 
 
-def test_a_file_of_another_classifier_never_gives_half_an_answer(classifier, material, tmp_path):
+def test_a_file_of_another_classifier_never_gives_partial_predictions(classifier, material, tmp_path):
     tokens, truth = material
     other = type(classifier)().fit(tokens, truth[:, :2], RUBRICS[:2], np.zeros(len(tokens), bool))
     foreign = contents(saved(other, tmp_path / "2"))
@@ -263,7 +263,7 @@ def test_a_file_of_another_classifier_never_gives_half_an_answer(classifier, mat
     assert "classifier.json" in refused
 
 
-def test_what_the_words_add_sums_to_the_log_odds(classifier, material):
+def test_contributions_sum_to_the_log_odds(classifier, material):
     for row in range(0, len(material.tokens), 20):
         article = take(material.tokens, np.array([row]))
         check_sum(classifier, article)
@@ -273,7 +273,7 @@ def test_what_the_words_add_sums_to_the_log_odds(classifier, material):
 
 @settings(max_examples=20)
 @given(text=st.text() | st.sampled_from([STEEL, BANK, HOTEL, CAT, "стали стали"]))
-def test_any_text_has_an_answer_and_its_reasons(classifier, text):
+def test_contributions_of_any_text_sum_to_the_log_odds(classifier, text):
     check_sum(classifier, read(text))
 
 
@@ -283,14 +283,14 @@ def check_sum(classifier: Classifier, article: TokenBatch) -> None:
     assert 1 / (1 + np.exp(-total)) == pytest.approx(classifier.predict_proba(article)[0], abs=1e-5)
 
 
-def test_hardly_a_known_word_is_told_whatever_stands_beside(classifier):
+def test_unfamiliar_text_is_detected_in_any_batch(classifier):
     texts = STEEL, "Zavod zapustil liniju", BANK, "", "Кредит підприємству видав банк", HOTEL
     assert classifier.unfamiliar(read(*texts)).tolist() == [False, True, False, True, True, False]
     for text in texts:
         assert classifier.unfamiliar(read(text))[0] == (text not in (STEEL, BANK, HOTEL))
 
 
-def test_a_loaded_classifier_is_as_familiar_with_a_text(classifier, tmp_path):
+def test_a_loaded_classifier_detects_unfamiliar_text(classifier, tmp_path):
     loaded = type(classifier).load(saved(classifier, tmp_path / "saved"))
     tokens = read(STEEL, "Zavod zapustil liniju", "Кредит підприємству видав банк")
     assert loaded.unfamiliar(tokens).tolist() == [False, True, True]
@@ -311,7 +311,7 @@ def parquet() -> bytes:
     return sink.getvalue()
 
 
-# A new reader enters the two rows of `ROWS` in its format.
+# For a new reader, add the two rows of `ROWS` in its format.
 EXAMPLES = {
     "jsonl": b"".join(f'{{"id": "{key}", "text": "{text}"}}\n'.encode() for key, text in ROWS),
     "csv": table(";"),
@@ -325,7 +325,7 @@ def rows(form: str, data: bytes) -> Iterator[Row | Reject]:
 
 
 @pytest.mark.parametrize("form", [*plugins.READERS])
-def test_a_reader_gives_rows_in_order_with_their_lines(form):
+def test_a_reader_yields_rows_in_order_with_line_numbers(form):
     found = list(rows(form, EXAMPLES[form]))
     assert [row.values for row in found] == [dict(zip(HEADER, row, strict=True)) for row in ROWS]
     lines = [row.line for row in found]
@@ -333,7 +333,7 @@ def test_a_reader_gives_rows_in_order_with_their_lines(form):
 
 
 @pytest.mark.parametrize("form", [*plugins.READERS])
-def test_a_reader_of_nothing_finds_nothing_or_says_why(form):
+def test_an_empty_file_gives_no_rows_or_a_data_error(form):
     with suppress(DataError):
         assert list(rows(form, b"")) == []
 
@@ -347,7 +347,7 @@ def test_a_reader_survives_any_bytes(form, noise):
 
 
 @pytest.mark.parametrize("form", [*plugins.READERS])
-def test_a_reader_lets_trouble_with_the_disk_pass(form):
+def test_a_reader_passes_disk_errors_on(form):
     class Broken(io.BytesIO):
         def read(self, *size):
             raise OSError(5, "Input/output error")
@@ -358,7 +358,7 @@ def test_a_reader_lets_trouble_with_the_disk_pass(form):
         list(plugins.READERS.load(form).read(Broken(EXAMPLES[form]), "лента", 1000))
 
 
-# The tables themselves
+# Tables of parts
 
 TABLES = [plugins.READERS, plugins.CLASSIFIERS, plugins.TOPIC_MODELS]
 
@@ -372,12 +372,12 @@ def test_an_unknown_name_lists_the_known_ones(table):
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
-def test_every_name_leads_to_a_part(table):
+def test_every_registered_name_loads(table):
     for name in table:
         assert isinstance(table.load(name), Format if table is plugins.READERS else type)
 
 
-def test_a_part_of_another_package_joins_but_replaces_none(monkeypatch):
+def test_an_entry_point_is_added_but_replaces_no_built_in_part(monkeypatch):
     class Point:
         def __init__(self, name: str) -> None:
             self.name, self.value = name, "json:loads"

@@ -1,4 +1,4 @@
-"""A corpus: every row ends once, as an article or as a reject, whatever the format and the batch."""
+"""A corpus: every row becomes one article or one reject, whatever the format and batch size."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def expected(rows: list[dict[str, object]]) -> list[Article]:
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=25)
 @given(rows=st.lists(article(PLAIN), min_size=1, max_size=4))
-def test_every_format_and_packing_gives_the_same_articles(tmp_path, name, packing, rows):
+def test_every_format_and_compression_gives_the_same_articles(tmp_path, name, packing, rows):
     rows = [{"id": f"№{n}", **row} for n, row in enumerate(rows)]
     path = tmp_path / (name + packing)
     path.write_bytes(PACKED[packing](FORMATS[name](rows)))
@@ -56,10 +56,10 @@ def test_cp1251_gives_the_same_articles(tmp_path, rows, delimiter):
     assert all_of(Corpus(path)) == (expected(rows), [])
 
 
-# Labels laid over
+# Label files
 
 
-def test_labels_laid_over_replace_what_the_data_says(tmp_path):
+def test_a_labels_file_replaces_the_labels_of_the_data(tmp_path):
     data = write(tmp_path / "лента.jsonl", {**SNOW, "rubrics": ["туризм"]}, FERRY, BRIDGE)
     table = tmp_path / "метки.tsv"
     table.write_text(
@@ -77,7 +77,7 @@ def test_labels_laid_over_replace_what_the_data_says(tmp_path):
     assert corpus.unmatched_labels == ("9",)
 
 
-def test_labels_that_cannot_be_laid_over(tmp_path):
+def test_unusable_rows_of_a_labels_file_are_rejects(tmp_path):
     rows = [
         {"id": "1", "rubrics": "туризм"},
         {"id": "1", "rubrics": ["туризм"]},
@@ -103,7 +103,7 @@ def test_labels_that_cannot_be_laid_over(tmp_path):
     assert corpus.unfilled_labels == 1
 
 
-def test_labels_with_the_headers_of_the_archive(tmp_path):
+def test_a_labels_file_may_have_the_headers_of_the_archive(tmp_path):
     table = tmp_path / "метки.csv"
     table.write_text("ИД;Рубрики\n1;спорт+туризм\n", encoding="cp1251")
     labels, rejects = load_labels(table, Columns(id="ИД", rubrics="Рубрики"))
@@ -113,7 +113,7 @@ def test_labels_with_the_headers_of_the_archive(tmp_path):
 
 
 @pytest.mark.parametrize("header", ["id;rubrics;Неясно", "ИД;Рубрики;Неясно", "ИД;Рубрики;unknown"])
-def test_what_a_table_of_labels_does_not_know_stays_unknown(tmp_path, header):
+def test_the_unknown_column_of_a_labels_file_is_read(tmp_path, header):
     table = tmp_path / "метки.csv"
     table.write_text(f"{header}\n1;спорт;туризм\n2;none;\n", encoding="utf-8")
     labels, rejects = load_labels(table, Columns(id="ИД", rubrics="Рубрики", unknown="Неясно"))
@@ -125,7 +125,7 @@ def test_what_a_table_of_labels_does_not_know_stays_unknown(tmp_path, header):
 
 
 @pytest.mark.parametrize("name", ["id", "ИД"])
-def test_labels_of_one_column_a_rubric_as_the_archive_has_them(tmp_path, name):
+def test_a_labels_file_may_have_one_column_per_rubric(tmp_path, name):
     table, columns = tmp_path / "метки.csv", Columns(id=name, labels=("спорт", "туризм"))
     table.write_text(f"{name};спорт;туризм\n1;да;\n2;;\n3;может;1\n4;?;1\n", encoding="utf-8")
     labels, rejects = load_labels(table, columns)
@@ -144,7 +144,7 @@ def test_labels_of_one_column_a_rubric_as_the_archive_has_them(tmp_path, name):
         load_labels(table, columns)
 
 
-def test_of_a_parquet_of_labels_only_ids_and_rubrics_must_be_readable(tmp_path):
+def test_other_columns_of_a_labels_file_need_not_be_readable(tmp_path):
     path, far = tmp_path / "метки.parquet", pa.array([1 << 62], pa.int64()).cast(pa.timestamp("us"))
     pq.write_table(pa.table({"id": ["1"], "rubrics": ["спорт"], "checked": far}), path)
     assert load_labels(path) == ({"1": Labels(frozenset({"спорт"}), clean=True)}, [])
@@ -153,20 +153,20 @@ def test_of_a_parquet_of_labels_only_ids_and_rubrics_must_be_readable(tmp_path):
     assert reject.reason.startswith("column 'rubrics' cannot be read: ")
 
 
-def test_numbers_as_pandas_writes_them_are_ids_and_outlets(tmp_path):
+def test_numbers_written_by_pandas_are_ids_and_outlets(tmp_path):
     path = write(tmp_path / "а.jsonl", {"id": 7.0, "text": "Снег", "outlet": 3})
     [article], rejects = all_of(Corpus(path))
     assert (article.id, article.outlet, rejects) == ("7", "3", [])
 
 
-def test_who_only_tags_reads_no_labels(tmp_path):
+def test_labels_are_not_read_for_tagging(tmp_path):
     path = write(tmp_path / "а.jsonl", {"id": "1", "text": "Снег", "rubrics": 5}, {"id": "2", "text": "Лёд"})
     columns = Columns(rubrics="Рубрики")
     articles, rejects = all_of(Corpus(path, columns, labelled=False))
     assert ([article.labels for article in articles], rejects) == ([None, None], [])
 
 
-def test_a_labels_file_without_rubrics(tmp_path):
+def test_a_labels_file_without_rubrics_is_an_error(tmp_path):
     path = write(tmp_path / "метки.jsonl", {"id": "1", "tags": "спорт"})
     with pytest.raises(
         DataError, match=r"the columns are 'id', 'tags'; a table of labels has columns called id and rubrics"
@@ -177,7 +177,7 @@ def test_a_labels_file_without_rubrics(tmp_path):
 # Columns
 
 
-def test_columns_of_other_names(tmp_path):
+def test_columns_may_have_other_names(tmp_path):
     row = {
         "nid": 5,
         "headline": "Снег",
@@ -194,7 +194,7 @@ def test_columns_of_other_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         (
             Columns(text="body"),
@@ -204,11 +204,11 @@ def test_columns_of_other_names(tmp_path):
         (Columns(labels=("спорт",)), "'спорт'; the columns are 'id', 'text', 'title'; name one of them"),
     ],
 )
-def test_a_column_that_no_row_has_is_told_at_once(tmp_path, columns, told):
+def test_a_missing_column_is_an_error(tmp_path, columns, message):
     path = write(tmp_path / "лента.jsonl", "{", SNOW, FERRY)
     with pytest.raises(DataError) as error:
         next(Corpus(path, columns).batches())
-    assert str(error.value) == f"{path}: no column {told}"
+    assert str(error.value) == f"{path}: no column {message}"
 
 
 MAY_LACK = [
@@ -222,7 +222,7 @@ MAY_LACK = [
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 @pytest.mark.parametrize(("columns", "keep"), MAY_LACK)
-def test_a_column_that_one_file_of_many_lacks_counts_as_empty_there(tmp_path, columns, keep, suffix):
+def test_a_column_missing_in_one_file_counts_as_empty(tmp_path, columns, keep, suffix):
     [name] = columns.chosen or keep
     for file, header in (("а", f"id,text,{name}"), ("б", "id,text"), ("в", f"id,text,{name}")):
         row = dict(zip(header.split(","), (file, "Снег", "2026-03-04"), strict=False))
@@ -230,9 +230,9 @@ def test_a_column_that_one_file_of_many_lacks_counts_as_empty_there(tmp_path, co
             (tmp_path / f"{file}.csv").write_text(f"{header}\n{','.join(row.values())}\n", encoding="utf-8")
         else:
             write(tmp_path / f"{file}.jsonl", row)
-    told = f"no column '{name}' in 1 of 3 files, such as {tmp_path}/б.{suffix}: it counts as empty there"
-    of_lines = keep and suffix == "jsonl"  # each line of which may lack what is to be kept
-    with nullcontext() if of_lines else pytest.warns(DataWarning, match=told):
+    message = f"no column '{name}' in 1 of 3 files, such as {tmp_path}/б.{suffix}: it counts as empty there"
+    of_lines = keep and suffix == "jsonl"  # any line may lack a kept column
+    with nullcontext() if of_lines else pytest.warns(DataWarning, match=message):
         corpus = Corpus(tmp_path, columns, keep)
     articles, rejects = all_of(corpus)
     assert ([article.id for article in articles], rejects) == (["а", "б", "в"], [])
@@ -249,7 +249,7 @@ def test_a_column_that_one_file_of_many_lacks_counts_as_empty_there(tmp_path, co
 
 
 @pytest.mark.parametrize("columns", [Columns(id="nid"), Columns(text="body"), Columns(rubrics="tags")])
-def test_a_column_without_which_articles_are_others_must_be_in_every_file(tmp_path, columns):
+def test_id_text_and_rubrics_must_be_in_every_file(tmp_path, columns):
     [name] = columns.chosen
     write(tmp_path / "а.jsonl", {**SNOW, name: "спорт"})
     write(tmp_path / "б.jsonl", FERRY)
@@ -260,34 +260,34 @@ def test_a_column_without_which_articles_are_others_must_be_in_every_file(tmp_pa
 LONG = "Завод запустил линию. " * 20
 
 
-def test_a_table_whose_text_has_another_name_is_not_read_as_headlines(tmp_path):
+def test_long_text_in_another_column_is_an_error(tmp_path):
     path = tmp_path / "лента.csv"
     path.write_text(f"id;title;body\n1;Пуск;{LONG}\n", encoding="utf-8")
-    told = "no column 'text', and 'body' holds long texts; name it with --text-column body, or title if"
-    with pytest.raises(DataError, match=told):
+    message = "no column 'text', and 'body' holds long texts; name it with --text-column body, or title if"
+    with pytest.raises(DataError, match=message):
         next(Corpus(path).batches())
     assert next(Corpus(path, Columns(text="body")).batches()).articles[0].text == LONG
     path.write_text("id;title;url\n1;Пуск;https://example.org/1\n", encoding="utf-8")
-    assert next(Corpus(path).batches()).articles[0].title == "Пуск", "headlines alone are an archive, too"
+    assert next(Corpus(path).batches()).articles[0].title == "Пуск", "an archive may have headlines only"
     rows = write(
         tmp_path / "лента.jsonl", {"id": "1", "title": "Пуск", "raw": LONG}, {"id": "2", "text": LONG}
     )
-    assert len(next(Corpus(rows).batches()).articles) == 2, "a row of JSON may leave its text out"
+    assert len(next(Corpus(rows).batches()).articles) == 2, "a JSON row may have no text"
 
 
-def test_a_file_without_text_and_title(tmp_path):
+def test_a_file_without_text_and_title_is_an_error(tmp_path):
     path = write(tmp_path / "лента.jsonl", {"id": "1", "body": "Снег"})
     with pytest.raises(DataError, match="no column 'text'; the columns are 'body', 'id'"):
         next(Corpus(path).batches())
 
 
-def test_a_column_may_come_later_than_in_the_first_row(tmp_path):
+def test_a_column_may_first_appear_in_a_later_row(tmp_path):
     path = write(tmp_path / "лента.jsonl", SNOW, {**FERRY, "tags": "спорт"}, BRIDGE)
     articles, _ = all_of(Corpus(path, Columns(rubrics="tags")))
     assert [article.labels for article in articles] == [None, known("спорт"), None]
 
 
-def test_kept_columns_come_along_untouched(tmp_path):
+def test_kept_columns_are_unchanged(tmp_path):
     path = write(tmp_path / "лента.jsonl", {**SNOW, "url": "https://пример.рф/1", "views": [1, 2]}, FERRY)
     articles, _ = all_of(Corpus(path, keep=("views", "url", "title")))
     assert [article.kept for article in articles] == [
@@ -304,7 +304,7 @@ def test_kept_columns_come_along_untouched(tmp_path):
 # Batches
 
 
-def test_every_row_ends_once_in_order_whatever_the_batch(tmp_path):
+def test_batch_size_does_not_change_articles_and_rejects(tmp_path):
     rows = [{"id": n % 7, "text": f"Новость {n}"} if n % 3 else {"id": n} for n in range(30)]
     first = write(tmp_path / "1.jsonl", *rows[:11])
     second = write(tmp_path / "2.jsonl", *rows[11:])
@@ -323,19 +323,19 @@ def test_a_batch_has_at_least_one_row(tmp_path):
         next(Corpus(write(tmp_path / "a.jsonl", SNOW)).batches(0))
 
 
-def test_an_id_of_a_rejected_row_may_come_again(tmp_path):
+def test_the_id_of_a_reject_may_be_used_again(tmp_path):
     path = write(tmp_path / "a.jsonl", {"id": "1"}, SNOW)
     articles, rejects = all_of(Corpus(path))
     assert [article.id for article in articles] == ["1"]
     assert [reject.reason for reject in rejects] == ["no text"]
 
 
-def test_a_corpus_can_be_gone_over_again(tmp_path):
+def test_a_corpus_can_be_read_twice(tmp_path):
     corpus = Corpus(write(tmp_path / "a.jsonl", SNOW, FERRY))
     assert all_of(corpus) == all_of(corpus)
 
 
-def test_ids_seen_take_eight_bytes_each():
+def test_seen_ids_take_eight_bytes_each():
     seen = Seen()
     tracemalloc.start()
     for start in range(0, 200_000, 2000):
@@ -368,7 +368,7 @@ def test_memory_does_not_grow_with_the_archive(tmp_path):
 # The demonstration corpus
 
 
-def test_the_demonstration_corpus_is_five_outlets_all_labelled():
+def test_the_demonstration_corpus_has_five_labelled_outlets():
     assert [path.name for path in embedded()] == [
         "altai.jsonl",
         "baikal.jsonl",
@@ -381,7 +381,7 @@ def test_the_demonstration_corpus_is_five_outlets_all_labelled():
     assert all(article.labels and article.title and article.date and article.outlet for article in articles)
 
 
-def test_an_installed_package_has_the_demonstration_inside(monkeypatch, tmp_path):
+def test_an_installed_package_contains_the_demonstration(monkeypatch, tmp_path):
     write(tmp_path / "demo" / "a.jsonl", SNOW)
     monkeypatch.setattr(demo.resources, "files", lambda _: tmp_path)
     assert embedded() == [tmp_path / "demo" / "a.jsonl"]
@@ -392,7 +392,7 @@ def test_an_installed_package_has_the_demonstration_inside(monkeypatch, tmp_path
     assert embedded() == [tmp_path / "demo" / "a.jsonl"]
 
 
-def test_a_package_without_the_demonstration(monkeypatch, tmp_path):
+def test_a_package_without_the_demonstration_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(demo.resources, "files", lambda _: tmp_path)
     monkeypatch.setattr(demo, "__file__", str(tmp_path / "src" / "topics" / "corpus.py"))
     with pytest.raises(DataError, match=r"the demonstration corpus is not in .+; install the package again"):
@@ -403,7 +403,7 @@ def test_a_package_without_the_demonstration(monkeypatch, tmp_path):
 
 
 @pytest.mark.news
-def test_real_news_is_read_without_a_reject():
+def test_real_news_is_read_without_rejects():
     folder = os.environ.get("TOPICS_NEWS_DATA")
     if not folder:
         pytest.skip("TOPICS_NEWS_DATA does not name the news folder")

@@ -1,4 +1,4 @@
-"""Reprints never stand on both sides of a split: who has seen one cannot be asked about the other."""
+"""Cross-validation: near-duplicates are in one fold, and the newest articles are checked in order of time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from topics.training.learning import learn
 from topics.training.preparation import prepare
 
 
-def test_an_article_and_its_reprints_are_held_out_together():
+def test_near_duplicates_are_in_one_fold():
     articles, _ = all_of(Corpus(embedded()[:2]))
     texts = [article.text for article in articles]
     reprints = [f"{text} Источник сообщает." for text in texts[:40]]
@@ -28,11 +28,11 @@ def test_an_article_and_its_reprints_are_held_out_together():
     model = LinearClassifier().fit(tokens, np.concatenate([truth, truth[:40]]), ["economy"], clean)
     folds = model.out_of_fold.folds
     assert (folds[:40] == folds[len(texts) :]).all()
-    assert np.bincount(folds[:30]).tolist() == [6] * 5, "clean articles are dealt evenly"
+    assert np.bincount(folds[:30]).tolist() == [6] * 5, "clean articles are stratified"
 
 
-def test_a_mistake_is_found_though_it_was_reprinted(tmp_path):
-    """Three outlets print one article under the same wrong rubric: none vouches for the others."""
+def test_a_wrong_label_is_found_in_spite_of_its_reprints(tmp_path):
+    """Three outlets print one article with the same wrong rubric; the copies must not confirm each other."""
     rows = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]
     wrong = next(row for row in rows if row["id"] == "ural-001")
     assert "tourism" not in wrong["rubrics"]
@@ -42,21 +42,21 @@ def test_a_mistake_is_found_though_it_was_reprinted(tmp_path):
     assert {"a", "b", "c"} <= {suspect.id for suspect in found.suspects}
 
 
-def test_an_archive_of_one_article_teaches_nothing():
+def test_an_archive_of_one_reprinted_article_is_an_error():
     texts = [f"{BANK} Так сообщил {('Иванов', 'Петров', 'Сидоров')[i % 3]}." for i in range(40)]
     truth = np.array([[i % 2] for i in range(40)], np.int8)
     with pytest.raises(DataError, match="40 articles are reprints of one another; give others as well"):
         LinearClassifier().fit(tokenize([""] * 40, texts), truth, ["economy"], np.zeros(40, bool))
 
 
-def test_folds_believe_the_archive_as_far_as_the_whole_does():
-    """Six clean articles of tourism suffice to see that the archive's steel is none; a fold has four or five.
+def test_folds_trust_the_archive_as_the_final_model_does():
+    """Six clean articles of tourism show that the archive's labels are wrong; a fold has only four or five.
 
-    If it believed the archive for that, its margins and the threshold found on them were of another model.
+    If folds trusted the archive, their margins and thresholds would not fit the final model.
     """
     clean_texts = [varied(HOTEL, i) for i in range(6)] + [varied(STEEL, i) for i in range(30)]
-    careless = [varied(STEEL, i) for i in range(30, 90)] + [varied(BANK, i) for i in range(60)]
-    tokens = tokenize([""] * 156, clean_texts + careless)
+    archive_texts = [varied(STEEL, i) for i in range(30, 90)] + [varied(BANK, i) for i in range(60)]
+    tokens = tokenize([""] * 156, clean_texts + archive_texts)
     truth = np.array([1] * 6 + [0] * 30 + [1] * 60 + [0] * 60, np.int8)[:, None]
     clean = np.arange(156) < 36
     model = LinearClassifier().fit(tokens, truth, ["tourism"], clean)
@@ -68,7 +68,7 @@ def test_folds_believe_the_archive_as_far_as_the_whole_does():
 
 
 def dated(tmp_path, days):
-    """The demonstration corpus, its days dealt anew."""
+    """The demonstration corpus with other dates."""
     rows = [json.loads(line) for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()]
     return write(tmp_path / "a.jsonl", *(row | {"date": days[i % len(days)]} for i, row in enumerate(rows)))
 
@@ -81,20 +81,20 @@ def dated(tmp_path, days):
             ["2026-01-05", "2026-02-05", ""],
             "2026-02-05",
             167,
-        ),  # a day is not cut; nobody knows when: left out
+        ),  # a day is not split; articles without a date are left out
         (["2026-01-05"], None, 0),
         ([""], None, 0),
     ],
 )
-def test_the_newest_fifth_is_judged_by_a_model_of_the_others(tmp_path, days, since, articles):
+def test_the_newest_fifth_is_held_out(tmp_path, days, since, articles):
     corpus = Corpus(dated(tmp_path, days))
     later = learn(prepare(corpus, Config()), Config()).later
     assert (later and later[0]) == since
     assert (len(later[1].truth) if later else 0) == articles
 
 
-def test_who_sees_only_the_past_does_not_know_what_came_up_today(tmp_path):
-    """Until May every article of hotels stood under tourism; since then nobody files them."""
+def test_the_time_ordered_check_uses_earlier_articles_only(tmp_path):
+    """Until May all articles about hotels had the rubric tourism, since then none."""
     kinds = [(HOTEL, "tourism"), (BANK, "economy"), (STEEL, "industry")]
     rows = []
     for i in range(210):

@@ -1,4 +1,4 @@
-"""Margins -> probabilities, thresholds, doubt."""
+"""Decisions: probabilities, thresholds, goals and review."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ MARGINS = st.floats(-4, 4).map(lambda margin: round(margin, 2))
 
 @st.composite
 def scored(draw, rubrics: int | None = None):
-    """Margins and truth, unknown answers among them, of some articles."""
+    """Margins and labels of some articles; some labels are unknown."""
     shape = draw(st.integers(1, 30)), rubrics or draw(st.integers(1, 3))
     margins = draw(arrays.arrays(float, shape, elements=MARGINS))
     truth = draw(arrays.arrays(np.int8, shape, elements=st.sampled_from([-1, 0, 0, 1])))
     return margins, truth
 
 
-def told_apart(
+def simulated(
     n: int, seed: int = 0, shares: tuple[float, float] = (0.3, 0.1)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two rubrics that the margins tell fairly well."""
+    """Draw labels of two rubrics, and informative margins."""
     generator = np.random.default_rng(seed)
     truth = (generator.random((n, 2)) < shares).astype(np.int8)
     return generator.normal(2.0 * truth - 1, 1.0), truth
@@ -49,7 +49,7 @@ def learned(margins: np.ndarray, truth: np.ndarray, **policy: object) -> Decisio
     return learn_decisions(margins, truth, names, Policy(**policy))
 
 
-# A threshold
+# Thresholds
 
 
 def f1_of(scores, truth, threshold):
@@ -69,12 +69,12 @@ def f1_of(scores, truth, threshold):
         ([], [], 0.5, 0.5),
     ],
 )
-def test_the_best_threshold_by_hand(scores, truth, low, high):
+def test_the_best_threshold_maximizes_f1(scores, truth, low, high):
     assert low <= best_threshold(np.array(scores), np.array(truth)) <= high
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3])
-def test_a_rubric_that_no_word_tells_is_not_given_to_every_article(share):
+def test_an_unpredictable_rubric_is_not_assigned_to_every_article(share):
     generator = np.random.default_rng(0)
     truth = (generator.random(1000) < share).astype(np.int8)
     scores = 1 / (1 + np.exp(-generator.normal(np.log(share / (1 - share)), 0.6, 1000)))
@@ -82,7 +82,7 @@ def test_a_rubric_that_no_word_tells_is_not_given_to_every_article(share):
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 0.6))
-def test_hardly_any_cut_has_a_higher_f1(seed, share):
+def test_the_best_threshold_is_close_to_the_maximal_f1(seed, share):
     generator = np.random.default_rng(seed)
     truth = (generator.random(3000) < share).astype(np.int8)
     scores = 1 / (1 + np.exp(-generator.normal(3.0 * truth - 1.5, 1.0)))
@@ -91,8 +91,8 @@ def test_hardly_any_cut_has_a_higher_f1(seed, share):
     assert f1_of(scores, truth, best_threshold(scores, truth)) >= possible - 0.03
 
 
-def test_one_lucky_article_does_not_move_the_threshold_far():
-    """Of a hundred, one positive stands far down: a sharp cut would jump after every such gap."""
+def test_one_outlier_hardly_moves_the_threshold():
+    """One of a hundred positives has a low score; an unsmoothed threshold would follow it."""
     scores = np.linspace(0.02, 0.98, 100)
     truth = (scores > 0.5).astype(np.int8)
     before = best_threshold(scores, truth)
@@ -112,13 +112,13 @@ def test_one_lucky_article_does_not_move_the_threshold_far():
         ([0.3, 0.9, 0.1, 0.8], 2, 0.3, 0.8),  # in any order
     ],
 )
-def test_the_threshold_that_gives_so_many_by_hand(scores, count, low, high):
+def test_the_even_threshold_assigns_the_given_number(scores, count, low, high):
     assert low <= even_threshold(np.array(scores), count) <= high
 
 
-def test_a_threshold_of_few_examples_trusts_how_many_there_are_and_one_of_fewer_the_others():
-    """Of industry so many examples are known; each threshold in log odds is made of three."""
-    margins, truth = told_apart(400)
+def test_thresholds_are_shrunk_by_number_of_examples():
+    """Of industry n examples are known; its threshold averages three, in log odds."""
+    margins, truth = simulated(400)
     for n, (own, even, overall) in {
         35: (0.7, 0.2625, 0.0375),
         15: (0.5, 0.375, 0.125),
@@ -139,11 +139,11 @@ def test_a_threshold_of_few_examples_trusts_how_many_there_are_and_one_of_fewer_
         )
 
 
-def test_thresholds_of_few_examples_are_good_for_articles_not_seen():
-    """Two dozen newsrooms, each with eight or so articles of industry: better than the best one on those."""
+def test_shrunk_thresholds_generalize_better():
+    """24 samples with some eight positives: better on new articles than the best threshold of the sample."""
     found = []
     for seed in range(24):
-        margins, truth = told_apart(4000, seed, shares=(0.3, 0.02))
+        margins, truth = simulated(4000, seed, shares=(0.3, 0.02))
         decisions = learned(margins[:400], truth[:400])
         scores = decisions.probabilities(margins)[:, 1]
         cuts = decisions.thresholds[1], best_threshold(scores[:400], truth[:400, 1])
@@ -152,13 +152,13 @@ def test_thresholds_of_few_examples_are_good_for_articles_not_seen():
     assert steady > lucky + 0.01
 
 
-# A goal in the place of F1
+# Goals
 
 
 @pytest.mark.parametrize("goal", [{"precision": 0.95}, {"precision": 0.8}, {"recall": 0.95}, {"recall": 0.8}])
-def test_a_goal_is_reached_on_articles_not_seen(goal):
+def test_a_goal_is_reached_on_new_articles(goal):
     (name, wanted), *_ = goal.items()
-    margins, truth = told_apart(4000)
+    margins, truth = simulated(4000)
     decisions = learned(margins[:2000], truth[:2000], goals={"industry": Goal(**goal)})
     given = decisions.given(decisions.probabilities(margins[2000:]))[:, 1]
     holds = truth[2000:, 1] == 1
@@ -167,11 +167,11 @@ def test_a_goal_is_reached_on_articles_not_seen(goal):
     assert decisions.thresholds[0] == pytest.approx(learned(margins[:2000], truth[:2000]).thresholds[0])
 
 
-def test_a_precision_is_reached_on_the_average_from_a_dozen_positives():
-    """Sixty newsrooms, each with words that tell industry well; .90 is what luck alone makes of .88."""
+def test_a_precision_goal_is_reached_on_average_with_a_dozen_positives():
+    """Sixty samples with a well separated rubric."""
     reached = []
     for seed in range(60):
-        margins, truth = told_apart(4400, seed, shares=(0.3, 0.03))
+        margins, truth = simulated(4400, seed, shares=(0.3, 0.03))
         margins += truth
         decisions = learned(margins[:400], truth[:400], goals={"industry": Goal(precision=0.9)})
         given = decisions.given(decisions.probabilities(margins[400:]))[:, 1]
@@ -182,8 +182,8 @@ def test_a_precision_is_reached_on_the_average_from_a_dozen_positives():
     assert recall > 0.4
 
 
-def test_the_higher_the_precision_the_fewer_are_given():
-    margins, truth = told_apart(1000)
+def test_a_higher_precision_goal_raises_the_threshold():
+    margins, truth = simulated(1000)
     thresholds = [
         learned(margins, truth, goals={"economy": Goal(precision=share)}).thresholds[0]
         for share in (0.5, 0.7, 0.9, 0.99)
@@ -192,13 +192,13 @@ def test_the_higher_the_precision_the_fewer_are_given():
 
 
 @given(scored(rubrics=1), st.floats(0, 1))
-def test_a_goal_out_of_reach_is_no_error(case, share):
+def test_an_unreachable_goal_is_no_error(case, share):
     margins, truth = case
     for goal in Goal(precision=share), Goal(recall=share):
         assert 0 <= learned(margins, truth, goals={"economy": goal}).thresholds[0] <= 1
 
 
-def test_a_goal_for_a_rubric_that_is_not_learned_is_told():
+def test_a_goal_for_an_unknown_rubric_is_an_error():
     with pytest.raises(UsageError, match="goal for unknown rubric 'sport'; known rubrics: 'economy'"):
         Policy(goals={"sport": Goal(recall=0.9)}).check(["economy"])
 
@@ -214,12 +214,12 @@ def test_a_goal_for_a_rubric_that_is_not_learned_is_told():
         ({"review_share": 15}, "<= 1.0"),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_a_usage_error(settings, message):
+def test_an_invalid_policy_is_a_usage_error(settings, message):
     with pytest.raises(UsageError, match=message):
         convert(settings, Policy, "topics.toml")
 
 
-# How many rubrics
+# Number of rubrics
 
 
 @pytest.mark.parametrize(
@@ -231,10 +231,10 @@ def test_a_policy_that_makes_no_sense_is_a_usage_error(settings, message):
         (1, 0, [0.1, 0.3, 0.01], [0, 1, 0]),
         (2, 0, [0.1, 0.3, 0.01], [1, 1, 0]),
         (2, 2, [0.9, 0.9, 0.9], [1, 0, 1]),
-        (3, 3, [0.9, 0.0, 0.0], [1, 0, 0]),  # what a rule forbids stays out
+        (3, 3, [0.9, 0.0, 0.0], [1, 0, 0]),  # forbidden rubrics stay out
     ],
 )
-def test_fewest_and_most_rubrics_of_an_article(fewest, most, probabilities, given):
+def test_min_and_max_rubrics_of_an_article(fewest, most, probabilities, given):
     decisions = Decisions((1.0,) * 3, (0.0,) * 3, (0.5, 0.6, 0.2), 0.5, fewest, most)
     assert decisions.given(np.array([probabilities]))[0].tolist() == given
 
@@ -242,14 +242,14 @@ def test_fewest_and_most_rubrics_of_an_article(fewest, most, probabilities, give
 # Calibration
 
 
-def test_probabilities_by_hand():
+def test_probabilities_follow_slopes_and_offsets():
     decisions = Decisions(slopes=(1.0, 2.0), offsets=(0.0, -1.0), thresholds=(0.5, 0.5), doubt=0.0)
     found = decisions.probabilities(np.array([[0.0, 0.5], [np.log(3), 1.0]]))
     assert found == pytest.approx(np.array([[0.5, 0.5], [0.75, 1 / (1 + np.exp(-1))]]))
 
 
-def test_unknown_answers_teach_nothing():
-    margins, truth = told_apart(200)
+def test_unknown_labels_are_ignored():
+    margins, truth = simulated(200)
     alone = learned(margins[:150, [0]], truth[:150, [0]])
     masked = np.where(np.arange(200)[:, None] < 150, truth, -1).astype(np.int8)[:, [0]]
     with_unknown = learned(margins[:, [0]], masked)
@@ -258,12 +258,12 @@ def test_unknown_answers_teach_nothing():
 
 
 @pytest.mark.parametrize("truth", [[1, 1, 1], [0, 0, 0], [-1, -1, -1], [1, -1, -1]])
-def test_a_rubric_of_one_answer_keeps_the_margins_own_sign(truth):
+def test_a_rubric_with_one_class_is_not_calibrated(truth):
     decisions = learned(np.array([[-1.0], [0.0], [2.0]]), np.array(truth, np.int8)[:, None])
     assert (decisions.slopes, decisions.offsets) == ((1.0,), (0.0,))
 
 
-def test_margins_that_speak_against_the_rubric_do_not_turn_it_round():
+def test_reversed_margins_do_not_reverse_the_rubric():
     margins = np.array([[2.0], [1.0], [-1.0], [-2.0]] * 100)
     truth = np.array([[0], [0], [1], [1]] * 100, np.int8)
     decisions = learned(margins, truth)
@@ -271,7 +271,7 @@ def test_margins_that_speak_against_the_rubric_do_not_turn_it_round():
     assert decisions.probabilities(margins) == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_rubric_of_one_probability_is_given_to_none_rather_than_to_all():
+def test_a_rubric_of_nearly_one_probability_is_not_assigned_to_all():
     generator = np.random.default_rng(0)
     truth = (generator.random(600) < 0.3).astype(np.int8)
     margins = generator.normal(-1.0 - 0.1 * truth, 0.3)
@@ -280,7 +280,7 @@ def test_a_rubric_of_one_probability_is_given_to_none_rather_than_to_all():
 
 
 @given(scored(), st.floats(0, 1))
-def test_decisions_hold_for_any_margins(case, share):
+def test_decisions_are_consistent_for_any_margins(case, share):
     margins, truth = case
     decisions = learned(margins, truth, review_share=share)
     probabilities = decisions.probabilities(margins)
@@ -293,7 +293,7 @@ def test_decisions_hold_for_any_margins(case, share):
 
 
 @given(st.floats(-1e308, 1e308))
-def test_a_margin_out_of_all_measure_is_no_error(margin):
+def test_an_extreme_margin_is_no_error(margin):
     decisions = Decisions((1000.0,), (0.0,), (0.5,), 0.1)
     with np.errstate(over="ignore"):
         probabilities = decisions.probabilities(np.array([[margin]]))
@@ -301,17 +301,17 @@ def test_a_margin_out_of_all_measure_is_no_error(margin):
     assert decisions.doubtful(probabilities).shape == (1,)
 
 
-# Doubt
+# Review
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.3])
-def test_as_many_articles_go_to_review_as_asked_for(share):
-    margins, truth = told_apart(1000)
+def test_the_share_for_review_is_reached(share):
+    margins, truth = simulated(1000)
     decisions = learned(margins, truth, review_share=share)
     assert decisions.doubtful(decisions.probabilities(margins)).mean() == pytest.approx(share, abs=0.002)
 
 
-def test_the_probability_of_an_error_by_hand():
+def test_the_probability_of_an_error_is_that_of_any_wrong_rubric():
     decisions = Decisions((1.0, 1.0), (0.0, 0.0), (0.5, 0.2), doubt=0.4)
     probabilities = np.array([[0.9, 0.9], [0.55, 0.9], [0.45, 0.1], [0.9, 0.3]])
     wrong = [1 - 0.9 * 0.9, 1 - 0.55 * 0.9, 1 - 0.55 * 0.9, 1 - 0.9 * 0.3]
@@ -320,8 +320,8 @@ def test_the_probability_of_an_error_by_hand():
 
 
 @pytest.mark.parametrize("allowed", [0.01, 0.05, 0.2])
-def test_as_many_go_to_review_as_the_errors_among_the_rest_demand(allowed):
-    margins, truth = told_apart(4000)
+def test_review_limits_the_errors_among_the_rest(allowed):
+    margins, truth = simulated(4000)
     decisions = learned(margins[:2000], truth[:2000], review_error=allowed)
     probabilities = decisions.probabilities(margins[2000:])
     wrong = (decisions.given(probabilities) != (truth[2000:] == 1)).any(axis=1)
@@ -330,8 +330,8 @@ def test_as_many_go_to_review_as_the_errors_among_the_rest_demand(allowed):
     assert wrong[review].mean() > wrong[~review].mean()
 
 
-def test_errors_that_come_together_send_no_more_to_review_than_they_are():
-    """Each article has one of three rubrics: where one is wrong another is, too, and not a third time."""
+def test_correlated_errors_do_not_inflate_review():
+    """Each article has one of three rubrics: if one is wrong, another one is as well."""
     generator = np.random.default_rng(0)
     which = generator.integers(0, 3, 4000)
     truth = np.eye(3, dtype=np.int8)[which]
@@ -346,15 +346,15 @@ def test_errors_that_come_together_send_no_more_to_review_than_they_are():
     assert wrong[~review].mean() == pytest.approx(0.1, abs=0.03)
 
 
-def test_no_article_is_no_error():
+def test_no_articles_are_no_error():
     decisions = Decisions((1.0,), (0.0,), (0.5,), 0.5)
     assert decisions.doubtful(decisions.probabilities(np.empty((0, 1)))).shape == (0,)
 
 
-# Which answers to judge by
+# Clean labels
 
 
-def test_clean_answers_judge_where_there_are_enough_of_both():
+def test_clean_labels_are_used_for_evaluation_if_there_are_enough():
     clean = np.arange(100) < 40
     truth = np.zeros((100, 3), np.int8)
     truth[::2, 0] = 1  # 20 clean positives, 20 clean negatives

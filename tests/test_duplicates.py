@@ -1,4 +1,4 @@
-"""Reprints: what counts as one text, and what only tells of the same event."""
+"""Near-duplicates: reprints are grouped, other articles about the same event are not."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ def grouped(*texts: str, titles: tuple[str, ...] = ()) -> list[int]:
     [
         ([NEWS, NEWS], [0, 0]),
         ([NEWS, OTHER, NEWS], [0, 1, 0]),
-        ([NEWS, NEWS.upper().replace(".", " !")], [0, 0]),  # case and punctuation are not the text
+        ([NEWS, NEWS.upper().replace(".", " !")], [0, 0]),  # case and punctuation do not matter
         ([NEWS, NEWS + " Об этом пишет «Рифей»."], [0, 0]),  # a line added by the second outlet
         ([OTHER, NEWS, NEWS.replace("сообщили в компании", "рассказали на заводе")], [0, 1, 1]),
         ([NEWS, SAME_EVENT], [0, 1]),
-        (["", ""], [0, 1]),  # of nothing nothing is a reprint
+        (["", ""], [0, 1]),  # empty texts are not near-duplicates
         (["!!!", "...", NEWS], [0, 1, 2]),
         (["Снег", "Снег", "Дождь"], [0, 0, 2]),
         (["Сильный снег", "Снег сильный"], [0, 1]),
         ([], []),
     ],
 )
-def test_what_repeats_what(texts, expected):
+def test_near_duplicates_are_grouped(texts, expected):
     assert grouped(*texts) == expected
 
 
-def test_likeness_is_handed_on():
-    """Each retelling drops a sentence; the first and the last share too little, the chain holds them."""
+def test_groups_are_transitive():
+    """Each text drops a sentence; the first and the last are too different, but the chain connects them."""
     sentences = [f"{text}." for text in (NEWS + " " + OTHER).split(". ")]
     chain = [" ".join(sentences[: len(sentences) - cut]) for cut in range(5)]
     assert grouped(chain[0], chain[-1]) == [0, 1]
@@ -66,7 +66,7 @@ def test_a_title_is_part_of_the_text():
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.8, 0.95])
 def test_signatures_estimate_the_jaccard_similarity(share):
-    """Of many pairs with a known similarity those above the limit are grouped, those below are not."""
+    """Pairs with a similarity above the limit are grouped, those below are not."""
     generator = np.random.default_rng(0)
     words = ["".join(generator.choice(list("бвгджзклмнпрст"), 9)) for _ in range(4000)]
     texts = []
@@ -76,14 +76,14 @@ def test_signatures_estimate_the_jaccard_similarity(share):
         texts += [" ".join(common + list(generator.choice(words, rest))) for _ in range(2)]
     found = groups(tokenize([""] * 80, texts))
     together = sum(found[i] == found[i + 1] for i in range(0, 80, 2))
-    assert together == 40 if share > 0.7 else together <= 1  # 64 places: give or take .06
+    assert together == 40 if share > 0.7 else together <= 1  # 64 hashes: standard error .06
 
 
 texts = st.lists(st.sampled_from([NEWS, OTHER, SAME_EVENT, "Снег", "", "Сильный снег"]), max_size=12)
 
 
 @given(texts, st.randoms(use_true_random=False))
-def test_groups_do_not_depend_on_order_or_on_the_numbering_of_lemmas(texts, random):
+def test_groups_do_not_depend_on_order_or_lemma_ids(texts, random):
     tokens = concatenate([tokenize([""], [text]) for text in texts])
     found = groups(tokens)
     order = random.sample(range(len(texts)), len(texts))

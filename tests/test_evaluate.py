@@ -1,4 +1,4 @@
-"""Figures with intervals, slices, and the command that prints them."""
+"""Metrics with intervals, slices, and the command `evaluate`."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def answers(draw, least: int = 1):
     return Answers(truth, probabilities, given_, draw(arrays.arrays(bool, n)))
 
 
-# Figures
+# Metrics
 
 
 @given(answers())
-def test_metrics_are_those_of_scikit_learn(case):
+def test_metrics_equal_those_of_scikit_learn(case):
     truth, probabilities, given_, _ = case
     found = measure(case, RUBRICS, draws=2)
     for r, rubric in enumerate(found.rubrics):
@@ -63,11 +63,11 @@ def test_metrics_are_those_of_scikit_learn(case):
 
 
 @given(answers())
-def test_averages_are_of_the_rubrics_that_can_be_told(case):
+def test_averages_are_over_rubrics_with_a_defined_metric(case):
     found = measure(case, RUBRICS, draws=2)
     for name, average in (("f1", found.macro_f1), ("average_precision", found.mean_average_precision)):
-        told = [value for rubric in found.rubrics if (value := getattr(rubric, name).value) is not None]
-        assert average.value == (pytest.approx(np.mean(told)) if told else None)
+        defined = [value for rubric in found.rubrics if (value := getattr(rubric, name).value) is not None]
+        assert average.value == (pytest.approx(np.mean(defined)) if defined else None)
     known = case.truth >= 0
     if (case.truth == 1).any():
         expected = metrics.f1_score(case.truth[known], case.given[known], zero_division=0)
@@ -75,8 +75,7 @@ def test_averages_are_of_the_rubrics_that_can_be_told(case):
 
 
 @given(answers())
-def test_an_interval_holds_its_figure_or_nearly(case):
-    """The figure itself is one of the possible draws, so it lies between the extremes of many."""
+def test_intervals_are_ordered_and_between_zero_and_one(case):
     found = measure(case, RUBRICS, draws=200)
     for estimate in (found.micro_f1, found.exact_match, *(rubric.precision for rubric in found.rubrics)):
         if estimate.value is None:
@@ -85,17 +84,17 @@ def test_an_interval_holds_its_figure_or_nearly(case):
             assert 0 <= estimate.low <= estimate.high <= 1
 
 
-def test_a_rubric_that_nobody_carries_has_no_f1_instead_of_zero():
+def test_a_rubric_without_positives_has_no_f1():
     truth = np.array([[1, 0], [1, 0], [0, 0]], np.int8)
     given_ = np.array([[True, False], [True, True], [False, False]])
     found = measure(Answers(truth, given_.astype(float), given_, np.zeros(3, bool)), RUBRICS[:2], draws=50)
     _, none = found.rubrics
     assert (none.f1.value, none.recall.value, none.precision.value) == (None, None, 0)
-    assert found.macro_f1.value == 1  # of the one rubric that can be told
+    assert found.macro_f1.value == 1  # over the one rubric that has an F1
     assert [rubric.too_few for rubric in found.rubrics] == [True, True]
 
 
-def test_review_is_worth_something_when_the_doubtful_are_the_wrong():
+def test_reviewing_the_errors_raises_exact_match():
     truth = np.tile(np.array([[1], [0]], np.int8), (10, 1))
     given_ = truth == 1
     given_[:4] = ~given_[:4]
@@ -105,7 +104,7 @@ def test_review_is_worth_something_when_the_doubtful_are_the_wrong():
     assert found.review_share == 0.2
 
 
-# The job and the command
+# The command
 
 
 def labelled(rubrics, text, **fields):
@@ -114,7 +113,7 @@ def labelled(rubrics, text, **fields):
 
 @pytest.fixture
 def data(tmp_path):
-    """Sixty articles of two outlets and two months; many retell one another."""
+    """Sixty articles of two outlets and two months; many are near-duplicates."""
     places = ("Омске", "Перми", "Казани", "Орске", "Чите")
     cases = ((STEEL, ["industry"]), (BANK, ["economy"]), (HOTEL, ["tourism"]), (CAT, []))
     rows = []
@@ -131,7 +130,7 @@ def data(tmp_path):
     return write(tmp_path / "a.jsonl", *rows)
 
 
-def test_reprints_count_once(models, tmp_path):
+def test_near_duplicates_count_once(models, tmp_path):
     text = f"{STEEL} Об этом рассказали на заводе, где работает тысяча человек из трёх районов города."
     rows = [
         labelled(["industry"], text + end, id=str(i)) for i, end in enumerate(("", " !", " Ещё одна фраза."))
@@ -143,7 +142,7 @@ def test_reprints_count_once(models, tmp_path):
     assert (found.read, found.labelled, found.reprints, found.whole.articles) == (5, 4, 2, 2)
 
 
-def test_unknown_labels_do_not_count(models, tmp_path):
+def test_unknown_labels_are_not_counted(models, tmp_path):
     path = write(tmp_path / "a.jsonl", labelled(["industry"], STEEL, unknown=["economy"]), labelled([], CAT))
     economy, industry, tourism = evaluate(Corpus(path), Registry(models).open("rubrics")).whole.rubrics
     assert (economy.positives, economy.negatives) == (0, 1)
@@ -151,7 +150,7 @@ def test_unknown_labels_do_not_count(models, tmp_path):
     assert (tourism.positives, tourism.negatives) == (0, 2)
 
 
-def test_slices_partition_what_is_counted(models, data):
+def test_slices_partition_the_articles(models, data):
     found = evaluate(Corpus(data), Registry(models).open("rubrics"), ("outlet", "month", "length"))
     for parts in found.slices.values():
         assert sum(part.measure.articles for part in parts) == found.whole.articles
@@ -159,16 +158,16 @@ def test_slices_partition_what_is_counted(models, data):
         assert {part.name for part in found.slices["outlet"]} <= {"Рифей", "Обь", "other"}
 
 
-def test_of_a_slice_only_rubrics_of_some_positives_are_told():
+def test_a_slice_lists_only_rubrics_with_enough_positives():
     truth = np.zeros((40, 2), np.int8)
     truth[:10, 0] = truth[:9, 1] = 1
     answers = Answers(truth, truth.astype(float), truth == 1, np.zeros(40, bool))
     (whole,) = slices(["Рифей"] * 40, answers, ("economy", "tourism"))
     assert [one.rubric for one in whole.measure.rubrics] == ["economy"]
-    assert whole.measure.macro_f1.value == 1, "the averages are over all"
+    assert whole.measure.macro_f1.value == 1, "averages are over all rubrics"
 
 
-def test_only_later_articles_count_when_asked(models, data):
+def test_since_selects_later_articles(models, data):
     opened = Registry(models).open("rubrics")
     later = evaluate(Corpus(data), opened, since="2026-02-01")
     assert later.labelled == 30
@@ -178,12 +177,12 @@ def test_only_later_articles_count_when_asked(models, data):
         evaluate(Corpus(data), opened, since="soon")
 
 
-def test_a_rubric_that_the_version_does_not_know_is_named(models, tmp_path):
+def test_rubrics_unknown_to_the_version_are_reported(models, tmp_path):
     path = write(tmp_path / "a.jsonl", labelled(["sport", "industry"], STEEL), labelled(["sport"], CAT))
     assert evaluate(Corpus(path), Registry(models).open("rubrics")).not_known == {"sport": 2}
 
 
-def test_the_command_prints_metrics_on_stdout_and_doubts_on_stderr(topics, models, data):
+def test_evaluate_prints_metrics_on_stdout(topics, models, data):
     ran = topics("evaluate", "rubrics", data, "--models", models, "--slice-by", "outlet")
     assert ran.code == 0, ran.err
     assert "tourism" in ran.out
@@ -198,26 +197,26 @@ def test_the_command_prints_metrics_on_stdout_and_doubts_on_stderr(topics, model
 @pytest.mark.parametrize(
     "command", ["evaluate rubrics", "compare rubrics rubrics", "audit --workers 1", "suggest --workers 1"]
 )
-def test_rows_that_could_not_be_read_are_told(topics, models, data, tmp_path, command):
+def test_rejects_are_reported(topics, models, data, tmp_path, command):
     with data.open("a", encoding="utf-8") as stream:
         stream.write("{\n" * 7)
     name, *rest = command.split()
     to = ("--models", models) if rest[0] == "rubrics" else ()
     nothing = write(tmp_path / "метки.csv", "id;rubrics")
-    laid_over = ("--labels", nothing) if name == "suggest" else ()
-    ran = topics(name, *rest, data, *to, *laid_over)
+    labels = ("--labels", nothing) if name == "suggest" else ()
+    ran = topics(name, *rest, data, *to, *labels)
     assert ran.code == 0, ran.err
     assert ran.err.count("not valid JSON") == 5
     assert f"topics: {data}:61: not valid JSON" in ran.err
     assert "topics: 7 rows could not be read\n" in ran.err
 
 
-def test_articles_that_the_version_was_trained_on_are_told(topics, tmp_path, monkeypatch):
+def test_evaluating_on_training_data_warns(topics, tmp_path, monkeypatch):
     path = shutil.copy(embedded()[0], tmp_path)
     assert topics("train", path, "--models", tmp_path / "m").code == 0
     ran = topics("evaluate", "rubrics", path, "--models", tmp_path / "m")
     assert "results on training data are optimistic" in ran.err
-    monkeypatch.chdir(tmp_path)  # from wherever it is asked
+    monkeypatch.chdir(tmp_path)  # from another folder
     ran = topics("evaluate", "rubrics", Path(path).name, "--models", "m")
     assert "results on training data are optimistic" in ran.err
     ran = topics("evaluate", "topics", Path(path).name, "--models", "m")
@@ -225,9 +224,7 @@ def test_articles_that_the_version_was_trained_on_are_told(topics, tmp_path, mon
     assert "knows topics, not rubrics" in ran.err
 
 
-def test_training_articles_are_told_from_another_folder_under_another_name_and_when_more_have_come(
-    topics, tmp_path, monkeypatch
-):
+def test_training_data_is_recognized_when_moved_renamed_or_extended(topics, tmp_path, monkeypatch):
     first, second = (Path(shutil.copy(path, tmp_path)) for path in embedded()[:2])
     models, elsewhere = ("--models", tmp_path / "m"), tmp_path / "архив"
     elsewhere.mkdir()
@@ -245,7 +242,7 @@ def test_training_articles_are_told_from_another_folder_under_another_name_and_w
     assert str(tmp_path).encode() not in shipped
 
 
-def test_nothing_labelled_says_how_to_name_labels(topics, models, tmp_path):
+def test_data_without_labels_is_an_error(topics, models, tmp_path):
     path = write(tmp_path / "a.jsonl", {"text": STEEL})
     ran = topics("evaluate", "rubrics", path, "--models", models)
     assert (ran.code, ran.out) == (3, "")

@@ -1,4 +1,4 @@
-"""Figures: against scikit-learn where it knows them, by hand where it does not."""
+"""Metrics: compared with scikit-learn, or computed by hand."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def metrics(
     review: np.ndarray | None = None,
     rubrics: tuple[str, ...] = RUBRICS,
 ) -> Metrics:
-    """What a manifest keeps of some answers."""
+    """Return the metrics that a manifest stores."""
     review = np.zeros(len(truth), bool) if review is None else review
     return summary(measure(Answers(truth, probabilities, given_, review), rubrics, draws=1), "hold-out")
 
 
 @st.composite
 def answers(draw, unknown: bool):
-    """Truth, probabilities, what was given and what is for review; some rubric holds somewhere."""
+    """Labels, probabilities, assigned rubrics and articles for review."""
     n = draw(st.integers(2, 25))
     states = [-1, 0, 1] if unknown else [0, 1]
     truth = draw(arrays.arrays(np.int8, (n, 3), elements=st.sampled_from(states)))
@@ -43,7 +43,7 @@ def answers(draw, unknown: bool):
 
 
 @given(answers(unknown=False))
-def test_metrics_are_those_of_scikit_learn(case):
+def test_summary_metrics_equal_those_of_scikit_learn(case):
     truth, probabilities, given_, review = case
     found = metrics(*case)
     precision, recall, f1, positives = sklearn_metrics.precision_recall_fscore_support(
@@ -67,7 +67,7 @@ def test_metrics_are_those_of_scikit_learn(case):
 
 
 @given(answers(unknown=True))
-def test_what_is_said_where_nothing_is_known_does_not_count(case):
+def test_predictions_with_unknown_labels_are_not_counted(case):
     truth, probabilities, given_, review = case
     found = metrics(truth, probabilities, given_, review)
     hidden = truth < 0
@@ -82,8 +82,8 @@ def test_what_is_said_where_nothing_is_known_does_not_count(case):
     assert {rubric.rubric: rubric.positives + rubric.negatives for rubric in found.rubrics} == counts
 
 
-def test_a_rubric_by_hand():
-    """Of four known articles two hold; given are one of these and one other."""
+def test_the_metrics_of_one_rubric():
+    """Two of four known articles have the rubric; it is assigned to one of them and to one other."""
     truth = np.array([[1], [1], [0], [0], [-1]], np.int8)
     given_ = np.array([[True], [False], [True], [False], [True]])
     probabilities = np.array([[0.9], [0.3], [0.8], [0.1], [0.99]])
@@ -94,7 +94,7 @@ def test_a_rubric_by_hand():
     assert (found.exact_match, found.articles) == (0.5, 5)
 
 
-def test_exact_match_counts_articles_of_which_every_rubric_is_known():
+def test_exact_match_counts_fully_labelled_articles_only():
     truth = np.array([[1, 0], [1, -1], [0, 1]], np.int8)
     given_ = np.array([[True, False], [False, True], [True, True]])
     found = metrics(truth, given_.astype(float), given_, rubrics=RUBRICS[:2])
@@ -109,25 +109,25 @@ def test_exact_match_counts_articles_of_which_every_rubric_is_known():
     [
         ([1, 1, 0, 0], [1.0, 1.0, 0.0, 0.0], 0.0),
         ([0, 0, 1, 1], [1.0, 1.0, 0.0, 0.0], 1.0),
-        ([1, 0, 1, 0], [0.5, 0.5, 0.5, 0.5], 0.0),  # two bins of two: half of each hold
+        ([1, 0, 1, 0], [0.5, 0.5, 0.5, 0.5], 0.0),  # two bins of two, half of each positive
         ([1, 1, 0, 0], [0.9, 0.7, 0.3, 0.1], 0.2),  # bins .1 .3 and .7 .9: gaps of .2
-        ([0, 1, 1, 1], [0.2, 0.4, 0.6, 0.8], 0.25),  # half against .3, all against .7: gaps of .2 and .3
+        ([0, 1, 1, 1], [0.2, 0.4, 0.6, 0.8], 0.25),  # half for .3, all for .7: gaps of .2 and .3
         ([1], [0.3], 0.7),
         ([], [], 0.0),
     ],
 )
-def test_calibration_error_by_hand(holds, probabilities, error):
+def test_calibration_error(holds, probabilities, error):
     found = calibration_error(np.array(holds, bool), np.array(probabilities, float), bins=2)
     assert found == pytest.approx(error)
 
 
 @given(arrays.arrays(float, st.integers(1, 60), elements=st.floats(0, 1)), st.randoms(use_true_random=False))
-def test_calibration_error_is_a_share(probabilities, random):
+def test_calibration_error_is_between_zero_and_one(probabilities, random):
     holds = np.array([random.random() < 0.5 for _ in probabilities])
     assert 0 <= calibration_error(holds, probabilities) <= 1
 
 
-def test_calibrated_answers_have_a_small_error_and_shifted_ones_a_large_one():
+def test_calibration_error_is_small_if_calibrated_and_large_if_shifted():
     generator = np.random.default_rng(0)
     probabilities = generator.random(20_000)
     holds = generator.random(20_000) < probabilities
@@ -143,28 +143,28 @@ def test_calibrated_answers_have_a_small_error_and_shifted_ones_a_large_one():
         ([], [], 0, 0.0),
     ],
 )
-def test_the_calibration_of_likely_answers_by_hand(holds, probabilities, answers, error):
+def test_the_calibration_error_of_likely_answers(holds, probabilities, answers, error):
     found = likely(np.array(holds, bool), np.array(probabilities, float), bins=2)
     assert (found.answers, found.calibration_error) == (answers, pytest.approx(error))
 
 
-def stated(stretched: float) -> tuple[np.ndarray, np.ndarray]:
-    """A thousand articles with one of a hundred rubrics each: what holds, and log odds too far from 0."""
+def simulated(stretch: float) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a thousand articles with one of a hundred rubrics each; probabilities with stretched log odds."""
     generator = np.random.default_rng(0)
     holds = np.eye(100, dtype=bool)[generator.integers(0, 100, 1000)]
     odds = 2.5 * generator.normal(np.where(holds, 1.25, -1.25), 1.0) - np.log(99)
-    return holds.ravel(), 1 / (1 + np.exp(-stretched * odds.ravel()))
+    return holds.ravel(), 1 / (1 + np.exp(-stretch * odds.ravel()))
 
 
-def test_many_rubrics_hide_from_the_plain_error_what_likely_answers_get_wrong():
-    assert calibration_error(*stated(1.5)) < 0.01
-    assert likely(*stated(1.5)).calibration_error > 0.04
+def test_miscalibration_with_many_rubrics_shows_among_likely_answers():
+    assert calibration_error(*simulated(1.5)) < 0.01
+    assert likely(*simulated(1.5)).calibration_error > 0.04
 
 
-def test_true_probabilities_err_as_much_as_chance_says():
-    found = likely(*stated(1.0))
+def test_true_probabilities_have_the_error_expected_by_chance():
+    found = likely(*simulated(1.0))
     assert found.calibration_error == pytest.approx(found.by_chance, rel=0.5)
-    assert likely(*stated(1.5)).calibration_error > 2 * likely(*stated(1.5)).by_chance
+    assert likely(*simulated(1.5)).calibration_error > 2 * likely(*simulated(1.5)).by_chance
 
 
 # Cross-validation
@@ -181,7 +181,7 @@ def measured(held: OutOfFold, truth: np.ndarray) -> Metrics:
     return metrics(*found.take(found.judged))
 
 
-def test_a_fold_is_judged_by_decisions_of_the_other_folds():
+def test_decisions_for_a_fold_are_learned_on_the_other_folds():
     (margins, folds, _), truth = out_of_fold()
     found = measured(OutOfFold(margins, folds), truth)
     probabilities, given_, review = (
@@ -198,7 +198,7 @@ def test_a_fold_is_judged_by_decisions_of_the_other_folds():
     assert found == metrics(truth, probabilities, given_, review)
 
 
-def test_an_article_of_which_nothing_is_known_is_not_counted():
+def test_an_article_without_known_labels_is_not_counted():
     (margins, folds, _), truth = out_of_fold()
     truth[50:] = -1
     found = measured(OutOfFold(margins, folds), truth)
@@ -206,8 +206,8 @@ def test_an_article_of_which_nothing_is_known_is_not_counted():
     assert all(rubric.positives + rubric.negatives == 50 for rubric in found.rubrics)
 
 
-def test_margins_of_a_stranger_give_the_metrics_of_chance():
-    """Nothing of the truth leaks into figures: margins that know nothing earn the base rate."""
+def test_random_margins_give_chance_metrics():
+    """No label leaks into the metrics: uninformative margins get the base rate."""
     (margins, folds, _), truth = out_of_fold(2000)
     noise = np.random.default_rng(1).normal(size=margins.shape)
     found = measured(OutOfFold(noise, folds), truth)

@@ -1,4 +1,4 @@
-"""The beginning of a text: whole words, one line, never much longer than asked for."""
+"""Excerpts: the beginning of a text in whole words, on one line, within a limit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from topics.text.excerpts import excerpt
         ("Достопримечательности", 5, "Досто …"),
     ],
 )
-def test_by_hand(text, most, expected):
+def test_excerpts(text, most, expected):
     assert excerpt(text, most) == expected
 
 
 @given(st.text(), st.integers(1, 40))
-def test_it_is_short_and_on_one_line(text, most):
+def test_an_excerpt_is_short_and_on_one_line(text, most):
     found = excerpt(text, most)
     assert len(found) <= most + 2
     assert len(found.splitlines()) <= 1

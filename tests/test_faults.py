@@ -1,4 +1,4 @@
-"""Whatever kills a job, the same command ends it with the bytes of an undisturbed run."""
+"""After a crash, the same command finishes the job with the bytes of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from archives import mixed, one_after_the_other, order
+from archives import mixed, score_without_shards, scoring_options
 from newsroom import BANK, PROJECT, SOURCE, STEEL, Ran
 from topics import parallel
 from topics.archive.job import score_archive
@@ -31,9 +31,9 @@ NEVER = 10**9
 def job(
     source: Path, models: Path, output: Path, workers: int, moment: int, counter: Path, watched: str = ""
 ) -> Ran:
-    """Run a job and kill it, or one of its workers, when it touches a file for the `moment`th time.
+    """Run a job and kill it, or one of its workers, at the `moment`th file access.
 
-    `watched` is a pattern of the paths that count; unless told, those of the output and of what is beside it.
+    Only paths that match the pattern `watched` count, by default those that contain the name of the output.
     """
     counter.unlink(missing_ok=True)
     pattern = watched or re.escape(output.name)
@@ -56,17 +56,17 @@ def source(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def rejects(source, tagger, tmp_path_factory) -> list[Reject]:
-    return one_after_the_other(source, tagger, tmp_path_factory.mktemp("ряд") / "выход.jsonl", ("title",))
+    return score_without_shards(source, tagger, tmp_path_factory.mktemp("ряд") / "выход.jsonl", ("title",))
 
 
-def survive(source: Path, models: Path, folder: Path, suffix: str, workers: int, share: float) -> None:
-    """Kill a job after a share of all it does with files, then again and again, and compare the bytes."""
+def check_resumed(source: Path, models: Path, folder: Path, suffix: str, workers: int, share: float) -> None:
+    """Kill a job after this share of its file accesses, then again, finish it, and compare the bytes."""
     folder.mkdir()
     whole, output, counter = folder / f"целиком{suffix}", folder / f"выход{suffix}", folder / "счёт"
     assert job(source, models, whole, workers, NEVER, counter).code == 0
     moment = max(1, round(share * counter.stat().st_size))
     died = job(source, models, output, workers, moment, counter)
-    assert died.code in (0, -signal.SIGKILL), died.err  # 0: it was a worker, and the job went on without it
+    assert died.code in (0, -signal.SIGKILL), died.err  # 0: a worker was killed, and the job continued
     if died.code:
         again = job(source, models, output, workers, max(1, moment // 2), counter)
         assert again.code in (0, -signal.SIGKILL), again.err
@@ -76,7 +76,7 @@ def survive(source: Path, models: Path, folder: Path, suffix: str, workers: int,
     assert (folder / f"выход{suffix}.rejects.jsonl").read_bytes() == (
         folder / f"целиком{suffix}.rejects.jsonl"
     ).read_bytes()
-    assert len(list(folder.iterdir())) == 5  # two outputs, their rejects, and the counter: nothing lies about
+    assert len(list(folder.iterdir())) == 5  # two outputs, their rejects and the counter; no temporary files
 
 
 def contents(output: Path) -> dict[str, bytes]:
@@ -98,8 +98,8 @@ def contents(output: Path) -> dict[str, bytes]:
         ("", 2, 0.8, "both"),
     ],
 )
-def test_a_killed_job_goes_on(source, request, tmp_path, suffix, workers, share, trained):
-    survive(source, request.getfixturevalue(trained), tmp_path / "папка", suffix, workers, share)
+def test_a_killed_job_is_resumed(source, request, tmp_path, suffix, workers, share, trained):
+    check_resumed(source, request.getfixturevalue(trained), tmp_path / "папка", suffix, workers, share)
 
 
 def test_a_worker_killed_before_its_first_shard_is_replaced(source, models, tmp_path):
@@ -107,38 +107,36 @@ def test_a_worker_killed_before_its_first_shard_is_replaced(source, models, tmp_
     assert job(source, models, whole, 1, NEVER, counter).code == 0
     died = job(source, models, output, 2, 1, counter, watched=r"\.job/\w+/words$")
     assert died.code == 0, died.err
-    assert counter.exists()  # whoever touches it first has died
+    assert counter.exists()  # a worker was killed
     assert contents(output) == contents(whole)
 
 
-def test_workers_that_die_before_their_first_shard_one_after_another_end_the_job(
-    source, models, tmp_path, monkeypatch
-):
-    """What kills them will kill the third, too; and nothing that was there is lost."""
+def test_two_workers_killed_before_their_first_shard_end_the_job(source, models, tmp_path, monkeypatch):
+    """A third one would die as well; finished shards are kept."""
     jobs = []
 
-    def stillborn(function, *_, **__):
+    def dies_at_once(function, *_, **__):
         jobs.append(function is score_shard)
         raise WorkerDiedError("a worker was killed")
         yield
 
-    monkeypatch.setattr(parallel, "run", stillborn)
+    monkeypatch.setattr(parallel, "run", dies_at_once)
     output = tmp_path / "выход.jsonl"
     with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command goes on from here"):
-        score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output, workers=2))
+        score_archive(Corpus(source), TaggerRef(models, "rubrics"), scoring_options(output, workers=2))
     assert sum(jobs) == 2
     monkeypatch.undo()
-    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(output))
-    score_archive(Corpus(source), TaggerRef(models, "rubrics"), order(tmp_path / "целиком.jsonl"))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), scoring_options(output))
+    score_archive(Corpus(source), TaggerRef(models, "rubrics"), scoring_options(tmp_path / "целиком.jsonl"))
     assert contents(output) == contents(tmp_path / "целиком.jsonl")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [MOMENTS.random() for _ in range(50)])
-def test_a_job_killed_at_any_moment_goes_on(source, models, both, tmp_path, share):
-    lots = random.Random(share)  # the same job for the same moment, whatever runs before or beside it
-    suffix, trained = lots.choice([".jsonl", ".csv", ".parquet", ""]), lots.choice([models, both])
-    survive(source, trained, tmp_path / "папка", suffix, lots.choice([1, 2]), share)
+def test_a_job_killed_at_any_moment_is_resumed(source, models, both, tmp_path, share):
+    rng = random.Random(share)  # the job depends only on the parameter
+    suffix, trained = rng.choice([".jsonl", ".csv", ".parquet", ""]), rng.choice([models, both])
+    check_resumed(source, trained, tmp_path / "папка", suffix, rng.choice([1, 2]), share)
 
 
 # Disks
@@ -156,10 +154,10 @@ def disk(tmp_path) -> Iterator[Path]:
 
 
 def predict(*arguments: object, cwd: Path) -> Ran:
-    return apart("predict", *arguments, cwd=cwd)
+    return run("predict", *arguments, cwd=cwd)
 
 
-def apart(*arguments: object, cwd: Path) -> Ran:
+def run(*arguments: object, cwd: Path) -> Ran:
     done = subprocess.run(
         [sys.executable, "-m", "topics", *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
@@ -176,41 +174,43 @@ def last_line(ran: Ran) -> str:
     return ran.err.splitlines()[-1]
 
 
-def test_a_full_disk_is_told_and_the_job_goes_on_where_there_is_room(source, models, disk, tmp_path):
+def test_a_job_is_resumed_after_a_full_disk(source, models, disk, tmp_path):
     ballast = disk / "занято"
     ballast.write_bytes(b"x" * 180_000)
-    asked = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
-    full = predict(*asked, cwd=tmp_path)
-    told = f"topics: {disk}/выход.jsonl: No space left on device; fix that; 0 of 1 shards are done; the same"
-    assert (full.code, last_line(full).startswith(told)) == (1, True), full.err
+    arguments = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
+    full = predict(*arguments, cwd=tmp_path)
+    message = (
+        f"topics: {disk}/выход.jsonl: No space left on device; fix that; 0 of 1 shards are done; the same"
+    )
+    assert (full.code, last_line(full).startswith(message)) == (1, True), full.err
     assert not (disk / "выход.jsonl").exists()
     ballast.unlink()
-    assert predict(*asked, cwd=tmp_path).code == 0
+    assert predict(*arguments, cwd=tmp_path).code == 0
     assert predict(source, "-o", "ряд.jsonl", "--models", models, "--keep", "title", cwd=tmp_path).code == 0
     assert (disk / "выход.jsonl").read_bytes() == (tmp_path / "ряд.jsonl").read_bytes()
 
 
-def test_a_disk_that_cannot_be_written_is_told(source, models, disk, tmp_path):
+def test_a_read_only_disk_is_an_error(source, models, disk, tmp_path):
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     ran = predict(source, "-o", disk / "выход.jsonl", "--models", models, cwd=tmp_path)
     assert (ran.code, f"folder is not writable: '{disk}'" in last_line(ran)) == (2, True), ran.err
-    ran = apart("train", embedded()[0], "--models", disk / "models", cwd=tmp_path)
+    ran = run("train", embedded()[0], "--models", disk / "models", cwd=tmp_path)
     assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: folder is not writable")
-    assert "learning" not in ran.err, "told before the work"
+    assert "learning" not in ran.err, "an error before training starts"
 
 
 @pytest.mark.parametrize("free", [3_000, 30_000])
-def test_a_disk_too_small_for_a_version_is_told_by_name(disk, tmp_path, free):
+def test_a_disk_too_small_for_a_version_is_an_error(disk, tmp_path, free):
     ballast = disk / "занято"
     ballast.write_bytes(b"x" * (190_000 - free))
-    ran = apart("train", embedded()[0], "--only", "rubrics", "--models", disk / "models", cwd=tmp_path)
+    ran = run("train", embedded()[0], "--only", "rubrics", "--models", disk / "models", cwd=tmp_path)
     assert (ran.code, last_line(ran)) == (1, f"topics: {disk}/models/rubrics: No space left on device"), (
         ran.err
     )
     assert not list((disk / "models" / "rubrics").glob("2*"))
 
 
-def test_an_editors_sheet_is_not_written_over(topics, source, tmp_path):
+def test_an_existing_worksheet_is_not_overwritten(topics, source, tmp_path):
     sheet = tmp_path / "лист.csv"
     sheet.write_text("id,rubrics\n1,economy\n", encoding="utf-8")
     for command in ("suggest", "audit"):
@@ -222,7 +222,7 @@ def test_an_editors_sheet_is_not_written_over(topics, source, tmp_path):
     assert sheet.read_text(encoding="utf-8").endswith("economy\n")
 
 
-# A stream
+# Streams
 
 
 @pytest.fixture
@@ -238,13 +238,13 @@ def stream(models) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_a_line_in_is_a_line_out_before_the_next_comes(stream):
+def test_a_stream_answers_each_line_immediately(stream):
     def ask(line: str) -> dict[str, object]:
         stream.stdin.write(line.encode() + b"\n")
         stream.stdin.flush()
         return json.loads(stream.stdout.readline())
 
-    for _ in range(3):  # an id that comes again is an article that was edited
+    for _ in range(3):  # in a stream, a repeated id is an edited article
         assert ask(json.dumps({"id": "1", "text": STEEL}))["rubrics"] == ["industry"]
         assert ask(json.dumps({"id": "2", "text": BANK}))["rubrics"] == ["economy"]
     assert ask("{") == {"error": "not valid JSON: Input data was truncated", "line": 7}
@@ -255,7 +255,7 @@ def test_a_line_in_is_a_line_out_before_the_next_comes(stream):
     assert b"7 articles in" in stream.stderr.read()
 
 
-def test_lines_that_come_together_are_answered_in_order(stream):
+def test_a_stream_answers_many_lines_in_order(stream):
     lines = [json.dumps({"id": str(n), "text": f"{BANK} {n}"}) if n % 5 else "?" for n in range(5000)]
     out, _ = stream.communicate("\n".join(lines).encode())
     answers = list(map(json.loads, out.splitlines()))

@@ -1,4 +1,4 @@
-"""Lemmas -> weights: what scikit-learn would make of the same tokens, and the fields beside it."""
+"""TF-IDF over lemmas: compared with scikit-learn, and the three fields."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def batch(*texts: str, titles: Sequence[str] = ()) -> TokenBatch:
 
 
 def weights(tfidf: Tfidf, tokens: TokenBatch) -> list[dict[tuple[int, str], float]]:
-    """Of each article: (field, term) -> weight."""
+    """Return (field, term) -> weight for each article."""
     X = tfidf.transform(tokens)
     return [
         {tfidf.term(int(column)): float(X[row, column]) for column in X[[row]].indices}
@@ -54,8 +54,8 @@ def as_scikit_learn(tokens: TokenBatch, **options: object) -> TfidfVectorizer:
     [
         ("завод сталь", 1.0),
         ("завод верблюд", 0.5),
-        ("завод 5 сталь 2026", 1.0),  # figures are no words
-        ("завод Windows", 0.5),  # known, and no Russian
+        ("завод 5 сталь 2026", 1.0),  # numbers do not count
+        ("завод Windows", 0.5),  # known, but not Russian
         ("завод сталь підприємство верблюд", (2 - 2) / 4),
         ("підприємство", -2.0),
         ("Windows update", 0.0),
@@ -63,20 +63,20 @@ def as_scikit_learn(tokens: TokenBatch, **options: object) -> TfidfVectorizer:
         ("5 %", 0.0),
     ],
 )
-def test_familiarity_by_hand(text, familiarity):
+def test_familiarity_of_a_text(text, familiarity):
     tfidf = Tfidf(WORDS_ONLY).fit(batch("завод сталь Windows", "сталь"))
     assert tfidf.familiarity(batch("сталь", text, "сталь")) == pytest.approx([1.0, familiarity, 1.0])
 
 
-def test_an_article_makes_none_of_its_own_words_known():
-    """«Сталь» stands in another article as well, «завод» and «верблюд» in no other."""
+def test_familiarities_are_leave_one_out():
+    """«Сталь» occurs in other articles as well, «завод» and «верблюд» do not."""
     tfidf = Tfidf(WORDS_ONLY).fit(batch("завод сталь", "верблюд сталь", "сталь"))
     assert tfidf.familiarities == pytest.approx([0.5, 0.5, 1.0])
     assert tfidf.familiarity(batch("завод сталь")) == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize(("min_df", "max_df"), [(1, 1.0), (3, 0.4), (10, 0.1)])
-def test_words_of_the_whole_article_weigh_what_scikit_learn_says(tokens, min_df, max_df):
+def test_weights_equal_those_of_scikit_learn(tokens, min_df, max_df):
     fields = Fields(min_df=min_df, max_df=max_df, lead_weight=0, title_weight=0)
     tfidf, theirs = Tfidf(fields).fit(tokens), as_scikit_learn(tokens, min_df=min_df, max_df=max_df)
     X = tfidf.transform(tokens)
@@ -86,7 +86,7 @@ def test_words_of_the_whole_article_weigh_what_scikit_learn_says(tokens, min_df,
     assert abs(X - theirs.found).max() < 1e-6
 
 
-def test_fields_stand_side_by_side_each_of_its_own_length(tokens):
+def test_each_field_is_normalized_to_its_weight(tokens):
     tfidf = Tfidf(Fields(min_df=2, lead_words=20, lead_weight=0.7, title_weight=0.5)).fit(tokens)
     X = tfidf.transform(tokens)
     field = np.array([tfidf.term(column)[0] for column in range(X.shape[1])])
@@ -97,7 +97,7 @@ def test_fields_stand_side_by_side_each_of_its_own_length(tokens):
         assert lengths[filled] == pytest.approx(weight, abs=1e-6)
 
 
-def test_a_small_example_by_hand():
+def test_tfidf_of_a_small_example():
     """Three articles of one field: idf of a word in two of them is ln(4 / 3) + 1, in one ln(4 / 2) + 1."""
     tfidf = Tfidf(WORDS_ONLY).fit(batch("завод банк", "завод завод завод", "отель"))
     often, once = math.log(4 / 3) + 1, math.log(4 / 2) + 1
@@ -111,7 +111,7 @@ def test_a_small_example_by_hand():
     assert mixed[BODY, "завод"] / mixed[BODY, "отель"] == pytest.approx(thrice / once)
 
 
-def test_a_word_stands_in_every_field_that_holds_it():
+def test_a_word_has_a_term_in_every_field_it_occurs_in():
     training = batch("банк отель снег", titles=["завод"])
     tfidf = Tfidf(EVERYTHING).fit(training)
     terms = {tfidf.term(column) for column in range(len(tfidf.idf))}
@@ -123,7 +123,7 @@ def test_a_word_stands_in_every_field_that_holds_it():
 
 
 @pytest.mark.parametrize(("off", "missing"), [("lead_weight", LEAD), ("title_weight", TITLE)])
-def test_a_field_of_no_weight_is_left_out(tokens, off, missing):
+def test_a_field_with_weight_zero_is_left_out(tokens, off, missing):
     settings = {"min_df": 2, "lead_weight": 1.0, "title_weight": 1.0, off: 0.0}
     tfidf = Tfidf(Fields(**settings)).fit(tokens)
     assert {tfidf.term(column)[0] for column in range(len(tfidf.idf))} == {BODY, LEAD, TITLE} - {missing}
@@ -136,19 +136,19 @@ def test_rare_and_common_words_are_left_out():
 
 
 @pytest.mark.parametrize("text", ["", "…", "синхрофазотрон", "qwerty"])
-def test_an_article_of_no_known_word_is_a_row_of_zeros(text):
+def test_an_article_without_known_words_is_a_row_of_zeros(text):
     tfidf = Tfidf(EVERYTHING).fit(batch("завод банк", "завод отель"))
     X = tfidf.transform(batch(text, "завод"))
     assert X[[0]].nnz == 0
     assert X[[1]].nnz > 0
 
 
-def test_no_article_gives_no_row():
+def test_no_articles_give_no_rows():
     tfidf = Tfidf(EVERYTHING).fit(batch("завод банк"))
     assert tfidf.transform(batch()).shape == (0, len(tfidf.idf))
 
 
-def test_transform_before_fit():
+def test_transform_before_fit_is_an_error():
     with pytest.raises(NotFittedError, match=r"before fit: call fit\(tokens\) or load\(folder\) first"):
         Tfidf(Fields()).transform(batch("завод"))
 
@@ -162,7 +162,7 @@ def tokenized(articles: list[tuple[str, str]]) -> TokenBatch:
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6))
-def test_a_row_depends_on_its_article_alone(articles):
+def test_rows_do_not_depend_on_the_batch(articles):
     tfidf = Tfidf(EVERYTHING).fit(
         batch("завод банк отель", "снег рост цена", "ГОК завод банк", "рост цена отель")
     )
@@ -186,7 +186,7 @@ def test_the_order_of_training_articles_does_not_matter(articles, random):
 
 
 @given(TEXTS, TEXTS)
-def test_places_are_those_of_the_terms(title, text):
+def test_places_are_positions_of_the_terms(title, text):
     tfidf = Tfidf(EVERYTHING).fit(batch("завод банк отель снег рост цена ГОК", titles=["завод снег рост"]))
     tokens = tokenize([title], [text])
     lemmas = [tokens.lemmas[i] for i in tokens.ids]
@@ -201,10 +201,10 @@ def test_places_are_those_of_the_terms(title, text):
             assert max(positions) < tokens.bodies[0] + EVERYTHING.lead_words
 
 
-# In and out of a folder
+# Saving and loading
 
 
-def test_saved_and_loaded_weigh_alike(tokens, tmp_path):
+def test_loaded_features_give_the_same_weights(tokens, tmp_path):
     fields = Fields()
     tfidf = Tfidf(fields).fit(tokens)
     first, second = tmp_path / "first", tmp_path / "second"
@@ -239,7 +239,7 @@ def damage(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["missing", "empty", "cut", "text", "pickle", "type", "shape"])
 @pytest.mark.parametrize("name", ["terms.npy", "idf.npy"])
-def test_a_damaged_array_is_told_by_its_name(tokens, tmp_path, name, how):
+def test_a_damaged_array_is_a_model_error(tokens, tmp_path, name, how):
     Tfidf(Fields()).fit(tokens).save(tmp_path)
     damage(tmp_path / name, how)
     with pytest.raises(ModelError, match=rf"{name}: .*restore the version from a backup or train again"):
@@ -247,7 +247,7 @@ def test_a_damaged_array_is_told_by_its_name(tokens, tmp_path, name, how):
 
 
 @pytest.mark.parametrize("how", ["missing", "text"])
-def test_damaged_lemmas_are_told(tokens, tmp_path, how):
+def test_damaged_lemmas_are_a_model_error(tokens, tmp_path, how):
     Tfidf(Fields()).fit(tokens).save(tmp_path)
     damage(tmp_path / "lemmas.txt", how)
     with pytest.raises(ModelError, match=r"lemmas\.txt: cannot be read"):
@@ -255,7 +255,7 @@ def test_damaged_lemmas_are_told(tokens, tmp_path, how):
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "change",
     [
         lambda saved: saved | {"idf.npy": saved["idf.npy"][:-1]},
         lambda saved: saved | {"terms.npy": saved["terms.npy"][::-1]},
@@ -263,16 +263,16 @@ def test_damaged_lemmas_are_told(tokens, tmp_path, how):
         lambda saved: saved | {"terms.npy": saved["terms.npy"] + 10_000},
     ],
 )
-def test_files_that_do_not_fit_together_are_told(tokens, tmp_path, spoil):
+def test_inconsistent_files_are_a_model_error(tokens, tmp_path, change):
     fields = Fields()
     Tfidf(fields).fit(tokens).save(tmp_path)
-    for name, array in spoil({path.name: np.load(path) for path in tmp_path.glob("*.npy")}).items():
+    for name, array in change({path.name: np.load(path) for path in tmp_path.glob("*.npy")}).items():
         np.save(tmp_path / name, array)
     with pytest.raises(ModelError, match="do not fit together"):
         Tfidf(fields).load(tmp_path)
 
 
-def test_weights_may_be_whole_numbers(tokens):
+def test_field_weights_may_be_integers(tokens):
     whole = Tfidf(Fields(min_df=1, max_df=1.0, lead_weight=1, title_weight=0)).fit(tokens).transform(tokens)
     parts = (
         Tfidf(Fields(min_df=1, max_df=1.0, lead_weight=1.0, title_weight=0.0)).fit(tokens).transform(tokens)

@@ -1,4 +1,4 @@
-"""Words of one subject, and kin, speak for one another; and folding changes no answer."""
+"""Latent directions and prefixes let related words share evidence; folding them changes no prediction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOLIDAYS = ["глэмпинг кемпинг палатка", "кемпинг п
 FACTORIES = ["домна чугун прокат", "чугун прокат слиток", "прокат слиток домна"] * 20
 
 
-KIN = [
+LEMMAS = [
     "турист",
     "туристический",
     "туризм",
@@ -47,20 +47,20 @@ def tfidf(texts):
 
 
 def learned(projection, X, labelled):
-    """Coefficients of the words, learned from two articles, one of the rubric and one that is not."""
+    """Fit on a positive and a negative article; return the coefficients of words."""
     folding = Folding(np.arange(X.shape[1]), [projection])
     model = LinearSVC(random_state=0).fit(folding.extend(X)[labelled], [1, 0])
     return folding.fold(model.coef_.T.astype(np.float32))[:, 0]
 
 
 def matrices(rows=30, columns=12):
-    """Document-term matrices, now and then of zeros alone."""
+    """Document-term matrices, sometimes all zeros."""
     numbers = arrays.arrays(np.float32, (rows, columns), elements=st.sampled_from([0, 0, 0, 0.5, 1, 2]))
     return numbers.map(sparse.csr_array)
 
 
-def test_a_word_that_no_labelled_article_holds_is_understood_by_its_company():
-    """«Глэмпинг» never stands in a labelled article, only beside «палатка» and «озеро» in others."""
+def test_a_word_in_no_labelled_article_learns_from_cooccurring_words():
+    """«Глэмпинг» is in no labelled article, but in others beside «палатка» and «озеро»."""
     features, X = tfidf([*HOLIDAYS, *FACTORIES, "глэмпинг", "слиток"])
     labelled = [1, 61]  # without «глэмпинг» and without «домна»
     assert "глэмпинг" not in HOLIDAYS[1]
@@ -72,8 +72,8 @@ def test_a_word_that_no_labelled_article_holds_is_understood_by_its_company():
     assert margins[2] > 0.05
 
 
-@given(matrices(), st.integers(0, 9), st.sets(st.integers(0, 11)), st.permutations(KIN))
-def test_folded_coefficients_answer_like_the_extended_ones(X, dimensions, columns, lemmas):
+@given(matrices(), st.integers(0, 9), st.sets(st.integers(0, 11)), st.permutations(LEMMAS))
+def test_folded_coefficients_predict_the_same(X, dimensions, columns, lemmas):
     columns = np.array(sorted(columns), int)
     latent = directions(X[:, columns], LatentSettings(dimensions))
     folding = Folding(columns, [latent, prefixes(lemmas[: len(columns)], PrefixSettings())])
@@ -83,7 +83,7 @@ def test_folded_coefficients_answer_like_the_extended_ones(X, dimensions, column
     assert folded.shape == (X.shape[1], 3)
     assert X @ folded == pytest.approx(Z @ coefficients, abs=1e-3)
     others = np.setdiff1d(np.arange(X.shape[1]), columns)
-    assert (folded[others] == coefficients[others]).all(), "other columns stay as they are"
+    assert (folded[others] == coefficients[others]).all(), "other columns are unchanged"
 
 
 @given(matrices())
@@ -92,8 +92,8 @@ def test_the_same_seed_gives_the_same_directions(X):
     assert first.tobytes() == second.tobytes()
 
 
-def test_common_words_have_no_say():
-    """«Сегодня» tells of no subject, and makes no kin of «сегодняшний»."""
+def test_frequent_words_are_left_out():
+    """«Сегодня» is too frequent, and shares nothing with «сегодняшний»."""
     texts = [f"сегодня {text}" for text in HOLIDAYS + FACTORIES]
     features, X = tfidf([*texts, "сегодняшний сталевар стальной"])
     settings = LinearSettings(latent=LatentSettings(dimensions=2, max_df=0.5))
@@ -106,13 +106,13 @@ def test_common_words_have_no_say():
     assert after["сталевар"] > 0.5 > abs(after["сегодняшний"])
 
 
-def test_kin_of_a_word_learns_from_it():
-    """Only «сталевар» stands in a labelled article; «стальной» and «сталь» begin like it, «стакан» not."""
+def test_words_with_a_common_prefix_share_evidence():
+    """Only «сталевар» is in a labelled article; «стальной» and «сталь» share its prefix."""
     features, X = tfidf(["сталевар", "глэмпинг", "стальной", "сталь", "стакан"])
     kin = prefixes(features.lemmas, PrefixSettings())
     margins = dict(zip(features.lemmas, learned(kin, X, [0, 1]), strict=True))
     assert margins["стальной"] == margins["сталь"] > 0.1
-    assert margins["сталевар"] > margins["сталь"], "a word speaks louder than its beginning"
+    assert margins["сталевар"] > margins["сталь"], "a word weighs more than its prefix"
     assert margins["стакан"] == 0
 
 
@@ -123,12 +123,12 @@ def test_kin_of_a_word_learns_from_it():
         ("турист туристический туризм", (6,), ["турист туристический"]),
         ("турист туристический туризм", (4, 6), ["турист туристический туризм", "турист туристический"]),
         ("транспорт трансляция", (4, 6), ["транспорт трансляция"]),
-        ("тур турист", (4,), []),  # three letters are no beginning of four
+        ("тур турист", (4,), []),  # three letters are too few for a prefix of four
         ("завод банк", (4, 6), []),
         ("завод заводской", (), []),
     ],
 )
-def test_words_share_a_beginning(lemmas, lengths, shared):
+def test_words_share_prefixes(lemmas, lengths, shared):
     lemmas = lemmas.split()
     found = prefixes(lemmas, PrefixSettings(lengths)).toarray()
     assert [" ".join(np.array(lemmas)[column > 0]) for column in found.T] == shared
@@ -141,22 +141,22 @@ def test_few_articles_have_few_directions(articles):
     assert latent.shape == (X.shape[1], min(articles // 5, X.shape[1] - 1))
 
 
-def test_few_articles_are_judged_by_directions_that_have_not_seen_them(monkeypatch):
+def test_with_few_articles_each_fold_has_its_own_directions(monkeypatch):
     """Thresholds and probabilities learned from 150 articles hold for 350 others."""
     articles = [article for batch in Corpus(embedded()).batches() for article in batch.articles]
     rubrics = ("economy", "industry", "tourism")
     truth = np.array([[rubric in a.labels.rubrics for rubric in rubrics] for a in articles], np.int8)
     tokens = tokenize([a.title for a in articles], [a.text for a in articles])
-    lots = np.random.default_rng(0).permutation(len(articles))
-    taught, others = lots[:150], lots[150:]
+    rows = np.random.default_rng(0).permutation(len(articles))
+    training, others = rows[:150], rows[150:]
     given, errors = {}, {}
     for few in (10_000, 0):
         monkeypatch.setattr(fitting, "_FEW", few)
-        model = LinearClassifier().fit(take(tokens, taught), truth[taught], rubrics, np.ones(150, bool))
+        model = LinearClassifier().fit(take(tokens, training), truth[training], rubrics, np.ones(150, bool))
         probabilities = model.predict_proba(take(tokens, others))
         errors[few] = calibration_error((truth[others] == 1).ravel(), probabilities.ravel())
         given[few] = model.decisions.given(probabilities).mean() / truth[others].mean()
     assert errors[10_000] < 0.03
-    assert 0.85 < given[10_000] < 1.15, "rubrics are given as often as they hold"
-    assert errors[0] > errors[10_000] + 0.02, "what is guarded against"
+    assert 0.85 < given[10_000] < 1.15, "rubrics are assigned as often as they hold"
+    assert errors[0] > errors[10_000] + 0.02, "shared directions would be overconfident"
     assert given[0] < given[10_000] - 0.1

@@ -1,4 +1,4 @@
-"""What training makes of a corpus: the same, however many processes read it."""
+"""Reading a corpus for training: the result does not depend on the number of processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def gathered(source, tmp_path, monkeypatch):
-    """Gather with shards of some bytes; labels are laid over two articles."""
+    """Gather with a shard size, and a file of two labels."""
     labels = write(
         tmp_path / "метки.jsonl", {"id": "м1", "rubrics": ["tourism"]}, {"id": "нет", "rubrics": []}
     )
@@ -58,7 +58,7 @@ def words(material: Material) -> list[list[str]]:
     return [[tokens.lemmas[i] for i in tokens.ids[start:stop]] for start, stop in pairs]
 
 
-def test_batches_of_one_packed_file_are_read_by_processes_as_by_one(tmp_path):
+def test_two_processes_gather_the_same_as_one(tmp_path):
     rows = [
         {"text": f"{text} {n}", "outlet": "Вестник"} for n in range(2_100) for text in (STEEL, BANK, HOTEL)
     ]
@@ -69,7 +69,7 @@ def test_batches_of_one_packed_file_are_read_by_processes_as_by_one(tmp_path):
     assert (shared.facts, shared.origins) == (alone.facts, alone.origins)
 
 
-def test_what_outlets_repeat_is_learned_by_processes_as_by_one(tmp_path, monkeypatch):
+def test_two_processes_learn_the_same_boilerplate_as_one(tmp_path, monkeypatch):
     monkeypatch.setattr(room, "_WORTH_PROCESSES", 1)
     tail = "Вестник: звоните в редакцию"
     rows = [
@@ -82,7 +82,7 @@ def test_what_outlets_repeat_is_learned_by_processes_as_by_one(tmp_path, monkeyp
     assert tail in shared.outlets["Вестник"]
 
 
-def test_shards_and_processes_change_nothing(gathered):
+def test_shards_and_processes_do_not_change_the_material(gathered):
     alone, corpus = gathered(1, 1 << 30)
     assert corpus.unmatched_labels == ("нет",)
     for size in (4_000, 20_000):
@@ -96,7 +96,7 @@ def test_shards_and_processes_change_nothing(gathered):
             assert np.array_equal(one, other)
 
 
-def test_what_is_gathered_is_what_the_corpus_holds(gathered):
+def test_gathered_material_matches_the_corpus(gathered):
     material, corpus = gathered(1, 4_000)
     batches = list(corpus.batches())
     articles = [article for batch in batches for article in batch.articles]
@@ -109,7 +109,7 @@ def test_what_is_gathered_is_what_the_corpus_holds(gathered):
 
 
 @pytest.mark.parametrize("change", [{"title": "Иначе"}, {"rubrics": []}, {"id": "другой"}])
-def test_the_fingerprint_tells_one_corpus_from_another(tmp_path, change):
+def test_the_fingerprint_depends_on_the_content(tmp_path, change):
     row = {"id": "1", "title": "Снег", "text": BANK, "rubrics": ["economy"]}
     first, second = write(tmp_path / "а.jsonl", row), write(tmp_path / "б.jsonl", row | change)
     prints = [
@@ -124,7 +124,7 @@ def test_a_corpus_without_articles_gives_no_tokens(tmp_path):
     assert (len(material.tokens), len(material.labels), len(material.rejects)) == (0, 0, 1)
 
 
-def test_a_sample_takes_clean_labels_first_and_unlabelled_articles_last(gathered):
+def test_a_sample_prefers_clean_then_labelled_articles(gathered):
     material, _ = gathered(1, 1 << 30)
     labelled = [label for label in material.labels if label]
     few = sample(material, 5)
@@ -136,7 +136,7 @@ def test_a_sample_takes_clean_labels_first_and_unlabelled_articles_last(gathered
     assert sample(material, 0) is sample(material, 10**6) is material
 
 
-def test_a_sample_knows_where_its_articles_stand(gathered):
+def test_a_sample_keeps_the_places_of_its_articles(gathered):
     material, corpus = gathered(1, 1 << 30)
     few = sample(material, 7)
     articles = corpus.pick(few.places.tolist())
@@ -144,7 +144,7 @@ def test_a_sample_knows_where_its_articles_stand(gathered):
     assert words(few) == [words(material)[place] for place in few.places.tolist()]
 
 
-def test_training_reads_standard_input(topics, tmp_path):
+def test_train_reads_standard_input(topics, tmp_path):
     rows = [
         {"id": str(n), "text": f"{text} №{n}", "rubrics": rubrics}
         for n, (text, rubrics) in enumerate([(STEEL, ["industry"]), (BANK, ["economy"]), (HOTEL, [])] * 20)

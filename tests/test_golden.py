@@ -1,4 +1,4 @@
-"""Versions that were made long ago: they open, and answer as they did on their first day."""
+"""Versions of every protocol can be loaded, and predict what they always did."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ GOLDEN = Path(__file__).parent / "golden"
 HOMES = sorted(GOLDEN.glob("protocol-*"))
 
 
-def test_there_is_a_golden_version_of_every_protocol_that_can_be_read():
+def test_every_protocol_has_a_golden_version():
     assert {home.name for home in HOMES} == {f"protocol-{number}" for number in range(1, PROTOCOL + 1)}
     assert set(integrity.READERS) == set(range(1, PROTOCOL + 1))
 
 
 @pytest.mark.parametrize("home", HOMES, ids=lambda home: home.name)
-def test_it_answers_as_on_its_first_day(home):
+def test_golden_versions_predict_their_recorded_answers(home):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ModelWarning)  # its libraries may be of long ago
+        warnings.simplefilter("ignore", ModelWarning)  # its libraries may be older
         tagger = Tagger.load(home / "models")
     expected = json.loads((home / "answers.json").read_text(encoding="utf-8"))
     articles = next(Corpus(embedded()[1]).batches()).articles[: len(expected)]
@@ -45,7 +45,7 @@ def test_it_answers_as_on_its_first_day(home):
 
 
 @pytest.mark.parametrize("home", HOMES, ids=lambda home: home.name)
-def test_all_of_it_can_be_read(home):
+def test_golden_versions_can_be_read_completely(home):
     [folder] = (home / "models" / "rubrics").glob("2*")
     manifest = integrity.check(folder)
     assert manifest.corpus.articles == 100

@@ -1,4 +1,4 @@
-"""Versions and bundles that mean harm: one clear line, exit code 4, and nothing of theirs runs."""
+"""Hostile versions and bundles: one error line, exit code 4, and none of their code runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from topics.versions.registry import Registry, Version
 
 
 class Bomb:
-    """Unpickling it leaves a mark."""
+    """Unpickling it creates a folder."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -49,7 +49,7 @@ KINDS = "rubrics", "topics"
 
 @pytest.fixture
 def own_both(both: Path, tmp_path: Path) -> Path:
-    """A copy of a version of rubrics and one of topics that a test may spoil."""
+    """A copy of a version of rubrics and one of topics that a test may change."""
     return Path(shutil.copytree(both, tmp_path / "models"))
 
 
@@ -59,7 +59,7 @@ def folder_of(models: Path, name: str) -> Path:
 
 
 def resign(folder: Path) -> None:
-    """Make the manifest match whatever the files are now, and the history forget: what a forger does."""
+    """Update the manifest to match the files and remove the history, as a forger would."""
     manifest = integrity.read_manifest(folder)
     files = {
         path.name: integrity.describe(path) for path in folder.iterdir() if path.name != integrity.MANIFEST
@@ -69,8 +69,8 @@ def resign(folder: Path) -> None:
     (folder.parent / "history.jsonl").unlink(missing_ok=True)
 
 
-def refused(topics, models: Path, *parts: str, name: str = "rubrics") -> None:
-    """`predict` with this version leaves with exit code 4 and one line."""
+def check_refused(topics, models: Path, *parts: str, name: str = "rubrics") -> None:
+    """Check that `predict` with this version fails with exit code 4 and one line."""
     others = "--topics" if name == "rubrics" else "--rubrics"
     ran = topics("predict", "-", "--models", models, f"--{name}", name, others, "none", stdin=ARTICLE)
     assert ran.code == 4, ran
@@ -82,10 +82,10 @@ def refused(topics, models: Path, *parts: str, name: str = "rubrics") -> None:
         assert part in line
 
 
-# One bit, one byte, one file
+# Damaged files
 
 
-def test_one_flipped_bit_in_any_file_is_seen(own_models, folder):
+def test_a_flipped_bit_in_any_file_is_detected(own_models, folder):
     for path in sorted(folder.iterdir()):
         whole = path.read_bytes()
         for at in {0, len(whole) // 3, len(whole) // 2, len(whole) - 1}:
@@ -101,36 +101,36 @@ def test_one_flipped_bit_in_any_file_is_seen(own_models, folder):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_file_flipped_cut_linked_or_gone_is_refused_in_a_line(topics, own_both, tmp_path, name):
+def test_any_changed_linked_or_missing_file_is_refused_in_one_line(topics, own_both, tmp_path, name):
     folder = folder_of(own_both, name)
     for path in sorted(folder.iterdir()):
         whole = path.read_bytes()
-        for spoiled in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2]):
-            path.write_bytes(spoiled)
-            refused(topics, own_both, folder.name, name=name)
+        for damaged in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2]):
+            path.write_bytes(damaged)
+            check_refused(topics, own_both, folder.name, name=name)
         path.unlink()
-        if path.name != integrity.MANIFEST:  # a folder without one is no version
-            refused(topics, own_both, path.name, name=name)
+        if path.name != integrity.MANIFEST:  # a folder without a manifest is not a version
+            check_refused(topics, own_both, path.name, name=name)
         (tmp_path / "там").write_bytes(whole)
         path.symlink_to(tmp_path / "там")
-        refused(topics, own_both, path.name, name=name)
+        check_refused(topics, own_both, path.name, name=name)
         path.unlink()
         path.write_bytes(whole)
     assert Registry(own_both).open(name).folder == folder
 
 
-def test_a_manifest_edited_to_match_altered_files_is_refused_by_its_seal(topics, own_models, folder):
+def test_an_edited_manifest_is_detected_by_its_seal(topics, own_models, folder):
     coefficients = np.load(folder / "coefficients.npy")
     np.save(folder / "coefficients.npy", -coefficients)
     history = (folder.parent / "history.jsonl").read_bytes()
     resign(folder)
     (folder.parent / "history.jsonl").write_bytes(history)
-    refused(
+    check_refused(
         topics, own_models, "manifest.json: was altered since it was published; restore it or train again"
     )
 
 
-# Contents that a forger signed
+# Forged files with a matching manifest
 
 
 def array(path: Path, content: np.ndarray) -> None:
@@ -147,37 +147,37 @@ def npz(path: Path) -> None:
 
 
 def skops(path: Path) -> None:
-    """What `skops.io.load` would make an `os.system` of, were it asked."""
+    """Write a file that `skops.io.load` would turn into `os.system`."""
     foreign = {"__class__": "system", "__module__": "os", "__loader__": "TypeNode", "protocol": 2}
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("schema.json", json.dumps(foreign))
 
 
 def claim(path: Path, shape: str) -> None:
-    """A header that claims another shape; the data stays as it was."""
+    """Write an array whose header claims another shape than its data has."""
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(4000))
 
 
 def value(name: str, **changed: object) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
+    def damage(folder: Path) -> None:
         found = json.loads((folder / name).read_bytes())
         (folder / name).write_text(json.dumps(found | changed), encoding="utf-8")
 
-    return spoil
+    return damage
 
 
 def decisions(**changed: object) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
+    def damage(folder: Path) -> None:
         found = json.loads((folder / "classifier.json").read_bytes())
         found["decisions"] |= changed
         (folder / "classifier.json").write_text(json.dumps(found), encoding="utf-8")
 
-    return spoil
+    return damage
 
 
-def in_file(name: str, spoil: Callable[[Path], None]) -> Callable[[Path], None]:
-    return lambda folder: spoil(folder / name)
+def in_file(name: str, damage: Callable[[Path], None]) -> Callable[[Path], None]:
+    return lambda folder: damage(folder / name)
 
 
 FORGED = {
@@ -260,39 +260,39 @@ FORGED = {
 
 
 @pytest.mark.parametrize("how", FORGED)
-def test_what_is_signed_must_still_make_sense(topics, own_models, folder, how):
-    spoil, message = FORGED[how]
-    spoil(folder)
+def test_forged_contents_are_validated(topics, own_models, folder, how):
+    damage, message = FORGED[how]
+    damage(folder)
     resign(folder)
-    refused(topics, own_models, message)
+    check_refused(topics, own_models, message)
 
 
 @pytest.mark.parametrize("how", [npz, skops, lambda path: claim(path, "(50000, 50000)"), pickled])
-def test_no_array_of_topics_is_taken_on_trust(topics, own_both, how):
+def test_forged_arrays_of_topics_are_refused(topics, own_both, how):
     folder = folder_of(own_both, "topics")
     arrays = {path.name: path.read_bytes() for path in folder.glob("topic_*.npy")}
     assert len(arrays) == 4
     for name, whole in arrays.items():
         how(folder / name)
         resign(folder)
-        refused(topics, own_both, f"{name}: cannot be read", name="topics")
+        check_refused(topics, own_both, f"{name}: cannot be read", name="topics")
         (folder / name).write_bytes(whole)
     assert not (folder / "взорвалось").exists()
 
 
 @pytest.mark.parametrize("name", ["coefficients.npy", "classifier.json", "lemmas.txt", "manifest.json"])
-def test_a_pickle_is_never_opened(topics, own_models, folder, tmp_path, name):
+def test_pickles_are_never_loaded(topics, own_models, folder, tmp_path, name):
     mark = tmp_path / "взорвалось"
     bomb = pickle.dumps(Bomb(mark))
     (folder / name).write_bytes(bomb)
     if name != "manifest.json":
         resign(folder)
-    refused(topics, own_models, name)
+    check_refused(topics, own_models, name)
     (folder / name).write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + bomb)
-    refused(topics, own_models)
+    check_refused(topics, own_models)
     assert not mark.exists()
     pickle.loads(bomb)
-    assert mark.exists(), "it would have gone off"
+    assert mark.exists(), "the bomb works"
 
 
 READ_BY_PEOPLE = {"MODEL_CARD.md", "report.html"}
@@ -300,8 +300,8 @@ SKOPS = b"PK\x03\x04" + b'{"__class__": "system", "__module__": "os", "__loader_
 
 
 @pytest.mark.parametrize("name", ["rubrics", "topics"])
-def test_no_file_of_another_kind_is_found_whole(topics, both, tmp_path, name):
-    """Even signed, in place of any file: `predict` and `monitor` would stop at it some day."""
+def test_verify_refuses_a_file_of_another_format(topics, both, tmp_path, name):
+    """Even with a matching manifest, in place of any file."""
     models = shutil.copytree(both, tmp_path / "models")
     [folder] = (models / name).glob("2*")
     manifest = (folder / integrity.MANIFEST).read_bytes()
@@ -320,16 +320,16 @@ def test_no_file_of_another_kind_is_found_whole(topics, both, tmp_path, name):
     assert topics("verify", f"{name}/{folder.name}", "--models", models).code == 0
 
 
-def test_a_file_of_another_kind_is_no_file_of_ours(topics, own_models, folder):
+def test_a_file_with_another_suffix_is_refused(topics, own_models, folder):
     skops(folder / "model.skops")
-    refused(topics, own_models, "files are missing or too many: 'model.skops'")
+    check_refused(topics, own_models, "files are missing or too many: 'model.skops'")
     resign(folder)
-    refused(topics, own_models, "model.skops: a version holds no such file, only '.html', '.json'")
+    check_refused(topics, own_models, "model.skops: a version holds no such file, only '.html', '.json'")
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "model.joblib", "setup.py", "Makefile", "model.NPY", ".npy"])
-def test_a_part_of_another_package_cannot_publish_what_runs(own_models, folder, name):
-    """A classifier from an entry point writes what it likes; what runs is not published."""
+def test_a_plugin_cannot_publish_executable_files(own_models, folder, name):
+    """A classifier of an entry point writes any files; executable ones are not published."""
 
     def write(draft: Path) -> None:
         shutil.copytree(folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
@@ -341,7 +341,7 @@ def test_a_part_of_another_package_cannot_publish_what_runs(own_models, folder, 
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("damage", "message"),
     [
         (lambda path: path.symlink_to("/dev/zero"), "manifest.json: is not a file"),
         (os.mkfifo, "manifest.json: is not a file"),
@@ -349,16 +349,16 @@ def test_a_part_of_another_package_cannot_publish_what_runs(own_models, folder, 
         (lambda path: path.write_bytes(b" " * 16_000_001), "is not a manifest: 16,000,001 bytes"),
     ],
 )
-def test_a_manifest_that_would_hang_its_reader(topics, own_models, folder, spoil, message):
+def test_a_special_or_huge_manifest_is_refused(topics, own_models, folder, damage, message):
     (folder / "manifest.json").unlink()
-    spoil(folder / "manifest.json")
-    refused(topics, own_models, message)
+    damage(folder / "manifest.json")
+    check_refused(topics, own_models, message)
 
 
-def test_a_link_to_a_good_file_is_refused(topics, own_models, folder, tmp_path):
+def test_a_symbolic_link_is_refused(topics, own_models, folder, tmp_path):
     (folder / "idf.npy").rename(tmp_path / "idf.npy")
     (folder / "idf.npy").symlink_to(tmp_path / "idf.npy")
-    refused(topics, own_models, "idf.npy: is not a file of")
+    check_refused(topics, own_models, "idf.npy: is not a file of")
 
 
 # Bundles
@@ -366,12 +366,12 @@ def test_a_link_to_a_good_file_is_refused(topics, own_models, folder, tmp_path):
 
 @pytest.fixture
 def whole(folder: Path, own_models: Path) -> dict[str, bytes]:
-    """The entries of a good bundle."""
+    """The entries of a valid bundle."""
     return entries_of(Registry(own_models).open("rubrics"))
 
 
 def entries_of(found: Version, names: bytes | None = None) -> dict[str, bytes]:
-    """The entries of a bundle of a version, sealed, with names of topics."""
+    """Return the entries of a bundle of a version, with names of topics and a seal."""
     files = {f"{found.label}/{path.name}": path.read_bytes() for path in sorted(found.folder.iterdir())}
     named = {} if names is None else {f"{found.label}/names.json": names}
     seal = bundles.seal(files[f"{found.label}/{integrity.MANIFEST}"], names or b"")
@@ -396,7 +396,7 @@ def zip_of(path: Path, entries: dict[str, bytes]) -> Path:
     return path
 
 
-def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+def special_entry(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info
@@ -410,14 +410,17 @@ def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/..": b"x"})
     yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/a\\b": b"x"})
     yield "is not named NAME/VERSION/FILE", tar_of(path, whole | {f"{label}/.hidden": b"x"})
-    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.SYMTYPE, "/etc/passwd"))
     yield (
         "is not a regular file",
-        tar_of(path, whole, special(f"{label}/x", tarfile.LNKTYPE, f"{label}/idf.npy")),
+        tar_of(path, whole, special_entry(f"{label}/x", tarfile.SYMTYPE, "/etc/passwd")),
     )
-    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.CHRTYPE))
-    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.FIFOTYPE))
-    yield "is not a regular file", tar_of(path, whole, special(f"{label}/x", tarfile.DIRTYPE))
+    yield (
+        "is not a regular file",
+        tar_of(path, whole, special_entry(f"{label}/x", tarfile.LNKTYPE, f"{label}/idf.npy")),
+    )
+    yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.CHRTYPE))
+    yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.FIFOTYPE))
+    yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.DIRTYPE))
     yield "holds 2 versions", tar_of(path, whole | {"rubrics/20200101T000000Z-000000/x": b"x"})
     yield "holds 0 versions", tar_of(path, {})
     yield "files are missing or too many: 'x'", tar_of(path, whole | {f"{label}/x": b"x"})
@@ -434,9 +437,9 @@ def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is damaged or not a bundle", path
 
 
-def test_no_tar_brings_harm(topics, tmp_path, whole):
+def test_hostile_tars_are_refused(topics, tmp_path, whole):
     for message, path in bad_tars(tmp_path / "b.tar", whole):
-        nothing_comes_of(topics, path, message)
+        check_not_imported(topics, path, message)
 
 
 @pytest.mark.parametrize("suffix", bundles.SUFFIXES)
@@ -448,28 +451,28 @@ def test_no_tar_brings_harm(topics, tmp_path, whole):
         lambda text: f" {text}",
     ],
 )
-def test_a_manifest_altered_on_the_way_is_seen(topics, tmp_path, folder, whole, suffix, change):
+def test_a_manifest_changed_after_export_is_detected(topics, tmp_path, folder, whole, suffix, change):
     manifest = next(name for name in whole if name.endswith(integrity.MANIFEST))
     text = change(whole[manifest].decode()).encode()
     assert text != whole[manifest]
     write = tar_of if suffix == ".tar" else zip_of
     path = write(tmp_path / f"b{suffix}", whole | {manifest: text})
-    nothing_comes_of(topics, path, "was altered since it was exported")
+    check_not_imported(topics, path, "was altered since it was exported")
 
 
-def test_a_bundle_without_a_seal(topics, tmp_path, whole):
+def test_a_bundle_without_a_seal_is_refused(topics, tmp_path, whole):
     seal = next(name for name in whole if name.endswith("seal.txt"))
     path = tar_of(tmp_path / "b.tar", {name: whole[name] for name in whole if name != seal})
-    nothing_comes_of(topics, path, "was altered since it was exported")
+    check_not_imported(topics, path, "was altered since it was exported")
 
 
-def test_entries_of_one_name(topics, tmp_path, whole):
+def test_repeated_entries_of_a_bundle_are_refused(topics, tmp_path, whole):
     name = next(iter(whole))
     path = tar_of(tmp_path / "b.tar", whole, tarfile.TarInfo(name))
-    nothing_comes_of(topics, path, f"the entry {name!r} comes twice")
+    check_not_imported(topics, path, f"the entry {name!r} comes twice")
 
 
-def test_a_sparse_tar_that_would_fill_the_disk(topics, tmp_path, whole):
+def test_a_huge_sparse_tar_is_refused(topics, tmp_path, whole):
     path, label = tmp_path / "b.tar", next(iter(whole)).rpartition("/")[0]
     info = tarfile.TarInfo(f"{label}/x")
     info.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(10**13)}
@@ -479,7 +482,7 @@ def test_a_sparse_tar_that_would_fill_the_disk(topics, tmp_path, whole):
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
         tar.addfile(info)
-    nothing_comes_of(topics, path, "is not a regular file")
+    check_not_imported(topics, path, "is not a regular file")
 
 
 def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
@@ -513,12 +516,12 @@ def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is damaged or not a bundle", path
 
 
-def test_no_zip_brings_harm(topics, tmp_path, whole):
+def test_hostile_zips_are_refused(topics, tmp_path, whole):
     for message, path in bad_zips(tmp_path / "b.zip", whole):
-        nothing_comes_of(topics, path, message)
+        check_not_imported(topics, path, message)
 
 
-def nothing_comes_of(topics, path: Path, message: str) -> None:
+def check_not_imported(topics, path: Path, message: str) -> None:
     models = path.parent / "там"
     ran = topics("import", path, "--models", models)
     assert (ran.code, ran.out) == (4, ""), (message, ran)
@@ -532,27 +535,27 @@ def nothing_comes_of(topics, path: Path, message: str) -> None:
     path.unlink()
 
 
-def test_a_bundle_whose_model_cannot_be_opened_stays_out(topics, tmp_path, folder, own_models):
+def test_a_bundle_with_an_invalid_model_is_not_imported(topics, tmp_path, folder, own_models):
     decisions(thresholds=[0.5] * 2)(folder)
     resign(folder)
     opened = Registry(own_models).open("rubrics")
     bundles.pack(opened, tmp_path / "b.tar")
-    nothing_comes_of(topics, tmp_path / "b.tar", "do not fit together")
+    check_not_imported(topics, tmp_path / "b.tar", "do not fit together")
     with pytest.raises(ModelError):
         Pipeline.load(opened.folder)
 
 
-def test_a_bundle_whose_profile_cannot_be_read_stays_out(topics, tmp_path, folder, own_models):
+def test_a_bundle_with_an_invalid_profile_is_not_imported(topics, tmp_path, folder, own_models):
     array(folder / "profile.means.npy", np.zeros((2, 2)))
     resign(folder)
     bundles.pack(Registry(own_models).open("rubrics"), tmp_path / "b.tar")
-    nothing_comes_of(topics, tmp_path / "b.tar", "the files of the profile do not fit together")
+    check_not_imported(topics, tmp_path / "b.tar", "the files of the profile do not fit together")
 
 
-# By chance
+# Fuzzing
 
 
-def test_a_short_run_of_the_fuzzer(models):
+def test_a_short_fuzzing_run_finds_nothing(models):
     path = PROJECT / "scripts" / "fuzz_versions.py"
     spec = spec_from_file_location("fuzz_versions", path)
     fuzzer = module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Bootstrap: the same draws for all, reprints together, figures as scikit-learn's."""
+"""Bootstrap intervals, with near-duplicates drawn together; metrics compared with scikit-learn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mean_of(values: np.ndarray):
     return lambda weights: (values @ weights / weights.sum(axis=0))[None, :]
 
 
-def test_the_interval_of_a_mean_is_that_of_the_textbook():
+def test_the_interval_of_a_mean_is_the_normal_one():
     values = np.random.default_rng(1).normal(0.3, 0.2, 400)
     (interval,) = intervals(*bootstrap(mean_of(values), ALONE))
     half = 1.96 * values.std() / 400**0.5
@@ -42,7 +42,7 @@ def test_the_interval_of_a_mean_is_that_of_the_textbook():
     assert interval.high == pytest.approx(values.mean() + half, abs=half / 8)
 
 
-def test_a_text_printed_ten_times_is_one_witness_not_ten():
+def test_near_duplicates_do_not_narrow_an_interval():
     values = np.repeat(np.random.default_rng(1).normal(0, 1, 40), 10)
     wide = intervals(*bootstrap(mean_of(values), np.repeat(np.arange(40), 10)))[0]
     narrow = intervals(*bootstrap(mean_of(values), ALONE))[0]
@@ -50,7 +50,7 @@ def test_a_text_printed_ten_times_is_one_witness_not_ten():
     assert ratio == pytest.approx(10**0.5, rel=0.15)
 
 
-def test_the_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch):
+def test_draws_do_not_depend_on_the_chunk_size(monkeypatch):
     values = np.random.default_rng(1).normal(0, 1, 400)
     whole = bootstrap(mean_of(values), ALONE, draws=50)[1]
     monkeypatch.setattr("topics.quality.intervals._BLOCK_WEIGHTS", 1000)
@@ -61,17 +61,17 @@ def test_the_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch):
     ("share", "n", "low", "high"),
     [(1.0, 10, 0.7225, 1.0), (0.0, 10, 0.0, 0.2775), (0.5, 100, 0.4038, 0.5962)],  # Newcombe 1998, by hand
 )
-def test_wilson_by_hand(share, n, low, high):
+def test_wilson_intervals(share, n, low, high):
     assert wilson(share, n) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_of_ten_articles_that_are_all_right_nobody_says_for_sure():
+def test_intervals_are_widened_to_wilson():
     assert widened(Interval(1.0, 1.0, 1.0), 10).low == pytest.approx(0.7225, abs=1e-4)
     wide = Interval(0.5, 0.1, 0.9)
-    assert widened(wide, 1000) == wide, "a wider one stays"
+    assert widened(wide, 1000) == wide, "a wider interval is kept"
 
 
-def test_an_average_is_no_surer_than_its_parts_allow():
+def test_the_interval_of_an_average_allows_for_its_parts():
     parts = [Interval(1.0, 0.7, 1.0), Interval(0.8, 0.5, 0.9), Interval(math.nan, math.nan, math.nan)]
     found = averaged(Interval(0.9, 0.89, 0.91), parts)
     assert found.low == pytest.approx(0.9 - math.hypot(0.3, 0.3) / 2)
@@ -80,7 +80,7 @@ def test_an_average_is_no_surer_than_its_parts_allow():
 
 
 @pytest.mark.parametrize("positives", [4, 10])
-def test_intervals_of_few_articles_hold_the_truth(positives):
+def test_intervals_of_few_articles_cover_the_true_value(positives):
     generator = np.random.default_rng(0)
     inside = []
     for _ in range(60):
@@ -102,8 +102,8 @@ ROWS = st.lists(
 
 @settings(max_examples=60)
 @given(ROWS)
-def test_weighted_metrics_are_those_of_articles_written_out(rows):
-    """An article drawn three times counts as three articles of the same answer."""
+def test_weighted_metrics_equal_those_of_repeated_articles(rows):
+    """An article drawn three times counts as three articles."""
     truth, given_, scores, times = (np.array(column) for column in zip(*rows, strict=True))
     answers = truth.astype(np.int8)[:, None]
     statistics = counted_metrics(answers, given_[:, None]), average_precisions(answers, scores[:, None])
@@ -130,32 +130,32 @@ def test_weighted_metrics_are_those_of_articles_written_out(rows):
     np.testing.assert_allclose(metrics[5], ap)
 
 
-def test_an_article_known_in_part_counts_for_its_known_rubrics_alone():
+def test_a_partly_labelled_article_counts_for_its_known_rubrics():
     truth = np.array([[1, -1], [0, 1]], np.int8)
     metrics = counted_metrics(truth, np.array([[True, True], [False, True]]))(np.ones((2, 1)))[:, 0]
     assert metrics.tolist() == [1, 1, 1, 1, 1, 1, 1, 1]
 
 
-def test_a_loss_that_all_draws_show_and_one_that_half_of_them_show():
+def test_the_chance_of_loss_counts_draws():
     drawn = np.array([[-0.1, -0.2, -0.1, -0.1], [-0.1, 0.1, -0.1, 0.2], [np.nan] * 4])
     assert chance_of_loss(drawn).tolist() == [1 / 5, 3 / 5, 1]
 
 
-def test_a_loss_beyond_doubt_is_seen_among_hundreds_of_rubrics():
-    """Two thousand draws alone could not tell it: 303 times one in two thousand is more than 5 %."""
+def test_a_clear_loss_is_significant_among_hundreds_of_rubrics():
+    """The draws alone would not suffice: 303 times 1 in 2000 is more than 5 %."""
     drawn = np.random.default_rng(0).normal(0.0, 0.02, (303, 2000))
     drawn[7] -= 0.3  # fifteen times its spread
-    drawn[8] = -1.0  # it is never given any more
+    drawn[8] = -1.0  # never assigned any more
     corrected = holm(chance_of_loss(drawn))
     assert (corrected[7:9] < 0.001).all()
     assert (np.delete(corrected, [7, 8]) > 0.05).all()
 
 
-def test_holm_asks_more_of_the_best_of_many():
+def test_holm_correction():
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
     assert holm(np.array([0.9, 0.8])).tolist() == [1, 1]
 
 
-def test_what_no_draw_defines_has_no_interval():
+def test_an_undefined_metric_has_no_interval():
     (interval,) = intervals(np.array([np.nan]), np.full((1, 3), np.nan))
     assert np.isnan([interval.value, interval.low, interval.high]).all()

@@ -1,4 +1,4 @@
-"""Whole jobs: an archive becomes a version, a version tags an inbox, in every format."""
+"""Training a version on an archive, and scoring with it in every format."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from topics.versions.registry import Registry, Version
 Topics = Callable[..., Ran]
 
 
-def short(tmp_path: Path, n: int = 30) -> Path:
-    """An archive of short articles, a third of them each about banks, steel and hotels."""
+def short_articles(tmp_path: Path, n: int = 30) -> Path:
+    """Write an archive of short articles, a third each about banks, steel and hotels."""
     kinds = [(BANK, "economy"), (STEEL, "industry"), (HOTEL, "tourism")]
     rows = [
         {"id": f"{i}", "text": f"{kinds[i % 3][0]} Новость номер {i}.", "rubrics": [kinds[i % 3][1]]}
@@ -71,8 +71,8 @@ TOWNS = [
 ]
 
 
-def of_towns(tmp_path: Path) -> Path:
-    """An archive with a rubric for each town, and the first two of them in the news more often."""
+def articles_of_towns(tmp_path: Path) -> Path:
+    """Write an archive with a rubric for each town; the first two have more articles."""
     rows = [
         {"id": f"{town} {i}", "text": varied(f"{town} {kind} номер {i}", i), "rubrics": [town]}
         for place, town in enumerate(TOWNS)
@@ -84,8 +84,8 @@ def of_towns(tmp_path: Path) -> Path:
 # Training
 
 
-def test_of_dozens_of_rubrics_the_foremost_are_told(topics, tmp_path):
-    data, folder = of_towns(tmp_path), tmp_path / "models"
+def test_long_lists_of_rubrics_are_shortened(topics, tmp_path):
+    data, folder = articles_of_towns(tmp_path), tmp_path / "models"
     config = tmp_path / "topics.toml"
     config.write_text("[rubrics]\nmin_positives = 5\n", encoding="utf-8")
     trained = topics("train", data, "--only", "rubrics", "--config", config, "--models", folder)
@@ -99,7 +99,7 @@ def test_of_dozens_of_rubrics_the_foremost_are_told(topics, tmp_path):
     ran = topics("predict", data, "--models", folder)
     assert {name for line in ran.out.splitlines() for name in json.loads(line)["rubrics"]} == set(TOWNS)
     assert "rejected; Абакан 12, Барнаул 12, " in ran.err
-    assert ran.err.count("12 other rubrics") == 2, "beside ten, how many and what share"
+    assert ran.err.count("12 other rubrics") == 2, "ten are listed, then the number and share of the others"
     assert "22 rubrics" in topics("models", "--models", folder).out
     judged = topics("evaluate", "rubrics", data, "--models", folder)
     assert judged.err.count(" it; too few positives to measure") == 10
@@ -109,7 +109,7 @@ def test_of_dozens_of_rubrics_the_foremost_are_told(topics, tmp_path):
     assert wrong.err.strip().endswith("'Шуя', and 2 more")
 
 
-def test_a_version_knows_what_it_is_made_of(models):
+def test_a_manifest_records_corpus_configuration_and_libraries(models):
     manifest = Registry(models).open("rubrics").manifest
     assert manifest.rubrics == ("economy", "industry", "tourism")
     assert manifest.left_out == {}
@@ -121,7 +121,7 @@ def test_a_version_knows_what_it_is_made_of(models):
     assert manifest.libraries.keys() <= {"python", *LIBRARIES}
 
 
-def test_a_version_knows_how_good_it_is(models):
+def test_a_manifest_records_metrics_and_they_are_good(models):
     metrics = Registry(models).open("rubrics").manifest.metrics
     assert metrics.method.startswith("5-fold cross-validation")
     assert metrics.articles == 500
@@ -132,7 +132,7 @@ def test_a_version_knows_how_good_it_is(models):
         "tourism": 140,
     }
     assert all(rubric.positives + rubric.negatives == 500 for rubric in metrics.rubrics)
-    # A release passes here: the demonstration corpus is easy, and much less than this is a bug.
+    # Quality gate: the demonstration corpus is easy, so lower figures mean a bug.
     assert metrics.macro_f1 > 0.9
     assert metrics.mean_average_precision > 0.96
     assert metrics.exact_match > 0.8
@@ -140,7 +140,7 @@ def test_a_version_knows_how_good_it_is(models):
     assert metrics.review_share == pytest.approx(0.1, abs=0.05)
 
 
-def test_a_version_holds_no_pickle(models):
+def test_a_version_contains_no_pickle(models):
     folder = Registry(models).open("rubrics").folder
     assert {path.suffix for path in folder.iterdir()} == {".html", ".json", ".md", ".npy", ".txt"}
     for path in folder.glob("*.npy"):
@@ -148,7 +148,7 @@ def test_a_version_holds_no_pickle(models):
 
 
 def files(version: Version) -> dict[str, bytes]:
-    """What a version holds, but for when it was made."""
+    """Return the files of a version without its creation time."""
     made = version.manifest.created.encode(), version.manifest.version.encode()
     found = {
         path.name: path.read_bytes() for path in version.folder.iterdir() if path.name != "manifest.json"
@@ -156,7 +156,7 @@ def files(version: Version) -> dict[str, bytes]:
     return {name: content.replace(made[0], b"").replace(made[1], b"") for name, content in found.items()}
 
 
-def test_the_same_training_gives_the_same_bytes(tmp_path):
+def test_training_is_reproducible(tmp_path):
     corpus = embedded()[:1]
     first = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "1")).train_rubrics()
     second = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "2")).train_rubrics()
@@ -165,8 +165,8 @@ def test_the_same_training_gives_the_same_bytes(tmp_path):
     assert first.manifest.corpus == second.manifest.corpus
 
 
-def test_more_processes_learn_the_same(tmp_path, monkeypatch):
-    corpus = short(tmp_path, 2100)  # two batches, so that reading is shared out too
+def test_two_processes_train_the_same_version(tmp_path, monkeypatch):
+    corpus = short_articles(tmp_path, 2100)  # two batches, so that two processes read
     alone = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "1"), jobs=1).train_rubrics()
     monkeypatch.setattr(linear, "_WORTH_PROCESSES", 0)
     together = TrainingJob(Corpus(corpus), Config(), Registry(tmp_path / "2"), jobs=2).train_rubrics()
@@ -184,8 +184,8 @@ def test_more_processes_learn_the_same(tmp_path, monkeypatch):
         {"id": "новый"},
     ],
 )
-def test_the_fingerprint_tells_one_corpus_from_another(tmp_path, change):
-    path = short(tmp_path)
+def test_the_fingerprint_depends_on_the_corpus(tmp_path, change):
+    path = short_articles(tmp_path)
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def fingerprint(name: str) -> str:
@@ -202,8 +202,8 @@ def test_the_fingerprint_tells_one_corpus_from_another(tmp_path, change):
     assert fingerprint("после.jsonl") != before
 
 
-def test_rows_that_cannot_be_read_are_counted_and_the_rest_is_learned(tmp_path):
-    path = short(tmp_path)
+def test_training_skips_and_counts_rejects(tmp_path):
+    path = short_articles(tmp_path)
     path.write_bytes(
         b'{"id": "x", "text": 5}\n'
         + path.read_bytes()
@@ -218,8 +218,8 @@ def test_rows_that_cannot_be_read_are_counted_and_the_rest_is_learned(tmp_path):
     assert rejects[4].reason == "no text"
 
 
-def test_labels_laid_over_are_learned_instead_of_what_the_data_says(tmp_path):
-    archive = short(tmp_path)
+def test_a_labels_file_overrides_the_labels_of_the_data(tmp_path):
+    archive = short_articles(tmp_path)
     other = {"economy": "tourism", "industry": "industry", "tourism": "economy"}
     rows = [json.loads(line) for line in archive.read_text(encoding="utf-8").splitlines()]
     table = tmp_path / "метки.tsv"
@@ -234,8 +234,8 @@ def test_labels_laid_over_are_learned_instead_of_what_the_data_says(tmp_path):
     assert best == ["tourism", "industry", "economy"]
 
 
-def test_clean_articles_judge_the_others(tmp_path):
-    """The archive calls every third article wrongly; the clean ones are right and settle it."""
+def test_metrics_are_computed_on_clean_articles(tmp_path):
+    """A third of the archive's labels are wrong; those of the clean articles are right."""
     kinds = [(BANK, "economy"), (STEEL, "industry"), (HOTEL, "tourism")]
     rows, gold = [], ["id\trubrics"]
     for i in range(240):
@@ -252,10 +252,10 @@ def test_clean_articles_judge_the_others(tmp_path):
     assert version.manifest.metrics.macro_f1 == 1.0
 
 
-# What is learned
+# Labels and settings
 
 
-def test_topics_of_a_sample_are_those_of_its_articles_alone(tmp_path):
+def test_topics_of_a_sample_equal_those_of_its_articles_alone(tmp_path):
     def learned(path: Path, most: int) -> Version:
         found = {"max_articles": most, "settings": {"num_topics": 4}}
         config = convert({"topics": found, "cleaning": {"boilerplate": False}}, Config, "")
@@ -274,7 +274,7 @@ def test_topics_of_a_sample_are_those_of_its_articles_alone(tmp_path):
         assert (version.folder / name).read_bytes() == (alone.folder / name).read_bytes()
 
 
-def test_a_truth_table():
+def test_the_truth_table_of_labels():
     partly = known("снег", unknown=("спорт",))
     labels = [known("спорт"), known(), None, partly, known("снег", "спорт"), known()]
     truth, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
@@ -283,37 +283,39 @@ def test_a_truth_table():
     assert truth.tolist() == [[0, 1], [0, 0], [-1, -1], [1, -1], [1, 1], [0, 0]]
 
 
-def test_a_rubric_that_nearly_every_article_carries_cannot_be_learned():
+def test_a_rubric_with_too_few_negatives_is_an_error():
     labels = [known("снег")] * 150 + [known()]
     with pytest.raises(DataError, match="no rubric has 10 articles that carry it and as many that do not"):
         truth_table(labels, Rubrics())
     assert truth_table([*labels, *[known()] * 9], Rubrics())[1] == ("снег",)
 
 
-def test_a_rubric_of_too_few_articles_is_left_out_and_told():
+def test_a_rubric_with_too_few_positives_is_left_out():
     labels = [known("снег"), known("снег", "туры"), known("спорт"), known()]
     truth, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
     assert (rubrics, left_out) == (("снег",), {"спорт": 1, "туры": 1})
     assert truth.tolist() == [[1], [1], [0], [0]]
 
 
-def test_a_rubric_that_no_article_carries_is_not_learned_though_none_is_asked_for():
+def test_a_rubric_without_positives_is_left_out_at_min_positives_0():
     labels = [Labels(frozenset({"economy"})), Labels(frozenset())]
     _, rubrics, left_out = truth_table(labels, Rubrics(names=("sport", "economy"), min_positives=0))
     assert (rubrics, left_out) == (("economy",), {"sport": 0})
 
 
-def test_a_rubric_that_every_article_carries_cannot_be_learned():
+def test_a_rubric_without_negatives_is_left_out():
     labels = [known("снег"), known("снег", "туры")] * 2
     _, rubrics, left_out = truth_table(labels, Rubrics(min_positives=2))
     assert (rubrics, left_out) == (("туры",), {"снег": 4})
 
 
-def test_only_the_rubrics_asked_for_in_that_order():
+def test_names_select_and_order_the_rubrics():
     labels = [known("б", "а"), known("в"), known("а"), known("б")]
     truth, rubrics, _ = truth_table(labels, Rubrics(names=("б", "а"), min_positives=1))
     assert rubrics == ("б", "а")
-    assert truth_table(labels, Rubrics(names=("б", "б"), min_positives=1))[1] == ("б",), "named twice"
+    assert truth_table(labels, Rubrics(names=("б", "б"), min_positives=1))[1] == ("б",), (
+        "a repeated name counts once"
+    )
     assert truth.tolist() == [[1, 1], [0, 0], [0, 1], [1, 0]]
 
 
@@ -321,24 +323,24 @@ def test_only_the_rubrics_asked_for_in_that_order():
     ("labels", "found"),
     [([None, None], "none"), ([known("снег"), known()], "снег 1"), ([known("а")] * 9, "а 9")],
 )
-def test_nothing_to_learn_from(labels, found):
+def test_no_learnable_rubric_is_an_error(labels, found):
     with pytest.raises(DataError) as error:
         truth_table(labels, Rubrics(min_positives=2))
     remedy = "name the column with --rubrics-column, or lay labels over with --labels"
     assert f"(found: {found}); {remedy}" in str(error.value)
 
 
-def test_names_that_no_label_has_are_told_beside_those_there_are():
+def test_unknown_names_are_reported_with_the_known_ones():
     with pytest.raises(DataError, match=r"found: снгг 0; the labels name снег 2, туры 1\); "):
         truth_table([known("снег"), known("снег", "туры")], Rubrics(names=("снгг",)))
 
 
-def test_no_article_to_learn_from():
+def test_no_articles_are_an_error():
     with pytest.raises(DataError, match="no articles to train on"):
         truth_table([], Rubrics())
 
 
-def test_hundreds_of_rubrics_too_few_are_told_by_the_foremost():
+def test_an_error_about_hundreds_of_rubrics_is_short():
     labels = [known(f"р{n}") for n in range(500)] + [known("снег")] * 2
     with pytest.raises(DataError) as error:
         truth_table(labels, Rubrics())
@@ -348,17 +350,17 @@ def test_hundreds_of_rubrics_too_few_are_told_by_the_foremost():
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ({"id": "1", "text": STEEL}, "499 of 500 rows were rejected, 499 as {}:2: id '1' was seen before;"),
         ({"text": ""}, "500 of 500 rows were rejected, 500 as {}:1: no text; mend that first"),
     ],
 )
-def test_rejects_that_leave_nothing_to_learn_from_are_told(tmp_path, row, told):
+def test_too_many_rejects_are_reported_if_nothing_can_be_learned(tmp_path, row, message):
     data = write(tmp_path / "a.jsonl", *[{**row, "rubrics": "снег"}] * 500)
     with pytest.raises(DataError) as error:
         TrainingJob(Corpus(data), Config(), Registry(tmp_path / "models")).train_rubrics()
-    assert told.format(data) in str(error.value)
+    assert message.format(data) in str(error.value)
     assert "--rubrics-column" not in str(error.value)
 
 
@@ -368,7 +370,7 @@ def test_an_archive_without_labels_publishes_nothing(tmp_path):
     assert not list((tmp_path / "models").rglob("manifest.json"))
 
 
-def test_articles_without_a_word_that_tells_them_apart(tmp_path):
+def test_identical_articles_are_an_error(tmp_path):
     rows = [{"id": f"{n}", "text": STEEL, "rubrics": ["industry"] if n % 2 else []} for n in range(40)]
     with pytest.raises(DataError) as error:
         TrainingJob(
@@ -398,7 +400,7 @@ def test_articles_without_a_word_that_tells_them_apart(tmp_path):
         (Rubrics(settings={"latent": {"weight": math.inf}}), "Expected `float` <= 1000000.0 - at"),
     ],
 )
-def test_a_setting_that_is_none_is_told_before_the_work_begins(tmp_path, rubrics, message):
+def test_invalid_settings_are_refused_before_training(tmp_path, rubrics, message):
     with pytest.raises(UsageError) as error:
         TrainingJob(
             Corpus(embedded()[0]), Config(rubrics=rubrics), Registry(tmp_path), watch=pytest.fail
@@ -407,7 +409,7 @@ def test_a_setting_that_is_none_is_told_before_the_work_begins(tmp_path, rubrics
 
 
 @pytest.mark.parametrize("phrase", ["!!!", "9 мая"])
-def test_a_rule_that_is_none_is_told_before_the_work_begins(tmp_path, phrase):
+def test_invalid_rules_are_refused_before_training(tmp_path, phrase):
     rules = {"tourism": Rule(force=(phrase,))}
     with pytest.raises(UsageError, match=rf"\[rules.tourism\]: the phrase {phrase!r}"):
         TrainingJob(
@@ -415,7 +417,7 @@ def test_a_rule_that_is_none_is_told_before_the_work_begins(tmp_path, phrase):
         ).train_rubrics()
 
 
-def test_what_an_outlet_repeats_is_learned_and_cut(tmp_path):
+def test_boilerplate_is_learned_and_removed(tmp_path):
     slogan = "Больше новостей ищите на портале отелей и туров «Вестника»."
     kinds = [(BANK, "economy"), (STEEL, "industry"), (HOTEL, "tourism")]
     rows = [
@@ -462,7 +464,7 @@ FORMATS = {".jsonl": from_jsonl, ".csv": from_csv, ".parquet": from_parquet}
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_the_inbox_in_every_format(topics: Topics, models, tagger, tmp_path, suffix):
+def test_predict_writes_every_format(topics: Topics, models, tagger, tmp_path, suffix):
     output = tmp_path / f"размечено{suffix}"
     ran = topics("predict", embedded_inbox(), "-o", output, "--models", models, "--keep", "title,outlet")
     assert (ran.code, ran.out) == (0, "")
@@ -482,7 +484,7 @@ def test_the_inbox_in_every_format(topics: Topics, models, tagger, tmp_path, suf
     assert {path.name for path in tmp_path.iterdir()} == {output.name}
 
 
-# What an editor says of the inbox by `GUIDELINES.md`. Some are decoys: a hotel for bees, a ballet's shift.
+# Rubrics of the inbox by `GUIDELINES.md`. Some articles are decoys: a hotel for bees, a ballet's shift.
 EDITOR = {
     "economy": "001 004 005 007 015 016",
     "industry": "003 009 010 017 029 030",
@@ -494,7 +496,7 @@ EDITOR = {
 }
 
 
-def test_the_inbox_is_tagged_nearly_as_an_editor_would(topics: Topics, models, tmp_path):
+def test_the_inbox_is_tagged_nearly_like_an_editor(topics: Topics, models, tmp_path):
     output = tmp_path / "размечено.jsonl"
     topics("predict", embedded_inbox(), "-o", output, "--models", models)
     said = {f"inbox-{number}": rubrics for rubrics, numbers in EDITOR.items() for number in numbers.split()}
@@ -504,7 +506,7 @@ def test_the_inbox_is_tagged_nearly_as_an_editor_would(topics: Topics, models, t
     assert len(wrong) <= 6, wrong
 
 
-def test_garbage_among_the_rows(topics: Topics, models, tmp_path):
+def test_predict_skips_invalid_rows(topics: Topics, models, tmp_path):
     inbox = tmp_path / "вход.jsonl"
     good = [
         json.dumps({"id": f"{n}", "text": text}).encode() for n, text in enumerate([STEEL, "", CAT, HOTEL])
@@ -527,7 +529,7 @@ def test_garbage_among_the_rows(topics: Topics, models, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_kept_columns_come_through_and_ours_keep_their_names(topics: Topics, models, tmp_path, suffix):
+def test_kept_columns_are_written_and_renamed_if_they_clash(topics: Topics, models, tmp_path, suffix):
     inbox = write(
         tmp_path / "вход.jsonl",
         {"id": "1", "text": STEEL, "url": "https://пример.рф/?a=1&b=2", "views": 7, "rubrics": ["спорт"]},
@@ -545,7 +547,7 @@ def test_kept_columns_come_through_and_ours_keep_their_names(topics: Topics, mod
     assert second["views"] == second["source_rubrics"] == ("" if suffix == ".csv" else None)
 
 
-def test_a_table_of_answers_can_be_laid_over_as_labels(tmp_path):
+def test_predictions_can_be_used_as_labels(tmp_path):
     given = {"1": ("economy", "Дом; сад"), "2": (), "3": ("Кино 18+",)}
     articles = [Article(key, STEEL, kept={"title": "=1+1"}) for key in given]
     scores = dict.fromkeys(("Дом; сад", "economy", "Кино 18+"), 0.5)
@@ -560,13 +562,13 @@ def test_a_table_of_answers_can_be_laid_over_as_labels(tmp_path):
         write_batch(articles, answers)
     labels, rejects = load_labels(path)
     assert {key: tuple(sorted(found.rubrics)) for key, found in labels.items()} == given
-    assert [row.line for row in rejects] == [5], "nothing was said of its rubrics"
+    assert [row.line for row in rejects] == [5], "an article without predicted rubrics"
     assert "'=1+1" in path.read_text("utf-8")
     read_again, _ = all_of(Corpus(path))
     assert [article.title for article in read_again] == ["=1+1"] * 3
 
 
-def test_every_column_can_be_kept_in_json_lines(topics: Topics, models, tmp_path):
+def test_all_columns_can_be_kept_in_json_lines(topics: Topics, models, tmp_path):
     row = {"id": "1", "text": STEEL, "снимки": [{"a": 1}], "дата": None}
     ran = topics("predict", write(tmp_path / "a.jsonl", row), "--models", models, "--keep", "*")
     tagged = json.loads(ran.out)
@@ -586,7 +588,7 @@ def test_every_column_can_be_kept_in_json_lines(topics: Topics, models, tmp_path
         )
 
 
-def test_files_of_several_formats_and_encodings(topics: Topics, models, tmp_path):
+def test_predict_reads_several_formats_and_encodings(topics: Topics, models, tmp_path):
     folder = tmp_path / "вход"
     write(folder / "1.jsonl", {"id": "1", "body": STEEL})
     (folder / "2.csv").write_bytes(f"id;body\n2;{HOTEL}".encode("cp1251"))
@@ -596,7 +598,7 @@ def test_files_of_several_formats_and_encodings(topics: Topics, models, tmp_path
     assert found == [["industry"], ["tourism"], ["economy"]]
 
 
-def test_no_article_is_no_error(topics: Topics, models, tmp_path):
+def test_no_articles_give_an_empty_output(topics: Topics, models, tmp_path):
     (tmp_path / "пусто.jsonl").write_bytes(b"")
     for suffix, read in FORMATS.items():
         output = tmp_path / f"выход{suffix}"
@@ -604,8 +606,8 @@ def test_no_article_is_no_error(topics: Topics, models, tmp_path):
         assert list(read(output)) == []
 
 
-def test_a_sweep_leaves_alone_what_has_another_name(tmp_path):
-    """A job `scored` begins while `scored-2024` and `scored.csv` are being written beside it."""
+def test_a_sweep_removes_only_files_of_its_own_output(tmp_path):
+    """A job `scored` starts while `scored-2024` and `scored.csv` are being written."""
     (tmp_path / ".scored.0f0f0f0f.part").write_bytes(b"")
     with (
         storage.publishing(tmp_path / "scored-2024.jsonl") as one,

@@ -1,4 +1,4 @@
-"""The house: rooms stand on one another, imports go down, and nothing reads a pickle."""
+"""Architecture: packages form layers, imports go down only, and nothing reads a pickle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from newsroom import SOURCE
 from topics import plugins
 
-# Rooms, from the cellar to the roof: packages and, at the top, modules. Each imports from those before it.
-_ROOMS = """
+# Layers of packages and top-level modules, lowest first. Each imports only from those before it.
+_LAYERS = """
     topics errors types plugins storage persistence parallel
     readers text versions
     corpus rubrics
@@ -25,10 +25,10 @@ _ROOMS = """
     archive labelling serving terminal
     commands cli __main__
 """
-ROOMS = _ROOMS.split()
+LAYERS = _LAYERS.split()
 
 PARTS = ("classifiers.", "readers.", "topic_models.")
-"""Found through `plugins`, never imported by name; the packages themselves say what a part must do."""
+"""Loaded through `plugins`, never imported by name."""
 HEAVY = {"gensim", "joblib", "pandas", "sklearn"}
 PICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve"}
 
@@ -50,7 +50,7 @@ def tree(module: str) -> ast.Module:
 
 
 def nodes(module: str, *, at_import: bool = False) -> Iterator[ast.AST]:
-    """Every node but those under `if TYPE_CHECKING`; `at_import`: those that run when it is imported."""
+    """Yield all nodes except those under `if TYPE_CHECKING`; `at_import`: only those run at import."""
 
     def walk(node: ast.AST) -> Iterator[ast.AST]:
         yield node
@@ -64,7 +64,7 @@ def nodes(module: str, *, at_import: bool = False) -> Iterator[ast.AST]:
 
 
 def imports(module: str, *, at_import: bool = False) -> Iterator[str]:
-    """Dotted names of what a module imports: `from topics import errors` -> `topics.errors`."""
+    """Yield the dotted names that a module imports: `from topics import errors` -> `topics.errors`."""
     for node in nodes(module, at_import=at_import):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -74,7 +74,7 @@ def imports(module: str, *, at_import: bool = False) -> Iterator[str]:
 
 
 def own(dotted: str) -> str:
-    """`topics.text.tokens.tokenize` -> `tokens`; "" for what is not ours."""
+    """`topics.text.tokens.tokenize` -> `text.tokens`; "" for other packages."""
     package, _, rest = dotted.partition(".")
     if package != "topics":
         return ""
@@ -87,33 +87,33 @@ def needed(module: str, *, at_import: bool = False) -> set[str]:
     return {own(name) for name in imports(module, at_import=at_import)} - {"", module}
 
 
-def room(module: str) -> str:
+def package(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_every_module_is_in_a_room():
-    assert sorted(ROOMS) == sorted({room(module) for module in MODULES})
+def test_every_package_is_in_the_list_of_layers():
+    assert sorted(LAYERS) == sorted({package(module) for module in MODULES})
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_imports_go_down(module):
-    above = ROOMS[ROOMS.index(room(module)) + 1 :]
-    assert [name for name in needed(module) if room(name) in above] == []
+def test_imports_go_to_lower_layers_only(module):
+    above = LAYERS[LAYERS.index(package(module)) + 1 :]
+    assert [name for name in needed(module) if package(name) in above] == []
 
 
-def test_no_import_goes_in_a_circle():
+def test_there_are_no_circular_imports():
     TopologicalSorter({module: needed(module) for module in MODULES}).prepare()
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_parts_are_found_through_their_table(module):
+def test_parts_are_loaded_through_plugins(module):
     inside = f"{module.partition('.')[0]}."
     foreign = [name for name in needed(module) if name.startswith(PARTS) and not name.startswith(inside)]
     assert foreign == []
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_pickle(module):
+def test_nothing_reads_pickles(module):
     assert {name.partition(".")[0] for name in imports(module)} & PICKLERS == set()
     assert {"joblib.load", "joblib.dump"} & set(imports(module)) == set()
     for node in nodes(module):
@@ -126,12 +126,12 @@ def test_no_pickle(module):
             assert node.id not in {"eval", "exec"}
 
 
-def test_only_lda_names_gensim():
+def test_only_lda_imports_gensim():
     naming = {module for module in MODULES if any(name.startswith("gensim") for name in imports(module))}
     assert naming <= {"topic_models.lda"}
 
 
-def test_tagging_imports_nothing_heavy():
+def test_tagging_imports_no_heavy_library():
     found = [plugins.CLASSIFIERS, plugins.READERS, plugins.TOPIC_MODELS]
     parts = {
         address.partition(":")[0].removeprefix("topics.") for table in found for address in table.own.values()
@@ -145,9 +145,9 @@ def test_tagging_imports_nothing_heavy():
     assert {"text.tokens", "rubrics.features", "versions.registry"} <= reached
 
 
-def test_no_room_is_a_lumber_room():
+def test_no_module_has_a_generic_name():
     assert {path.stem for path in MODULES.values()} & {"utils", "helpers", "common", "base", "misc"} == set()
 
 
-def test_every_module_says_what_it_is():
+def test_every_module_has_a_docstring():
     assert [module for module in MODULES if not ast.get_docstring(tree(module))] == []

@@ -1,4 +1,4 @@
-"""Words as newsprint has them, one at a time -> their lemmas."""
+"""Lemmas of single words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = {
     "выросшая": "вырасти",
     "туристическими": "туристический",
     "людей": "человек",
-    # what is folded: case, and ё after lemmatizing
+    # case is folded, and ё after lemmatizing
     "ЗАВОД": "завод",
     "Завод": "завод",
     "ЧЁРНАЯ": "черный",
@@ -28,7 +28,7 @@ WORDS = {
     "ёлок": "елка",
     "шёл": "идти",
     "Ещё": "еще",
-    # words that carry meaning though they are short; a lone letter does not
+    # short words are kept, single letters are not
     "не": "не",
     "в": "",
     "Я": "",
@@ -49,13 +49,13 @@ WORDS = {
     "ГОКи": "гок",
     "ГОКов": "гок",
     "МИДу": "мид",
-    "МОК": "мок",  # no form of «мокнуть»
+    "МОК": "мок",  # not a form of «мокнуть»
     "МОКа": "мок",
     "ИГ": "иг",
     "РТУ": "рту",
     "НАБУ": "набу",
     "АЛРОСА": "алроса",
-    "ГОД": "год",  # words in a headline that shouts
+    "ГОД": "год",  # words of a headline in capitals
     "ЦЕХ": "цех",
     "ЕГО": "он",
     "вузов": "вуз",
@@ -67,9 +67,9 @@ WORDS = {
     "Белоусовым": "белоусов",
     "Набиуллиной": "набиуллин",
     "Набиуллина": "набиуллин",
-    "Песков": "песков",  # no sands
+    "Песков": "песков",  # not «песок»
     "Пескова": "песков",
-    "Абрамов": "абрамов",  # no Abrams
+    "Абрамов": "абрамов",  # not «Абрам»
     "Борисов": "борисов",
     "Борисову": "борисов",
     "Нурмагомедов": "нурмагомедов",
@@ -77,7 +77,7 @@ WORDS = {
     "Школьников": "школьник",  # first word of a sentence
     "песков": "песок",
     "Лене": "лена",
-    "Лисин": "лисин",  # no fox
+    "Лисин": "лисин",  # not «лиса»
     "Лисина": "лисин",
     "Пушков": "пушков",
     "Токаев": "токаев",
@@ -94,7 +94,7 @@ WORDS = {
     "Маска": "маск",
     "маска": "маска",
     "Белова": "белов",
-    # what the dictionary takes for rarer words
+    # the dictionary prefers rarer words
     "нашли": "найти",
     "нашла": "найти",
     "пришли": "прийти",
@@ -112,7 +112,7 @@ WORDS = {
     "снят": "снять",
     "снимками": "снимок",
     "голом": "гол",
-    "полка": "полк",  # «полки магазинов» are other forms
+    "полка": "полк",  # «полки магазинов» has other forms
     "полках": "полка",
     "гранаты": "граната",
     "риска": "риск",
@@ -159,7 +159,7 @@ WORDS = {
     "Мосбирже": "мосбиржа",
     "Росстат": "росстат",
     "Минэкономразвития": "минэкономразвития",
-    # no names: the dictionary has a name for each, but there is no capital
+    # not names without a capital, though the dictionary has such names
     "марка": "марка",
     "газы": "газ",
     "турбину": "турбина",
@@ -170,7 +170,7 @@ WORDS = {
     "туров": "тур",
     "туры": "тур",
     "домны": "домна",
-    # homonyms are left to whoever sees the neighbours
+    # homonyms are resolved later, by their neighbours
     "стали": "стали?",
     "СТАЛИ": "стали?",
     "Суда": "суда?",
@@ -228,7 +228,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("form", "expected"), WORDS.items())
-def test_words(form, expected):
+def test_lemmas_of_words(form, expected):
     assert " ".join(lemmas(form)) == expected
 
 
@@ -254,11 +254,11 @@ def test_words(form, expected):
         "марка марки марку маркой марке марок маркам марками марках",
     ],
 )
-def test_every_case_of_a_word_is_one_lemma(forms):
+def test_all_cases_of_a_word_have_one_lemma(forms):
     assert len({lemmas(form) for form in forms.split()}) == 1
 
 
-def test_the_short_way_through_the_dictionary_ends_where_the_long_one_does():
+def test_the_fast_dictionary_lookup_equals_the_full_one():
     text = "\n".join(path.read_text(encoding="utf-8") for path in embedded()).lower()
     for form in sorted(set(re.findall(r"(?<![а-яё-])[а-яё]{2,}(?![а-яё-])", text))):
         known = room._analyzer().word_is_known(form)
@@ -270,7 +270,7 @@ WORD = st.characters(exclude_categories=("Cs",))
 
 
 @given(st.text(WORD) | st.text(st.sampled_from("абвёЁЩъ-19%₽$aZİßŉǅﬁ½²\u0301\x00\n ")))
-def test_any_form_has_lemmas_that_can_be_stored(form):
+def test_lemmas_of_any_text_are_valid(form):
     found = lemmas(form)
     assert found == lemmas(form)
     for lemma in found:
@@ -279,15 +279,15 @@ def test_any_form_has_lemmas_that_can_be_stored(form):
 
 
 @given(st.text(st.sampled_from("абвгдежзийклмнопрстуфхцчшщъыьэюя"), min_size=2, max_size=12))
-def test_a_russian_word_is_one_lemma(word):
+def test_a_russian_word_has_one_lemma(word):
     assert len(lemmas(word)) == 1
 
 
-def test_what_settles_a_homonym_is_a_lemma():
+def test_neighbours_that_resolve_homonyms_are_lemmas():
     for mark, homonym in HOMONYMS.items():
         assert lemmas(mark.rstrip("?")) == (mark,)
         for neighbour in homonym.after | homonym.before:
-            assert lemmas(neighbour) == (neighbour,), f"{neighbour!r} would never be met"
+            assert lemmas(neighbour) == (neighbour,), f"{neighbour!r} is not a lemma"
 
 
 def test_many_threads_get_the_same_lemmas():

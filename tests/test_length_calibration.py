@@ -1,4 +1,4 @@
-"""Short texts: what a headline says is weighed as what an article says."""
+"""Length calibration: margins of short texts are corrected."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ HALF = LengthCalibration(usual=100.0, slopes=(0.5,), offsets=(1.0,))
 
 
 def words(batch):
-    """Read each article back: its title, its body."""
+    """Return the lemmas of title and body of each article."""
     cuts = zip(batch.offsets, batch.bodies, batch.offsets[1:], strict=False)
     said = [batch.lemmas[i] for i in batch.ids]
     return [(" ".join(said[start:body]), " ".join(said[body:stop])) for start, body, stop in cuts]
 
 
-def test_beginnings_stand_behind_the_whole_articles_without_their_titles():
+def test_excerpts_follow_the_articles_without_titles():
     long = " ".join(["банк", "завод"] * 50)
     texts = words(excerpted(tokenize(["море", ""], [long, "пляж"])))
     assert texts[:2] == [("море", long), ("", "пляж")]
@@ -40,20 +40,20 @@ def test_beginnings_stand_behind_the_whole_articles_without_their_titles():
 @pytest.mark.parametrize(
     ("length", "corrected"),
     [
-        (100, 2.0),  # as long as usual
+        (100, 2.0),  # the usual length
         (900, 2.0),
-        (0, 2.0),  # of no known word there is nothing to say
+        (0, 2.0),  # no known word: not corrected
         (37, 2.0 * (1 + 0.5 * 0.994) + 0.994),  # e times shorter, nearly
         (5, 2.0 * (1 + 0.5 * 2.996) + 2.996),
-        (1, 2.0 * (1 + 0.5 * 2.996) + 2.996),  # no shorter than five
+        (1, 2.0 * (1 + 0.5 * 2.996) + 2.996),  # as for five terms
     ],
 )
-def test_the_shorter_a_text_the_more_its_margin_is_corrected(length, corrected):
+def test_shorter_texts_are_corrected_more(length, corrected):
     assert HALF.correct(np.array([[2.0]]), np.array([length]))[0, 0] == pytest.approx(corrected, abs=1e-3)
 
 
-def test_a_margin_that_means_more_on_a_short_text_is_raised():
-    """Whole articles carry the rubric from a margin of 0 on, texts of 10 terms from -1 on."""
+def test_the_offset_of_short_texts_is_learned():
+    """Whole articles have the rubric above a margin of 0, texts of 10 terms above -1."""
     generator = np.random.default_rng(0)
     lengths = np.repeat([100, 10], 600)
     margins = generator.normal(size=1200)
@@ -64,8 +64,8 @@ def test_a_margin_that_means_more_on_a_short_text_is_raised():
     assert learned.correct(np.array([[-1.0]]), np.array([100]))[0, 0] == -1
 
 
-def test_a_higher_margin_is_the_better_sign_of_a_text_shorter_than_any_that_was_seen():
-    """Of 16 terms margins say next to nothing, so the slope falls; of 5 they must not turn round."""
+def test_slopes_stay_positive_for_texts_shorter_than_seen():
+    """With 16 terms margins are nearly uninformative, so the slope falls; with 5 it must stay positive."""
     generator = np.random.default_rng(0)
     lengths = np.repeat([40, 16], 2000)
     margins = generator.normal(size=4000)
@@ -78,7 +78,7 @@ def test_a_higher_margin_is_the_better_sign_of_a_text_shorter_than_any_that_was_
 
 
 @pytest.mark.parametrize("truth", [[0, 0, 0], [1, 1, 1], [-1, -1, -1]])
-def test_of_one_answer_nothing_is_learned(truth):
+def test_with_one_class_nothing_is_corrected(truth):
     texts = Excerpts(
         np.zeros((3, 1)), np.array([9, 50, 100]), np.array(truth, np.int8)[:, None], np.arange(3)
     )
@@ -102,17 +102,17 @@ def model():
         ("Банк снизил ставку по вкладам", "economy"),
     ],
 )
-def test_a_headline_of_few_words_gets_its_rubric_and_no_other(model, text, rubric):
+def test_a_short_headline_gets_exactly_its_rubric(model, text, rubric):
     given = model.decisions.given(model.predict_proba(tokenize([""], [text])))[0]
     assert [name for name, holds in zip(model.rubrics, given, strict=True) if holds] == [rubric]
 
 
 @pytest.mark.parametrize("text", ["", "Абвгд еёжз", "Кошка сняла с дерева пожарного"])
-def test_a_text_that_says_nothing_of_any_rubric_gets_none(model, text):
+def test_an_unrelated_text_gets_no_rubric(model, text):
     assert not model.decisions.given(model.predict_proba(tokenize([""], [text]))).any()
 
 
-def test_the_reasons_still_add_up_to_the_log_odds(model):
+def test_contributions_still_sum_to_the_log_odds(model):
     tokens = tokenize([""], ["Отели подняли цены для туристов"])
     prior, reasons = model.contributions(tokens)
     probability = model.predict_proba(tokens)[0]

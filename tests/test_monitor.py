@@ -1,4 +1,4 @@
-"""Drift: silent while a stream is as it was, and saying what changed when it is not."""
+"""Drift: no alarm while a stream is unchanged, otherwise an alarm that says what changed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ ROWS: Rows = [
 
 
 @pytest.fixture(scope="session")
-def half(tmp_path_factory) -> Version:
-    """Trained on every other demonstration article; the others are a stream of the same kind."""
-    folder = tmp_path_factory.mktemp("half")
+def rubric_version(tmp_path_factory) -> Version:
+    """A version trained on every other demonstration article; the others are an unchanged stream."""
+    folder = tmp_path_factory.mktemp("rubric_version")
     data = write(folder / "половина.jsonl", *ROWS[::2])
     return TrainingJob(Corpus(data), Config(), Registry(folder / "models")).train_rubrics()
 
@@ -54,18 +54,20 @@ def alarms(found: DriftReport) -> set[str]:
     return {finding.measure for finding in found.drift.alarms}
 
 
-@pytest.mark.parametrize(("others", "is_loud"), [(0, False), (1, False), (3, False), (30, True), (125, True)])
-def test_where_nothing_varied_one_article_is_no_alarm_and_many_are(tmp_path, others, is_loud):
-    """What none of 250 articles was may be three of the next 250 by chance."""
+@pytest.mark.parametrize(
+    ("others", "has_alarm"), [(0, False), (1, False), (3, False), (30, True), (125, True)]
+)
+def test_a_new_outlet_raises_an_alarm_only_with_many_articles(tmp_path, others, has_alarm):
+    """An outlet that none of 250 articles had may have three of the next 250 by chance."""
     known = write(tmp_path / "одно.jsonl", *(row | {"outlet": "Вестник"} for row in ROWS[::2]))
     version = TrainingJob(Corpus(known), Config(), Registry(tmp_path / "models")).train_rubrics()
     rows = [row | {"outlet": "Голос" if n < others else "Вестник"} for n, row in enumerate(ROWS[1::2])]
-    assert alarms(report(version, tmp_path, rows)) == ({"outlets"} if is_loud else set())
+    assert alarms(report(version, tmp_path, rows)) == ({"outlets"} if has_alarm else set())
 
 
 @pytest.mark.parametrize("articles", [70, 125])
-def test_what_is_usual_is_not_known_from_a_handful(tmp_path, articles):
-    """Of 70 articles there are two runs, which lie as far from each other as each from the other."""
+def test_few_articles_give_no_limits(tmp_path, articles):
+    """70 articles make only two runs, and one distance."""
     known = write(tmp_path / "мало.jsonl", *ROWS[:articles])
     version = TrainingJob(Corpus(known), Config(), Registry(tmp_path / "models")).train_rubrics()
     found = report(version, tmp_path, ROWS[200:300]).drift
@@ -75,8 +77,8 @@ def test_what_is_usual_is_not_known_from_a_handful(tmp_path, articles):
     ]
 
 
-def test_a_stream_of_the_same_kind_is_quiet(half, tmp_path):
-    found = report(half, tmp_path, ROWS[1::2])
+def test_an_unchanged_stream_raises_no_alarm(rubric_version, tmp_path):
+    found = report(rubric_version, tmp_path, ROWS[1::2])
     assert alarms(found) == set()
     assert sentences(found.drift) == ["Everything is within its usual range: 250 articles compared with 250."]
     assert sentences(found.drift, "ru") == ["Всё в обычных пределах. Статей: 250, для сравнения: 250."]
@@ -104,13 +106,13 @@ CHANGES: dict[str, tuple[Callable[[Rows], Rows], set[str]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_changed_is_told(half, tmp_path, change):
+def test_changes_raise_their_alarms(rubric_version, tmp_path, change):
     make, expected = CHANGES[change]
-    assert expected <= alarms(report(half, tmp_path, make(ROWS[1::2])))
+    assert expected <= alarms(report(rubric_version, tmp_path, make(ROWS[1::2])))
 
 
-def test_the_words_of_an_epidemic_are_named(half, tmp_path):
-    found = report(half, tmp_path, CHANGES["an epidemic"][0](ROWS[1::2]))
+def test_rising_words_are_reported(rubric_version, tmp_path):
+    found = report(rubric_version, tmp_path, CHANGES["an epidemic"][0](ROWS[1::2]))
     assert {"коронавирус", "пандемия", "карантин"} <= {word.word for word in found.drift.rising}
     said = " ".join(sentences(found.drift, "ru"))
     assert "Слов в статье: было 82, стало 89; изменение в 2,7 раза больше обычного предела" in said
@@ -118,39 +120,39 @@ def test_the_words_of_an_epidemic_are_named(half, tmp_path):
     assert "Words per article: 82 before, 89 now" in " ".join(sentences(found.drift))
 
 
-def test_a_rubric_that_vanishes_is_told_and_what_it_should_be_worth(half, tmp_path):
-    found = report(half, tmp_path, [row for row in ROWS if "tourism" not in row["rubrics"]])
+def test_a_vanished_rubric_raises_an_alarm(rubric_version, tmp_path):
+    found = report(rubric_version, tmp_path, [row for row in ROWS if "tourism" not in row["rubrics"]])
     assert "scores: tourism" in alarms(found)
     finding = next(one for one in found.drift.findings if one.measure == "given: tourism")
     assert finding.now < finding.least <= finding.before <= finding.most
     assert name_of("given: tourism", "ru") == "статьи с рубрикой «tourism»"
 
 
-def test_of_dozens_of_rubrics_those_are_told_whose_precision_fell_furthest():
+def test_rubrics_with_the_largest_loss_of_precision_are_listed():
     names = [f"рубрика {r}" for r in range(12)]
     before = tuple(Expected(name, 100, 0.9, 0.9) for name in names)
     now = tuple(Expected(name, 100, 0.8 - r / 100, 0.9) for r, name in enumerate(names))
     alarm = Finding(UNKNOWN_WORDS, 0.2, 0.1, True)
-    told = sentences(Drift(500, 500, (alarm,), (), (), now, before))[1:]
-    assert len(told) == 10
-    assert told[0] == "“рубрика 11”: expected precision 0.69, before 0.90."
+    lines = sentences(Drift(500, 500, (alarm,), (), (), now, before))[1:]
+    assert len(lines) == 10
+    assert lines[0] == "“рубрика 11”: expected precision 0.69, before 0.90."
     few = sentences(Drift(500, 500, (alarm,), (), (), now[:3], before))[1:]
     assert [one.split(":")[0] for one in few] == ["“рубрика 0”", "“рубрика 1”", "“рубрика 2”"]
 
 
-def test_of_hundreds_of_alarms_the_worst_are_told_and_the_others_counted():
+def test_the_worst_alarms_are_listed_and_the_others_counted():
     alarms = tuple(Finding(f"given: рубрика {r}", 0.9 - r / 100, 0.1, True) for r in range(25))
-    told = sentences(Drift(500, 500, alarms, (), (), (), ()), "ru")
-    assert len(told) == 21
-    assert told[0] == "Статьи с рубрикой «рубрика 0»: изменение в 9,0 раза больше обычного предела."
-    assert told[-1] == "Ещё показателей вне обычных пределов: 5."
+    lines = sentences(Drift(500, 500, alarms, (), (), (), ()), "ru")
+    assert len(lines) == 21
+    assert lines[0] == "Статьи с рубрикой «рубрика 0»: изменение в 9,0 раза больше обычного предела."
+    assert lines[-1] == "Ещё показателей вне обычных пределов: 5."
     assert len(sentences(Drift(500, 500, alarms[:20], (), (), (), ()))) == 20
 
 
-def test_expected_precision_is_the_mean_probability_of_what_was_given(half, tmp_path):
+def test_expected_precision_is_the_mean_probability_of_assignments(rubric_version, tmp_path):
     rows = ROWS[1::2]
-    found = report(half, tmp_path, rows)
-    pipeline = Pipeline.load(half.folder)
+    found = report(rubric_version, tmp_path, rows)
+    pipeline = Pipeline.load(rubric_version.folder)
     judgement = pipeline.judge(pipeline.read(next(Corpus(tmp_path / "поток.jsonl").batches()).articles))
     for r, one in enumerate(found.drift.expected):
         given_, scores = judgement.given[:, r], judgement.probabilities[:, r]
@@ -159,87 +161,85 @@ def test_expected_precision_is_the_mean_probability_of_what_was_given(half, tmp_
         assert one.recall == pytest.approx(scores[given_].sum() / scores.sum())
 
 
-def test_another_reference_is_another_yardstick(half, tmp_path):
-    rows = CHANGES["an epidemic"][0](ROWS)  # every other is known to the model and scored the surer
+def test_a_stream_is_compared_with_the_given_reference(rubric_version, tmp_path):
+    rows = CHANGES["an epidemic"][0](ROWS)  # the model was trained on every other article
     reference = Corpus(write(tmp_path / "эпидемия.jsonl", *rows[1::4]))
-    found = report(half, tmp_path, rows[3::4], reference=reference)
+    found = report(rubric_version, tmp_path, rows[3::4], reference=reference)
     assert alarms(found) == set()
     assert found.compared_with == str(tmp_path / "эпидемия.jsonl")
     assert found.drift.reference_articles == 125
 
 
 @pytest.fixture(scope="session")
-def mix(half) -> Version:
-    """Topics of the same articles as `half`."""
-    corpus, config = Corpus(half.manifest.corpus.sources[0]), Config()
-    return TrainingJob(corpus, config, Registry(half.folder.parents[1])).train_topics()
+def topic_version(rubric_version) -> Version:
+    """A version of topics trained on the same articles."""
+    corpus, config = Corpus(rubric_version.manifest.corpus.sources[0]), Config()
+    return TrainingJob(corpus, config, Registry(rubric_version.folder.parents[1])).train_topics()
 
 
-def test_the_mix_of_topics_is_compared(half, mix, tmp_path):
-    assert alarms(report(mix, tmp_path, ROWS[1::2])) == set()
+def test_a_changed_topic_mix_raises_an_alarm(rubric_version, topic_version, tmp_path):
+    assert alarms(report(topic_version, tmp_path, ROWS[1::2])) == set()
     tourism = [row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]]
-    found = report(mix, tmp_path, tourism)
+    found = report(topic_version, tmp_path, tourism)
     assert "topics" in alarms(found)
     [finding] = [one for one in found.drift.findings if one.measure == "topics"]
-    labels = {topic.label: topic.id for topic in TopicPipeline.load(mix.folder).topics}
+    labels = {topic.label: topic.id for topic in TopicPipeline.load(topic_version.folder).topics}
     assert {word.word for word in finding.moved} <= labels.keys()
     assert finding.moved[0].now > finding.moved[0].before
-    called = mix._replace(names={labels[finding.moved[0].word]: "Отдых"})
+    called = topic_version._replace(names={labels[finding.moved[0].word]: "Отдых"})
     assert alarms(report(called, tmp_path, ROWS[1::2])) == set()
     said = " ".join(sentences(report(called, tmp_path, tourism).drift, "ru"))
     assert "Отдых (было" in said
     assert re.search(r"Темы \(главная в статье\): изменение в [\d,]+ раза больше .* \(было .*%, стало", said)
 
 
-def test_a_job_says_whether_its_articles_are_those_of_the_training(topics, half, mix, tmp_path):
-    models = "--models", half.folder.parents[1]
+def test_predict_compares_its_articles_with_training(topics, rubric_version, topic_version, tmp_path):
+    models = "--models", rubric_version.folder.parents[1]
     quiet = write(tmp_path / "тихо.jsonl", *ROWS[1::2])
     loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
     tourism = write(tmp_path / "туризм.jsonl", *[row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
     few = write(tmp_path / "мало.jsonl", *ROWS[1:9:2])
-    taught = half.manifest.corpus.sources[0]
+    training_data = rubric_version.manifest.corpus.sources[0]
     usual, usual_mix = "nothing is out of its usual range", "the mix of topics is in its usual range"
     for source, on_rubrics, on_topics in (
         (quiet, usual, usual_mix),
         (loud, "Outlets: the change", usual_mix),
         (tourism, "“tourism”", "Topics (the main one of each article): the change"),
         (few, "", ""),
-        (taught, "", ""),
+        (training_data, "", ""),
     ):
         for output in ((), ("-o", tmp_path / "выход.jsonl")):
             ran = topics("predict", source, *output, "--summary", tmp_path / "итог.json", *models)
             assert ran.code == 0, ran.err
             summary = json.loads((tmp_path / "итог.json").read_bytes())
-            for version, said in ((half, on_rubrics), (mix, on_topics)):
-                told = re.findall(f"against the training of {version.label}: .*", ran.err)
-                assert bool(told) == bool(said), ran.err
-                assert said in "".join(told)
+            for version, said in ((rubric_version, on_rubrics), (topic_version, on_topics)):
+                lines = re.findall(f"against the training of {version.label}: .*", ran.err)
+                assert bool(lines) == bool(said), ran.err
+                assert said in "".join(lines)
                 drift_ = summary["drift"].get(version.label)
                 assert bool(drift_) == bool(said)
                 assert not said or any(one["alarm"] for one in drift_["findings"]) == (
                     said not in (usual, usual_mix)
                 )
-            assert ("not compared with the training" in ran.err) == (source == taught)
-            both = {version.label: [taught] for version in (half, mix)}
-            assert summary["trained_on"] == (both if source == taught else {})
+            assert ("not compared with the training" in ran.err) == (source == training_data)
+            both = {version.label: [training_data] for version in (rubric_version, topic_version)}
+            assert summary["trained_on"] == (both if source == training_data else {})
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_version_that_never_saw_the_articles_is_compared_though_another_was_trained_on_them(
-    topics, half, tmp_path, workers
-):
+def test_only_versions_trained_on_the_articles_are_not_compared(topics, rubric_version, tmp_path, workers):
     models = tmp_path / "models"
-    shutil.copytree(half.folder.parent, models / "rubrics")
+    shutil.copytree(rubric_version.folder.parent, models / "rubrics")
     loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
     assert topics("train", loud, "--only", "topics", "--models", models).code == 0
     output = () if workers == 1 else ("-o", tmp_path / "выход.jsonl", "--workers", workers)
     ran = topics("predict", loud, *output, "--models", models)
     topic_model = Registry(models).open("topics").label
-    assert f"against the training of {half.label}: Outlets: " in ran.err
+    assert f"against the training of {rubric_version.label}: Outlets: " in ran.err
     assert f"not compared with the training of {topic_model}: it was trained on" in ran.err
 
 
-def test_the_last_bin_is_named_for_what_it_holds():
+def test_the_bin_of_other_values_is_named():
     word = ShareChange("other", 0.0, 0.8)
     for measure, said in ((OUTLETS, "other outlets"), (TOPICS, "another topic or none")):
         alarm = Finding(measure, 0.2, 0.1, True, moved=(word,))
@@ -249,17 +249,17 @@ def test_the_last_bin_is_named_for_what_it_holds():
 
 
 @pytest.mark.parametrize(("language", "share"), [("en", "12.5%"), ("ru", "12,5\u00a0%")])
-def test_a_name_with_a_number_is_left_as_it_is(language, share):
+def test_numbers_in_names_are_not_formatted(language, share):
     alarm = Finding(OUTLETS, 0.25, 0.1, True, moved=(ShareChange("Радио 1.0", 0.5, 0.125),))
     rubric = Finding("given: Мода 2.0", 0.25, 0.1, True, 0.5, 0.125)
     drifted = Drift(500, 500, (alarm, rubric), (ShareChange("web3.0", 0.5, 0.125),), (), (), ())
-    told = sentences(drifted, language)
-    for name, said in zip(("Радио 1.0", "Мода 2.0", "web3.0"), told, strict=True):
+    lines = sentences(drifted, language)
+    for name, said in zip(("Радио 1.0", "Мода 2.0", "web3.0"), lines, strict=True):
         assert name in said
         assert share in said
 
 
-def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_articles(topics, tmp_path):
+def test_training_shares_are_those_of_the_whole_archive(topics, tmp_path):
     news = [
         row | {"id": f"архив-{n}"}
         for n, row in enumerate(ROWS)
@@ -268,8 +268,8 @@ def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_article
     data, checked = write(tmp_path / "архив.jsonl", *news), tmp_path / "проверено.csv"
     rows = [row for row in news if row["rubrics"]]
     tourism = [row for row in rows if "tourism" in row["rubrics"]]
-    told = [*tourism, *(row for row in rows if row not in tourism)][: 4 * len(tourism)]
-    lines = [f"{row['id']},{' '.join(row['rubrics'])}" for row in told]
+    checked_rows = [*tourism, *(row for row in rows if row not in tourism)][: 4 * len(tourism)]
+    lines = [f"{row['id']},{' '.join(row['rubrics'])}" for row in checked_rows]
     checked.write_text("\n".join(["id,rubrics", *lines]), encoding="utf-8")
     models = "--models", tmp_path / "models"
     assert topics("train", data, "--labels", checked, "--only", "rubrics", *models).code == 0
@@ -281,36 +281,39 @@ def test_a_job_tells_the_shares_of_the_whole_training_not_of_the_checked_article
     before = {one.measure: one.before for one in findings}
     for rubric, share in shares.items():
         assert share["training"] == pytest.approx(before[f"given: {rubric}"], abs=1e-4)
-    assert shares["tourism"]["training"] < 0.15, "a quarter of what was checked, a twelfth of the archive"
+    assert shares["tourism"]["training"] < 0.15, "a quarter of the checked articles, a twelfth of the archive"
 
 
-def test_what_the_version_knows_by_heart_is_told(topics, half, mix, tmp_path):
-    [taught], models = half.manifest.corpus.sources, ("--models", half.folder.parents[1])
+def test_monitoring_training_data_warns(topics, rubric_version, topic_version, tmp_path):
+    [training_data], models = (
+        rubric_version.manifest.corpus.sources,
+        ("--models", rubric_version.folder.parents[1]),
+    )
     fresh = write(tmp_path / "новое.jsonl", *ROWS[1::2])
-    for version, asked, known in (
-        (half, (taught,), True),
-        (mix, (taught,), True),
-        (mix, (fresh, "--reference", taught), True),
-        (half, (fresh,), False),
+    for version, arguments, known in (
+        (rubric_version, (training_data,), True),
+        (topic_version, (training_data,), True),
+        (topic_version, (fresh, "--reference", training_data), True),
+        (rubric_version, (fresh,), False),
     ):
-        ran = topics("monitor", version.label, *asked, "--html", tmp_path / "д.html", "--json", *models)
-        said = f"topics: {version.label} was trained on {taught}: drift on training data is misleading"
+        ran = topics("monitor", version.label, *arguments, "--html", tmp_path / "д.html", "--json", *models)
+        said = f"topics: {version.label} was trained on {training_data}: drift on training data is misleading"
         assert (said in ran.err) == known
-        assert json.loads(ran.out)["trained_on"] == [taught] * known
+        assert json.loads(ran.out)["trained_on"] == [training_data] * known
         html = (tmp_path / "д.html").read_text(encoding="utf-8")
         assert ("articles it has already seen look different from new ones" in html) == known
 
 
-def test_nothing_to_compare(half, tmp_path):
+def test_an_empty_stream_is_an_error(rubric_version, tmp_path):
     with pytest.raises(DataError, match="no article could be read; there is nothing to compare"):
-        report(half, tmp_path, [])
+        report(rubric_version, tmp_path, [])
 
 
-# The yardstick
+# Profiles
 
 
-def test_a_profile_holds_no_article_and_comes_back_as_saved(half, tmp_path):
-    found = profile.load(half.folder)
+def test_a_profile_survives_a_round_trip(rubric_version, tmp_path):
+    found = profile.load(rubric_version.folder)
     assert found.articles == 250
     assert sum(found.facts.runs) == 250
     assert found.facts.since < found.facts.until
@@ -322,7 +325,7 @@ def test_a_profile_holds_no_article_and_comes_back_as_saved(half, tmp_path):
     assert found.frequencies.min() >= profile.MIN_ARTICLES
 
 
-def test_a_version_without_a_profile(half, tmp_path):
+def test_a_missing_profile_is_a_model_error(rubric_version, tmp_path):
     with pytest.raises(ModelError, match=r"profile\.json: cannot be read"):
         profile.load(tmp_path)
 
@@ -340,7 +343,7 @@ def describe(order: list[int]) -> Profile:
 
 
 @given(st.permutations(range(120)))
-def test_a_profile_goes_by_dates_not_by_the_order_of_the_files(order):
+def test_a_profile_depends_on_dates_not_on_file_order(order):
     found, sorted_ = describe(order), describe(list(range(120)))
     assert found.facts == sorted_.facts
     assert found.words == sorted_.words
@@ -348,13 +351,13 @@ def test_a_profile_goes_by_dates_not_by_the_order_of_the_files(order):
     np.testing.assert_allclose(found.means, sorted_.means)
 
 
-def test_a_word_of_one_week_is_unknown_to_the_other_weeks():
+def test_a_word_of_one_run_is_unknown_to_the_other_runs():
     tokens = tokenize([""] * 100, ["завод сталь"] * 90 + ["завод паром"] * 10)
     judgement = Judgement(np.zeros((100, 0)), np.zeros((100, 0), bool), np.zeros(100, bool))
     dates = [f"2026-01-01T{i // 60:02}:{i % 60:02}:00" for i in range(100)]
     found = profile.describe(tokens, dates, [""] * 100, lambda rows: of_rubrics(judgement.choose(rows), []))
     [means] = [means for measure, _, means in found.tables() if measure.name == UNKNOWN_WORDS]
-    assert means.tolist() == [0, 0, 0, 0.2], "half of the words of ten of the last 25 articles"
+    assert means.tolist() == [0, 0, 0, 0.2], "half of the words in ten of the last 25 articles"
     assert dict(zip(found.words, found.frequencies.tolist(), strict=True)) == {
         "завод": 100,
         "сталь": 90,
@@ -362,64 +365,64 @@ def test_a_word_of_one_week_is_unknown_to_the_other_weeks():
     }
 
 
-# The statistics
+# Statistics
 
 
 SHARES = st.lists(st.integers(0, 50), min_size=3, max_size=3).filter(any)
 
 
 @given(SHARES, SHARES)
-def test_the_divergence_is_scipys_squared(some, others):
+def test_the_divergence_equals_that_of_scipy(some, others):
     p, q = np.array(some) / sum(some), np.array(others) / sum(others)
     assert float(divergence(p, q)) == pytest.approx(jensenshannon(p, q, 2) ** 2, abs=1e-9)
 
 
 def stream(rng: np.random.Generator, n: int, *rates: float) -> np.ndarray:
-    """Articles of which some share is given the rubric, added up; the share may change on the way."""
+    """Draw the sums of a stream with this share of a rubric; several rates follow one another."""
     given_ = int((rng.random(n) < np.repeat(rates, -(-n // len(rates)))[:n]).sum())
     return np.array([n, n - given_, given_, given_], float)
 
 
-def yardstick(rng: np.random.Generator, rates: np.ndarray, size: int) -> Profile:
+def simulated_profile(rng: np.random.Generator, rates: np.ndarray, size: int) -> Profile:
     counts = np.stack([rng.multinomial(size, [1 - rate, rate]) for rate in rates]).astype(np.int32)
     facts = Facts((size,) * len(rates), "", "", (DriftMeasure("given: x", (0.5,)),), ())
     return Profile(facts, counts, counts[:, 1:] / size, [], np.empty(0, np.int64))
 
 
-@pytest.mark.parametrize("wobble", [0.0, 0.05], ids=["steady", "weeks differ"])
+@pytest.mark.parametrize("spread", [0.0, 0.05], ids=["steady", "weeks differ"])
 @pytest.mark.parametrize("n", [30, 200, 2000])
-def test_false_alarms_are_as_rare_as_promised(wobble, n):
+def test_false_alarms_have_the_stated_rate(spread, n):
     rng = np.random.default_rng(5)
     loud = 0
     for _ in range(150):
-        base = yardstick(rng, np.clip(rng.normal(0.3, wobble, 20), 0, 1), 200)
-        rates = np.clip(rng.normal(0.3, wobble, max(1, n // 200)), 0, 1).tolist()
+        base = simulated_profile(rng, np.clip(rng.normal(0.3, spread, 20), 0, 1), 200)
+        rates = np.clip(rng.normal(0.3, spread, max(1, n // 200)), 0, 1).tolist()
         loud += bool(drift(base, stream(rng, n, *rates)).alarms)
-    assert loud <= 6, "one in a hundred is promised; six in 150 would be a chance of one in five hundred"
+    assert loud <= 6, "the rate is 1 %; more than six in 150 have a probability below .002"
 
 
 @pytest.mark.parametrize(("n", "whole"), [(151, 100), (199, 100), (251, 200), (299, 200)])
-def test_a_stream_is_held_against_windows_that_are_no_longer_than_it(n, whole):
-    """Longer ones lie nearer to the rest: of 151 articles of the same kind nine in ten were an alarm."""
+def test_a_stream_is_compared_with_windows_no_longer_than_itself(n, whole):
+    """Longer windows differ less: with them nine in ten streams of 151 articles raised an alarm."""
     counts = np.random.default_rng(0).multinomial(100, np.full(50, 0.02), 60)
     limits = [comparing._limit(counts, (100,) * 60, size, 0.01, None) for size in (n, whole)]
     assert limits[0] == limits[1]
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 9])
-def test_windows_that_share_runs_do_not_make_a_limit_tighter(length):
-    """The spread of five weeks is what it is, though sixteen windows out of twenty weeks hide some of it."""
+def test_overlapping_windows_do_not_tighten_a_limit(length):
+    """Overlapping windows underestimate the variance, which the correction restores."""
     weeks = np.random.default_rng(5).normal(size=(4000, 20))
     sums = np.cumsum(np.pad(weeks, ((0, 0), (1, 0))), axis=1)
     windows = sums[:, length:] - sums[:, :-length]
     seen = windows.var(axis=1, ddof=1).mean()
     assert seen / (1 - mean_correlation(windows.shape[1], length)) == pytest.approx(length, rel=0.05)
     if length > 1:
-        assert seen < 0.95 * length, "what is to be mended"
+        assert seen < 0.95 * length, "underestimated without the correction"
 
 
-def of_lengths(means: list[float], table: list[list[int]]) -> Profile:
-    """Runs of articles by their length; the bins end at 100 and at 300 words."""
+def length_profile(means: list[float], table: list[list[int]]) -> Profile:
+    """A profile of runs by article length, with bins that end at 100 and 300 words."""
     facts = Facts(
         tuple(map(sum, table)),
         "",
@@ -435,34 +438,34 @@ def of_lengths(means: list[float], table: list[list[int]]) -> Profile:
 LABELS = ("Вестник", "Голос", "other")
 
 
-def posts(n: int, words: int, *outlets: int) -> np.ndarray:
-    """So many articles of so many words, all of them below a hundred words; and how many of each outlet."""
+def short_articles(n: int, words: int, *outlets: int) -> np.ndarray:
+    """The sums of `n` articles of `words` words, below a hundred, and of the outlets."""
     return np.array([n, n, 0, 0, *outlets, n * words, 0], float)
 
 
-def test_outlets_of_which_training_had_none_are_told_though_its_weeks_had_nothing_in_common():
-    base = of_lengths([150.0, 150.0] * 4, [[20, 60, 20]] * 8)
+def test_new_outlets_raise_an_alarm_whatever_the_limit():
+    base = length_profile([150.0, 150.0] * 4, [[20, 60, 20]] * 8)
     for shares, loud in (((100, 0, 0), False), ((40, 60, 0), False), ((0, 0, 100), True)):
-        found = drift(base, posts(100, 60, *shares))
+        found = drift(base, short_articles(100, 60, *shares))
         assert ("outlets" in {finding.measure for finding in found.alarms}) == loud
     assert all(finding.limit < 1 for finding in found.findings)
 
 
-def test_articles_far_shorter_than_any_week_had_are_told_though_some_weeks_had_as_many_short_ones():
-    base = of_lengths([106.0, 833.0] * 4, [[100, 0, 0], [0, 10, 90]] * 4)
-    quiet = drift(base, posts(100, 90, 50, 50, 0))
+def test_unusually_short_articles_raise_an_alarm_within_the_limit():
+    base = length_profile([106.0, 833.0] * 4, [[100, 0, 0], [0, 10, 90]] * 4)
+    quiet = drift(base, short_articles(100, 90, 50, 50, 0))
     assert not quiet.alarms
-    found = drift(base, posts(100, 52, 50, 50, 0))
+    found = drift(base, short_articles(100, 52, 50, 50, 0))
     [alarm] = found.alarms
     assert alarm.measure == LENGTH
     assert alarm.distance < alarm.limit
     assert found.findings[0] == alarm
     assert sentences(found)[0] == "Words per article: 470 before, 52 now; the usual range is 106 to 833."
     assert sentences(found, "ru")[0] == "Слов в статье: было 470, стало 52; раньше бывало от 106 до 833."
-    assert not drift(base, posts(30, 52, 15, 15, 0)).alarms, "thirty of them prove less"
+    assert not drift(base, short_articles(30, 52, 15, 15, 0)).alarms, "thirty articles are weaker evidence"
 
 
-def test_where_the_mean_is_as_before_the_spread_is_told():
+def test_a_changed_distribution_with_the_same_mean_is_described():
     alarm = Finding("scores: industry", 0.37, 0.05, True, 0.3011, 0.3014, 0.2, 0.4)
     found = Drift(500, 500, (alarm,), (), (), (), ())
     assert briefly(found) == (
@@ -475,29 +478,29 @@ def test_where_the_mean_is_as_before_the_spread_is_told():
     )
 
 
-def test_of_a_handful_of_articles_nothing_is_said(half, tmp_path):
+def test_a_short_stream_is_not_judged(rubric_version, tmp_path):
     rows = [row | {"text": NONSENSE * 20, "outlet": "Чужой"} for row in ROWS[:25]]
-    assert alarms(report(half, tmp_path, rows))
-    found = report(half, tmp_path, rows[:24])
+    assert alarms(report(rubric_version, tmp_path, rows))
+    found = report(rubric_version, tmp_path, rows[:24])
     assert alarms(found) == set()
     assert sentences(found.drift) == ["Too few articles to judge: 24; at least 25 are needed."]
     assert sentences(found.drift, "ru") == ["Слишком мало статей, чтобы судить: 24; нужно не меньше 25."]
 
 
-def test_a_change_is_seen_the_sooner_the_longer_the_stream():
+def test_a_longer_stream_has_more_power():
     rng = np.random.default_rng(5)
-    base = yardstick(rng, np.full(20, 0.3), 200)
+    base = simulated_profile(rng, np.full(20, 0.3), 200)
     loud = {n: sum(bool(drift(base, stream(rng, n, 0.45)).alarms) for _ in range(30)) for n in (20, 400)}
     assert loud[400] == 30
     assert loud[20] < 15
 
 
-# Shown
+# Output
 
 
-def test_the_page_is_one_file_and_escapes_what_the_data_brings(half, tmp_path):
+def test_the_page_is_self_contained_and_escapes_data(rubric_version, tmp_path):
     evil = [row | {"text": row["text"] + " <script>alert</script>", "outlet": "<b>&"} for row in ROWS[1::2]]
-    found = report(half, tmp_path, evil)
+    found = report(rubric_version, tmp_path, evil)
     for language in ("en", "ru"):
         html = drift_page(found, language)
         assert "<script" not in html
@@ -506,20 +509,20 @@ def test_the_page_is_one_file_and_escapes_what_the_data_brings(half, tmp_path):
         assert "default-src 'none'" in html
         assert "<b>&" not in html
     assert "поток изменился" in drift_page(found, "ru")
-    assert "без изменений" in drift_page(report(half, tmp_path, ROWS[1::2]), "ru")
+    assert "без изменений" in drift_page(report(rubric_version, tmp_path, ROWS[1::2]), "ru")
 
 
-def test_kinds_of_words_are_named_for_a_reader(half, tmp_path):
+def test_placeholders_of_words_are_named(rubric_version, tmp_path):
     loud = [row | {"text": row["text"] + " Рост на 5%, до 18 млн, ₽ и $ с 2019 года."} for row in ROWS[1::2]]
-    found = report(half, tmp_path, loud)
+    found = report(rubric_version, tmp_path, loud)
     assert {"<percent>", "<money>", "<year>"} <= {word.word for word in found.drift.rising}
     for language, name in (("en", "amounts of money"), ("ru", "суммы денег")):
         assert name in drift_page(found, language)
         assert "<" not in "".join(sentences(found.drift, language))
 
 
-def test_the_command_is_made_for_cron(topics, half, tmp_path):
-    models = "--models", half.folder.parents[1]
+def test_the_exit_code_of_monitor_shows_alarms(topics, rubric_version, tmp_path):
+    models = "--models", rubric_version.folder.parents[1]
     quiet = write(tmp_path / "тихо.jsonl", *ROWS[1::2])
     loud = write(tmp_path / "громко.jsonl", *CHANGES["a new outlet"][0](ROWS[1::2]))
     ran = topics("monitor", "rubrics", quiet, *models)
@@ -541,7 +544,7 @@ def test_the_command_is_made_for_cron(topics, half, tmp_path):
     assert re.search(r"слов в статье +│ 0,\d{4} +│ \S* +│ \d\d,\d{3} ", ran.out)
 
 
-def test_the_table_of_dozens_of_rubrics_can_be_read(topics, tmp_path):
+def test_the_table_of_many_rubrics_is_shortened(topics, tmp_path):
     rows = [row | {"rubrics": [f"рубрика {n % 21}"]} for n, row in enumerate(ROWS)]
     many = TrainingJob(
         Corpus(write(tmp_path / "много.jsonl", *rows)), Config(), Registry(tmp_path / "models")

@@ -1,4 +1,4 @@
-"""Editors' names of topics: beside the versions, over retraining, never in another line."""
+"""Editors' names of topics: stored beside the versions, kept over retraining, within one lineage."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def foremost(registry: Registry) -> str:
     return Tagger.load(registry.folder).tag(RAIL).topics[0].label
 
 
-def test_a_name_is_what_the_topic_is_called_from_then_on(registry):
+def test_a_name_is_used_from_then_on(registry):
     before = {path: path.read_bytes() for path in registry.open("topics").folder.iterdir()}
     label = foremost(registry)
     rename(registry, "topics", rail(registry), "Железные дороги")
@@ -75,19 +75,19 @@ def test_a_name_is_what_the_topic_is_called_from_then_on(registry):
     assert foremost(registry) == label
 
 
-def test_a_name_outlives_a_retraining_and_holds_in_the_version_before(registry, source):
+def test_a_name_is_kept_over_retraining_and_in_former_versions(registry, source):
     first, topic = registry.open("topics"), rail(registry)
     rename(registry, "topics", topic, "Железные дороги")
     second = train(registry, source)
     written = {found.id: found.name for found in TopicPipeline.load(second.folder).topics}
-    assert written[topic] == "Железные дороги", "it stands in the next version itself"
+    assert written[topic] == "Железные дороги", "the next version contains the name"
     rename(registry, second.label, topic, "Поезда")
     assert dict(registry.open(first.label).names) == {topic: "Поезда"}
     rename(registry, first.label, topic, "Рельсы")
     assert foremost(registry) == "Рельсы"
 
 
-def test_a_version_is_made_again_byte_for_byte_with_the_names_of_then(registry, source):
+def test_a_version_is_reproduced_with_its_former_names(registry, source):
     topic = rail(registry)
     rename(registry, "topics", topic, "Железные дороги")
     second = train(registry, source)
@@ -98,8 +98,8 @@ def test_a_version_is_made_again_byte_for_byte_with_the_names_of_then(registry, 
 # Names in a bundle
 
 
-def carried(registry: Registry, path: Path, elsewhere: Registry) -> dict[int, str]:
-    """Export the latest version, import it elsewhere, and say what topics are called there."""
+def transfer(registry: Registry, path: Path, elsewhere: Registry) -> dict[int, str]:
+    """Export the latest version, import it elsewhere, and return the names there."""
     path.unlink(missing_ok=True)
     bundles.pack(registry.open("topics@latest"), path)
     found = bundles.unpack(path, elsewhere)
@@ -109,53 +109,53 @@ def carried(registry: Registry, path: Path, elsewhere: Registry) -> dict[int, st
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".zip"])
-def test_a_bundle_carries_the_names_in_force(registry, tmp_path, suffix):
+def test_a_bundle_contains_the_current_names(registry, tmp_path, suffix):
     elsewhere, path = Registry(tmp_path / "там"), tmp_path / f"b{suffix}"
-    assert carried(registry, path, elsewhere) == {}
+    assert transfer(registry, path, elsewhere) == {}
     rename(registry, "topics", 1, "Спорт")
     rename(registry, "topics", 2, "Поезда")
     rename(registry, "topics", 2, "")
     rename(registry, "topics", 3, "Театр")
-    assert carried(registry, path, elsewhere) == {1: "Спорт", 3: "Театр"}
+    assert transfer(registry, path, elsewhere) == {1: "Спорт", 3: "Театр"}
     assert [event.why for event in elsewhere.events("topics") if event.what == NAMED] == [
         f"from {path.name}"
     ] * 2
-    assert carried(registry, path, elsewhere) == {1: "Спорт", 3: "Театр"}
-    assert len(elsewhere.events("topics")) == 3, "twice says nothing new"
+    assert transfer(registry, path, elsewhere) == {1: "Спорт", 3: "Театр"}
+    assert len(elsewhere.events("topics")) == 3, "importing twice adds no events"
 
 
-def test_topics_are_learned_beside_an_imported_version_that_no_alias_names(registry, source, tmp_path):
+def test_training_continues_from_an_imported_version(registry, source, tmp_path):
     bundles.pack(registry.open("topics"), tmp_path / "b.tar")
     elsewhere = Registry(tmp_path / "там")
     imported = bundles.unpack(tmp_path / "b.tar", elsewhere)
     assert train(elsewhere, source).manifest.topics.previous == imported.manifest.version
 
 
-def test_what_editors_here_said_outweighs_a_bundle(registry, tmp_path):
+def test_local_names_override_those_of_a_bundle(registry, tmp_path):
     elsewhere, path = Registry(tmp_path / "там"), tmp_path / "b.tar"
-    carried(registry, path, elsewhere)
+    transfer(registry, path, elsewhere)
     rename(elsewhere, "topics", 1, "Хоккей")
     rename(elsewhere, "topics", 2, "Поезда")
     rename(elsewhere, "topics", 2, "")
     for topic, name in ((1, "Спорт"), (2, "Дороги"), (3, "Театр")):
         rename(registry, "topics", topic, name)
-    assert carried(registry, path, elsewhere) == {1: "Хоккей", 2: "", 3: "Театр"}
+    assert transfer(registry, path, elsewhere) == {1: "Хоккей", 2: "", 3: "Театр"}
 
 
-def test_a_name_taken_back_after_a_training_is_taken_back_elsewhere(registry, source, tmp_path):
+def test_a_removed_name_is_removed_on_import(registry, source, tmp_path):
     rename(registry, "topics", rail(registry), "Железные дороги")
     train(registry, source)
     topic = next(t.id for t in open_topics(registry, "topics@latest")[0].topics if t.name)
     rename(registry, "topics@latest", topic, "")
     elsewhere = Registry(tmp_path / "там")
-    assert carried(registry, tmp_path / "b.tar", elsewhere) == {topic: ""}
+    assert transfer(registry, tmp_path / "b.tar", elsewhere) == {topic: ""}
     assert "железн" in foremost(elsewhere).lower()
     assert foremost(elsewhere) != "Железные дороги"
 
 
-def test_names_of_topics_of_a_later_version_are_not_carried(registry, tmp_path):
+def test_names_of_topics_of_later_versions_are_not_exported(registry, tmp_path):
     registry.name_topic(registry.open("topics"), 99, "Ещё не родилась")
-    assert carried(registry, tmp_path / "b.tar", Registry(tmp_path / "там")) == {}
+    assert transfer(registry, tmp_path / "b.tar", Registry(tmp_path / "там")) == {}
 
 
 HOSTILE_NAMES = [
@@ -176,7 +176,7 @@ HOSTILE_NAMES = [
 
 
 @pytest.mark.parametrize(("content", "why"), HOSTILE_NAMES, ids=[why for _, why in HOSTILE_NAMES])
-def test_names_that_mean_harm_keep_a_bundle_out(topics: Topics, registry, tmp_path, content, why):
+def test_a_bundle_with_invalid_names_is_refused(topics: Topics, registry, tmp_path, content, why):
     found = registry.open("topics")
     path = tar_of(tmp_path / "b.tar", entries_of(found) | entries_of(found, content))
     ran = topics("import", path, "--models", tmp_path / "там")
@@ -186,17 +186,17 @@ def test_names_that_mean_harm_keep_a_bundle_out(topics: Topics, registry, tmp_pa
     assert not list((tmp_path / "там").glob("*/[!.]*")), "nothing visible"
 
 
-def test_rubrics_have_no_names_to_carry(topics: Topics, models, tmp_path):
+def test_a_bundle_of_rubrics_with_names_is_refused(topics: Topics, models, tmp_path):
     found = Registry(models).open("rubrics")
     path = tar_of(tmp_path / "b.tar", entries_of(found, b'{"1": "a"}'))
     ran = topics("import", path, "--models", tmp_path / "там")
     assert (ran.code, "has no topic 1 that is named" in ran.err) == (4, True), ran
 
 
-# What will not do
+# Invalid names
 
 
-UNFIT = [
+INVALID = [
     (99, "Поезда", "has no topic 99"),
     (1, "а" * (MAX_NAME_LENGTH + 1), "is not a valid name"),
     (1, "а\x1b[31m", "is not a valid name"),
@@ -204,15 +204,15 @@ UNFIT = [
 ]
 
 
-@pytest.mark.parametrize(("topic", "name", "why"), UNFIT)
-def test_a_name_that_will_not_do_changes_nothing(registry, topic, name, why):
+@pytest.mark.parametrize(("topic", "name", "why"), INVALID)
+def test_an_invalid_name_changes_nothing(registry, topic, name, why):
     events = registry.events("topics")
     with pytest.raises(UsageError, match=why):
         rename(registry, "topics", topic, name)
     assert registry.events("topics") == events
 
 
-def test_no_two_topics_bear_one_name(registry):
+def test_names_of_topics_are_unique(registry):
     rename(registry, "topics", 1, "Спорт")
     label = open_topics(registry, "topics")[0].topics[2].label
     for taken in ("спорт", label):
@@ -223,7 +223,7 @@ def test_no_two_topics_bear_one_name(registry):
     assert {"СПОРТ (1)", "СПОРТ (2)"} <= set(open_topics(registry, "topics")[0].names)
 
 
-def test_of_two_who_give_one_name_at_one_moment_the_second_is_told(registry, monkeypatch):
+def test_the_second_of_two_equal_concurrent_names_is_refused(registry, monkeypatch):
     opened = open_topics(registry, "topics")
     rename(registry, "topics", 1, "Спорт")
     rename(registry, "topics", 2, "Погода")
@@ -234,7 +234,7 @@ def test_of_two_who_give_one_name_at_one_moment_the_second_is_told(registry, mon
     assert foremost(registry)
 
 
-def test_only_topics_have_names(models):
+def test_only_topics_can_be_named(models):
     with pytest.raises(UsageError, match="knows rubrics, not topics"):
         rename(Registry(models), "rubrics", 1, "Экономика")
     with pytest.raises(ModelError, match="no version of 'topics'"):
@@ -249,15 +249,19 @@ def published(version: str, previous: str = "") -> Event:
     return Event(PUBLISHED, version, metrics={"topics": 3, "previous": previous})
 
 
-LINE = [published("a"), published("b", "a"), published("c", "b")]
-LINES = [
-    # events, version, its names
-    ([*LINE, named("b", 1, "Суд")], "a", {1: "Суд"}),
-    ([*LINE, named("b", 1, "Суд")], "c", {1: "Суд"}),
-    ([*LINE, named("b", 1, "Суд"), named("c", 1, "Суды"), named("a", 2, "Лёд")], "a", {1: "Суды", 2: "Лёд"}),
-    ([*LINE, named("b", 1, "Суд"), named("b", 1, "")], "c", {1: ""}),
-    ([*LINE, published("d", "a"), named("c", 1, "Суд")], "d", {}),
-    ([*LINE, published("d", "a"), named("c", 1, "Суд")], "a", {1: "Суд"}),
+LINEAGE = [published("a"), published("b", "a"), published("c", "b")]
+NAMES = [
+    # events, version, names
+    ([*LINEAGE, named("b", 1, "Суд")], "a", {1: "Суд"}),
+    ([*LINEAGE, named("b", 1, "Суд")], "c", {1: "Суд"}),
+    (
+        [*LINEAGE, named("b", 1, "Суд"), named("c", 1, "Суды"), named("a", 2, "Лёд")],
+        "a",
+        {1: "Суды", 2: "Лёд"},
+    ),
+    ([*LINEAGE, named("b", 1, "Суд"), named("b", 1, "")], "c", {1: ""}),
+    ([*LINEAGE, published("d", "a"), named("c", 1, "Суд")], "d", {}),
+    ([*LINEAGE, published("d", "a"), named("c", 1, "Суд")], "a", {1: "Суд"}),
     ([published("a"), published("b"), named("a", 1, "Суд")], "b", {}),
     ([named("a", 1, "Суд")], "a", {1: "Суд"}),
     ([published("a", "b"), published("b", "a"), named("a", 1, "Суд")], "b", {1: "Суд"}),
@@ -265,16 +269,16 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(("events", "version", "names"), LINES)
-def test_a_name_holds_in_its_line(events, version, names):
+@pytest.mark.parametrize(("events", "version", "names"), NAMES)
+def test_a_name_holds_within_its_lineage(events, version, names):
     assert history.names(events, version) == names
 
 
-def test_the_parent_that_no_event_tells_is_given():
+def test_names_follow_the_given_parent():
     assert history.names([named("a", 1, "Суд")], "b", "a") == {1: "Суд"}
 
 
-def test_a_job_goes_on_with_the_names_that_it_began_with(registry):
+def test_a_job_keeps_the_names_it_started_with(registry):
     topic = rail(registry)
     rename(registry, "topics", topic, "Железные дороги")
     stored = TaggerRef.of(Tagger.load(registry.folder), registry.folder)
@@ -283,17 +287,17 @@ def test_a_job_goes_on_with_the_names_that_it_began_with(registry):
     assert stored.topics == registry.open("topics").label
 
 
-def test_an_archive_is_not_finished_under_other_names(topics: Topics, registry, source, tmp_path):
+def test_a_job_with_changed_names_is_not_resumed(topics: Topics, registry, source, tmp_path):
     command = "predict", source, "--models", registry.folder, "-o", tmp_path / "части", "--workers", 1
     assert topics(*command).code == 0
     rename(registry, "topics", rail(registry), "Железные дороги")
     ran = topics(*command)
     assert (ran.code, "topics were given other names" in ran.err) == (2, True), ran.err
     rename(registry, "topics", rail(registry), "")
-    assert topics(*command).code == 0, "as it was"
+    assert topics(*command).code == 0, "with the former names"
 
 
-def test_a_line_of_the_history_that_is_damaged_is_told(registry):
+def test_a_damaged_history_is_an_error(registry):
     path = registry.folder / "topics" / history.FILE
     path.write_bytes(path.read_bytes() + b'{"what":"named","version":"x","topic":"7"}\n')
     with pytest.raises(ModelError, match=r"history\.jsonl:2: cannot be read"):

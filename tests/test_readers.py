@@ -1,4 +1,4 @@
-"""Each format: what it reads, and what one bad row costs."""
+"""Readers of each format; a bad row is one reject."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ def parquet(columns: dict[str, Any] | pa.Table) -> bytes:
     return sink.getvalue()
 
 
-# CSV that Excel was told the delimiter of
+# CSV with a delimiter line for Excel
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "\t"])
-def test_a_first_line_may_tell_the_delimiter(delimiter):
+def test_a_first_line_may_state_the_delimiter(delimiter):
     data = f"\ufeffsep={delimiter}\r\nid{delimiter}text\r\n1{delimiter}Снег\r\n".encode()
     assert good(read("csv", data)) == [(3, {"id": "1", "text": "Снег"})]
 
 
-# CSV whose cells a spreadsheet takes for no formulas
+# CSV with escaped formulas
 
 
 @given(st.text(st.sampled_from("'=+-@ \t\n5а"), max_size=5) | st.text())
-def test_a_cell_made_harmless_is_read_as_it_was(cell):
+def test_an_escaped_cell_is_restored(cell):
     written = harmless(cell)
     assert restored(written) == cell.replace("\r", " ")
     assert not re.match(r"\s*[=+@-]|\t", written) or re.fullmatch(r"[+-]?\d+([.,]\d+)?", written)
 
 
-def test_a_table_of_such_cells():
+def test_escaped_cells_of_a_table_are_restored():
     data = "id;text\n1;'=HYPERLINK(1)\n2;'- Привет\n3;'Урал'\n4;-5\n".encode()
     assert [row["text"] for _, row in good(read("csv", data))] == [
         "=HYPERLINK(1)",
@@ -112,11 +112,11 @@ def test_a_bad_line_is_one_reject_and_its_neighbours_live(line, reason):
         (r"\ud83d\u0041 \\ud83d \n", "\ufffdA \\ud83d \n"),
     ],
 )
-def test_half_an_emoji_does_not_lose_an_article(written, text):
+def test_lone_surrogates_are_replaced(written, text):
     assert good(read("jsonl", f'{{"text": "{written}"}}\n'.encode())) == [(1, {"text": text})]
 
 
-def test_a_line_of_a_gigabyte_is_never_held():
+def test_a_line_of_a_gigabyte_is_not_held_in_memory():
     class Endless(io.RawIOBase):
         """A gigabyte without a line break, then one good row."""
 
@@ -156,7 +156,7 @@ def test_a_line_of_a_gigabyte_is_never_held():
 @pytest.mark.parametrize("delimiter", [";", ",", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_csv_tells_encoding_and_delimiter(delimiter, encoding, end):
+def test_encoding_and_delimiter_of_csv_are_detected(delimiter, encoding, end):
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
     writer.writerow(["id", "заголовок, лид", "text"])
@@ -211,20 +211,20 @@ def test_a_bad_row_is_one_reject_and_its_neighbours_live(row, reason):
     assert [values for _, values in good(found)] == [FIRST_ROW, *LAST_ROWS]
 
 
-def test_a_quote_never_closed_loses_one_row_however_far_the_end_is():
+def test_an_unclosed_quote_loses_one_row():
     rows = "".join(f"{n};Снег;Идёт день {n}\n" for n in range(3, 3000))
     found = read("csv", (HEAD + FIRST + '2;"Снег;Идёт\n' + rows).encode())
     assert bad(found) == [(3, "the row is too long, or a quote is never closed")]
     assert [line for line, _ in good(found)] == [2, *range(4, 3001)]
 
 
-def test_a_quote_never_closed_at_the_end_of_the_file():
+def test_an_unclosed_quote_at_the_end_loses_one_row():
     found = read("csv", (HEAD + '2;"Снег;Идёт\n3;Паром;Встал\n').encode())
     assert bad(found) == [(2, "a quote is never closed")]
     assert [line for line, _ in good(found)] == [3]
 
 
-def test_a_huge_row_of_many_lines_is_one_reject():
+def test_a_huge_row_is_one_reject():
     huge = '2;Снег;"' + "Снег идёт\n" * 5000 + '"\n'
     found = read("csv", (HEAD + FIRST + huge + LAST).encode())
     reason = "the row is too long, or a quote is never closed (lines 3 to 5003 are left out)"
@@ -232,8 +232,8 @@ def test_a_huge_row_of_many_lines_is_one_reject():
     assert [values for _, values in good(found)] == [FIRST_ROW, *LAST_ROWS]
 
 
-def test_a_file_of_nothing_but_open_quotes_is_read_in_linear_time():
-    # Each line closes the quote of the one before and opens another: every row runs into the limit.
+def test_a_file_of_unclosed_quotes_is_read_in_linear_time():
+    # Each line closes the previous quote and opens another, so every row reaches the limit.
     module = import_module("topics.readers.csv")
     lines = module._Lines(io.BytesIO((HEAD + 'x";"\n' * 20_000).encode()), "лента", max_length=2000)
     table = module._Table(lines, "лента", ";")
@@ -241,19 +241,19 @@ def test_a_file_of_nothing_but_open_quotes_is_read_in_linear_time():
     assert lines.characters_reread <= (module.MAX_REREADS + 1) * lines.characters_read
 
 
-def test_bytes_that_cp1251_does_not_have():
+def test_bytes_undefined_in_cp1251_are_rejects():
     data = "id;title;text\n1;Мост;Открыт\n".encode("cp1251") + b"2;\xd1\xed\xe5\xe3;\x98\n"
     assert bad(read("csv", data)) == [(3, "not CP1251: byte 0x98 after '2;Снег;'")]
 
 
-def test_one_bad_byte_near_the_beginning_does_not_turn_a_file_into_mojibake():
+def test_one_bad_byte_does_not_change_the_detected_encoding():
     data = b"id;text\n1;\xff\n" + "2;Паром\n3;Снег\n".encode()
     found = read("csv", data)
     assert bad(found) == [(2, "not UTF-8: byte 0xff after '1;'")]
     assert [values["text"] for _, values in good(found)] == ["Паром", "Снег"]
 
 
-def test_the_encoding_is_told_without_cutting_a_letter_in_two():
+def test_encoding_detection_does_not_split_a_letter():
     module = import_module("topics.readers.csv")
     for shift in range(2):
         text = HEAD + "1;" + "a" * shift + ";" + "я" * module.READ_SIZE + "\n"
@@ -261,7 +261,7 @@ def test_the_encoding_is_told_without_cutting_a_letter_in_two():
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1251"])
-def test_the_encoding_is_told_where_the_letters_begin(encoding):
+def test_the_encoding_is_detected_at_the_first_letters(encoding):
     plain = "".join(f"{n};Sneg;idet den {n}\n" for n in range(5000))
     found = read("csv", (HEAD + plain + LAST).encode(encoding))
     assert [values for _, values in good(found)[5000:]] == LAST_ROWS
@@ -269,7 +269,7 @@ def test_the_encoding_is_told_where_the_letters_begin(encoding):
 
 
 class Piped(io.BytesIO):
-    """A stream whose writer waits for an answer after each piece."""
+    """A stream that arrives in pieces."""
 
     def __init__(self, *pieces: bytes) -> None:
         super().__init__()
@@ -280,7 +280,7 @@ class Piped(io.BytesIO):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1251"])
-def test_a_row_of_csv_is_there_before_the_next_is_waited_for(encoding):
+def test_a_csv_row_is_yielded_before_the_next_arrives(encoding):
     text = HEAD + FIRST + "2;Снег;Идёт\n" + LAST
     head, *rows = text.encode(encoding).splitlines(keepends=True)
     stream = Piped(head, *rows)
@@ -292,20 +292,20 @@ def test_a_row_of_csv_is_there_before_the_next_is_waited_for(encoding):
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_csv_does_not_depend_on_how_it_comes(size):
+def test_csv_does_not_depend_on_the_pieces_of_the_stream(size):
     data = (HEAD + FIRST + '2;"Снег;Идёт\n' + LAST).encode("utf-8-sig")
     pieces = [data[i : i + size] for i in range(0, len(data), size)]
     assert list(READERS.load("csv").read(Piped(*pieces), "лента", 1000)) == read("csv", data)
 
 
-def test_a_stream_that_begins_with_a_bad_byte_turns_to_utf_8_with_the_first_letters():
+def test_a_stream_with_a_bad_byte_is_read_as_utf_8_after_letters():
     rows = [b"id;text\n", b"1;\xff\n", *(f"{n};Снег\n".encode() for n in range(2, 5))]
     found = list(READERS.load("csv").read(Piped(*rows), "лента", 1000))
     assert [values["text"] for _, values in good(found)][1:] == ["Снег"] * 3
 
 
 @pytest.mark.parametrize("end", ["\r", "\r\r\n"])
-def test_lines_that_end_with_a_carriage_return(end):
+def test_lines_may_end_with_a_carriage_return(end):
     data = (HEAD + FIRST + LAST).replace("\nна", " на").replace("\n", end)
     found = read("csv", data.encode())
     assert [values for _, values in good(found)] == [
@@ -316,12 +316,12 @@ def test_lines_that_end_with_a_carriage_return(end):
     assert bad(found) == []
 
 
-def test_a_carriage_return_within_a_text_ends_no_line():
+def test_a_carriage_return_in_a_text_does_not_end_the_line():
     found = read("csv", 'id;text\n1;"Мост\rоткрыт"\n2;Снег\n'.encode())
     assert good(found) == [(2, {"id": "1", "text": "Мост\rоткрыт"}), (3, {"id": "2", "text": "Снег"})]
 
 
-def test_blank_lines_and_columns_without_a_name_are_left_out():
+def test_blank_lines_and_unnamed_columns_are_skipped():
     found = read("csv", "\n\n,text,title,\n0,Паром,,\n\n1,Снег,,\n".encode())
     assert good(found) == [(4, {"text": "Паром", "title": ""}), (6, {"text": "Снег", "title": ""})]
 
@@ -331,7 +331,7 @@ def test_a_csv_without_rows_has_no_rows(data):
     assert read("csv", data) == []
 
 
-def test_a_long_field_does_not_depend_on_the_limit_of_the_csv_module():
+def test_fields_may_exceed_the_limit_of_the_csv_module():
     found = read("csv", ("id,text\n1," + "я" * 150_000 + "\n").encode(), limit=200_000)
     assert len(good(found)) == 1
 
@@ -350,7 +350,7 @@ def test_a_long_field_does_not_depend_on_the_limit_of_the_csv_module():
         ('id;"text' + "\n" * 5000, "лента: the first line is not a header (the row is too long,"),
     ],
 )
-def test_a_header_that_cannot_be_used(data, message):
+def test_an_unusable_header_is_an_error(data, message):
     with pytest.raises(DataError) as error:
         read("csv", data.encode())
     assert str(error.value).startswith(message)
@@ -359,7 +359,7 @@ def test_a_header_that_cannot_be_used(data, message):
 @pytest.mark.parametrize(
     ("mark", "encoding"), [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
 )
-def test_utf_16_is_named(mark, encoding):
+def test_utf_16_is_an_error_with_a_remedy(mark, encoding):
     data = mark + "id;text\n".encode(encoding)
     with pytest.raises(DataError, match=r"лента: the encoding is UTF-16; save it as «CSV UTF-8»"):
         read("csv", data)
@@ -369,7 +369,7 @@ def test_utf_16_is_named(mark, encoding):
 
 
 class Failing(io.BytesIO):
-    """A stream that breaks off after its bytes, as a damaged packed file does."""
+    """A stream that fails after its bytes, like a damaged packed file."""
 
     def readline(self, size=-1):
         return self.whole(super().readline(size))
@@ -384,7 +384,7 @@ class Failing(io.BytesIO):
 
 
 @pytest.mark.parametrize(("form", "data"), [("csv", "text\nСнег\n"), ("jsonl", '{"text": "Снег"}\n')])
-def test_a_stream_that_breaks_off_gives_what_came_before(form, data):
+def test_a_failing_stream_yields_the_rows_before(form, data):
     rows = READERS.load(form).read(Failing(data.encode()), "лента", 1000)
     assert next(rows).values == {"text": "Снег"}
     with pytest.raises(OSError, match="the tape tore"):
@@ -394,7 +394,7 @@ def test_a_stream_that_breaks_off_gives_what_came_before(form, data):
 # Parquet
 
 
-def test_parquet_gives_lists_dates_and_row_numbers_across_batches():
+def test_parquet_yields_lists_dates_and_row_numbers():
     when = datetime(2026, 3, 4, 10, 15, tzinfo=UTC)
     data = parquet(
         {
@@ -410,15 +410,15 @@ def test_parquet_gives_lists_dates_and_row_numbers_across_batches():
     assert [values["rubrics"] for _, values in found[1:3]] == [None, []]
 
 
-def test_parquet_of_pandas_gives_times_as_datetime_has_them():
+def test_nanosecond_times_of_parquet_become_datetimes():
     column = pa.array([1_772_600_400_000_000_001, None], pa.timestamp("ns", "UTC"))
     found = good(read("parquet", parquet(pa.table({"text": ["Паром", "Снег"], "date": column}))))
     assert [values["date"] for _, values in found] == [datetime(2026, 3, 4, 5, 0, tzinfo=UTC), None]
     assert type(found[0][1]["date"]) is datetime
 
 
-def test_a_parquet_column_of_long_repeated_texts_is_not_held_whole():
-    """Three thousand times a text of 20,000 letters are 50 kB in a file and 120 MB in memory."""
+def test_a_compressed_parquet_column_is_not_held_in_memory():
+    """A text of 20,000 letters, 3,000 times: 50 kB in the file, 120 MB in memory."""
     repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), pa.array(["я" * 20_000]))
     data = parquet(pa.table({"text": repeated.cast(pa.string())}))
     assert len(data) < 1_000_000
@@ -440,7 +440,7 @@ def test_a_parquet_stream_that_cannot_seek_is_copied():
     assert [row.values["text"] for row in rows] == ["Паром", "Снег"]
 
 
-def test_one_cell_that_cannot_be_read_costs_one_row_of_parquet():
+def test_an_unreadable_parquet_cell_is_one_reject():
     letters, ends = "Мост".encode() + b"\xff" + "Снег".encode(), [0, 8, 9, 17]
     offsets = pa.py_buffer(b"".join(end.to_bytes(4, "little") for end in ends))
     column = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(letters)])
@@ -451,7 +451,7 @@ def test_one_cell_that_cannot_be_read_costs_one_row_of_parquet():
     assert reason.startswith("column 'text' cannot be read: 'utf-8' codec can't decode byte 0xff")
 
 
-def test_a_cell_that_cannot_be_read_costs_no_row_where_it_is_not_needed():
+def test_an_unreadable_parquet_cell_not_needed_is_no_reject():
     far = pa.array([0, 1 << 62, None], pa.int64()).cast(pa.timestamp("us"))
     data = parquet(pa.table({"text": ["Мост", "Снег", "Паром"], "updated": far}))
     rows = READERS.load("parquet").read(io.BytesIO(data), "лента", 1000, needed={"id", "text"})
@@ -461,11 +461,11 @@ def test_a_cell_that_cannot_be_read_costs_no_row_where_it_is_not_needed():
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"text;title\n" * 9, lambda _: b""])
-def test_a_damaged_parquet_file(damage):
+def test_a_damaged_parquet_file_is_an_error(damage):
     with pytest.raises(DataError, match=r"лента: cannot be read as Parquet \(.+\); export or copy it again"):
         read("parquet", damage(parquet({"text": ["Паром"]})))
 
 
-def test_two_parquet_columns_of_one_name():
+def test_two_parquet_columns_with_one_name_are_an_error():
     with pytest.raises(DataError, match="лента: two columns are called 'text'; rename one of them"):
         read("parquet", parquet(pa.table([["а"], ["б"]], names=["text", "text"])))

@@ -1,9 +1,9 @@
-"""What the pages promise: their Python is run, and what they say it prints is what it prints.
+"""The Python code of README and docs is run, and its output compared with the page.
 
-A page's blocks of Python run one after another in an empty folder with a trained version under `models/`.
-`>>>` blocks run as doctests. In other blocks a comment behind an expression is its value, and a block of
-output right behind one of Python is what that prints; `…` stands for anything, and figures that a later
-training may shift a little are compared by their first digit behind the point.
+The blocks of a page run one after another in an empty folder with a trained version under `models/`. `>>>`
+blocks run as doctests. In other blocks a comment after an expression is its value, and an output block right
+after a Python block is what that prints. `…` matches anything; numbers are compared by their first decimal,
+since another training may change them slightly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COARSE = re.compile(r"(\d\.\d)\d+")
 
 
 class Example(NamedTuple):
-    """A block of Python, and what the page says it prints."""
+    """A block of Python and its output on the page."""
 
     line: int
     code: str
@@ -49,7 +49,7 @@ def examples(page: str) -> Iterator[Example]:
 
 
 def run(example: Example, names: dict[str, object], page: Path) -> None:
-    """Run a block and hold it to what the page says."""
+    """Run a block and compare its values and output with the page."""
     if ">>>" in example.code:
         test = doctest.DocTestParser().get_doctest(example.code, names, page.name, str(page), example.line)
         log = io.StringIO()
@@ -65,17 +65,17 @@ def run(example: Example, names: dict[str, object], page: Path) -> None:
         for statement in ast.parse(example.code).body:
             if isinstance(statement, ast.Expr):
                 value = eval(compile(ast.Expression(statement.value), str(page), "eval"), names)
-                promise = promised(lines[statement.end_lineno - 1].partition("#")[2])
-                if promise is not None:
-                    assert alike(repr(value), promise), f"{page.name}: {value!r}, not {promise}"
+                expected = expected_value(lines[statement.end_lineno - 1].partition("#")[2])
+                if expected is not None:
+                    assert matches(repr(value), expected), f"{page.name}: {value!r}, not {expected}"
             else:
                 exec(compile(ast.Module([statement], []), str(page), "exec"), names)
     if example.output is not None:
-        assert alike(printed.getvalue(), example.output), f"{page.name} prints:\n{printed.getvalue()}"
+        assert matches(printed.getvalue(), example.output), f"{page.name} prints:\n{printed.getvalue()}"
 
 
-def promised(comment: str) -> str | None:
-    """What a comment says that an expression is; None for prose."""
+def expected_value(comment: str) -> str | None:
+    """Return the value that a comment states; None if it is prose."""
     comment = comment.strip()
     with contextlib.suppress(SyntaxError):
         ast.parse(comment.replace("…", "0"), mode="eval")
@@ -83,35 +83,35 @@ def promised(comment: str) -> str | None:
     return None
 
 
-def alike(found: str, said: str) -> bool:
-    """Compare with `…` for anything, spaces and quotes as they like, figures coarsely."""
-    plain = [COARSE.sub(r"\1", " ".join(text.replace('"', "'").split())) for text in (found, said)]
+def matches(found: str, stated: str) -> bool:
+    """Compare; `…` matches anything, spaces and quotes do not matter, and numbers are rounded."""
+    plain = [COARSE.sub(r"\1", " ".join(text.replace('"', "'").split())) for text in (found, stated)]
     pattern = ".*".join(map(re.escape, plain[1].split("…")))
     return re.fullmatch(pattern, plain[0]) is not None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_python_of_a_page_does_what_the_page_says(page, own_models, monkeypatch):
+def test_the_python_code_of_a_page_runs_as_stated(page, own_models, monkeypatch):
     monkeypatch.chdir(own_models.parent)
     names: dict[str, object] = {"__name__": "__main__"}
     for example in examples(page.read_text(encoding="utf-8")):
         run(example, names, page)
 
 
-def test_the_readme_shows_the_library():
+def test_the_readme_shows_the_python_library():
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     assert any("Tagger.load" in example.code for example in examples(readme))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_page_leads_only_to_what_is_there(page):
+def test_links_of_a_page_exist(page):
     text = page.read_text(encoding="utf-8")
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)]
     missing = [link for link in links if link and "://" not in link and not (page.parent / link).exists()]
     assert missing == []
 
 
-# The reader of pages itself
+# The checker itself
 
 PAGE = """
 ```python
@@ -142,7 +142,7 @@ prints
         ("(Score(label='industry', value=…),)", "True", False),
     ],
 )
-def test_a_page_that_says_what_is_not_so_is_found_out(own_models, monkeypatch, rubrics, printed, holds):
+def test_wrong_values_on_a_page_are_detected(own_models, monkeypatch, rubrics, printed, holds):
     monkeypatch.chdir(own_models.parent)
     [example] = examples(PAGE.format(rubrics=rubrics, printed=printed))
     with contextlib.nullcontext() if holds else pytest.raises(AssertionError):

@@ -1,4 +1,4 @@
-"""Versions: there whole or not at all, checked byte by byte, never rewritten."""
+"""The registry: versions are published atomically, checked byte by byte, never rewritten."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def version(registry: Registry) -> Version:
     return registry.publish(manifest(), fill)
 
 
-# Published
+# Publishing
 
 
-def test_a_version_is_a_folder_of_what_was_written_and_its_manifest(registry, version):
+def test_a_version_is_a_folder_of_files_and_a_manifest(registry, version):
     assert version.folder.parent == registry.folder / "rubrics"
     assert version.label == f"rubrics/{version.folder.name}"
     assert version.folder.name.startswith("20260304T101500Z-")
@@ -55,7 +55,7 @@ def test_a_version_is_a_folder_of_what_was_written_and_its_manifest(registry, ve
     assert opened.manifest == registry.manifest("rubrics", version.folder.name)
 
 
-def test_everyone_may_read_a_version(version):
+def test_a_version_is_readable_by_everyone(version):
     assert version.folder.stat().st_mode & 0o777 == 0o755
     assert {path.stat().st_mode & 0o777 for path in version.folder.iterdir()} == {0o644}
 
@@ -67,7 +67,7 @@ def test_only_the_version_is_visible_after_publishing(registry, version):
     assert not list(home.glob(".draft-*"))
 
 
-def test_publishing_moves_latest_and_writes_it_down(registry, version):
+def test_publishing_moves_latest_and_records_it(registry, version):
     second = registry.publish(manifest("2026-03-05T10:15:00+00:00"), fill)
     assert registry.aliases("rubrics") == {"latest": second.folder.name}
     lines = (registry.folder / "rubrics" / "history.jsonl").read_text(encoding="utf-8").splitlines()
@@ -80,7 +80,7 @@ def test_publishing_moves_latest_and_writes_it_down(registry, version):
     ]
 
 
-def test_all_is_on_disk_before_it_is_visible(registry, monkeypatch):
+def test_files_are_synced_before_the_version_is_visible(registry, monkeypatch):
     seen: list[object] = []
     rename = os.rename
     monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append(os.fstat(descriptor).st_ino))
@@ -88,7 +88,7 @@ def test_all_is_on_disk_before_it_is_visible(registry, monkeypatch):
     folder = registry.publish(manifest(), fill).folder
     before, after = seen[: seen.index("visible")], seen[seen.index("visible") + 1 :]
     assert {path.stat().st_ino for path in (folder, *folder.iterdir())} <= set(before)
-    assert folder.parent.stat().st_ino == after[0], "the rename itself"
+    assert folder.parent.stat().st_ino == after[0], "the rename is synced as well"
 
 
 def test_a_version_is_never_rewritten(registry, version):
@@ -97,7 +97,7 @@ def test_a_version_is_never_rewritten(registry, version):
     assert contents(version.folder) == before
 
 
-def test_two_of_one_second_are_two_versions_in_order(registry):
+def test_versions_of_the_same_second_are_distinct_and_ordered(registry):
     made = [registry.publish(manifest(), fill).folder.name for _ in range(3)]
     assert [name[:16] for name in made] == ["20260304T101500Z", "20260304T101501Z", "20260304T101502Z"]
     assert registry.versions("rubrics") == made
@@ -106,7 +106,7 @@ def test_two_of_one_second_are_two_versions_in_order(registry):
     assert registry.open("rubrics").folder.name == made[-1]
 
 
-def test_many_at_once_are_all_there(registry):
+def test_concurrent_publishing_keeps_all_versions(registry):
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda n: registry.publish(manifest(C=n), fill), range(8)))
     assert sorted(version.folder.name for version in made) == registry.versions("rubrics")
@@ -126,31 +126,31 @@ def test_many_at_once_are_all_there(registry):
         (manifest(), manifest("2026-03-04T10:15:01+00:00"), False),
     ],
 )
-def test_a_name_tells_when_and_of_what(tmp_path, first, second, alike):
+def test_a_version_name_depends_on_time_and_content(tmp_path, first, second, alike):
     names = [
         Registry(tmp_path / str(n)).publish(each, fill).folder.name for n, each in enumerate((first, second))
     ]
     assert (names[0] == names[1]) is alike
 
 
-def test_the_order_of_a_configuration_does_not_name_another_version():
+def test_a_version_name_does_not_depend_on_the_order_of_keys():
     moment = datetime(2026, 3, 4, 10, 15, tzinfo=UTC)
     assert version_name(moment, [{"a": 1, "b": 2}]) == version_name(moment, [{"b": 2, "a": 1}])
 
 
 @pytest.mark.parametrize("name", ["", "../туда", "a/b", ".скрыто", "a b", "x" * 101, "a\nb"])
-def test_a_name_that_is_no_folder_of_ours(registry, name):
+def test_an_invalid_model_name_is_refused(registry, name):
     with pytest.raises(UsageError, match="is not a valid model name: letters, digits"):
         registry.publish(manifest(name=name), fill)
     assert not registry.folder.exists()
 
 
 @pytest.mark.parametrize("name", ["rubrics", "рубрики", "новости-2026", "a.b_c", "7"])
-def test_a_name_that_will_do(registry, name):
+def test_a_valid_model_name_is_accepted(registry, name):
     assert registry.open(registry.publish(manifest(name=name), fill).label).manifest.name == name
 
 
-# Found
+# Opening
 
 
 def alias(registry: Registry, **aliases: str) -> None:
@@ -159,12 +159,12 @@ def alias(registry: Registry, **aliases: str) -> None:
             print(json.dumps({"what": "promoted", "version": version, "alias": name}), file=lines)
 
 
-def test_references(registry):
+def test_references_are_resolved(registry):
     first, second, third = (
         registry.publish(manifest(f"2026-03-0{day}T00:00:00+00:00"), fill).folder.name for day in (1, 2, 3)
     )
     alias(registry, latest=second)
-    assert registry.resolve("rubrics") == ("rubrics", second), "latest, where nothing is in production"
+    assert registry.resolve("rubrics") == ("rubrics", second), "latest, if nothing is in production"
     alias(registry, latest=third, production=first)
     for reference, expected in {
         "rubrics": first,
@@ -175,7 +175,7 @@ def test_references(registry):
         assert registry.resolve(reference) == ("rubrics", expected)
         assert registry.open(reference).folder.name == expected
     (registry.folder / "rubrics" / "history.jsonl").unlink()
-    assert registry.resolve("rubrics") == ("rubrics", third), "the newest, where the history is lost"
+    assert registry.resolve("rubrics") == ("rubrics", third), "the newest, if the history is missing"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_references(registry):
         ("rubrics\n", "is not a valid model name"),
     ],
 )
-def test_a_reference_to_nothing(registry, version, reference, message):
+def test_an_unresolvable_reference_is_an_error(registry, version, reference, message):
     with pytest.raises(TopicsError, match=message):
         registry.open(reference)
 
@@ -209,17 +209,17 @@ def test_an_empty_or_missing_folder_has_no_models(tmp_path):
         assert registry.names() == []
         with pytest.raises(ModelError, match=r"no version of 'rubrics'; trained models: none\. Train one"):
             registry.open("rubrics")
-    assert not (tmp_path / "нет").exists(), "looking makes no folder"
+    assert not (tmp_path / "нет").exists(), "no folder is created"
 
 
-def test_names_are_of_models_that_have_a_version(registry, version):
+def test_names_lists_models_with_a_version(registry, version):
     registry.publish(manifest(name="архив"), fill)
     (registry.folder / "пусто").mkdir()
     (registry.folder / "README.md").write_text("не модель", encoding="utf-8")
     assert registry.names() == ["rubrics", "архив"]
 
 
-# Checked
+# Integrity
 
 
 def flip(path: Path) -> None:
@@ -249,9 +249,9 @@ LEFTOVERS = [".DS_Store", "._weights.npy", "Thumbs.db", "desktop.ini"]
 
 
 @pytest.mark.parametrize("leftover", LEFTOVERS)
-def test_a_copy_with_what_a_file_manager_left_is_as_whole(registry, version, tmp_path, leftover):
+def test_leftovers_of_file_managers_are_ignored(registry, version, tmp_path, leftover):
     copy = tmp_path / "копия"
-    shutil.copytree(registry.folder, copy, copy_function=shutil.copyfile)  # other times, other rights
+    shutil.copytree(registry.folder, copy, copy_function=shutil.copyfile)  # with other times and permissions
     (copy / "rubrics" / version.folder.name / leftover).touch()
     assert Registry(copy).open("rubrics").manifest == version.manifest
     (copy / "rubrics" / version.folder.name / "заметка.txt").touch()
@@ -274,9 +274,9 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_file_that_is_not_what_was_published_is_refused(registry, version, how):
-    spoil, message = DAMAGE[how]
-    spoil(version.folder / "weights.npy")
+def test_a_changed_file_is_refused(registry, version, how):
+    damage, message = DAMAGE[how]
+    damage(version.folder / "weights.npy")
     with pytest.raises(ModelError, match=message):
         registry.open("rubrics")
 
@@ -301,7 +301,7 @@ MANIFESTS = {
 
 
 @pytest.mark.parametrize("how", MANIFESTS)
-def test_a_manifest_that_cannot_be_trusted_is_refused(registry, version, how):
+def test_an_invalid_manifest_is_refused(registry, version, how):
     change, message = MANIFESTS[how]
     path = version.folder / "manifest.json"
     whole = json.loads(path.read_bytes())
@@ -311,13 +311,13 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(registry, version, how):
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_without_manifest_is_no_version(registry, version):
+def test_a_folder_without_a_manifest_is_not_a_version(registry, version):
     (version.folder / "manifest.json").unlink()
     with pytest.raises(ModelError, match="no version of 'rubrics'"):
         registry.open("rubrics")
 
 
-def test_an_alias_to_a_version_that_is_gone(registry, version):
+def test_an_alias_to_a_missing_version_is_an_error(registry, version):
     registry.publish(manifest("2026-03-05T00:00:00+00:00"), fill)
     shutil.rmtree(version.folder)
     alias(registry, production=version.folder.name)
@@ -326,14 +326,14 @@ def test_an_alias_to_a_version_that_is_gone(registry, version):
 
 
 @pytest.mark.parametrize("line", ["", "[]", '{"what": "promoted", "version": 7}', "{"])
-def test_a_damaged_history_is_told(registry, version, line):
+def test_a_damaged_history_is_an_error(registry, version, line):
     path = registry.folder / "rubrics" / "history.jsonl"
     path.write_bytes(path.read_bytes() + line.encode() + b"\n")
     with pytest.raises(ModelError, match=r"history\.jsonl:2: cannot be read .*; restore the file, or delete"):
         registry.open("rubrics")
 
 
-def test_of_a_line_that_a_crash_cut_short_nothing_counts(registry, version):
+def test_an_incomplete_last_line_of_the_history_is_ignored(registry, version):
     path = registry.folder / "rubrics" / "history.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"what": "promoted", "versi')
@@ -346,18 +346,18 @@ def test_of_a_line_that_a_crash_cut_short_nothing_counts(registry, version):
     ]
 
 
-# Interrupted
+# Interruptions
 
 
 class Killed(BaseException):
-    """The process is dead: nothing that it would still do happens."""
+    """The process was killed."""
 
 
 CALLS = [(os, name) for name in ("open", "mkdir", "chmod", "fsync", "rename", "replace", "unlink", "rmdir")]
 
 
-class Trouble:
-    """Lets calls to the system pass until one is `due`: there the process dies, or the disk is full."""
+class Interruption:
+    """Lets system calls pass until call number `due`: there the process is killed, or the disk is full."""
 
     def __init__(self, patch: pytest.MonkeyPatch, due: int, *, kills: bool) -> None:
         self.count, self.due, self.kills = 0, due, kills
@@ -376,27 +376,27 @@ class Trouble:
         return watched
 
 
-def publish_with_trouble(registry: Registry, due: int, *, kills: bool) -> tuple[int, bool]:
-    """Publish a second version; return how many calls there were and whether it came through."""
+def publish_interrupted(registry: Registry, due: int, *, kills: bool) -> tuple[int, bool]:
+    """Publish a second version; return the number of system calls and whether it succeeded."""
     with pytest.MonkeyPatch.context() as patch:
-        trouble = Trouble(patch, due, kills=kills)
+        interruption = Interruption(patch, due, kills=kills)
         try:
             registry.publish(manifest("2026-03-05T00:00:00+00:00"), fill)
         except (Killed, OSError, ModelError):
-            return trouble.count, False
-    return trouble.count, True
+            return interruption.count, False
+    return interruption.count, True
 
 
 @pytest.mark.parametrize("kills", [True, False], ids=["killed", "disk full"])
-def test_trouble_at_any_call_leaves_a_version_whole_or_not_at_all(tmp_path, kills):
-    calls, done = publish_with_trouble(Registry(tmp_path / "count"), 10_000, kills=kills)
+def test_publishing_is_atomic_at_every_system_call(tmp_path, kills):
+    calls, done = publish_interrupted(Registry(tmp_path / "count"), 10_000, kills=kills)
     assert done
     assert calls > 20
     outcomes = set()
     for due in range(1, calls + 1):
         registry = Registry(tmp_path / str(due))
         first = registry.publish(manifest(), fill).folder.name
-        publish_with_trouble(registry, due, kills=kills)
+        publish_interrupted(registry, due, kills=kills)
 
         afterwards = Registry(registry.folder)
         versions = afterwards.versions("rubrics")
@@ -412,10 +412,10 @@ def test_trouble_at_any_call_leaves_a_version_whole_or_not_at_all(tmp_path, kill
 
         third = afterwards.publish(manifest("2026-03-06T00:00:00+00:00"), fill)
         assert afterwards.open("rubrics") == third
-    assert {(1, True), (2, True), (2, False)} == outcomes, "trouble came before, between and after"
+    assert {(1, True), (2, True), (2, False)} == outcomes, "failures before, between and after the two steps"
 
 
-def test_a_writer_that_fails_leaves_nothing(registry, version):
+def test_a_failing_writer_leaves_no_files(registry, version):
     def fail(folder: Path) -> None:
         fill(folder)
         raise ValueError("чернила кончились")

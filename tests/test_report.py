@@ -1,4 +1,4 @@
-"""The report, the card and the page of reasons: whole, without network, and saying the figures."""
+"""The report, the model card and the explanation page: valid, self-contained, with the right figures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VOID = {"meta", "br", "img", "line", "circle", "polyline", "link", "input", "hr"
 
 
 class Page(HTMLParser):
-    """Parses a page, and counts what is opened and not closed."""
+    """Parses a page and records unclosed tags."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Page(HTMLParser):
 
 
 def check_page(text: str) -> Page:
-    """Hold a page to what every page must be."""
+    """Check that a page is valid and self-contained."""
     page = Page(text)
     assert (page.open, page.wrong) == ([], [])
     for tag, name, value in page.attributes:
@@ -79,7 +79,7 @@ def check_page(text: str) -> Page:
         assert not name.startswith("on"), (tag, name)
         if name == "href":
             assert value.startswith("#"), value
-    assert "//" not in text.rpartition("</style>")[2].replace("&#", ""), "an address of the network"
+    assert "//" not in text.rpartition("</style>")[2].replace("&#", ""), "a network address"
     assert not re.search(r"@import|url\(", text)
     anchors = {value for _, name, value in page.attributes if name == "id"}
     assert {value[1:] for _, name, value in page.attributes if name == "href"} <= anchors
@@ -94,7 +94,7 @@ def version(models):
 # The report
 
 
-def test_a_version_has_its_report_and_its_card(version):
+def test_a_version_has_a_report_and_a_model_card(version):
     page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
     metrics = version.manifest.metrics
     for rubric in metrics.rubrics:
@@ -105,37 +105,37 @@ def test_a_version_has_its_report_and_its_card(version):
     card = (version.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert f"{metrics.macro_f1:.3f}".replace(".", ",") in card
     assert "## Когда ей не стоит верить" in card
-    assert "пунктир" not in card, "it has no chart"
+    assert "пунктир" not in card, "the card has no chart"
     error = f"{100 * metrics.calibration_error:.1f}".replace(".", ",")
     assert f"расходится с долей верных ответов в среднем на {error}\u00a0%." in card
     among = f"{100 * metrics.likely.calibration_error:.1f}".replace(".", ",")
-    for told in card, " ".join(page.said):
-        assert f"(таких ответов {metrics.likely.answers}), расхождение {among}\u00a0%;" in told
+    for text in card, " ".join(page.said):
+        assert f"(таких ответов {metrics.likely.answers}), расхождение {among}\u00a0%;" in text
 
 
-def test_the_report_says_of_what_the_share_for_review_is(version):
+def test_the_report_states_the_review_share(version):
     report = pages.load(version.folder)
-    told = replace(report, review_share=0.104)
+    changed = replace(report, review_share=0.104)
     for written in pages.report_page, pages.model_card:
-        assert "Из всех статей обучения — 10\u00a0%;" in written(told, "ru")
-        assert "Of all training articles it is 10%;" in written(told, "en")
+        assert "Из всех статей обучения — 10\u00a0%;" in written(changed, "ru")
+        assert "Of all training articles it is 10%;" in written(changed, "en")
     assert report.review_share == pytest.approx(version.manifest.metrics.review_share), (
-        "all of them are measured"
+        "all articles are measured"
     )
 
 
-def test_numbers_are_told_so_that_any_number_is_good_russian(version):
+def test_phrases_are_grammatical_with_any_number(version):
     page = pages.report_page(replace(pages.load(version.folder), articles=501, labelled=1, clean=1), "ru")
     assert "Статей в обучении: 501; с известными рубриками: 1, из них тщательно проверено: 1." in page
     assert "Измерено на статьях, которых модель при обучении не видела; всего их " in page
     assert "Издания и месяцы, где меньше 20 статей, сложены в «прочее»." in page
 
 
-def test_what_to_expect_of_a_goal_is_told(tmp_path, topics):
+def test_the_expected_result_of_a_goal_is_reported(tmp_path, topics):
     goals = "[rubrics.settings.decisions.goals]\ntourism.precision = 0.8\neconomy.recall = 0.99\n"
     (tmp_path / "goals.toml").write_text(f'[report]\nlang = "en"\n{goals}', encoding="utf-8")
     models = "--models", tmp_path / "models"
-    told = topics("train", *embedded()[:2], "--only", "rubrics", "--config", tmp_path / "goals.toml", *models)
+    ran = topics("train", *embedded()[:2], "--only", "rubrics", "--config", tmp_path / "goals.toml", *models)
     version = Registry(tmp_path / "models").open("rubrics")
     economy, _, tourism = version.manifest.metrics.rubrics
     for one, name, goal, reached, n in (
@@ -146,18 +146,18 @@ def test_what_to_expect_of_a_goal_is_told(tmp_path, topics):
         assert (
             f"{one.rubric}: the goal is {name} {goal:.2f}; on articles not seen {reached:.2f}, "
             f"expect {low:.2f} to {high:.2f}, from {one.positives} positives"
-        ) in told.err
+        ) in ran.err
         wanted = f"{name} is {goal:.0%}. On articles that the model had not seen it was {reached:.0%}; on new"
         page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
         assert wanted in page.text
         assert f"{one.rubric}: The target {wanted}" in (version.folder / "MODEL_CARD.md").read_text(
             encoding="utf-8"
         )
-        assert "industry: the goal" not in told.err
+        assert "industry: the goal" not in ran.err
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_the_report_speaks_both_languages(version, language):
+def test_the_report_is_available_in_both_languages(version, language):
     report = pages.load(version.folder)
     page = check_page(pages.report_page(report, language, version.manifest))
     assert ("Слова «за»" in page.text) is (language == "ru")
@@ -168,7 +168,7 @@ def test_the_report_speaks_both_languages(version, language):
 
 @pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here: apt-get install chromium")
-def test_of_many_rubrics_one_is_unfolded_by_its_link_in_the_table(version, tmp_path):
+def test_with_many_rubrics_a_link_unfolds_one(version, tmp_path):
     few = pages.load(version.folder)
     report = replace(few, rubrics=few.rubrics * 3, whole=replace(few.whole, rubrics=few.whole.rubrics * 3))
     page = tmp_path / "report.html"
@@ -177,7 +177,7 @@ def test_of_many_rubrics_one_is_unfolded_by_its_link_in_the_table(version, tmp_p
     assert visit(page, "#rubric-8").dom.count("<details open") == 1
 
 
-def test_both_languages_have_the_same_phrases_with_the_same_gaps():
+def test_both_languages_have_the_same_phrases_and_fields():
     found = {}
     for language in ("ru", "en"):
         path = resources.files("topics.reports") / "templates" / f"{language}.toml"
@@ -190,7 +190,7 @@ def test_both_languages_have_the_same_phrases_with_the_same_gaps():
     assert found["ru"] == found["en"]
 
 
-def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path):
+def test_report_and_card_show_the_time_ordered_check(tmp_path):
     rows = [json.loads(line) for path in embedded() for line in path.read_text("utf-8").splitlines()]
     days = [f"2026-0{1 + i % 5}-01" for i in range(len(rows))]
     dated = [row | {"date": day} for row, day in zip(rows, days, strict=True)]
@@ -205,9 +205,7 @@ def test_the_page_and_the_card_tell_how_the_past_knows_the_newest_fifth(tmp_path
         assert "статей с этого дня, у которых известны все рубрики (их 100)" in said
 
 
-def test_of_how_many_articles_something_is_said_is_told_where_labels_are_partly_unknown(
-    topics, tmp_path, monkeypatch
-):
+def test_numbers_of_fully_labelled_articles_are_stated(topics, tmp_path, monkeypatch):
     rows = [json.loads(line) for path in embedded() for line in path.read_text("utf-8").splitlines()]
     for n, row in enumerate(rows):
         row["date"] = f"2026-0{1 + n % 5}-01"
@@ -242,7 +240,7 @@ def test_of_how_many_articles_something_is_said_is_told_where_labels_are_partly_
     assert ran.out.count("(of ") == 1 + len(pages.load(folder).slices["outlet"])
 
 
-def test_an_archive_whose_words_all_stand_once_has_a_report_without_words(tmp_path):
+def test_an_archive_of_unique_words_has_a_report_without_words(tmp_path):
     letters = "абвгдежзик"
     rows = [
         {
@@ -264,13 +262,13 @@ def test_the_report_agrees_with_the_manifest(version):
     assert report.whole.articles == metrics.articles
     assert report.whole.macro_f1.value == pytest.approx(metrics.macro_f1)
     assert report.whole.exact_match.value == pytest.approx(metrics.exact_match)
-    for told, kept in zip(report.whole.rubrics, metrics.rubrics, strict=True):
-        assert (told.rubric, told.positives) == (kept.rubric, kept.positives)
-        assert told.f1.value == pytest.approx(kept.f1)
-        assert told.f1.low <= told.f1.value <= told.f1.high
+    for reported, kept in zip(report.whole.rubrics, metrics.rubrics, strict=True):
+        assert (reported.rubric, reported.positives) == (kept.rubric, kept.positives)
+        assert reported.f1.value == pytest.approx(kept.f1)
+        assert reported.f1.low <= reported.f1.value <= reported.f1.high
 
 
-def test_the_strongest_words_are_words_that_an_editor_would_name(version):
+def test_the_strongest_words_are_plausible(version):
     found = {rubric.rubric: rubric for rubric in pages.load(version.folder).rubrics}
     assert {"турист", "гость", "маршрут"} & {word.words for word in found["tourism"].words_for}
     assert {"завод", "цех", "предприятие"} & {word.words for word in found["industry"].words_for}
@@ -279,7 +277,7 @@ def test_the_strongest_words_are_words_that_an_editor_would_name(version):
         assert all(word.weight < 0 for word in rubric.words_against)
 
 
-def test_mistakes_are_mistakes_and_show_no_more_text_than_allowed(version):
+def test_listed_errors_are_errors_with_short_excerpts(version):
     texts = {a.id: a for batch in Corpus(embedded()).batches() for a in batch.articles}
     shown = 0
     for rubric in pages.load(version.folder).rubrics:
@@ -293,7 +291,7 @@ def test_mistakes_are_mistakes_and_show_no_more_text_than_allowed(version):
     assert shown
 
 
-def test_a_version_can_be_told_to_keep_no_text(tmp_path):
+def test_with_excerpt_0_no_text_is_stored(tmp_path):
     config = Config(report=Reporting(lang="en", excerpt=0))
     version = TrainingJob(Corpus(embedded()[:2]), config, Registry(tmp_path)).train_rubrics()
     report = pages.load(version.folder)
@@ -304,12 +302,12 @@ def test_a_version_can_be_told_to_keep_no_text(tmp_path):
     assert not [title for title in titles if title in whole]
 
 
-def test_train_writes_the_report_in_the_language_asked_for(topics, tmp_path):
+def test_lang_sets_the_language_of_the_report(topics, tmp_path):
     ran = topics("train", embedded()[0], "--only", "rubrics", "--models", tmp_path, "--lang", "en")
     assert "When not to trust it" in (Path(ran.out.strip()) / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
-def test_rules_and_dangerous_titles_are_shown_as_text(tmp_path):
+def test_rules_and_hostile_titles_are_escaped(tmp_path):
     rows = [json.loads(line) for path in embedded()[:2] for line in path.read_text("utf-8").splitlines()]
     for row in rows:
         row["title"] = "<script>alert(1)</script> & «Снег»"
@@ -324,7 +322,7 @@ def test_rules_and_dangerous_titles_are_shown_as_text(tmp_path):
     assert "\n| a\\|b | " in (version.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
 
 
-def test_the_command_writes_the_page_and_the_card(topics, models, tmp_path):
+def test_the_command_writes_report_and_card(topics, models, tmp_path):
     ran = topics("report", "--models", models)
     assert Path(ran.out.strip()).is_file()
     ran = topics("report", "rubrics", "--models", models, "-o", tmp_path / "r.html", "--lang", "en")
@@ -335,7 +333,7 @@ def test_the_command_writes_the_page_and_the_card(topics, models, tmp_path):
     assert topics("report", "nobody", "--models", models).code == 4
 
 
-def test_a_version_without_a_report_says_so(tmp_path):
+def test_a_missing_report_is_a_model_error(tmp_path):
     with pytest.raises(ModelError, match=r"report\.json: cannot be read"):
         pages.load(tmp_path)
 
@@ -352,7 +350,7 @@ def answers(draw):
 
 
 @given(answers())
-def test_a_precision_recall_curve_is_that_of_scikit_learn(case):
+def test_precision_recall_curves_equal_those_of_scikit_learn(case):
     found = precision_recall(case, 0)
     known = case.truth[:, 0] >= 0
     if not (case.truth[:, 0] == 1).any():
@@ -368,22 +366,22 @@ def test_a_precision_recall_curve_is_that_of_scikit_learn(case):
 
 
 @given(answers())
-def test_bins_hold_every_known_answer(case):
+def test_reliability_bins_contain_every_known_label(case):
     bins = reliability(case)
     assert sum(part.answers for part in bins) == (case.truth >= 0).sum()
     assert sum(part.answers * part.share for part in bins) == pytest.approx((case.truth == 1).sum())
 
 
-def test_risk_falls_as_the_doubtful_go_to_an_editor():
+def test_accuracy_rises_as_uncertain_articles_are_reviewed():
     truth = np.array([[1], [1], [0], [0], [1]] * 10, np.int8)
-    probabilities = np.array([[0.99], [0.95], [0.01], [0.05], [0.45]] * 10)  # only the last is wrong
+    probabilities = np.array([[0.99], [0.95], [0.01], [0.05], [0.45]] * 10)  # only the last is an error
     errors = np.minimum(probabilities, 1 - probabilities)[:, 0]
     found = risk_coverage(Answers(truth, probabilities, probabilities >= 0.5, np.zeros(50, bool)), errors)
     assert found[0][1] == 1.0
     assert found[-1] == (1.0, 0.8)
 
 
-def test_a_rubric_of_which_nobody_knows_anything_takes_no_figure_from_the_others():
+def test_an_unlabelled_rubric_does_not_change_other_metrics():
     generator = np.random.default_rng(0)
     truth = (generator.random((60, 3)) < 0.3).astype(np.int8)
     truth[:, 2] = -1  # a rubric with rules alone
@@ -400,7 +398,7 @@ def test_a_rubric_of_which_nobody_knows_anything_takes_no_figure_from_the_others
     assert first.measure.exact_match == same.measure.exact_match
 
 
-def test_in_a_slice_where_a_rubric_is_unknown_nothing_is_wholly_known():
+def test_a_slice_with_an_unknown_rubric_has_no_fully_labelled_article():
     truth = np.zeros((80, 2), np.int8)
     truth[:40, 1] = -1
     answers = Answers(truth, np.zeros((80, 2)), np.zeros((80, 2), bool), np.zeros(80, bool))
@@ -410,22 +408,22 @@ def test_in_a_slice_where_a_rubric_is_unknown_nothing_is_wholly_known():
     assert found == {"а": 0, "б": 40}
 
 
-def test_reprints_make_intervals_wider_not_narrower():
+def test_near_duplicates_do_not_narrow_intervals():
     truth = np.array([[1], [0], [1], [0], [1]] * 4, np.int8)
     said = np.array([[1], [0], [0], [1], [1]] * 4, bool)
     once = Answers(truth, said.astype(float), said, np.zeros(20, bool))
     copied = once.take(np.repeat(np.arange(20), 5))
     alike = np.repeat(np.arange(20), 5) * 5
-    exact, flattered, honest = (
+    exact, independent, grouped = (
         measure(answers, ("a",), 500, groups).exact_match
         for answers, groups in ((once, None), (copied, None), (copied, alike))
     )
-    assert exact.value == flattered.value == honest.value
-    assert (honest.low, honest.high) == (exact.low, exact.high)
-    assert flattered.high - flattered.low < 0.6 * (honest.high - honest.low)
+    assert exact.value == independent.value == grouped.value
+    assert (grouped.low, grouped.high) == (exact.low, exact.high)
+    assert independent.high - independent.low < 0.6 * (grouped.high - grouped.low)
 
 
-def test_what_is_confused_with_what():
+def test_confusions_are_counted():
     truth = np.array([[1, 0], [1, 0], [0, 1], [0, 0], [1, -1], [1, 1]], np.int8)
     given_ = np.array([[0, 1], [0, 1], [0, 0], [1, 0], [1, 1], [1, 1]], bool)
     found = confusions(Answers(truth, given_.astype(float), given_, np.zeros(6, bool)), ("a", "b"))
@@ -445,10 +443,10 @@ def test_a_chart_is_drawn_to_scale():
     assert "y &lt;&amp;&gt;" in drawn
 
 
-# The page of reasons
+# The explanation page
 
 
-def test_a_page_of_reasons_marks_the_words_where_they_stand(topics, models, tmp_path):
+def test_the_explanation_page_marks_words_in_the_text(topics, models, tmp_path):
     (tmp_path / "a.txt").write_text(STEEL + " <b>Туристы</b> рады.", encoding="utf-8")
     page = tmp_path / "why.html"
     ran = topics("explain", tmp_path / "a.txt", "--title", "Пуск", "--models", models, "--html", page)
@@ -459,7 +457,7 @@ def test_a_page_of_reasons_marks_the_words_where_they_stand(topics, models, tmp_
     assert "industry: рубрика поставлена" in found.text
 
 
-def test_the_marked_text_is_the_text(tagger):
+def test_marking_does_not_change_the_text(tagger):
     for title, text in (("Пуск", STEEL), ("", HOTEL), ("Кот", CAT), ("", "")):
         explanation = tagger.explain(text, "tourism", title)
         for part, whole in (("title", explanation.title), ("text", explanation.text)):
@@ -471,7 +469,7 @@ def test_the_marked_text_is_the_text(tagger):
             }
 
 
-def test_a_rule_is_marked_over_the_words(tmp_path):
+def test_marks_of_rules_override_those_of_words(tmp_path):
     config = Config(rules={"tourism": Rule(forbid=("завод",))})
     TrainingJob(Corpus(embedded()[:2]), config, Registry(tmp_path)).train_rubrics()
     explanation = Tagger.load(tmp_path).explain(STEEL, "tourism")

@@ -1,4 +1,4 @@
-"""Keyword rules: what they find, what they do, and that they are seen."""
+"""Keyword rules: matching, effects, and how they are shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hits(phrase: str, text: str, title: str = "") -> bool:
 
 
 @pytest.mark.parametrize(
-    ("phrase", "text", "stands"),
+    ("phrase", "text", "expected"),
     [
         ("туристический поток", "Туристического потока не убыло.", True),
         ("туристический поток", "Рост туристических потоков", True),
@@ -53,12 +53,12 @@ def hits(phrase: str, text: str, title: str = "") -> bool:
         ("паводок", "", False),
     ],
 )
-def test_a_phrase_is_found_in_any_of_its_forms(phrase, text, stands):
-    assert hits(phrase, text) is stands
-    assert hits(phrase, "", title=text) is stands
+def test_phrases_match_in_any_inflected_form(phrase, text, expected):
+    assert hits(phrase, text) is expected
+    assert hits(phrase, "", title=text) is expected
 
 
-def test_a_phrase_does_not_reach_from_the_title_into_the_text_or_into_the_next_article():
+def test_phrases_do_not_match_across_title_text_or_articles():
     assert not hits("туристический поток", "Поток машин", title="Сбор туристический")
     found = Rules({"r": Rule(force=("туристический поток",))}).hits(
         tokenize(["", ""], ["Лагерь туристический", "Поток машин"])
@@ -73,7 +73,7 @@ articles_of_words = st.lists(st.tuples(st.lists(words, max_size=4), st.lists(wor
 
 
 @given(articles_of_words, st.lists(words, min_size=1, max_size=3))
-def test_phrases_are_found_as_a_plain_search_finds_them(articles, phrase):
+def test_phrases_match_like_a_plain_search(articles, phrase):
     tokens = tokenize([" ".join(title) for title, _ in articles], [" ".join(text) for _, text in articles])
     found = Rules({"r": Rule(force=(" ".join(phrase),))}).hits(tokens)
     size = len(phrase)
@@ -86,7 +86,7 @@ def test_a_phrase_without_a_word_is_refused():
         Rules({"tourism": Rule(force=("!!!",))})
 
 
-# What they do
+# Effects
 
 DECISIONS = Decisions(slopes=(1.0, 1.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.4), doubt=0.4)
 
@@ -107,38 +107,38 @@ def judged(rules: dict[str, Rule], text: str, probabilities: tuple[float, float]
         ({"economy": Rule(forbid=("отель",), force=("спрос",))}, (0.0, 0.45), (False, True)),
         ({"economy": Rule(lift={"отель": np.log(7)})}, (0.75, 0.45), (True, True)),  # odds 3/7 * 7
         ({"economy": Rule(lift={"отель": np.log(7), "спрос": -np.log(7)})}, (0.3, 0.45), (False, True)),
-        ({"economy": Rule(force=("завод",), lift={"банк": 9.0})}, (0.3, 0.45), (False, True)),  # not there
+        ({"economy": Rule(force=("завод",), lift={"банк": 9.0})}, (0.3, 0.45), (False, True)),  # no match
         ({"flood": Rule(force=("отель",))}, (0.3, 0.45, 1.0), (False, True, True)),
         ({"flood": Rule(force=("паводок",))}, (0.3, 0.45, 0.0474), (False, True, False)),
         ({"flood": Rule(lift={"отель": 2.0, "спрос": 2.0})}, (0.3, 0.45, 0.7311), (False, True, True)),
     ],
 )
-def test_what_a_rule_does(rules, probabilities, given_):
+def test_effects_of_rules(rules, probabilities, given_):
     found = judged(rules, "Спрос на отели. Отели полны, отели!")
     assert found.probabilities[0] == pytest.approx(probabilities, abs=1e-4)
     assert tuple(found.given[0].tolist()) == given_
 
 
-def test_two_rubrics_that_are_forced_are_given_though_one_is_the_most():
+def test_forced_rubrics_override_max_rubrics():
     rules = Rules({"economy": Rule(force=("отель",)), "tourism": Rule(force=("отель",))})
     decisions = replace(DECISIONS, max_rubrics=1)
     probabilities, rubrics = np.array([[0.3, 0.45], [0.9, 0.8]]), ("economy", "tourism")
     found = rules.judge(probabilities, decisions, rubrics, rules.hits(tokenize(["", ""], ["Отель", "Снег"])))
     assert found.given.tolist() == [[True, True], [True, False]]
-    assert found.review.tolist()[0] is False, "what is forced is certain"
+    assert found.review.tolist()[0] is False, "a forced rubric is certain"
 
 
 @pytest.mark.parametrize(
     ("numbers", "text", "given_"),
     [
-        ({"max_rubrics": 1}, "Отель", (True, False, True)),  # forced: beside the one that the model gives
-        ({"max_rubrics": 1}, "Вода вода", (False, False, True)),  # lifted: the likeliest of all is one
+        ({"max_rubrics": 1}, "Отель", (True, False, True)),  # forced: in addition to that of the model
+        ({"max_rubrics": 1}, "Вода вода", (False, False, True)),  # lifted: only the most probable
         ({"min_rubrics": 1}, "Отель", (True, False, True)),
         ({"min_rubrics": 2}, "Отель", (True, False, True)),
         ({"min_rubrics": 3}, "Отель", (True, True, True)),
     ],
 )
-def test_the_numbers_of_rubrics_count_those_with_rules_alone(numbers, text, given_):
+def test_min_and_max_rubrics_count_rubrics_with_rules_only(numbers, text, given_):
     rules = Rules({"flood": Rule(force=("отель",), lift={"вода": 8.0})})
     decisions = replace(DECISIONS, **numbers)
     hits = rules.hits(tokenize([""], [text]))
@@ -146,12 +146,12 @@ def test_the_numbers_of_rubrics_count_those_with_rules_alone(numbers, text, give
     assert tuple(found.given[0].tolist()) == given_
 
 
-def test_what_a_rule_settles_needs_no_review():
+def test_a_decision_by_rule_needs_no_review():
     assert judged({}, "Отель", (0.3, 0.41)).review.tolist() == [True]
     assert judged({"tourism": Rule(force=("отель",))}, "Отель", (0.3, 0.41)).review.tolist() == [False]
 
 
-def test_without_rules_the_answer_is_the_models_own():
+def test_without_rules_probabilities_are_unchanged():
     probabilities = np.array([[0.123456789, 0.7]])
     found = Rules().judge(probabilities, DECISIONS, ("economy", "tourism"), np.zeros((1, 0), bool))
     assert found.probabilities is probabilities
@@ -172,8 +172,8 @@ force = ["паводок"]
 
 
 @pytest.fixture(scope="module")
-def ruled(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("ruled")
+def models_with_rules(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("models_with_rules")
     (folder / "c.toml").write_text(RULES, encoding="utf-8")
     TrainingJob(
         Corpus(embedded()), load_config(folder / "c.toml"), Registry(folder / "models")
@@ -181,8 +181,8 @@ def ruled(tmp_path_factory) -> Path:
     return folder / "models"
 
 
-def test_rules_are_part_of_the_version(ruled):
-    tagger = Tagger.load(ruled)
+def test_rules_are_stored_in_the_version(models_with_rules):
+    tagger = Tagger.load(models_with_rules)
     assert tagger.manifest.rubrics == ("economy", "industry", "tourism", "flood")
 
     def rubrics(text: str) -> list[str]:
@@ -194,8 +194,8 @@ def test_rules_are_part_of_the_version(ruled):
     assert "tourism" not in rubrics(HOTEL + " Туристический полк.")
 
 
-def test_a_rule_changes_only_what_it_names(ruled, tagger):
-    other = Tagger.load(ruled)
+def test_a_rule_does_not_change_other_texts(models_with_rules, tagger):
+    other = Tagger.load(models_with_rules)
     for text in (STEEL, BANK, HOTEL):
         plain, found = tagger.tag(text), other.tag(text)
         shared = {name: found.scores[name] for name in plain.scores}
@@ -203,8 +203,8 @@ def test_a_rule_changes_only_what_it_names(ruled, tagger):
         assert found.rubrics[0].label == plain.rubrics[0].label
 
 
-def test_an_explanation_shows_the_rule_and_its_place(ruled):
-    tagger = Tagger.load(ruled)
+def test_an_explanation_shows_the_rule_and_its_place(models_with_rules):
+    tagger = Tagger.load(models_with_rules)
     found = tagger.explain(CAT, "industry")
     [rule] = found.rules
     assert (rule.phrase, rule.effect, rule.weight) == ("кошка", "lift", 20)
@@ -229,14 +229,14 @@ def test_an_explanation_shows_the_rule_and_its_place(ruled):
         ({"max_rubrics": 1}, {}, f"{BANK} {STEEL} {HOTEL}", "economy", "max_rubrics"),
     ],
 )
-def test_an_explanation_tells_what_settled_it(tagger, numbers, rules, text, rubric, decided_by):
+def test_an_explanation_states_what_decided(tagger, numbers, rules, text, rubric, decided_by):
     pipeline = copy.copy(tagger._pipeline)
     pipeline.rules = Rules(rules)
     pipeline.classifier = copy.copy(pipeline.classifier)
     low = tuple([0.05] * 3) if "max_rubrics" in numbers else pipeline.classifier.decisions.thresholds
     pipeline.classifier.decisions = replace(pipeline.classifier.decisions, thresholds=low, **numbers)
     found = [pipeline.explain(Article("1", text), name) for name in pipeline.rubrics]
-    if decided_by == "max_rubrics":  # whichever it is that finds no place
+    if decided_by == "max_rubrics":  # whichever rubrics are left out
         assert sorted(one.decided_by for one in found) == ["max_rubrics", "max_rubrics", "threshold"]
     else:
         assert next(one.decided_by for one in found if one.rubric == rubric) == decided_by
@@ -245,13 +245,13 @@ def test_an_explanation_tells_what_settled_it(tagger, numbers, rules, text, rubr
     assert ("fewer rubrics than the settings require" in page) == (decided_by == "min_rubrics")
 
 
-def test_a_version_without_rules_shows_none(tagger):
+def test_explanations_without_rules_show_none(tagger):
     found = tagger.explain(STEEL, "industry")
     assert found.rules == ()
     assert (found.distance > 0) is found.given
 
 
-def test_a_rubric_with_rules_alone_is_told(topics, tmp_path):
+def test_a_rubric_with_rules_only_is_reported(topics, tmp_path):
     (tmp_path / "c.toml").write_text('[rules."турзм"]\nforce = ["паводок"]\n', encoding="utf-8")
     ran = topics(
         *("train", embedded()[0], "--only", "rubrics", "--workers", 1),
@@ -260,7 +260,7 @@ def test_a_rubric_with_rules_alone_is_told(topics, tmp_path):
     assert "topics: турзм: has rules only, no article carries it; is it spelled as in the data?" in ran.err
 
 
-def test_a_rubric_with_rules_alone_is_measured_where_articles_carry_it(tmp_path):
+def test_a_rubric_with_rules_only_is_measured_if_labelled(tmp_path):
     rows = [*Path(embedded()[0]).read_text(encoding="utf-8").splitlines()]
     flood = [
         {"id": f"f{i}", "text": f"{text} {i}", "rubrics": rubrics}
@@ -284,8 +284,8 @@ def test_an_unknown_key_of_a_rule_is_refused(topics, tmp_path):
     assert "unknown key 'rules.tourism.farce'; known keys: 'forbid', 'force', 'lift'" in ran.err
 
 
-def test_saved_and_loaded_rules_act_alike(ruled):
-    opened = Registry(ruled).open("rubrics")
+def test_loaded_rules_have_the_same_effect(models_with_rules):
+    opened = Registry(models_with_rules).open("rubrics")
     pipeline = Pipeline.load(opened.folder)
     assert pipeline.rules.rules["flood"] == Rule(force=("паводок",))
     bare = Pipeline(pipeline.cleaner, pipeline.classifier)
@@ -298,16 +298,16 @@ def test_saved_and_loaded_rules_act_alike(ruled):
 @pytest.mark.parametrize(
     "words", ["9 мая", "18+", "Ту-214", "Boeing 737", "на 5 %", "30 млн туристов", "COVID-19"]
 )
-def test_a_phrase_with_digits_is_refused_where_it_is_written(tmp_path, words):
+def test_a_phrase_with_numbers_is_refused_in_training(tmp_path, words):
     config = Config(rules={"tourism": Rule(force=(words,))})
     with pytest.raises(
         UsageError, match=r"\[rules.tourism\]: the phrase .* has numbers, and a number matches any other"
     ):
         TrainingJob(Corpus(embedded()[0]), config, Registry(tmp_path)).train_rubrics()
-    Rules(config.rules)  # of a version that has one
+    Rules(config.rules)  # a stored version may have one
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1e9])
-def test_a_lift_is_a_number(weight):
+def test_a_lift_must_be_finite_and_bounded(weight):
     with pytest.raises(ValueError, match="the lift of 'отель' is"):
         Rule(lift={"отель": weight})

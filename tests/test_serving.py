@@ -1,4 +1,4 @@
-"""A version in MLflow: logged with its plain files, answering as the library does."""
+"""Versions in MLflow: logged with their plain files, with the same predictions as the library."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRAME = pd.DataFrame({"id": ["1", "2", "3"], "title": ["Сталь", "", ""], "t
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """MLflow's embedded store, made once because that takes long; what MLflow warns of is left to it."""
+    """MLflow's embedded store, created once because it is slow; warnings of MLflow are ignored."""
     pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'newsroom-topics[mlflow]'")
     folder = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
@@ -40,7 +40,7 @@ def _mlflow_may_warn() -> Iterator[None]:
         yield
 
 
-def test_what_mlflow_loads_answers_as_the_library_does(models, store):
+def test_a_model_loaded_by_mlflow_predicts_like_the_library(models, store):
     import mlflow
 
     version = Registry(models).open("rubrics")
@@ -54,7 +54,7 @@ def test_what_mlflow_loads_answers_as_the_library_does(models, store):
     assert run.data.tags["version"] == version.label
 
 
-def test_topics_are_served_too(both, store):
+def test_topics_can_be_served(both, store):
     import mlflow
 
     version = Registry(both).open("topics")
@@ -66,7 +66,7 @@ def test_topics_are_served_too(both, store):
     assert run.data.metrics["coherence_npmi"] == version.manifest.topics.coherence
 
 
-def test_the_names_of_topics_go_along(both, store, tmp_path):
+def test_names_of_topics_are_logged(both, store, tmp_path):
     import mlflow
 
     models = shutil.copytree(both, tmp_path / "models")
@@ -81,12 +81,12 @@ def test_the_names_of_topics_go_along(both, store, tmp_path):
 
 
 @pytest.mark.parametrize("names", [{"ноль": "Сталь"}, {"0": 7}, ["Сталь"], {"0": "две\nстроки"}])
-def test_names_that_are_none(both, names):
+def test_invalid_names_are_a_model_error(both, names):
     with pytest.raises(ModelError, match="model_config: "):
         _load_pyfunc(str(Registry(both).open("topics").folder), {"names": names})
 
 
-def test_what_is_logged_holds_no_pickle_and_is_checked_on_load(models, store, tmp_path):
+def test_a_logged_model_has_no_pickle_and_is_verified_on_load(models, store, tmp_path):
     import mlflow
 
     log(Registry(models).open("rubrics"), store)
@@ -112,7 +112,7 @@ def test_the_command_prints_the_uri(topics, models, store):
 
 
 @pytest.mark.slow
-def test_spark_runs_it_as_a_udf(both, store, monkeypatch):
+def test_spark_runs_a_version_as_a_udf(both, store, monkeypatch):
     import mlflow
 
     sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed: pip install pyspark")
@@ -134,12 +134,12 @@ def test_spark_runs_it_as_a_udf(both, store, monkeypatch):
     spark.stop()
 
 
-def test_without_mlflow_the_extra_is_named(models, monkeypatch):
+def test_without_mlflow_the_error_names_the_extra(models, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "mlflow", None)
     with pytest.raises(UsageError, match=r"pip install 'newsroom-topics\[mlflow\]'"):
         log(Registry(models).open("rubrics"))
 
 
-def test_a_folder_that_is_no_version(tmp_path):
+def test_a_folder_that_is_not_a_version_is_an_error(tmp_path):
     with pytest.raises(ModelError, match="is not a version folder; log it again"):
         _load_pyfunc(str(tmp_path / "нет"))

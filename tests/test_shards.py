@@ -1,4 +1,4 @@
-"""Shards: however a corpus is cut, the same articles, ids, lines and rejects come of it."""
+"""Shards: the articles, ids, lines and rejects do not depend on how a corpus is cut."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from topics.corpus.shards import SIZE, fitting, plan
 from topics.errors import DataError
 from topics.types import Article, Reject
 
-UNHURRIED = settings(
+NO_DEADLINE = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
@@ -40,13 +40,13 @@ LINE = st.one_of(
 )
 
 
-@UNHURRIED
+@NO_DEADLINE
 @given(
     files=st.lists(st.lists(LINE, max_size=12), min_size=1, max_size=3),
     size=st.integers(1, 90),
     end=st.booleans(),
 )
-def test_json_lines_cut_anywhere_give_the_same(tmp_path, files, size, end):
+def test_sharding_json_lines_does_not_change_the_corpus(tmp_path, files, size, end):
     for n, lines in enumerate(files):
         text = "\n".join(lines) + ("\n" if end else "")
         (tmp_path / f"{n}.jsonl").write_text(text, encoding="utf-8", newline="\n")
@@ -55,7 +55,7 @@ def test_json_lines_cut_anywhere_give_the_same(tmp_path, files, size, end):
 
 
 @pytest.mark.parametrize("size", [1, 30, 31, 32, 1 << 20])
-def test_parts_touch_and_each_ends_with_a_line(tmp_path, size):
+def test_parts_are_contiguous_and_end_at_line_ends(tmp_path, size):
     path = tmp_path / "лента.jsonl"
     lines = [json.dumps({"text": "слово " * n}, ensure_ascii=False) + "\n" for n in range(1, 40)]
     path.write_text("".join(lines), encoding="utf-8")
@@ -72,7 +72,7 @@ def test_parts_touch_and_each_ends_with_a_line(tmp_path, size):
 
 @pytest.mark.parametrize("groups", [1, 3, 7])
 @pytest.mark.parametrize("size", [1, 400, 1 << 20])
-def test_parquet_cut_at_row_groups_gives_the_same(tmp_path, groups, size):
+def test_sharding_parquet_does_not_change_the_corpus(tmp_path, groups, size):
     rows = [{"id": n if n % 5 else None, "text": f"Новость {n}" if n % 4 else None} for n in range(20)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "а.parquet", row_group_size=groups)
     corpus = Corpus(tmp_path)
@@ -82,10 +82,10 @@ def test_parquet_cut_at_row_groups_gives_the_same(tmp_path, groups, size):
     assert {"а.parquet:6", "а.parquet:11", "а.parquet:16"} <= {article.id for article in found[0]}
 
 
-def test_packed_files_and_tables_are_never_cut(tmp_path):
+def test_compressed_files_and_tables_are_not_split(tmp_path):
     rows = "".join(json.dumps({"text": f"Новость {n}"}) + "\n" for n in range(9)).encode()
     (tmp_path / "а.jsonl.gz").write_bytes(gzip.compress(rows))
-    (tmp_path / "б.jsonl").write_bytes(gzip.compress(rows))  # packed, whatever it is called
+    (tmp_path / "б.jsonl").write_bytes(gzip.compress(rows))  # compressed, whatever its name
     (tmp_path / "в.csv").write_text("text\n" + "Новость\n" * 9, encoding="utf-8")
     corpus = Corpus(tmp_path)
     assert len(plan(corpus.sources, 1)) == 3
@@ -97,7 +97,7 @@ def test_packed_files_and_tables_are_never_cut(tmp_path):
     [(0, 32), (32, 32), (33, 8), (512, 8), (1024, 16), (2048, 32), (300_000, 32)],
     ids=lambda number: f"{number} MB",
 )
-def test_a_middling_archive_has_enough_shards_for_its_workers(megabytes, shard):
+def test_the_shard_size_depends_on_the_archive_size(megabytes, shard):
     assert fitting(megabytes << 20) == shard << 20
     assert fitting(megabytes << 20) <= SIZE
 
@@ -111,7 +111,7 @@ def test_small_files_share_a_shard_and_keep_their_names(tmp_path):
     assert [article.id for article in sharded(corpus, size)[0]] == [f"{n}.jsonl:1" for n in range(10)]
 
 
-def test_a_file_that_is_no_parquet_is_told_before_the_work_begins(tmp_path):
+def test_an_invalid_parquet_file_is_an_error_in_planning(tmp_path):
     (tmp_path / "а.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(DataError, match=r"а\.parquet: cannot be read"):
         plan(Corpus(tmp_path).sources)
@@ -126,7 +126,7 @@ def test_long_fields_make_short_batches(tmp_path):
     assert [len(batch.articles) for batch in Corpus(path).batches()] == [2, 2, 2, 2]
 
 
-def test_parquet_with_long_fields_is_read_few_rows_at_a_time(tmp_path):
+def test_parquet_with_long_fields_is_read_in_small_batches(tmp_path):
     from topics.readers import parquet
 
     rows = [{"text": f"{n}" + "я" * 2_000_000} for n in range(20)]

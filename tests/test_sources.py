@@ -1,4 +1,4 @@
-"""Where rows come from: files, folders, patterns, packed files, standard input."""
+"""Sources of rows: files, folders, patterns, compressed files, standard input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from topics.errors import DataError, UsageError
 from topics.types import Article, Reject
 
 
-def test_a_folder_is_read_by_path_and_without_what_no_reader_knows(tmp_path):
+def test_a_folder_is_read_in_order_without_unknown_formats(tmp_path):
     write(tmp_path / "2025" / "б.jsonl", FERRY)
     write(tmp_path / "2025" / "а.JSONL", SNOW)
     (tmp_path / "2026").mkdir()
@@ -32,7 +32,7 @@ def test_a_folder_is_read_by_path_and_without_what_no_reader_knows(tmp_path):
     assert rejects == []
 
 
-def test_a_folder_tells_what_it_leaves_out_but_for_what_is_hidden_or_our_own(tmp_path):
+def test_a_folder_reports_skipped_files_except_hidden_and_our_own(tmp_path):
     write(tmp_path / "а.jsonl", SNOW)
     for name in ("б.xlsx", "в.TXT", "г.tar.gz", "д.json", "голый", "2026.01.xlsx"):
         write(tmp_path / name)
@@ -50,7 +50,7 @@ def test_a_folder_tells_what_it_leaves_out_but_for_what_is_hidden_or_our_own(tmp
 
 
 @pytest.mark.parametrize("suffix", [".ndjson", ".ndjson.gz", ".NDJSON.zst", ".json", ".json.gz"])
-def test_json_lines_by_other_names(tmp_path, suffix):
+def test_json_lines_may_have_other_suffixes(tmp_path, suffix):
     path = tmp_path / f"лента{suffix}"
     packed = PACKED.get(path.suffix, bytes)
     path.write_bytes(packed(json.dumps(SNOW).encode()))
@@ -74,7 +74,7 @@ def test_patterns_and_several_sources_read_each_file_once(tmp_path):
         assert [article.id for article in all_of(Corpus(sources))[0]] == ["1", "2"]
 
 
-def test_a_link_to_a_folder_above_makes_no_file_come_again(tmp_path):
+def test_a_circular_link_does_not_repeat_files(tmp_path):
     root, archive = tmp_path / "лента", write(tmp_path / "архив" / "б.jsonl", FERRY)
     files = [write(root / "2026" / name, SNOW) for name in ("а.jsonl", "я.jsonl")]
     (root / "2026" / "круг").symlink_to(root / "2026")
@@ -83,7 +83,7 @@ def test_a_link_to_a_folder_above_makes_no_file_come_again(tmp_path):
     assert [source.path for source in found] == [root / "2025" / "б.jsonl", *files]
 
 
-def test_the_format_may_be_named(tmp_path):
+def test_the_format_may_be_given(tmp_path):
     path = tmp_path / "выгрузка.txt"
     path.write_text("id;text\n1;Снег\n", encoding="utf-8")
     for source in (path, str(tmp_path / "*.txt")):
@@ -116,7 +116,7 @@ SUFFIXES = ".jsonl, .csv, .tsv, .parquet, .ndjson (also with .gz or .zst after i
         ),
     ],
 )
-def test_nothing_to_read(tmp_path, name, error, message):
+def test_no_readable_file_is_an_error(tmp_path, name, error, message):
     (tmp_path / "пусто").mkdir()
     for bare in ("статья.docx", "архив.xlsx", "голый.gz"):
         (tmp_path / bare).write_bytes(b"x")
@@ -125,23 +125,23 @@ def test_nothing_to_read(tmp_path, name, error, message):
     assert str(raised.value) == message.format(tmp_path / name)
 
 
-def test_a_named_format_and_nothing_that_matches(tmp_path):
+def test_a_pattern_without_a_match_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"\*\.txt: nothing matches; known suffixes: "):
         find(str(tmp_path / "*.txt"), "csv")
 
 
-def test_no_source_at_all():
+def test_no_source_is_an_error():
     with pytest.raises(DataError, match="no input is named; name a file, a folder, a pattern, or - for"):
         Corpus([])
 
 
-def test_a_format_that_no_reader_knows(tmp_path):
+def test_an_unknown_format_is_an_error(tmp_path):
     path = write(tmp_path / "a.jsonl", SNOW)
     with pytest.raises(UsageError, match="unknown reader 'xml'; known: 'csv', 'jsonl'"):
         next(Corpus(path, format="xml").batches())
 
 
-def test_a_file_that_vanished(tmp_path):
+def test_a_vanished_file_is_an_error(tmp_path):
     path = write(tmp_path / "a.jsonl", SNOW)
     corpus = Corpus(path)
     path.unlink()
@@ -151,7 +151,7 @@ def test_a_file_that_vanished(tmp_path):
         next(corpus.batches())
 
 
-def test_made_up_ids_differ_where_two_files_share_a_name(tmp_path):
+def test_generated_ids_differ_if_two_files_share_a_name(tmp_path):
     first, second = (write(tmp_path / day / "лента.jsonl", {"text": "Снег"}) for day in "ab")
     ids = [article.id for article in all_of(Corpus([first, second]))[0]]
     assert ids == [f"{first}:1", f"{second}:1"]
@@ -161,7 +161,7 @@ MANY = "".join(json.dumps({"id": n, "text": f"Снег {n * n * 7919}"}) + "\n" 
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
-def test_a_packed_file_cut_off_gives_its_rows_and_one_reject(tmp_path, suffix):
+def test_a_truncated_compressed_file_gives_rows_and_one_reject(tmp_path, suffix):
     path = tmp_path / ("лента.jsonl" + suffix)
     packed = PACKED[suffix](MANY)
     path.write_bytes(packed[: len(packed) // 2])
@@ -171,7 +171,7 @@ def test_a_packed_file_cut_off_gives_its_rows_and_one_reject(tmp_path, suffix):
     assert rejects == [Reject(str(path), len(articles) + 1, reason)]
 
 
-def test_a_short_csv_cut_off_gives_its_rows(tmp_path):
+def test_a_truncated_short_csv_gives_rows_and_one_reject(tmp_path):
     rows = "id;text\n" + "".join(f"{n};Снег {n * n * 7919}\n" for n in range(200))
     path = tmp_path / "лента.csv.gz"
     path.write_bytes(gzip.compress(rows.encode())[:-200])
@@ -181,7 +181,7 @@ def test_a_short_csv_cut_off_gives_its_rows(tmp_path):
 
 
 @pytest.mark.parametrize(("suffix", "place"), [(".gz", 3000), (".gz", -6), (".zst", 5), (".gz", 1)])
-def test_a_damaged_packed_file_gives_one_reject(tmp_path, suffix, place):
+def test_a_damaged_compressed_file_gives_one_reject(tmp_path, suffix, place):
     path = tmp_path / ("лента.jsonl" + suffix)
     packed = bytearray(PACKED[suffix](MANY))
     packed[place] ^= 0xFF
@@ -193,7 +193,7 @@ def test_a_damaged_packed_file_gives_one_reject(tmp_path, suffix, place):
     assert damaged == rejects[-1:]
 
 
-def test_a_parquet_file_may_be_packed(tmp_path):
+def test_a_parquet_file_may_be_compressed(tmp_path):
     path = tmp_path / "a.parquet.gz"
     path.write_bytes(gzip.compress(as_parquet([{**SNOW, "rubrics": None}])))
     assert [article.id for article in all_of(Corpus(path))[0]] == ["1"]
@@ -228,34 +228,34 @@ def streamed(corpus: Corpus) -> list[Article | Reject]:
         'id,"views [24h]",text\n1,7,Снег\n'.encode(),
     ],
 )
-def test_standard_input_tells_its_format(monkeypatch, data):
+def test_the_format_of_standard_input_is_detected(monkeypatch, data):
     stdin(monkeypatch, data)
     assert all_of(Corpus("-")) == ([Article("1", "Снег")], [])
 
 
 @pytest.mark.parametrize("header", ["text", '"text"', "\ufefftext\r", "тело"])
-def test_standard_input_of_one_column_is_a_table(monkeypatch, header):
+def test_standard_input_with_one_column_is_a_table(monkeypatch, header):
     stdin(monkeypatch, f"{header}\nСнег\n".encode())
     columns = Columns(text="тело" if header == "тело" else "text")
     assert all_of(Corpus("-", columns)) == ([Article("stdin:2", "Снег")], [])
 
 
-def test_standard_input_whose_columns_stand_in_brackets(monkeypatch):
+def test_columns_of_standard_input_may_have_brackets(monkeypatch):
     stdin(monkeypatch, "[id],[text]\n1,Снег\n".encode())
     assert all_of(Corpus("-", Columns(id="[id]", text="[text]"))) == ([Article("1", "Снег")], [])
 
 
-def test_standard_input_with_a_named_format(monkeypatch):
+def test_standard_input_may_have_a_given_format(monkeypatch):
     stdin(monkeypatch, "text\nСнег\n".encode())
     assert all_of(Corpus("-", format="csv"))[0] == [Article("stdin:2", "Снег")]
 
 
-def test_standard_input_of_anything_else_is_json_lines(monkeypatch):
+def test_other_standard_input_is_json_lines(monkeypatch):
     stdin(monkeypatch, b"Sneg\n")
     assert [(r.source, r.line) for r in all_of(Corpus("-"))[1]] == [("stdin", 1)]
 
 
-def test_standard_input_is_read_once(monkeypatch):
+def test_standard_input_can_be_read_only_once(monkeypatch):
     stdin(monkeypatch, b"")
     corpus = Corpus(["-"])
     assert all_of(corpus) == ([], [])
@@ -265,7 +265,7 @@ def test_standard_input_is_read_once(monkeypatch):
         all_of(corpus)
 
 
-def test_a_row_piped_in_does_not_wait_for_the_next(monkeypatch):
+def test_a_piped_row_is_yielded_immediately(monkeypatch):
     out, into = os.pipe()
     os.write(into, '{"id": "1", "text": "Снег"}\n'.encode())
     with open(out, encoding="utf-8") as pipe, open(into, "wb") as end:  # noqa: PTH123 (descriptors)
@@ -277,7 +277,7 @@ def test_a_row_piped_in_does_not_wait_for_the_next(monkeypatch):
         assert next(batches).articles == [Article("2", "Дождь")]
 
 
-def test_a_row_of_a_table_piped_in_does_not_wait_for_the_next(monkeypatch):
+def test_a_piped_table_row_is_yielded_immediately(monkeypatch):
     out, into = os.pipe()
     os.write(into, "id;text\nбез текста\n".encode())
     with open(out, encoding="utf-8") as pipe, open(into, "wb") as end:  # noqa: PTH123 (descriptors)
@@ -292,7 +292,7 @@ def test_a_row_of_a_table_piped_in_does_not_wait_for_the_next(monkeypatch):
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
 @pytest.mark.parametrize(
-    ("table", "options", "told"),
+    ("table", "options", "message"),
     [
         (f"id,title,body\n1,Пуск,{'Завод ' * 60}\n", {}, "no column 'text', and 'body' holds long texts"),
         (
@@ -303,14 +303,14 @@ def test_a_row_of_a_table_piped_in_does_not_wait_for_the_next(monkeypatch):
         ("id,text\n1,Снег\n", {"keep": ("url",)}, "no column 'url'; the columns are 'id', 'text'"),
     ],
 )
-def test_a_table_piped_in_is_asked_for_its_columns(monkeypatch, packed, table, options, told):
+def test_missing_columns_of_a_piped_table_are_an_error(monkeypatch, packed, table, options, message):
     for read in (all_of, streamed):
         stdin(monkeypatch, packed(table.encode()))
-        with pytest.raises(DataError, match=f"stdin: {told}"):
+        with pytest.raises(DataError, match=f"stdin: {message}"):
             read(Corpus("-", **options))
 
 
-def test_a_stream_of_json_tells_at_the_end_which_columns_never_came(monkeypatch):
+def test_missing_columns_of_a_json_stream_are_known_at_the_end(monkeypatch):
     row = json.dumps({**SNOW, "url": "https://пример.рф/1"}).encode() + b"\n"
     stdin(monkeypatch, b"{\n" + json.dumps(FERRY).encode() + b"\n" + row)
     corpus = Corpus("-", Columns(text="body", date="created"), keep=("url", "views", "*"))

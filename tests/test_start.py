@@ -1,4 +1,4 @@
-"""What a fresh Python imports: a CMS and a person at a prompt wait for it."""
+"""Start-up: a fresh process imports only what it needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REPORT = "\nimport json, sys; print(json.dumps(sorted(sys.modules)), file=sys.st
 
 
 def imported(code: str, *arguments: str) -> set[str]:
-    """Packages and modules that are there after `code` ran in a fresh Python."""
+    """Return the modules loaded after running `code` in a fresh Python."""
     ran = python("-c", code + REPORT, *arguments)
     assert ran.code == 0, ran.err
     return set(json.loads(ran.err.splitlines()[-1]))
@@ -29,25 +29,25 @@ except SystemExit as done:
 """
 
 
-def test_import_topics_imports_no_room_and_no_library():
+def test_importing_topics_imports_no_submodule_or_library():
     packages = imported("import topics")
     assert {name for name in packages if name.startswith("topics.")} == set()
     assert packages & {"numpy", "scipy", "msgspec", "pyarrow", "click", "pymorphy3"} == set()
 
 
-def test_the_face_shows_every_name_and_finds_it():
+def test_every_public_name_can_be_imported():
     code = "import topics\nfor name in dir(topics): getattr(topics, name)"
     assert "topics.tagger" in imported(code)
 
 
-def test_the_face_lists_its_names_when_asked_for_another():
+def test_an_unknown_name_lists_the_public_ones():
     ran = python("-c", "from topics import Tager")
     assert "cannot import name 'Tager'" in ran.err
     ran = python("-c", "import topics; topics.Tager")
     assert "module 'topics' has no attribute 'Tager'; it has Article, DataError" in ran.err
 
 
-def test_loading_and_tagging_import_nothing_that_only_training_needs(models):
+def test_tagging_imports_no_training_library(models):
     code = "import sys, topics\nassert topics.Tagger.load(sys.argv[1]).tag(sys.argv[2]).rubrics"
     packages = {name.partition(".")[0] for name in imported(code, str(models), STEEL)}
     assert packages & {"sklearn", "gensim", "pandas", "joblib", "rich", "click"} == set()
@@ -55,6 +55,6 @@ def test_loading_and_tagging_import_nothing_that_only_training_needs(models):
 
 
 @pytest.mark.parametrize("command", ["", *cli.table])
-def test_help_waits_for_no_library(command):
+def test_help_imports_no_heavy_library(command):
     packages = imported(HELP, *filter(None, [command]), "--help")
     assert {"numpy", "scipy", "msgspec", "pyarrow", "pymorphy3", "rich"} & packages == set()

@@ -1,4 +1,4 @@
-"""What to label next: doubtful, rare, unlike the rest; never what is labelled."""
+"""Suggesting articles to label: uncertain, rare, diverse, and not labelled yet."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def pool(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory):
-    """Sixty of the labels; tourism has three examples among them."""
+    """Sixty labels, three of them tourism."""
     tourism = [row for row in ROWS if "tourism" in row["rubrics"]][:3]
     others = [row for row in ROWS if "tourism" not in row["rubrics"]][:57]
     rows = ({"id": row["id"], "rubrics": row["rubrics"]} for row in (*tourism, *others))
     return write(tmp_path_factory.mktemp("labels") / "labels.jsonl", *rows)
 
 
-# Worth
+# Choice
 
 
-def test_doubt_is_greatest_at_the_cut():
+def test_doubt_is_greatest_at_the_threshold():
     truth = np.full((40, 2), -1, np.int8)
     truth[:20] = [1, 0]
-    truth[10:20, 0] = 0  # half of the labels, so half of the articles lie above the cut
-    truth[:5, 1] = 1  # half as many: a quarter
+    truth[10:20, 0] = 0  # half of the labels, so half of the articles are above the threshold
+    truth[:5, 1] = 1  # a quarter of the labels
     probabilities = np.array([[0.9, 0.8], [0.75, 0.2], [0.5, 0.05], [0.25, 0.02], [0.1, 0.01]])
     found = doubt(probabilities, truth)
     assert found[:, 0] == pytest.approx([1 / 9, 1 / 3, 1, 1 / 3, 1 / 9])  # by odds
@@ -54,7 +54,7 @@ def test_doubt_is_greatest_at_the_cut():
     assert 0 < found[4, 1] < found[3, 1] < found[2, 1] < 0.3
 
 
-def test_a_rubric_of_three_examples_is_asked_about_though_all_its_probabilities_are_low():
+def test_a_rare_rubric_has_doubts_in_spite_of_low_probabilities():
     truth = np.full((100, 2), -1, np.int8)
     truth[:60] = 0
     truth[:30, 0], truth[:3, 1] = 1, 1
@@ -73,11 +73,11 @@ def places(*angles: float) -> np.ndarray:
     ("doubts", "angles", "known", "expected"),
     [
         ([0.1, 0.9, 0.5], [0, 2, 4], [], [1, 2, 0]),
-        ([0.9, 0.9, 0.8], [0, 0, 1.5], [], [0, 2, 1]),  # the twin of the first comes last
-        ([0.9, 0.8, 0.9], [0, 1.5, 0], [2], [1, 0]),  # so does the twin of a labelled one
+        ([0.9, 0.9, 0.8], [0, 0, 1.5], [], [0, 2, 1]),  # the duplicate of the first comes last
+        ([0.9, 0.8, 0.9], [0, 1.5, 0], [2], [1, 0]),  # so does the duplicate of a labelled one
     ],
 )
-def test_doubtful_ones_come_first_and_no_two_alike(doubts, angles, known, expected):
+def test_uncertain_articles_come_first_and_duplicates_last(doubts, angles, known, expected):
     rows = np.setdiff1d(np.arange(len(doubts)), known)
     found, _ = choose(
         np.array(doubts)[:, None], np.ones(1, int), places(*angles), np.array(known, int), rows, 9
@@ -89,32 +89,32 @@ def test_doubtful_ones_come_first_and_no_two_alike(doubts, angles, known, expect
     ("examples", "expected"),
     [
         ([1, 1], [0, 1, 0, 1, 0, 1]),  # in turn
-        ([3, 1], [1, 1, 0, 1, 0, 1]),  # the rare one until it has caught up
+        ([3, 1], [1, 1, 0, 1, 0, 1]),  # the rare one until it is equal
         ([100, 1], [1, 1, 1, 1, 1, 1]),
         ([0, 0], [0, 1, 0, 1, 0, 1]),
     ],
 )
-def test_a_rubric_that_was_asked_about_is_less_rare(examples, expected):
-    """All articles are equally doubtful, and as unlike one another as can be."""
+def test_suggestions_alternate_between_rubrics_by_rarity(examples, expected):
+    """All articles are equally uncertain and have no similarity."""
     found = choose(np.ones((6, 2)), np.array(examples), np.eye(6, dtype=np.float32), NOTHING, np.arange(6), 6)
     assert found[1].tolist() == expected
 
 
 @given(st.integers(1, 40), st.integers(1, 50), st.booleans(), st.integers(0, 5))
-def test_the_choice_is_of_candidates_each_once(size, n, blind, seed):
+def test_the_choice_has_distinct_candidates(size, n, blind, seed):
     generator = np.random.default_rng(seed)
     known = generator.permutation(size)[: size // 3]
     candidates = np.setdiff1d(np.arange(size), known)
     doubts = np.zeros((size, 0)) if blind else generator.random((size, 2))
     examples = generator.integers(0, 9, doubts.shape[1])
-    found, asked = choose(doubts, examples, places(*generator.random(size)), known, candidates, n)
-    assert len(found) == len(asked) == len(set(found.tolist())) == min(n, len(candidates))
+    found, rubrics = choose(doubts, examples, places(*generator.random(size)), known, candidates, n)
+    assert len(found) == len(rubrics) == len(set(found.tolist())) == min(n, len(candidates))
     assert set(found.tolist()) <= set(candidates.tolist())
-    assert set(asked.tolist()) <= ({-1} if blind else {0, 1})
+    assert set(rubrics.tolist()) <= ({-1} if blind else {0, 1})
 
 
-def test_articles_of_one_subject_lie_together():
-    """The neighbour of an article shares its rubric far more often than chance would have it."""
+def test_articles_of_one_subject_are_near_in_latent_space():
+    """The nearest neighbour of an article has its rubric far more often than by chance."""
     rows = [row for row in ROWS if len(row["rubrics"]) == 1]
     found = latent(tokenize([row["title"] for row in rows], [row["text"] for row in rows]))
     assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-5)
@@ -124,10 +124,10 @@ def test_articles_of_one_subject_lie_together():
     assert np.mean(shared) > 0.7
 
 
-# The job
+# The command
 
 
-def test_labelled_articles_are_not_chosen_and_reprints_only_once(tmp_path, pool, labels):
+def test_labelled_articles_and_reprints_are_not_suggested(tmp_path, pool, labels):
     rows = [json.loads(line) for line in pool.read_text(encoding="utf-8").splitlines()]
     reprints = [row | {"id": f"{row['id']}-reprint"} for row in rows]
     both = write(tmp_path / "both.jsonl", *rows, *reprints)
@@ -139,16 +139,16 @@ def test_labelled_articles_are_not_chosen_and_reprints_only_once(tmp_path, pool,
     assert found.positives["tourism"] == 3
 
 
-def test_the_rare_rubric_is_asked_about_beyond_its_share(pool, labels):
+def test_a_rare_rubric_is_suggested_beyond_its_share(pool, labels):
     found = suggest(Corpus(pool, labels_file=labels), Config(), 40)
-    asked = Counter(row.reason.split("«")[1].split("»")[0] for row in found.chosen)
+    counts = Counter(row.reason.split("«")[1].split("»")[0] for row in found.chosen)
     assert found.positives["tourism"] < min(found.positives["economy"], found.positives["industry"])
     share_of_labels = found.positives["tourism"] / found.labelled
-    assert asked["tourism"] / 40 > 3 * share_of_labels
+    assert counts["tourism"] / 40 > 3 * share_of_labels
     assert all("Модель сомневается в рубрике «" in row.reason for row in found.chosen)
 
 
-def test_without_labels_articles_are_drawn_by_chance(pool):
+def test_without_labels_articles_are_drawn_at_random(pool):
     found = suggest(Corpus(pool), Config(), 25, language="en")
     assert len(found.chosen) == 25
     assert (found.labelled, found.positives) == (0, {})
@@ -158,20 +158,20 @@ def test_without_labels_articles_are_drawn_by_chance(pool):
     assert len({row.id.split("-")[0] for row in found.chosen}) > 1
 
 
-def test_a_pool_of_labelled_articles_is_no_pool():
+def test_a_fully_labelled_pool_is_an_error():
     with pytest.raises(DataError, match="500 articles, none without a label"):
         suggest(Corpus(embedded()), Config(), 5)
 
 
-def test_of_dozens_of_rubrics_those_with_the_fewest_examples_are_told(capsys):
+def test_rubrics_with_the_fewest_examples_are_listed(capsys):
     show_labelled(1_200, {f"рубрика {r}": 30 - r for r in range(12)})
-    told = capsys.readouterr().err
-    assert told.startswith("1,200 articles labelled so far: рубрика 11 19, рубрика 10 20, ")
-    assert told.endswith(", рубрика 2 28, 2 other rubrics with no fewer\n")
+    output = capsys.readouterr().err
+    assert output.startswith("1,200 articles labelled so far: рубрика 11 19, рубрика 10 20, ")
+    assert output.endswith(", рубрика 2 28, 2 other rubrics with no fewer\n")
 
 
-def test_the_loop_of_an_editor(topics, pool, labels, tmp_path):
-    """Ask, fill in, ask again: what was filled in counts as labelled and is not asked again."""
+def test_the_labelling_loop_of_an_editor(topics, pool, labels, tmp_path):
+    """Suggest, fill in, suggest again: filled-in articles count as labelled and are not suggested again."""
     truth = {row["id"]: "+".join(row["rubrics"]) or "none" for row in ROWS}
     first = tmp_path / "first.csv"
     ran = topics("suggest", pool, "-n", 40, "-o", first, "--workers", 1)
@@ -193,18 +193,20 @@ def test_the_loop_of_an_editor(topics, pool, labels, tmp_path):
     assert "40 articles labelled so far: economy" in ran.err
     renamed = tmp_path / "архив.csv"
     renamed.write_text(first.read_text("cp1251").replace("id;rubrics", "id;метки", 1), encoding="cp1251")
-    asked = "suggest", pool, "--labels", renamed, "--rubrics-column", "метки"
-    assert topics(*asked, "-n", 10, "--json", "--workers", 1).out == ran.out, "the pool needs no such column"
+    arguments = "suggest", pool, "--labels", renamed, "--rubrics-column", "метки"
+    assert topics(*arguments, "-n", 10, "--json", "--workers", 1).out == ran.out, (
+        "the pool needs no such column"
+    )
 
 
-def test_a_worksheet_in_which_nothing_is_filled_in_yet_makes_no_label_count(tmp_path):
+def test_an_empty_worksheet_counts_as_no_labels(tmp_path):
     pool = write(tmp_path / "архив.jsonl", *ROWS[:60])
     empty = write(tmp_path / "лист.jsonl", *({"id": row["id"], "rubrics": ""} for row in ROWS[:60]))
     found = suggest(Corpus(pool, labels_file=empty), Config(), 5)
     assert (found.labelled, len(found.chosen)) == (0, 5)
 
 
-def test_an_editor_is_shown_clean_text(tmp_path):
+def test_suggestions_show_cleaned_text(tmp_path):
     page = {"id": "1", "title": "<b>Пуск</b>", "text": "<p>МОСКВА, 4 дек - РИА Новости. Завод встал.</p>"}
     [row] = suggest(Corpus(write(tmp_path / "архив.jsonl", page)), Config(), 5).chosen
     assert (row.title, row.beginning) == ("Пуск", "Завод встал.")

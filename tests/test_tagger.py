@@ -1,4 +1,4 @@
-"""The library's door: what a CMS gets for one article, and for many."""
+"""Tagger: tagging and explaining one article or many."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_article_gets_its_rubrics(tagger, text, rubrics):
     assert sorted(labels(tagger.tag(text))) == rubrics
 
 
-def test_a_prediction_tells_everything(tagger):
+def test_a_prediction_has_all_fields(tagger):
     found = tagger.tag(STEEL, title="Пуск на комбинате", id="7")
     assert found.id == "7"
     assert found.model == tagger.version.label
@@ -54,14 +54,14 @@ def test_a_prediction_tells_everything(tagger):
     assert tagger.manifest.rubrics == ("economy", "industry", "tourism")
 
 
-def test_the_title_speaks_too(tagger):
+def test_the_title_counts(tagger):
     assert (
         tagger.tag("Подробности позже.", title="Отели для туристов").scores["tourism"]
         > 2 * (tagger.tag("Подробности позже.").scores["tourism"])
     )
 
 
-def test_a_version_that_is_not_there(tmp_path, models):
+def test_a_missing_version_is_an_error(tmp_path, models):
     with pytest.raises(ModelError, match="no version of 'rubrics'"):
         Tagger.load(tmp_path)
     with pytest.raises(ModelError, match="'rubrics' has no alias 'стенд'; it has 'latest'"):
@@ -71,7 +71,7 @@ def test_a_version_that_is_not_there(tmp_path, models):
         Tagger.load(tmp_path / "file.txt")
 
 
-# The page and the article
+# Scraped pages
 
 ARTICLE = """На заводе в Магнитогорске запустили новую линию проката.
 Она увеличит выпуск стали на 12%, сообщил директор комбината.
@@ -87,18 +87,18 @@ PAGE = """<p>На заво&shy;де в Маг&shy;нито&shy;горске за
 Туристы бронируют отели на курортах Краснодарского края заранее"""
 
 
-def test_a_scraped_page_gets_what_its_article_gets(tagger):
+def test_a_scraped_page_is_tagged_like_its_article(tagger):
     assert tagger.tag(PAGE) == tagger.tag(ARTICLE)
     assert labels(tagger.tag(PAGE)) == ["industry"]
     assert labels(tagger.tag(PAGE.splitlines()[-1])) == ["tourism"]
 
 
-def test_explaining_a_page_shows_the_article_as_it_was_read(tagger):
+def test_explaining_a_page_shows_the_cleaned_article(tagger):
     assert tagger.explain(PAGE, "industry") == tagger.explain(ARTICLE, "industry")
     assert tagger.explain(PAGE, "industry").text == ARTICLE
 
 
-# Many
+# Batches and tables
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def inbox() -> list[Article]:
     return all_of(Corpus([*embedded()[:1], embedded_inbox()]))[0]
 
 
-def test_many_are_tagged_like_each_alone(tagger, inbox):
+def test_a_batch_is_tagged_like_single_articles(tagger, inbox):
     together = tagger.tag_articles(inbox)
     assert together == [
         tagger.tag(article.text, article.title, article.outlet, article.id) for article in inbox
@@ -114,7 +114,7 @@ def test_many_are_tagged_like_each_alone(tagger, inbox):
     assert tagger.tag_articles([]) == []
 
 
-def test_many_threads_get_what_one_gets(tagger, inbox):
+def test_threads_get_the_same_predictions(tagger, inbox):
     alone = tagger.tag_articles(inbox)
     with ThreadPoolExecutor(8) as pool:
         found = pool.map(lambda a: tagger.tag(a.text, a.title, a.outlet, a.id), inbox * 2)
@@ -125,7 +125,7 @@ def test_many_threads_get_what_one_gets(tagger, inbox):
         ]
 
 
-def test_a_table_in_a_table_out(tagger):
+def test_tag_many_returns_a_table(tagger):
     frame = pd.DataFrame(
         {"text": [STEEL, CAT, HOTEL], "title": ["Пуск", None, float("nan")], "views": [1, 2, 3]},
         index=["б", "а", "в"],
@@ -141,22 +141,22 @@ def test_a_table_in_a_table_out(tagger):
     ]
     assert found["needs_review"].dtype == bool
     assert set(found["model"]) == {tagger.version.label}
-    assert frame.columns.tolist() == ["text", "title", "views"], "the table given stays as it is"
+    assert frame.columns.tolist() == ["text", "title", "views"], "the table is not changed"
 
 
 @pytest.mark.parametrize("texts", [[], [None], [float("nan")], [pd.NA, ""]])
-def test_a_table_without_text_in_it(tagger, texts):
+def test_missing_texts_of_a_table_get_no_rubrics(tagger, texts):
     found = tagger.tag_many(pd.DataFrame({"text": pd.Series(texts, dtype=object)}))
     assert found["rubrics"].tolist() == [[] for _ in texts]
 
 
 @pytest.mark.parametrize("value", [b"\xd1\x84", 5, ["Абзац", "Абзац"]])
-def test_a_table_of_what_is_no_text(tagger, value):
+def test_a_table_with_other_types_than_text_is_an_error(tagger, value):
     with pytest.raises(TypeError, match=f"row 1: text must be a str, not {type(value).__name__}"):
         tagger.tag_many(pd.DataFrame({"text": pd.Series([STEEL, value], dtype=object)}))
 
 
-def test_a_percentage_is_shown_whole(tagger):
+def test_reasons_show_whole_percentages(tagger):
     text = "Инфляция выросла до 6,2% и 10.5 %, ВВП на 1,234.5%, ставка 21%."
     places = [place for reason in tagger.explain(text, "economy").reasons for place in reason.places]
     shown = {text[place.start : place.stop] for place in places}
@@ -164,7 +164,7 @@ def test_a_percentage_is_shown_whole(tagger):
     assert not {"2%", "5%"} & shown
 
 
-def test_a_table_without_the_column(tagger):
+def test_a_table_without_a_text_column_is_an_error(tagger):
     with pytest.raises(UsageError, match="the table has no column 'text'; it has 'body', 'id'"):
         tagger.tag_many(pd.DataFrame({"id": [1], "body": [STEEL]}))
 
@@ -172,7 +172,7 @@ def test_a_table_without_the_column(tagger):
 @pytest.mark.parametrize(
     ("column", "ids"),
     [
-        (pd.Series([7, None]), ["7", ""]),  # a gap makes numbers floats
+        (pd.Series([7, None]), ["7", ""]),  # a missing value makes numbers floats
         (pd.Series([7, None], dtype="Int64"), ["7", ""]),
         (pd.Series(["а", None], dtype="category"), ["а", ""]),
         (pd.Series(pd.to_datetime(["2026-03-05", None])), ["2026-03-05 00:00:00", ""]),
@@ -187,12 +187,12 @@ def test_a_table_may_have_columns_of_any_type(tagger, monkeypatch, column, ids):
     assert [article.id for article in seen] == [article.outlet for article in seen] == ids
 
 
-def test_headlines_make_a_table_too(tagger):
+def test_a_table_may_have_titles_only(tagger):
     found = tagger.tag_many(pd.DataFrame({"title": ["Отели бронируют туристы"]}))
     assert found["scores"].tolist() == [tagger.tag("", "Отели бронируют туристы").scores]
 
 
-def test_a_table_of_several_levels_of_columns_is_told(tagger):
+def test_a_table_with_several_column_levels_is_an_error(tagger):
     frame = pd.DataFrame([[STEEL]], columns=pd.MultiIndex.from_tuples([("text", "ru")]))
     with pytest.raises(TypeError, match="the columns of the table have several levels; give it one"):
         tagger.tag_many(frame)
@@ -202,12 +202,12 @@ def test_a_table_of_several_levels_of_columns_is_told(tagger):
 @pytest.mark.parametrize(
     "nothing", [[STEEL], pd.Series([STEEL]), STEEL, None], ids=["list", "series", "str", "none"]
 )
-def test_what_is_no_table_is_told(tagger, nothing):
+def test_tag_many_of_something_else_is_an_error(tagger, nothing):
     with pytest.raises(TypeError, match="tag_many takes a DataFrame, not"):
         tagger.tag_many(nothing)
 
 
-def test_a_cms_may_have_no_title_and_no_outlet(tagger):
+def test_title_and_outlet_may_be_none(tagger):
     assert tagger.tag(STEEL, title=None, outlet=None) == tagger.tag(STEEL)
     assert tagger.explain(STEEL, "industry", title=None) == tagger.explain(STEEL, "industry")
 
@@ -221,18 +221,18 @@ def test_a_cms_may_have_no_title_and_no_outlet(tagger):
     ],
     ids=["None", "int", "bytes"],
 )
-def test_what_is_no_text_is_told(tagger, text, message):
+def test_a_text_of_another_type_is_an_error(tagger, text, message):
     with pytest.raises(TypeError, match=message):
         tagger.tag(text)
     with pytest.raises(TypeError, match=message):
         tagger.explain(text, "industry")
 
 
-def test_a_tagger_travels_to_another_process(tagger):
+def test_a_tagger_can_be_pickled(tagger):
     assert pickle.loads(pickle.dumps(tagger)).tag(STEEL) == tagger.tag(STEEL)
 
 
-def test_a_daemon_that_has_left_its_folder_still_sends_its_tagger(models, tagger, monkeypatch):
+def test_a_tagger_can_be_pickled_in_another_folder(models, tagger, monkeypatch):
     monkeypatch.chdir(models.parent)
     found = Tagger.load(models.name)
     monkeypatch.chdir("/")
@@ -240,7 +240,7 @@ def test_a_daemon_that_has_left_its_folder_still_sends_its_tagger(models, tagger
 
 
 @pytest.mark.parametrize("field", ["title", "outlet", "id"])
-def test_what_is_no_title_is_told_though_it_is_empty(tagger, field):
+def test_a_falsy_title_of_another_type_is_an_error(tagger, field):
     with pytest.raises(TypeError, match=f"{field} must be a str, not int"):
         tagger.tag(STEEL, **{field: 0})
 
@@ -253,7 +253,7 @@ def log_odds(probability: float) -> float:
 
 
 @pytest.mark.parametrize("rubric", ["economy", "industry", "tourism"])
-def test_prior_and_reasons_sum_to_the_probability(tagger, inbox, rubric):
+def test_prior_and_reasons_sum_to_the_log_odds(tagger, inbox, rubric):
     for article in inbox[::5]:
         found = tagger.explain(article.text, rubric, article.title, article.outlet)
         total = found.prior + sum(reason.weight for reason in found.reasons)
@@ -265,7 +265,7 @@ def test_prior_and_reasons_sum_to_the_probability(tagger, inbox, rubric):
             assert found.given == (found.probability > found.threshold)
 
 
-def test_reasons_are_the_words_as_they_stand_heaviest_first(tagger, inbox):
+def test_reasons_are_words_of_the_text_by_weight(tagger, inbox):
     for article in inbox[::5]:
         found = tagger.explain(article.text, "industry", article.title)
         weights = [abs(reason.weight) for reason in found.reasons]
@@ -279,7 +279,7 @@ def test_reasons_are_the_words_as_they_stand_heaviest_first(tagger, inbox):
                 assert getattr(found, place.part)[place.start : place.stop].lower() == reason.words
 
 
-def test_reasons_an_editor_would_name(tagger):
+def test_reasons_are_plausible(tagger):
     found = tagger.explain("Туристы бронируют отели, а завод встал.", "tourism", title="Отели заняты")
     reasons = {reason.words: reason for reason in found.reasons}
     assert found.given
@@ -297,29 +297,29 @@ def test_an_empty_text_has_no_reasons(tagger):
     assert found.probability == tagger.tag("").scores["tourism"]
 
 
-def test_source_stands_in_for_the_outlet_of_a_table(tagger, monkeypatch):
-    heard: list[str] = []
+def test_the_source_column_replaces_a_missing_outlet(tagger, monkeypatch):
+    outlets: list[str] = []
     tag = tagger.tag_articles
     monkeypatch.setattr(
-        tagger, "tag_articles", lambda some: heard.extend(one.outlet for one in some) or tag(some)
+        tagger, "tag_articles", lambda some: outlets.extend(one.outlet for one in some) or tag(some)
     )
     tagger.tag_many(pd.DataFrame({"text": [STEEL] * 2, "outlet": ["Обь", None], "source": ["РБК"] * 2}))
     tagger.tag_many(pd.DataFrame({"text": [STEEL], "source": ["РБК"]}))
-    assert heard == ["Обь", "РБК", "РБК"]
+    assert outlets == ["Обь", "РБК", "РБК"]
 
 
-def test_a_tagger_names_its_rubrics(tagger):
+def test_a_tagger_has_its_rubrics(tagger):
     assert tagger.rubrics == ("economy", "industry", "tourism")
 
 
-def test_two_columns_of_one_name_are_told(tagger):
+def test_two_columns_with_one_name_are_an_error(tagger):
     frame = pd.DataFrame([[STEEL, CAT]], columns=["text", "text"])
     with pytest.raises(UsageError, match="two columns of the table are called 'text'; rename one of them"):
         tagger.tag_many(frame)
 
 
 @pytest.mark.parametrize("text", ["", " \n", "<p>&nbsp;</p>", "!!! 🎉"])
-def test_an_article_without_a_word_is_one_for_an_editor(tagger, text):
+def test_an_article_without_words_needs_review(tagger, text):
     assert tagger.tag(text).needs_review
     assert tagger.tag(text, title="Отели заняты").rubrics == tagger.tag("", title="Отели заняты").rubrics
 
@@ -336,12 +336,12 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("text", FOREIGN.values(), ids=[*FOREIGN])
-def test_an_article_in_another_language_is_one_for_an_editor(tagger, text):
+def test_an_article_in_another_language_needs_review(tagger, text):
     assert tagger.tag(text).needs_review
     assert tagger.explain(text, "industry").review == "unfamiliar"
 
 
-def test_neighbours_and_tables_do_not_change_who_is_sent_to_an_editor(tagger):
+def test_needs_review_does_not_depend_on_the_batch(tagger):
     texts = [STEEL, *FOREIGN.values(), BANK, "", HOTEL]
     alone = [tagger.tag(text).needs_review for text in texts]
     assert alone == [False, *[True] * len(FOREIGN), False, True, False]
@@ -349,7 +349,7 @@ def test_neighbours_and_tables_do_not_change_who_is_sent_to_an_editor(tagger):
     assert [bool(tagger.explain(text, "economy").review) for text in texts] == alone
 
 
-def test_explain_says_why_an_editor_should_look(tagger):
+def test_explain_states_the_reason_for_review(tagger):
     articles, _ = all_of(Corpus(embedded_inbox()))
     reasons = [tagger.explain(one.text, "economy", one.title, one.outlet).review for one in articles]
     assert reasons == ["doubt" if one.needs_review else "" for one in tagger.tag_articles(articles)]
@@ -357,7 +357,7 @@ def test_explain_says_why_an_editor_should_look(tagger):
     assert tagger.explain("", "economy").review == "unfamiliar"
 
 
-def test_words_that_say_little_are_no_reasons_to_tell(tagger):
+def test_function_words_are_not_shown_as_reasons(tagger):
     words = {
         "тем": 4.0,
         "данные": 3.5,
@@ -376,14 +376,14 @@ def test_words_that_say_little_are_no_reasons_to_tell(tagger):
     assert telling(found, -1, 4) == ["море"]
 
 
-def test_the_forms_of_a_word_are_told_as_one(tagger):
+def test_forms_of_a_word_are_one_reason(tagger):
     words = {"рубли": 1.0, "цен": 0.8, "цена": 0.7, "12%": 0.6, "ценам": 0.6, "5%": 0.5, "спрос": 0.4}
     reasons = tuple(Reason(one, weight, ()) for one, weight in words.items())
     found = replace(tagger.explain(STEEL, "industry"), reasons=reasons)
     assert telling(found, 1, 4) == ["цен", "12%", "рубли", "спрос"]
 
 
-def test_a_rubric_that_nobody_taught(tagger):
+def test_explaining_an_unknown_rubric_is_an_error(tagger):
     with pytest.raises(
         UsageError, match="unknown rubric 'спорт'; known rubrics: 'economy', 'industry', 'tourism'"
     ):
@@ -394,7 +394,7 @@ def test_a_rubric_that_nobody_taught(tagger):
 @given(
     text=st.text(st.characters() | st.sampled_from("завод стали\ud800\x00<&;")), title=st.text(max_size=20)
 )
-def test_any_text_is_tagged_and_explained(tagger, text, title):
+def test_any_text_can_be_tagged_and_explained(tagger, text, title):
     tagged, found = tagger.tag(text, title), tagger.explain(text, "industry", title)
     assert found.probability == tagged.scores["industry"]
     assert all(0 <= value <= 1 for value in tagged.scores.values())

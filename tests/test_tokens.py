@@ -1,4 +1,4 @@
-"""Text -> lemmas: tables of sentences, and what holds for any text at all."""
+"""Tokenizing: tables of sentences, and properties of any text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Words = list[tuple[list[str], list[str]]]
 
 
 def words(batch: TokenBatch) -> Words:
-    """The title's and the body's lemmas of each article."""
+    """Return the lemmas of title and body of each article."""
     named = [batch.lemmas[i] for i in batch.ids]
     return [
         (named[start:body], named[body:stop])
@@ -56,7 +56,7 @@ SENTENCES = {
     "\x00": "",
     "завод\x00банк": "завод банк",
     "\ud83d завод \ude00": "завод",
-    # homonyms, settled by their neighbours
+    # homonyms, resolved by their neighbours
     "Производство стали выросло": "производство сталь вырасти",
     "Экспорт стали из России": "экспорт сталь из россия",
     "тонн стали": "тонна сталь",
@@ -81,30 +81,30 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize(("text", "expected"), SENTENCES.items())
-def test_sentences(text, expected):
+def test_sentences_are_lemmatized(text, expected):
     assert read(text) == expected
 
 
-def test_the_title_stands_before_the_body_and_apart_from_it():
+def test_the_title_is_separate_and_before_the_body():
     batch = tokenize(["Рост цен", "", "Мост"], ["Бензин дорожает", "Снег", ""])
     assert words(batch) == [(["рост", "цена"], ["бензин", "дорожать"]), ([], ["снег"]), (["мост"], [])]
     assert len(batch) == 3
 
 
-def test_a_homonym_does_not_look_into_another_part_or_article():
+def test_homonyms_are_resolved_within_a_part():
     batch = tokenize(["Производство", "Снег"], ["стали", "производство"])
     assert words(batch)[0] == (["производство"], ["стать"])
     batch = tokenize(["", "Стали"], ["Производство", ""])
     assert words(batch)[1] == (["стать"], [])
 
 
-def test_no_article():
+def test_no_articles_give_an_empty_batch():
     batch = tokenize([], [])
     assert len(batch) == 0
     assert words(batch) == words(concatenate([])) == words(concatenate([batch, batch])) == []
 
 
-def test_columns_are_what_types_say():
+def test_a_batch_has_the_documented_types():
     batch = tokenize(["Рост", ""], ["цен цен", ""])
     assert (batch.ids.dtype, batch.offsets.dtype, batch.bodies.dtype) == (np.int32, np.int64, np.int64)
     assert batch.offsets.tolist() == [0, 3, 3]
@@ -112,7 +112,7 @@ def test_columns_are_what_types_say():
     assert len(set(batch.lemmas)) == len(batch.lemmas)
 
 
-# What holds for any text
+# Properties
 
 TRICKY = [
     *"абЁё-%₽$_1₂½ \n\t\x00\x1c\x85\u00a0\u2009\u200b\u0301\u2010\u2011\ud800\udc00😀𝔘🏭İßŉǅﬁة中",
@@ -134,21 +134,21 @@ def test_tokens_of_an_article_do_not_depend_on_its_neighbours(articles):
 
 
 @given(ARTICLES)
-def test_articles_read_alike_in_chunks_of_any_length(articles):
+def test_the_chunk_size_does_not_change_tokens(articles):
     whole = words(tokenized(articles))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_CHUNK", 5)
         assert words(tokenized(articles)) == whole
 
 
-def test_a_long_batch_reads_like_its_articles():
+def test_a_long_batch_gives_the_same_tokens():
     texts = [f"Производство стали № {n} выросло на {n}%." * 100 for n in range(20)]
     assert sum(map(len, texts)) > room._CHUNK
     assert words(tokenize([""] * 20, texts)) == [words(tokenize([""], [text]))[0] for text in texts]
 
 
 @given(ARTICLES)
-def test_a_batch_is_whole(articles):
+def test_a_batch_is_consistent(articles):
     batch = tokenized(articles)
     assert len(batch) == len(articles)
     bounds = np.stack([batch.offsets[:-1], batch.bodies, batch.offsets[1:]], axis=1).ravel()
@@ -161,7 +161,7 @@ def test_a_batch_is_whole(articles):
 
 
 @given(TEXT)
-def test_every_span_is_the_word_of_its_lemma(text):
+def test_every_span_is_the_word_of_its_token(text):
     [(_, body)] = words(tokenize([""], [text]))
     found = spans(text).tolist()
     assert len(found) == len(body)
@@ -192,26 +192,26 @@ def readings(lemma: str) -> set[str]:
         ("«5,5%»", ["5", "5%"]),
     ],
 )
-def test_spans(text, expected):
+def test_spans_of_words(text, expected):
     assert [text[start:stop] for start, stop in spans(text).tolist()] == expected
 
 
 @given(st.lists(ARTICLES, max_size=4))
-def test_concatenated_batches_read_like_one(parts):
+def test_concatenated_batches_equal_one_batch(parts):
     joined = concatenate([tokenized(part) for part in parts])
     assert words(joined) == words(tokenized([article for part in parts for article in part]))
     assert joined.ids.dtype == np.int32
 
 
 @given(ARTICLES, st.lists(st.integers(0, 4)))
-def test_taken_articles_are_those_asked_for_in_that_order(articles, rows):
+def test_take_selects_and_orders_articles(articles, rows):
     rows = [row for row in rows if row < len(articles)]
     batch = tokenized(articles)
     taken = take(batch, np.array(rows, np.int64))
     assert words(taken) == [words(batch)[row] for row in rows]
 
 
-def test_a_full_lexicon_is_left_and_the_batches_it_read_stay_as_they_are(monkeypatch):
+def test_a_full_lexicon_is_replaced_without_changing_batches(monkeypatch):
     texts = [f"слово{n} завод самолёт-{n % 7}" for n in range(200)]
     before = tokenize([""] * 200, texts)
     kept = words(before)
@@ -223,7 +223,7 @@ def test_a_full_lexicon_is_left_and_the_batches_it_read_stay_as_they_are(monkeyp
     assert len(tokenize([""], ["завод"]).lemmas) < 50
 
 
-def test_a_lexicon_begun_anew_keeps_the_words_that_were_met_again(monkeypatch):
+def test_a_renewed_lexicon_keeps_repeated_words(monkeypatch):
     forget()
     for text in ("завод и самолёт-разведчик", "заводы стали", "завод, заводы, стали и сталь", "турист"):
         tokenize([""], [text])
@@ -236,7 +236,7 @@ def test_a_lexicon_begun_anew_keeps_the_words_that_were_met_again(monkeypatch):
     ]
 
 
-def test_a_numbering_follows_a_lexicon_that_grows_and_one_that_is_left():
+def test_a_numbering_follows_a_growing_or_replaced_lexicon():
     number = Numbering(["завод", "турист"])
     assert number(tokenize([""], ["Турист видит завод"])).tolist() == [1, -1, 0]
     assert number(tokenize([""], ["невиданноеслово завода туриста"])).tolist() == [-1, 0, 1]
@@ -245,18 +245,18 @@ def test_a_numbering_follows_a_lexicon_that_grows_and_one_that_is_left():
 
 
 @given(ARTICLES)
-def test_a_compact_batch_says_the_same_with_no_lemma_too_many(articles):
+def test_a_compact_batch_has_the_same_tokens_and_no_unused_lemma(articles):
     batch = tokenized(articles)
     small = compact(batch)
     assert words(small) == words(batch)
     assert sorted(set(small.ids.tolist())) == list(range(len(small.lemmas)))
 
 
-def test_many_threads_get_the_same_tokens():
+def test_threads_get_the_same_tokens():
     lines = [line for path in embedded() for line in path.read_text(encoding="utf-8").splitlines()[:40]]
     alone = [words(tokenize([""], [line])) for line in lines]
     forget()
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda line: words(tokenize([""], [line])), lines)) == alone
     named = tokenize([""], ["завод"]).lemmas
-    assert len(set(named)) == len(named), "no lemma has two numbers"
+    assert len(set(named)) == len(named), "lemmas are unique"

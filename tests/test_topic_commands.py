@@ -1,4 +1,4 @@
-"""`topics topics …` and all that a newsroom does with topics alone."""
+"""The commands `topics topics …`, and using topics without rubrics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(source, tmp_path_factory) -> Path:
-    """A newsroom that trained `--only topics`, twice."""
+    """A registry with two versions of topics and none of rubrics."""
     folder = tmp_path_factory.mktemp("модели") / "models"
     config = convert({"topics": {"settings": {"num_topics": 5}}}, Config, "")
     for _ in range(2):
@@ -55,10 +55,10 @@ def inbox(tmp_path: Path) -> Path:
     return write(tmp_path / "вход.jsonl", RAIL, SNOW)
 
 
-# The commands
+# Commands
 
 
-def test_list_shows_every_topic_as_an_editor_reads_it(run):
+def test_list_shows_every_topic(run):
     ran = run("topics", "list")
     assert ran.code == 0
     assert "железная дорога" in ran.out
@@ -69,7 +69,7 @@ def test_list_shows_every_topic_as_an_editor_reads_it(run):
     assert {"id", "label", "name", "share", "words", "direction"} == rows[0].keys()
 
 
-def test_show_tells_words_course_rubrics_and_articles(run):
+def test_show_prints_words_trend_rubrics_and_articles(run):
     rows = [json.loads(line) for line in run("topics", "list", "--json").out.splitlines()]
     [metals] = [row["id"] for row in rows if "металлы" in row["label"]]
     out = run("topics", "show", metals).out
@@ -80,7 +80,7 @@ def test_show_tells_words_course_rubrics_and_articles(run):
     assert len(found["activity"]["shares"]) == len(found["periods"]) == 12
 
 
-def test_a_week_of_three_articles_is_no_peak(topics: Topics, tmp_path):
+def test_a_week_of_three_articles_is_not_a_peak(topics: Topics, tmp_path):
     early = [
         {"id": f"рано {n}", "date": "2025-12-30", "title": "Шайба", "text": "Матч, шайба, вратарь"}
         for n in range(3)
@@ -93,11 +93,11 @@ def test_a_week_of_three_articles_is_no_peak(topics: Topics, tmp_path):
     out = " ".join(topics("topics", "show", hockey, *models).out.split())
     found = json.loads(topics("topics", "show", hockey, "--json", *models).out)
     shares = found["activity"]["shares"]
-    assert shares[0] == max(shares), "the three are of nothing else"
+    assert shares[0] == max(shares), "the three articles have only this topic"
     assert re.search(r"most \d\d\.\d% in 20 articles from 2026-", out)
 
 
-def test_trends_tell_what_rises_of_the_archive_and_of_other_data(run, tmp_path):
+def test_trends_show_rising_topics_of_the_archive_and_other_data(run, tmp_path):
     out = run("topics", "trends").out
     assert "редкоземельные металлы" in out
     assert "3 of 5 topics: no more change than chance makes" in out
@@ -114,7 +114,7 @@ def test_trends_tell_what_rises_of_the_archive_and_of_other_data(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         (0.0516, 0.0731, ("5.2%", "7.3%")),
         (0.00171, 0.00214, ("0.17%", "0.21%")),
@@ -122,8 +122,8 @@ def test_trends_tell_what_rises_of_the_archive_and_of_other_data(run, tmp_path):
         (0.1, 0.1, ("10.0000%", "10.0000%")),
     ],
 )
-def test_shares_of_a_change_are_told_so_that_it_is_seen(before, after, told):
-    assert apart(before, after) == told
+def test_shares_are_rounded_so_that_they_differ(before, after, expected):
+    assert apart(before, after) == expected
 
 
 def test_trends_read_standard_input(run, source):
@@ -132,7 +132,7 @@ def test_trends_read_standard_input(run, source):
     assert json.loads(ran.out) == json.loads(run("topics", "trends", "--json").out)
 
 
-def test_compare_tells_what_was_kept(run, trained):
+def test_compare_shows_kept_topics(run, trained):
     versions = [f"topics/{version}" for version in Registry(trained).versions("topics")]
     out = run("topics", "compare", *versions).out
     assert "kept 5, merged 0, split 0, died 0, born 0" in out
@@ -142,7 +142,7 @@ def test_compare_tells_what_was_kept(run, trained):
     assert "железная дорога" in {word for change in found["changes"] for word in change["words"]}
 
 
-def test_compare_without_data_says_which_topic_is_which(run, trained):
+def test_compare_without_data_matches_topics(run, trained):
     versions = [f"topics/{version}" for version in Registry(trained).versions("topics")]
     for arguments in (versions, [*versions, "--json"]):
         ran = run("compare", *arguments)
@@ -157,13 +157,13 @@ def test_compare_without_data_says_which_topic_is_which(run, trained):
         (("topics", "rubrics"), "knows rubrics, not topics; name a version of topics"),
     ],
 )
-def test_compare_of_rubrics_wants_data(topics: Topics, both, versions, why):
+def test_comparing_rubrics_needs_data(topics: Topics, both, versions, why):
     ran = topics("compare", *versions, "--models", both)
     assert (ran.code, ran.out) == (2, "")
     assert why in ran.err
 
 
-def test_name_is_seen_everywhere(topics: Topics, trained, tmp_path, inbox):
+def test_a_name_is_shown_everywhere(topics: Topics, trained, tmp_path, inbox):
     models = "--models", shutil.copytree(trained, tmp_path / "models")
     rows = [json.loads(line) for line in topics("topics", "list", "--json", *models).out.splitlines()]
     [rail] = [row["id"] for row in rows if "дорога" in row["label"]]
@@ -202,22 +202,22 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("line", "code", "why"), FAILURES)
-def test_an_error_is_one_line_and_a_code(run, inbox, line, code, why):
+def test_an_error_is_one_line_and_an_exit_code(run, inbox, line, code, why):
     ran = run(*[word.format(inbox=inbox) for word in line.split()])
     assert (ran.code, ran.out) == (code, ""), ran.err
     assert ran.err.startswith("topics: ")
     assert why in ran.err.splitlines()[-1]
 
 
-def test_rubrics_are_no_topics(topics: Topics, models):
+def test_listing_topics_of_a_rubric_version_is_an_error(topics: Topics, models):
     ran = topics("topics", "list", "--topics", "rubrics", "--models", models)
     assert (ran.code, "knows rubrics, not topics" in ran.err) == (2, True)
 
 
-# Topics alone
+# Topics without rubrics
 
 
-def test_a_newsroom_may_have_topics_alone(trained):
+def test_topics_can_be_used_without_rubrics(trained):
     tagger = Tagger.load(trained)
     found = tagger.tag(RAIL["text"])
     assert (found.rubrics, found.scores, found.needs_review, found.model) == ((), {}, False, "")
@@ -232,7 +232,7 @@ def test_a_newsroom_may_have_topics_alone(trained):
         tagger.explain(RAIL["text"], "tourism")
 
 
-WAYS_OUT = {
+REMEDIES = {
     "back": lambda topics, models, bundle: topics("rollback", "topics", "--alias", "latest", *models),
     "anew": lambda topics, models, bundle: topics("import", bundle, *models),
     "forced": lambda topics, models, bundle: topics(
@@ -243,10 +243,8 @@ WAYS_OUT = {
 
 
 @pytest.mark.filterwarnings("ignore:.*was taken from")
-@pytest.mark.parametrize("way", WAYS_OUT)
-def test_topics_that_cannot_be_gone_on_from_are_told_before_the_work(
-    topics: Topics, trained, source, tmp_path, way
-):
+@pytest.mark.parametrize("remedy", REMEDIES)
+def test_training_refuses_to_continue_from_damaged_topics(topics: Topics, trained, source, tmp_path, remedy):
     folder = Path(shutil.copytree(trained, tmp_path / "models"))
     models = "--models", folder
     bundle = tmp_path / "целая.tar"
@@ -256,16 +254,16 @@ def test_topics_that_cannot_be_gone_on_from_are_told_before_the_work(
     train = "train", source, "--only", "topics", "--num-topics", 5, "--workers", 1, *models
     ran = topics(*train)
     assert (ran.code, ran.out) == (4, "")
-    [line] = ran.err.splitlines()  # not one of progress
+    [line] = ran.err.splitlines()  # no progress line
     assert "topics go on from topics@latest, which cannot be opened (" in line
     assert line.endswith(
         "go back with `topics rollback topics --alias latest`, or train under another --topics-name"
     )
-    assert WAYS_OUT[way](topics, models, bundle).code == 0
+    assert REMEDIES[remedy](topics, models, bundle).code == 0
     assert topics(*train).code == 0
 
 
-def test_lost_topics_do_not_begin_anew_unasked(topics: Topics, trained, source, tmp_path):
+def test_training_refuses_to_replace_missing_topics(topics: Topics, trained, source, tmp_path):
     folder = Path(shutil.copytree(trained, tmp_path / "models"))
     for version in (folder / "topics").glob("2*"):
         shutil.rmtree(version)
@@ -277,7 +275,7 @@ def test_lost_topics_do_not_begin_anew_unasked(topics: Topics, trained, source, 
     )
 
 
-def test_a_version_of_the_other_kind_is_refused(trained, models, tmp_path):
+def test_a_version_of_the_wrong_kind_is_refused(trained, models, tmp_path):
     for folder, name in ((trained, "topics"), (models, "rubrics")):
         shutil.copytree(folder / name, tmp_path / name)
     with pytest.raises(UsageError, match="knows topics, not rubrics"):
@@ -290,13 +288,13 @@ def test_a_version_of_the_other_kind_is_refused(trained, models, tmp_path):
     assert alone.tag(RAIL["text"]).topics == both.tag(RAIL["text"]).topics
 
 
-def test_topics_have_no_right_answers_to_be_evaluated_on(run, inbox):
+def test_topics_cannot_be_evaluated(run, inbox):
     ran = run("evaluate", "topics", inbox)
     assert ran.code == 2
     assert "knows topics, not rubrics; name another version" in ran.err
 
 
-def test_predict_writes_topics_alone_in_every_format(run, inbox, tmp_path):
+def test_predict_writes_topics_without_rubrics_in_every_format(run, inbox, tmp_path):
     lines = [json.loads(line) for line in run("predict", inbox).out.splitlines()]
     assert [line["rubrics"] for line in lines] == [[], []]
     assert [len(line["topics"]) for line in lines] == [1, 0]
@@ -326,7 +324,7 @@ def test_the_number_of_topics_is_given_or_chosen(topics: Topics, source, tmp_pat
     train = "train", source, "--only", "topics", "--workers", 1, "--models", tmp_path / "m"
     assert "3 topics of" in topics(*train, "--num-topics", 3).err
     ran = topics(*train, "--num-topics", "auto")
-    assert ran.code == 3, "with 240 articles there are too few for the smallest candidate"
+    assert ran.code == 3, "240 articles are too few for the smallest candidate"
     assert "too few to choose" in ran.err
     more = write(tmp_path / "b.jsonl", *dated(weeks=20))
     ran = topics("train", more, *train[2:], "--num-topics", "auto")

@@ -1,4 +1,4 @@
-"""The page of topics: whole without network, safe whatever a title says, and answering to a reader's hand."""
+"""The topic page: self-contained, escaped, with the right content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from newsroom import HOSTILE, find_topics, hostile
+from newsroom import HOSTILE, hostile, train_topics
 from test_report import check_page
 from topic_archive import fetch, tokens
 from topics.corpus import Corpus, embedded
@@ -37,10 +37,10 @@ def data_of(page: str) -> dict:
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
 
 
-# What the page is made of
+# Content
 
 
-def test_a_version_of_topics_has_its_page_and_its_card(version, report):
+def test_a_version_of_topics_has_a_page_and_a_model_card(version, report):
     text = (version.folder / "report.html").read_text(encoding="utf-8")
     page = check_page(text)
     assert len(report.topics) == 8
@@ -52,7 +52,7 @@ def test_a_version_of_topics_has_its_page_and_its_card(version, report):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_the_page_speaks_both_languages(version, report, language):
+def test_the_page_is_available_in_both_languages(version, report, language):
     text = topic_pages.topic_page(report, language, version.manifest)
     page = check_page(text)
     assert ("Карта тем" in page.text) is (language == "ru")
@@ -63,13 +63,13 @@ def test_the_page_speaks_both_languages(version, report, language):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_the_script_finds_every_phrase_that_it_says(language):
+def test_the_script_uses_exactly_the_translated_phrases(language):
     script = (Path(topic_pages.__file__).parent / "templates" / "topics.js").read_text(encoding="utf-8")
     said = set(re.findall(r"\bsaid\.(\w+)", script)) | {"rises", "falls"}
     assert said == set(words("topics_live", language).phrases)
 
 
-def test_the_report_tells_what_the_model_knows(version, report):
+def test_the_report_matches_the_model(version, report):
     model = TopicPipeline.load(version.folder).model
     assert {sheet.id for sheet in report.topics} == {topic.id for topic in model.topics}
     known = {topic.id: topic for topic in model.topics}
@@ -86,12 +86,12 @@ def test_the_report_tells_what_the_model_knows(version, report):
     assert {old for change in report.changes for old in change.old} <= set(dict(report.before))
 
 
-def test_the_map_of_a_retrained_version_lies_as_the_former_one(tmp_path, monkeypatch):
-    find_topics(tmp_path, embedded()[:2])
+def test_the_map_of_a_retrained_version_is_aligned_with_the_former_one(tmp_path, monkeypatch):
+    train_topics(tmp_path, embedded()[:2])
     first = topic_report.places(Registry(tmp_path).open("topics").folder)
     mirrored = {topic: (1 - x, y) for topic, (x, y) in first.items()}
     monkeypatch.setattr(topic_report, "places", lambda folder: mirrored)
-    find_topics(tmp_path, embedded()[:2])
+    train_topics(tmp_path, embedded()[:2])
     sheets = topic_pages.load(Registry(tmp_path).open("topics").folder).topics
     known = [sheet for sheet in sheets if sheet.id in first]
     assert len(known) >= 6
@@ -118,13 +118,13 @@ def test_the_map_of_a_retrained_version_lies_as_the_former_one(tmp_path, monkeyp
         (None, {}),
     ],
 )
-def test_a_former_map_is_used_as_far_as_it_makes_sense(tmp_path, content, known):
+def test_only_valid_places_of_a_former_map_are_used(tmp_path, content, known):
     if content is not None:
         (tmp_path / "report.json").write_bytes(content.encode("latin-1"))
     assert topic_report.places(tmp_path) == known
 
 
-def test_the_words_kept_are_those_that_lead_at_any_lambda():
+def test_kept_words_are_the_top_words_for_any_lambda():
     model = LdaModel(LdaSettings(num_topics=5)).fit(tokens(), fetch)
     kept = top_terms(model.counts, 7)
     for weight in np.linspace(0, 1, 21):
@@ -134,14 +134,14 @@ def test_the_words_kept_are_those_that_lead_at_any_lambda():
     assert [row[:7] for row in kept] == leading
 
 
-def test_changes_are_told_by_name(report):
+def test_changes_are_described_by_name(report):
     page = check_page(topic_pages.topic_page(report, "ru"))
     assert "Что стало с прежними темами" in page.text
     kept = [change for change in report.changes if change.kind == "kept"]
     assert f"Остались: {len(kept)}" in page.text
     died = replace(report.changes[0], kind="died", old=(99,), new=(), similarity=(0.4,))
-    told = replace(report, changes=(died,), before=((99, "ярмарка, гармонь"),))
-    page = check_page(topic_pages.topic_page(told, "ru"))
+    changed = replace(report, changes=(died,), before=((99, "ярмарка, гармонь"),))
+    page = check_page(topic_pages.topic_page(changed, "ru"))
     assert "Исчезли: 1" in page.text
     assert "«ярмарка, гармонь» ближайшая из новых: сходство 40" in page.text
 
@@ -149,7 +149,7 @@ def test_changes_are_told_by_name(report):
 @pytest.mark.parametrize(
     ("scores", "height"), [((0.1, 0.18, 0.05), "12.0"), ((-0.03, -0.02, -0.04), "122.0")], ids=str
 )
-def test_the_choice_of_the_number_is_drawn_where_there_was_one(report, scores, height):
+def test_the_choice_of_the_number_is_drawn_if_there_was_one(report, scores, height):
     assert "Почему столько тем" not in topic_pages.topic_page(report, "ru")
     tried = tuple(
         NumberTried(number, score, 0.01, 1.0, score) for number, score in zip((4, 8, 12), scores, strict=True)
@@ -160,7 +160,7 @@ def test_the_choice_of_the_number_is_drawn_where_there_was_one(report, scores, h
     assert page.attributes[at + 1 : at + 3] == [("circle", "cx", "190.0"), ("circle", "cy", height)]
 
 
-def test_editors_names_take_the_place_of_labels(report):
+def test_names_replace_labels(report):
     first = report.topics[0]
     text = topic_pages.topic_page(topic_pages.renamed(report, {first.id: "Наша тема"}), "ru")
     check_page(text)
@@ -169,8 +169,8 @@ def test_editors_names_take_the_place_of_labels(report):
     assert data_of(text)["report"]["topics"][0]["name"] == "Наша тема"
 
 
-def test_a_model_that_leaves_the_newsroom_takes_no_titles_along(tmp_path):
-    find_topics(tmp_path, embedded()[:2], excerpt=0, lang="en")
+def test_with_excerpt_0_no_titles_are_stored(tmp_path):
+    train_topics(tmp_path, embedded()[:2], excerpt=0, lang="en")
     version = Registry(tmp_path).open("topics")
     titles = [a.title for batch in Corpus(embedded()[:2]).batches() for a in batch.articles]
     for name in ("report.html", "report.json", "MODEL_CARD.md"):
@@ -179,7 +179,7 @@ def test_a_model_that_leaves_the_newsroom_takes_no_titles_along(tmp_path):
     assert "Map of topics" in (version.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_the_command_writes_the_page_and_the_card_of_topics(topics, topic_models, tmp_path):
+def test_the_command_writes_page_and_card(topics, topic_models, tmp_path):
     ran = topics("report", "topics", "--models", topic_models)
     assert Path(ran.out.strip()).is_file()
     ran = topics("report", "topics", "--models", topic_models, "-o", tmp_path / "t.html", "--lang", "en")
@@ -189,10 +189,10 @@ def test_the_command_writes_the_page_and_the_card_of_topics(topics, topic_models
     assert (tmp_path / "card.md").read_text(encoding="utf-8").startswith("# Темы: отчёт о модели")
 
 
-# Whatever a title says
+# Escaping
 
 
-def test_hostile_titles_are_data(report):
+def test_hostile_titles_are_escaped(report):
     text = topic_pages.topic_page(hostile(report), "ru")
     assert len(re.findall("<script", text)) == 2
     assert "<img" not in text

@@ -1,4 +1,4 @@
-"""The page of topics in a browser: it answers to a click, to keys and to an address, and asks no network."""
+"""The topic page in a browser: mouse, keyboard and address, without network."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def page(version, report, tmp_path_factory):
     return path
 
 
-def test_the_page_opens_at_a_topic_without_network_and_without_complaint(page, report):
+def test_the_page_opens_at_a_topic_without_console_messages(page, report):
     topic = report.topics[5]
     found = visit(page, f"#topic={topic.id}")
-    assert found.complaints == []
+    assert found.console == []
     assert f'<h2 id="name">{topic.label}</h2>' in found.dom
     assert found.dom.count('role="option"') == len(report.topics)
     body = found.dom.partition("<body>")[2].partition("<script")[0]
     assert body.count('aria-selected="true"') == 1
 
 
-def test_hostile_titles_do_nothing(page, report):
+def test_hostile_titles_are_not_executed(page, report):
     attacked = page.with_name("hostile.html")
     attacked.write_text(topic_pages.topic_page(hostile(report), "ru"), encoding="utf-8")
     found = visit(attacked, f"#topic={report.topics[3].id}")
-    assert found.complaints == []
+    assert found.console == []
     assert "<title>Темы: отчёт о модели «topics»</title>" in found.dom
     assert "<img" not in found.dom
     assert "caught" in found.dom  # as text
@@ -59,8 +59,8 @@ def test_hostile_titles_do_nothing(page, report):
 
 @pytest.fixture(scope="module")
 def seen(page):
-    found = visit(page, does=DOES)
-    assert found.complaints == []
+    found = visit(page, script=INTERACTIONS)
+    assert found.console == []
     assert "error" not in found.seen
     return found.seen
 
@@ -77,7 +77,7 @@ def test_a_click_on_the_map_shows_the_topic(seen, report):
     assert report.topics[3].label in after["told"]
 
 
-def test_lambda_orders_the_words(seen, report):
+def test_lambda_reorders_the_words(seen, report):
     sheet = report.topics[3]
     for weight, key in ((0.6, "after a click"), (0, "lambda 0"), (1, "lambda 1")):
         score = {
@@ -95,23 +95,23 @@ def test_the_keyboard_reaches_every_topic(seen, report):
     assert seen["reached"] == list(range(len(report.topics)))
 
 
-def test_the_list_the_table_and_the_arrows_choose_too(seen, report):
+def test_list_table_arrows_and_address_select_a_topic(seen, report):
     labels = [topic.label for topic in report.topics]
     assert [seen[key] for key in ("by list", "by table", "by arrow")] == [labels[1], labels[6], labels[7]]
     assert seen["by address"] == labels[2]
 
 
-def test_nothing_was_fetched(seen):
+def test_nothing_is_fetched(seen):
     assert seen["fetched"] == []
 
 
 @pytest.mark.parametrize("width", [1400, 390])
-def test_labels_do_not_overlap_and_nothing_is_wider_than_the_window(page, report, width):
+def test_labels_do_not_overlap_and_fit_the_window(page, report, width):
     crowd = crowded(report)
     page = page.with_name(f"crowd-{width}.html")
     page.write_text(topic_pages.topic_page(crowd, "ru"), encoding="utf-8")
-    found = visit(page, width=width, does=MEASURES)
-    assert found.complaints == []
+    found = visit(page, width=width, script=MEASUREMENTS)
+    assert found.console == []
     assert found.seen["window"] >= found.seen["page"]
     labels = found.seen["labels"]
     assert len(labels) > 20
@@ -125,13 +125,13 @@ def test_no_line_of_a_name_ends_in_a_preposition(page, report):
     names = {topic.id: f"Суды и приговоры в крае {topic.id}" for topic in report.topics}
     page = page.with_name("named.html")
     page.write_text(topic_pages.topic_page(topic_pages.renamed(report, names), "ru"), encoding="utf-8")
-    lines = visit(page, does=LINES).seen["lines"]
+    lines = visit(page, script=LINES).seen["lines"]
     assert any("и\xa0приговоры" in line for line in lines)
     assert [line for line in lines if line.endswith((" и", " в"))] == []
 
 
 def crowded(report):
-    """The report as if it had 80 topics, each of words of its own."""
+    """The report with 80 topics of different words."""
     places = zip(*np.random.default_rng(0).random((2, 80)).tolist(), strict=True)
     topics = tuple(
         replace(
@@ -146,7 +146,7 @@ def crowded(report):
     return replace(report, topics=topics, changes=())
 
 
-DOES = """
+INTERACTIONS = """
 const texts = (selector) => [...document.querySelectorAll(selector)].map((found) => found.textContent);
 const circles = [...document.querySelectorAll("#map circle")];
 const rows = [...document.querySelectorAll("#list tbody tr")];
@@ -209,7 +209,7 @@ note("fetched", performance.getEntriesByType("resource").map((one) => one.name))
 LINES = """
 note("lines", [...document.querySelectorAll("#map .labels tspan")].map((line) => line.textContent));
 """
-MEASURES = """
+MEASUREMENTS = """
 const box = (one) => { const { left, right, top, bottom } = one.getBoundingClientRect();
   return { left, right, top, bottom, text: one.textContent }; };
 note("labels", [...document.querySelectorAll("#map .labels text")].map(box));

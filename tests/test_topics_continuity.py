@@ -1,4 +1,4 @@
-"""What survives a retraining, how many topics there should be, and what coherence means."""
+"""Continuity over retraining, the choice of the number of topics, and coherence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TERMS = ("поезд", "вагон", "рельс", "банк", "рубль", "с
 
 
 def described(*rows: str, names: tuple[str, ...] = (), ids: tuple[int, ...] = ()) -> Described:
-    """Read topics from text: «поезд 3 вагон 1» weighs these two."""
+    """Build topics from text: «поезд 3 вагон 1» are terms with weights."""
     counts = np.full((len(rows), len(TERMS)), 0.01, np.float32)
     for k, row in enumerate(rows):
         words = row.split()
@@ -41,7 +41,7 @@ def described(*rows: str, names: tuple[str, ...] = (), ids: tuple[int, ...] = ()
 RAIL, BANK, HOCKEY = "поезд 4 вагон 4 рельс 2", "банк 4 рубль 4 ставка 4", "шайба 4 матч 4 вратарь 4"
 
 
-def told(changes: tuple[TopicChange, ...]) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+def summary(changes: tuple[TopicChange, ...]) -> list[tuple[str, tuple[int, ...], tuple[int, ...]]]:
     return [(change.kind, change.old, change.new) for change in changes]
 
 
@@ -63,16 +63,16 @@ def told(changes: tuple[TopicChange, ...]) -> list[tuple[str, tuple[int, ...], t
     ],
     ids=["same", "one born, one died", "split", "merged"],
 )
-def test_changes(
+def test_changes_between_models(
     old: tuple[str, ...], new: tuple[str, ...], expected: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
 ) -> None:
-    found = told(carry_over(described(*old), described(*new)).changes)
+    found = summary(carry_over(described(*old), described(*new)).changes)
     assert sorted((kind, sorted(a), sorted(b)) for kind, a, b in found) == sorted(
         (kind, sorted(a), sorted(b)) for kind, a, b in expected
     )
 
 
-def test_names_and_ids_survive_and_ids_are_never_used_again() -> None:
+def test_names_and_ids_are_kept_and_ids_not_reused() -> None:
     old = described(RAIL, BANK, names=("Железные дороги", ""), ids=(7, 3))
     found = carry_over(old, described(HOCKEY, RAIL), last_id=9)
     assert [(topic.id, topic.name) for topic in found.topics] == [(10, ""), (7, "Железные дороги")]
@@ -94,7 +94,7 @@ NEW_FORMS = {"вагон": "вагон", "шайба": "шайбы"}
         (("поезд 4 вагон 3", "рельс 4 вагон 4 поезд 2", BANK), (RAIL, BANK), "merged", ("вагон", "поезд")),
     ],
 )
-def test_evidence_stands_as_the_archive_writes_it(
+def test_evidence_is_shown_in_inflected_forms(
     old: tuple[str, ...], new: tuple[str, ...], kind: str, words: tuple[str, ...]
 ) -> None:
     one = described(*old)._replace(forms=OLD_FORMS)
@@ -103,7 +103,7 @@ def test_evidence_stands_as_the_archive_writes_it(
     assert set(found.terms[: len(words)]) == set(words)
 
 
-def test_two_terms_written_alike_are_told_once() -> None:
+def test_terms_with_the_same_form_are_shown_once() -> None:
     found = carry_over(
         described(RAIL, BANK), described(BANK)._replace(forms={"рубль": "рубли", "ставка": "рубли"})
     )
@@ -111,13 +111,13 @@ def test_two_terms_written_alike_are_told_once() -> None:
     assert kept.terms.count("рубли") == 1
 
 
-def test_similarity_is_one_for_the_same_and_small_for_strangers() -> None:
+def test_similarity_is_one_for_equal_and_small_for_unrelated_topics() -> None:
     values = similarities(described(RAIL, BANK), described(RAIL, HOCKEY))
     assert values[0, 0] == pytest.approx(1)
     assert values[1].max() < 0.2
 
 
-def test_unlike_vocabularies_are_compared_by_their_words() -> None:
+def test_models_with_different_vocabularies_are_compared_by_words() -> None:
     one = described(RAIL, BANK)
     order = np.array([8, 0, 3, 1, 4, 2, 5, 6])
     other = Described(one.topics, one.counts[:, order], [TERMS[i] for i in order])
@@ -141,31 +141,31 @@ def test_retraining_keeps_topics_and_reports_the_new_one(before: LdaModel) -> No
     assert after.last_id == 5
 
 
-def test_retraining_on_the_same_changes_nothing(before: LdaModel) -> None:
+def test_retraining_on_the_same_articles_keeps_all_topics(before: LdaModel) -> None:
     known = [i for i, subject in enumerate(archive()[1]) if subject != "theatre"]
     after = LdaModel(LdaSettings(num_topics=4)).fit(take(tokens(), np.array(known)), previous=before)
     assert [change.kind for change in after.changes] == ["kept"] * 4
     assert min(change.similarity[0] for change in after.changes) > 0.9
 
 
-def taught(bags: sparse.csr_array, number: int, seed: int) -> np.ndarray:
+def learned(bags: sparse.csr_array, number: int, seed: int) -> np.ndarray:
     return learn(bags, number, LdaSettings(seed=seed))
 
 
-def test_choice_finds_the_number_of_subjects() -> None:
-    found = choose_topics(tokens(), taught, candidates=(2, 3, 5, 8), draws=2)
+def test_the_choice_finds_the_number_of_subjects() -> None:
+    found = choose_topics(tokens(), learned, candidates=(2, 3, 5, 8), draws=2)
     assert found.num_topics == 5
     assert [point.num_topics for point in found.curve] == [2, 3, 5, 8]
     assert all(0 <= point.stability <= 1 and -1 <= point.npmi <= 1 for point in found.curve)
-    assert found == choose_topics(tokens(), taught, candidates=(8, 5, 3, 2, 2), draws=2)
+    assert found == choose_topics(tokens(), learned, candidates=(8, 5, 3, 2, 2), draws=2)
 
 
-def test_choice_wants_enough_articles() -> None:
+def test_the_choice_needs_enough_articles() -> None:
     with pytest.raises(DataError, match="too few to choose"):
-        choose_topics(take(tokens(), np.arange(60)), taught, candidates=(5, 10))
+        choose_topics(take(tokens(), np.arange(60)), learned, candidates=(5, 10))
 
 
-def test_coherence_is_gensims() -> None:
+def test_coherence_equals_that_of_gensim() -> None:
     from gensim.corpora import Dictionary
     from gensim.models import CoherenceModel
 
@@ -189,8 +189,8 @@ def test_coherence_is_gensims() -> None:
         np.testing.assert_allclose([measure(company, topic) for topic in topics], theirs, atol=1e-9)
 
 
-def test_fewer_terms_make_no_topic_more_coherent() -> None:
-    """Ten of fewer terms reach further, so that more of them meet."""
+def test_coherence_by_words_does_not_depend_on_the_vocabulary() -> None:
+    """The top ten of fewer terms are more frequent, so they co-occur more often."""
     texts = [(article.title, article.text) for article in all_of(Corpus(embedded()[0]))[0]]
     articles = tokenize(*map(list, zip(*texts, strict=True)))
     many = LdaModel(LdaSettings(num_topics=4)).fit(articles, lambda rows: [texts[row] for row in rows])
@@ -207,7 +207,7 @@ def test_fewer_terms_make_no_topic_more_coherent() -> None:
     assert words == pytest.approx(terms, abs=0.03)
 
 
-def test_words_of_one_subject_keep_better_company() -> None:
+def test_words_of_one_subject_are_more_coherent() -> None:
     vocabulary = Vocabulary().fit(tokens())
     found = vocabulary.occurrences(tokens())
     own = [vocabulary.terms.index(word) for word in ("вратарь", "шайба", "матч")]

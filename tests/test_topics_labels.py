@@ -1,4 +1,4 @@
-"""What an editor reads of a topic."""
+"""Labels and words of topics."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ from topics.topic_models.vocabulary import Occurrences
         ("spacex", {"SpaceX": 9}, "SpaceX"),
         ("запустить", {"запустил": 3, "запустили": 5}, "запустить"),
         ("совет директор", {"совета директоров": 4, "совет директоров": 3}, "совет директоров"),
-        ("аэропорт", {"аэропорту": 4, "аэропорта": 3}, "аэропорт"),  # never seen in the nominative
+        ("аэропорт", {"аэропорту": 4, "аэропорта": 3}, "аэропорт"),  # no nominative in the archive
         ("грозный", {"Грозном": 4}, "Грозный"),
         ("кибератака", {"кибератаками": 2}, "кибератаками"),
     ],
 )
-def test_form_for_a_label(term: str, seen: dict[str, int], expected: str) -> None:
+def test_the_form_of_a_term_in_a_label(term: str, seen: dict[str, int], expected: str) -> None:
     assert choose_form(term.split(), Counter(seen)) == expected
 
 
@@ -69,7 +69,7 @@ def test_form_for_a_label(term: str, seen: dict[str, int], expected: str) -> Non
         ([["суд", "дело"], ["суд", "дело"]], ["суд, дело", "суд, дело (2)"]),
     ],
 )
-def test_labels(ranked: list[list[str]], expected: list[str]) -> None:
+def test_labels_of_ranked_words(ranked: list[list[str]], expected: list[str]) -> None:
     assert label_all([[(term, term) for term in words] for words in ranked]) == expected
 
 
@@ -83,9 +83,7 @@ def test_labels(ranked: list[list[str]], expected: list[str]) -> None:
         ),
     ],
 )
-def test_a_sign_inside_a_phrase_does_not_leave_it_unwritten(
-    texts: list[str], expected: dict[str, int]
-) -> None:
+def test_punctuation_inside_a_phrase_is_removed(texts: list[str], expected: dict[str, int]) -> None:
     batch = tokenize([""] * len(texts), texts)
     starts = batch.offsets[1:] - 3
     rows = np.arange(len(texts))
@@ -94,7 +92,7 @@ def test_a_sign_inside_a_phrase_does_not_leave_it_unwritten(
     assert forms == {0: Counter(expected)}
 
 
-def test_relevance_prefers_what_is_the_topics_own() -> None:
+def test_relevance_prefers_distinctive_words() -> None:
     counts = np.array([[60, 39, 1], [60, 1, 39]], np.float32)
     assert relevance(counts, 1.0).argmax(axis=1).tolist() == [0, 0]
     assert relevance(counts, 0.3).argmax(axis=1).tolist() == [1, 2]
@@ -105,20 +103,20 @@ def model() -> LdaModel:
     return LdaModel(LdaSettings(num_topics=5)).fit(tokens(), fetch)
 
 
-def test_words_stand_as_the_archive_writes_them(model: LdaModel) -> None:
+def test_words_are_shown_in_inflected_forms(model: LdaModel) -> None:
     words = {word.words for topic in model.topics for word in topic.words}
     assert {"редкоземельные металлы", "вагоны"} <= {word.lower() for word in words}
     assert "редкоземельный металл" not in words
 
 
-def test_labels_differ_and_ids_count_from_one(model: LdaModel) -> None:
+def test_labels_are_distinct_and_ids_count_from_one(model: LdaModel) -> None:
     assert len({topic.label for topic in model.topics}) == 5
     assert [topic.id for topic in model.topics] == [1, 2, 3, 4, 5]
     assert sum(topic.share for topic in model.topics) == pytest.approx(1, abs=1e-4)
     assert [topic.share for topic in model.topics] == sorted((t.share for t in model.topics), reverse=True)
 
 
-def test_without_texts_words_are_lemmas() -> None:
+def test_without_texts_words_are_shown_as_lemmas() -> None:
     words = {
         word.words
         for topic in LdaModel(LdaSettings(num_topics=5)).fit(tokens()).topics

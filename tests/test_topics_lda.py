@@ -1,4 +1,4 @@
-"""The topic model: what it finds, that gensim says the same, that an answer is its article's own."""
+"""The LDA topic model: its topics, inference compared with gensim, and storage."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def test_each_subject_is_a_topic(model: LdaModel) -> None:
         ("Никель и руда", "рудник"),
     ],
 )
-def test_new_text_finds_its_topic(model: LdaModel, text: str, word: str) -> None:
+def test_new_text_gets_its_topic(model: LdaModel, text: str, word: str) -> None:
     assert word in [term.words for term in topic_of(model, text).words]
 
 
-def test_shares_sum_to_one_and_no_known_word_is_a_row_of_zeros(model: LdaModel) -> None:
+def test_shares_sum_to_one_or_zero_without_known_words(model: LdaModel) -> None:
     shares = model.transform(tokenize(["", "", "Матч"], ["", "Абракадабра!", "Шайба"]))
     np.testing.assert_allclose(shares.sum(axis=1), [0, 0, 1], atol=1e-6)
     assert shares.shape == (3, 5)
 
 
-def test_a_long_read_is_answered(model: LdaModel) -> None:
+def test_a_long_text_has_its_two_topics(model: LdaModel) -> None:
     text = " ".join([SUBJECTS["rail"]] * 200 + [SUBJECTS["bank"]] * 200)
     shares = model.transform(tokenize([""], [text]))[0]
     first, second = np.argsort(-shares)[:2]
@@ -70,7 +70,7 @@ def test_a_long_read_is_answered(model: LdaModel) -> None:
     assert min(shares[first], shares[second]) > 0.3
 
 
-def test_same_seed_same_bytes(model: LdaModel, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_files(model: LdaModel, tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for folder, fitted in ((one, model), (other, LdaModel(FIVE).fit(tokens(), fetch))):
         folder.mkdir()
@@ -83,13 +83,13 @@ def test_same_seed_same_bytes(model: LdaModel, tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 249), min_size=1, max_size=12))
-def test_an_answer_depends_on_its_article_alone(model: LdaModel, rows: list[int]) -> None:
+def test_shares_do_not_depend_on_the_batch(model: LdaModel, rows: list[int]) -> None:
     whole = model.transform(tokens())
     part = model.transform(take(tokens(), np.array(rows)))
     assert (part == whole[rows]).all()  # to the last bit
 
 
-def test_saved_and_loaded_answer_alike(model: LdaModel, tmp_path: Path) -> None:
+def test_a_loaded_model_gives_the_same_shares(model: LdaModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     again = LdaModel.load(tmp_path)
     assert (again.transform(tokens()) == model.transform(tokens())).all()
@@ -99,7 +99,7 @@ def test_saved_and_loaded_answer_alike(model: LdaModel, tmp_path: Path) -> None:
     assert again.forms["редкоземельный металл"] == "редкоземельные металлы"
 
 
-def test_inference_is_gensims(model: LdaModel) -> None:
+def test_inference_equals_that_of_gensim(model: LdaModel) -> None:
     from gensim.models import LdaModel as Gensim
 
     class Ones:
@@ -124,13 +124,13 @@ def test_inference_is_gensims(model: LdaModel) -> None:
         list(zip(bags[[i]].indices.tolist(), bags[[i]].data.tolist(), strict=True))
         for i in range(bags.shape[0])
     ]
-    with np.errstate(invalid="ignore"):  # numpy's dot has been seen to warn without a cause
+    with np.errstate(invalid="ignore"):  # numpy's dot sometimes warns without a reason
         gamma, _ = theirs.inference(chunk)
     assert np.isfinite(gamma).all()
     np.testing.assert_allclose(gamma / gamma.sum(axis=1, keepdims=True), model.transform(tokens()), atol=1e-5)
 
 
-def test_training_asks_the_same_inference_as_use(model: LdaModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_uses_the_same_inference(model: LdaModel, monkeypatch: pytest.MonkeyPatch) -> None:
     from topics.topic_models import lda
 
     seen: list[int] = []
@@ -146,8 +146,8 @@ def test_training_asks_the_same_inference_as_use(model: LdaModel, monkeypatch: p
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.sampled_from([1e-3, 0.05, 1.0, 50.0]))
-def test_whatever_the_counts_gamma_is_sound(seed: int, n: int, alpha: float) -> None:
-    """Topics sum up to no more than an article's words and the priors."""
+def test_gamma_is_bounded_for_any_counts(seed: int, n: int, alpha: float) -> None:
+    """The sum of gamma is at most the number of words plus the priors."""
     generator = np.random.default_rng(seed)
     bags = sparse.random_array((n, 60), density=0.3, rng=generator, dtype=np.float32, format="csr")
     bags.data = np.ceil(bags.data * 1000).astype(np.float32)
@@ -158,20 +158,20 @@ def test_whatever_the_counts_gamma_is_sound(seed: int, n: int, alpha: float) -> 
     assert (gamma.sum(axis=1) <= (bags.sum(axis=1) + 7 * alpha) * 1.0001).all()
 
 
-def test_no_word_of_an_article_is_lost(model: LdaModel) -> None:
+def test_gamma_sums_to_the_number_of_words(model: LdaModel) -> None:
     bags = model.vocabulary.transform(tokens())
     gamma = infer(bags, expected_words(model.counts), model.alpha, 100, 1e-3).gamma
     np.testing.assert_allclose(gamma.sum(axis=1), bags.sum(axis=1) + model.alpha.sum(), rtol=1e-3)
 
 
 @given(st.floats(1e-3, 1e5))
-def test_digamma(x: float) -> None:
+def test_digamma_equals_that_of_scipy(x: float) -> None:
     value = np.float32(x)
     expected = float(np.exp(digamma(float(value))))
     assert float(exp_digamma(np.array([value]))[0]) == pytest.approx(expected, rel=2e-4, abs=1e-12)
 
 
-def test_loading_and_answering_import_no_gensim(model: LdaModel, tmp_path: Path) -> None:
+def test_loading_and_inference_import_no_gensim(model: LdaModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     code = (
         "import sys; from pathlib import Path; from topics.plugins import TOPIC_MODELS; "
@@ -186,7 +186,7 @@ def test_loading_and_answering_import_no_gensim(model: LdaModel, tmp_path: Path)
     assert done.stdout.strip() == "set()", done.stderr
 
 
-def test_before_fit_and_too_small(tmp_path: Path) -> None:
+def test_before_fit_and_too_few_articles_are_errors(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError, match="call fit"):
         LdaModel().transform(tokens())
     with pytest.raises(NotFittedError, match="call fit"):
@@ -198,7 +198,7 @@ def test_before_fit_and_too_small(tmp_path: Path) -> None:
         LdaModel().fit(take(tokens(), np.arange(3)))
 
 
-def test_the_table_knows_it() -> None:
+def test_lda_is_registered() -> None:
     assert plugins.TOPIC_MODELS.load("lda") is LdaModel
 
 
@@ -239,7 +239,7 @@ def test_a_damaged_file_is_refused(model: LdaModel, tmp_path: Path, damage: str)
     assert LdaModel.load(tmp_path).topics == model.topics
 
 
-def test_counts_that_are_no_counts_are_refused(model: LdaModel, tmp_path: Path) -> None:
+def test_negative_counts_are_refused(model: LdaModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     broken = np.array(model.counts)
     broken[0, 0] = -1

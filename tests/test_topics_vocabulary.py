@@ -1,4 +1,4 @@
-"""Bags of terms: telling words, phrases, what adapts to the archive."""
+"""The vocabulary of topic models: parts of speech, phrases, and limits that depend on the archive."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from topics.topic_models.vocabulary import (
         ("xiv", ""),
     ],
 )
-def test_telling_parts_of_speech(lemma: str, expected: str) -> None:
+def test_parts_of_speech(lemma: str, expected: str) -> None:
     assert part_of_speech(lemma) == expected
 
 
@@ -64,18 +64,18 @@ def learned() -> Vocabulary:
         ("", {}),
     ],
 )
-def test_text_becomes_terms(learned: Vocabulary, text: str, expected: dict[str, int]) -> None:
+def test_text_is_converted_to_terms(learned: Vocabulary, text: str, expected: dict[str, int]) -> None:
     found = bag(learned, text)
     assert {term: found.get(term, 0) for term in expected} == expected
     assert not found.keys() & {"железный", "дорога", "сообщить", "отметить", "заявить"}
     assert bool(found) == bool(expected)
 
 
-def test_no_phrase_runs_from_title_into_text(learned: Vocabulary) -> None:
+def test_phrases_do_not_cross_from_title_to_text(learned: Vocabulary) -> None:
     assert "железный дорога" not in bag(learned, "дорога", title="железная")
 
 
-def test_stronger_phrase_wins_the_word_that_two_want() -> None:
+def test_the_stronger_of_two_overlapping_phrases_wins() -> None:
     texts = (
         ["Президент США Дональд Трамп прибыл"] * 6 + ["Президент США уехал"] * 6 + ["Дональд Трамп спит"] * 6
     )
@@ -89,7 +89,7 @@ def test_stronger_phrase_wins_the_word_that_two_want() -> None:
     assert not any(term.endswith("дональд") for term in found)
 
 
-def test_newsprint_is_found_by_its_even_spread() -> None:
+def test_evenly_spread_words_are_left_out() -> None:
     generator = np.random.default_rng(0)
     themes = [["лыжи", "трасса", "склон"], ["нефть", "баррель", "танкер"], ["хлеб", "мука", "пекарня"]]
     texts = []
@@ -104,26 +104,26 @@ def test_newsprint_is_found_by_its_even_spread() -> None:
 
 
 @pytest.mark.parametrize(("n", "least"), [(1, 2), (100, 2), (10_000, 6), (1_000_000, 62)])
-def test_least_articles_grow_with_the_archive(n: int, least: int) -> None:
+def test_min_df_grows_with_the_archive(n: int, least: int) -> None:
     assert least_articles(n) == least
 
 
 @given(st.integers(0, 10**7))
-def test_limits_leave_room(n: int) -> None:
+def test_limits_are_monotonic_and_consistent(n: int) -> None:
     assert 0.2 < largest_share(n) <= 0.7
     assert least_articles(n + 1000) >= least_articles(n)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 249), min_size=1, max_size=8))
-def test_a_bag_depends_on_its_article_alone(rows: list[int]) -> None:
+def test_bags_do_not_depend_on_the_batch(rows: list[int]) -> None:
     vocabulary = Vocabulary().fit(tokens())
     whole = vocabulary.transform(tokens())
     part = vocabulary.transform(take(tokens(), np.array(rows)))
     assert (part != whole[rows]).nnz == 0
 
 
-def test_occurrences_cover_their_tokens(learned: Vocabulary) -> None:
+def test_occurrences_are_at_their_tokens(learned: Vocabulary) -> None:
     batch = tokens()
     found = learned.occurrences(batch)
     for column, start, length in list(zip(found.columns, found.starts, found.lengths, strict=True))[:500]:
@@ -131,14 +131,14 @@ def test_occurrences_cover_their_tokens(learned: Vocabulary) -> None:
         assert " ".join(lemmas) == learned.terms[column]
 
 
-def test_saved_and_loaded_are_alike(learned: Vocabulary, tmp_path: Path) -> None:
+def test_a_loaded_vocabulary_gives_the_same_bags(learned: Vocabulary, tmp_path: Path) -> None:
     learned.save(tmp_path)
     again = Vocabulary(learned.settings).load(tmp_path)
     assert again.terms == learned.terms
     assert (again.transform(tokens()) != learned.transform(tokens())).nnz == 0
 
 
-def test_transform_before_fit() -> None:
+def test_transform_before_fit_is_an_error() -> None:
     with pytest.raises(NotFittedError, match="before fit"):
         Vocabulary().transform(tokens())
 
@@ -146,10 +146,10 @@ def test_transform_before_fit() -> None:
 @pytest.mark.parametrize(
     ("name", "array"),
     [
-        ("topic_phrases.npy", np.array([[0, 10**6]], np.int32)),  # a word that is not there
+        ("topic_phrases.npy", np.array([[0, 10**6]], np.int32)),  # no such word
         ("topic_phrases.npy", np.array([[-1, 0]], np.int32)),
         ("topic_phrases.npy", np.zeros((1, 3), np.int32)),
-        ("topic_terms.npy", np.array([5, 3], np.int32)),  # not rising
+        ("topic_terms.npy", np.array([5, 3], np.int32)),  # not ascending
         ("topic_terms.npy", np.array([-4, 3], np.int32)),
         ("topic_terms.npy", np.array([0, 10**6], np.int32)),
         ("topic_terms.npy", np.array([0.0, 1.0])),
@@ -164,7 +164,7 @@ def test_hostile_arrays_are_refused(
         Vocabulary().load(tmp_path)
 
 
-def test_a_phrase_cannot_hold_itself(learned: Vocabulary, tmp_path: Path) -> None:
+def test_a_phrase_cannot_contain_itself(learned: Vocabulary, tmp_path: Path) -> None:
     learned.save(tmp_path)
     size = len((tmp_path / "topic_words.txt").read_text(encoding="utf-8").splitlines())
     persistence.write_array(tmp_path / "topic_phrases.npy", np.array([[size, 0]], np.int32))

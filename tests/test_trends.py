@@ -1,4 +1,4 @@
-"""Topics in time: periods, what is recorded of them, which changes are news."""
+"""Topics over time: periods, recorded activity, and significant changes."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ CALENDARS = [
 
 
 @pytest.mark.parametrize(("days", "unit", "starts", "places"), CALENDARS)
-def test_a_day_falls_in_its_week(days, unit, starts, places):
+def test_a_day_belongs_to_its_week(days, unit, starts, places):
     found = periods(days)
     assert (found.unit, list(found.starts), found.assigned.tolist()) == (unit, starts, places)
 
 
-def test_a_year_and_a_half_is_told_by_months():
+def test_a_long_archive_is_counted_by_months():
     found = periods(["2024-11-30", "2026-06-01"])
     assert (found.unit, len(found.starts), found.starts[0], found.starts[-1]) == (
         "month",
@@ -54,7 +54,7 @@ def test_a_year_and_a_half_is_told_by_months():
 
 
 @pytest.mark.parametrize("stray", [["1970-01-01"], ["9999-12-31"], ["1970-01-01", "2199-01-01"]])
-def test_a_lost_date_does_not_stretch_the_calendar(stray):
+def test_outlying_dates_do_not_extend_the_calendar(stray):
     days = [f"2026-0{1 + i % 3}-{1 + i % 28:02}" for i in range(300)]
     found = periods(days + stray)
     assert found.unit == "week"
@@ -63,19 +63,19 @@ def test_a_lost_date_does_not_stretch_the_calendar(stray):
     assert (found.assigned[: len(days)] >= 0).all()
 
 
-def test_an_old_half_of_an_archive_is_no_stray():
+def test_old_dates_of_half_the_archive_are_not_outliers():
     found = periods(["1970-01-01"] * 10 + ["2026-01-01"] * 10)
     assert (found.starts[0], found.starts[-1]) == ("1970-01-01", "2026-01-01")
 
 
-def test_no_calendar_is_longer_than_a_hundred_years():
+def test_the_calendar_has_at_most_a_hundred_years():
     found = periods([f"{year:04}-01-01" for year in range(1, 10_000, 20)])
     assert len(found.starts) == 1200
     assert found.assigned.min() == NO_PERIOD
     assert found.assigned.max() == 1199
 
 
-# What is recorded
+# Recording
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def read(source: Path) -> tuple[TopicPipeline, Material, Corpus]:
+def prepared(source: Path) -> tuple[TopicPipeline, Material, Corpus]:
     corpus = Corpus(source)
     material = prepare(corpus, Config())
     model = LdaModel(LdaSettings(num_topics=5)).fit(material.tokens)
@@ -98,8 +98,8 @@ def read(source: Path) -> tuple[TopicPipeline, Material, Corpus]:
 
 
 @pytest.fixture(scope="module")
-def found(read: tuple[TopicPipeline, Material, Corpus]) -> Activity:
-    return record(*read)
+def found(prepared: tuple[TopicPipeline, Material, Corpus]) -> Activity:
+    return record(*prepared)
 
 
 def place_of(pipeline: TopicPipeline, word: str) -> int:
@@ -107,8 +107,8 @@ def place_of(pipeline: TopicPipeline, word: str) -> int:
     return place
 
 
-def test_shares_are_means_over_the_articles_of_a_week(read, found):
-    pipeline, material, _ = read
+def test_shares_are_means_over_articles_of_a_week(prepared, found):
+    pipeline, material, _ = prepared
     assert (found.unit, len(found.periods), found.periods[0]) == ("week", 12, "2026-01-05")
     assert sum(found.counts) == len(material.labels)
     assert [topic.topic for topic in found.topics] == [topic.id for topic in pipeline.topics]
@@ -118,34 +118,34 @@ def test_shares_are_means_over_the_articles_of_a_week(read, found):
     assert np.allclose([topic.shares for topic in found.topics], np.transpose(expected), atol=1e-6)
 
 
-def test_typical_articles_are_of_the_topic_each_story_once(read, found):
-    topic = found.topics[place_of(read[0], "поезд")]
+def test_typical_articles_are_of_the_topic_without_near_duplicates(prepared, found):
+    topic = found.topics[place_of(prepared[0], "поезд")]
     assert topic.articles[0].share > 0.9
     assert {article.id.partition("-")[0] for article in topic.articles} == {"rail"}
     assert sum("again" in article.id for article in topic.articles) <= 1
     assert len({article.title for article in topic.articles}) == len(topic.articles)
-    assert not any("short" in article.id for article in topic.articles), "they show too little"
+    assert not any("short" in article.id for article in topic.articles), "short articles are not typical"
     assert (topic.articles[0].outlet, topic.articles[0].date[:5]) == ("Курьер", "2026-")
 
 
-def test_rubrics_of_a_topic_are_of_those_that_are_known(read, found):
-    metals, rail = (found.topics[place_of(read[0], word)] for word in ("рудник", "поезд"))
+def test_rubrics_of_a_topic_are_shares_of_labelled_articles(prepared, found):
+    metals, rail = (found.topics[place_of(prepared[0], word)] for word in ("рудник", "поезд"))
     assert metals.rubrics["industry"] > 0.8
     assert rail.rubrics["industry"] < 0.2
 
 
-def test_what_is_recorded_depends_on_no_batch(read, found, monkeypatch):
+def test_recording_does_not_depend_on_the_batch(prepared, found, monkeypatch):
     monkeypatch.setattr(recording, "_BATCH", 7)
-    assert record(*read) == found
+    assert record(*prepared) == found
 
 
-def test_a_model_that_leaves_the_newsroom_tells_no_article(read):
-    silent = record(*read, titles=False)
+def test_without_titles_no_articles_are_recorded(prepared):
+    silent = record(*prepared, titles=False)
     assert not any(topic.articles or topic.carriers for topic in silent.topics)
 
 
-def test_an_archive_without_dates_has_no_course(read):
-    pipeline, material, corpus = read
+def test_an_archive_without_dates_has_no_periods(prepared):
+    pipeline, material, corpus = prepared
     undated = material._replace(origins=[("", "")] * len(material.origins))
     found = record(pipeline, undated, corpus)
     assert (found.periods, found.counts, found.topics[0].shares) == ((), (), ())
@@ -153,18 +153,18 @@ def test_an_archive_without_dates_has_no_course(read):
     assert changes(found) == ()
 
 
-def test_a_title_that_is_missing_is_the_beginning_of_the_text(tmp_path, read):
+def test_a_missing_title_is_replaced_by_an_excerpt(tmp_path, prepared):
     rows = [{"id": str(i), "text": f"Поезд номер {i} " + "вагоны рельсы " * 40} for i in range(3)]
     corpus = Corpus(write(tmp_path / "b.jsonl", *rows))
-    found = record(read[0], prepare(corpus, Config()), corpus)
-    titles = [article.title for article in found.topics[place_of(read[0], "поезд")].articles]
+    found = record(prepared[0], prepare(corpus, Config()), corpus)
+    titles = [article.title for article in found.topics[place_of(prepared[0], "поезд")].articles]
     assert titles
     assert all(
         title.startswith("Поезд номер") and title.endswith(" …") and len(title) < 90 for title in titles
     )
 
 
-def test_it_is_kept_with_the_version(tmp_path, found):
+def test_activity_survives_a_round_trip(tmp_path, found):
     activity.save(tmp_path, found)
     assert activity.load(tmp_path) == found
     path = tmp_path / activity.FILE
@@ -173,21 +173,21 @@ def test_it_is_kept_with_the_version(tmp_path, found):
         activity.load(tmp_path)
 
 
-# News and noise
+# Changes
 
 
-def test_what_comes_is_told_and_what_goes(read, found):
-    pipeline = read[0]
-    told = changes(found)
-    metals, theatre = (told[place_of(pipeline, word)] for word in ("рудник", "спектакль"))
+def test_rising_and_falling_topics_are_found(prepared, found):
+    pipeline = prepared[0]
+    result = changes(found)
+    metals, theatre = (result[place_of(pipeline, word)] for word in ("рудник", "спектакль"))
     assert (metals.direction, theatre.direction) == ("rises", "falls")
     assert metals.since == "2026-03-02"
     assert metals.before < 0.2 < 0.3 < metals.after
-    assert [told[place_of(pipeline, word)].direction for word in ("поезд", "рубль")] == ["steady"] * 2
+    assert [result[place_of(pipeline, word)].direction for word in ("поезд", "рубль")] == ["steady"] * 2
 
 
-def test_the_articles_that_carry_a_change_are_of_its_time(read, found):
-    pipeline = read[0]
+def test_articles_that_carry_a_change_are_of_its_time(prepared, found):
+    pipeline = prepared[0]
     metals, theatre, rail = (
         found.topics[place_of(pipeline, word)] for word in ("рудник", "спектакль", "поезд")
     )
@@ -198,21 +198,23 @@ def test_the_articles_that_carry_a_change_are_of_its_time(read, found):
     assert rail.carriers == ()
 
 
-def simulated(seed: int, weeks: int = 20, topics: int = 15, swing: float = 40.0) -> tuple[np.ndarray, ...]:
-    """Weeks of a steady archive: shares swing more than the number of articles would explain."""
+def simulated(
+    seed: int, weeks: int = 20, topics: int = 15, concentration: float = 40.0
+) -> tuple[np.ndarray, ...]:
+    """Weeks of a steady archive whose shares vary more than the number of articles explains."""
     generator = np.random.default_rng(seed)
     usual = generator.dirichlet(np.full(topics, 2.0))
     counts = generator.integers(50, 400, weeks).astype(float)
-    return counts, generator.dirichlet(usual * swing * topics, weeks)
+    return counts, generator.dirichlet(usual * concentration * topics, weeks)
 
 
-def test_noise_is_told_as_news_no_more_often_than_allowed():
+def test_false_alarms_do_not_exceed_the_rate():
     alarms = [(detect_trends(*simulated(seed)).q <= FDR).any() for seed in range(400)]  # type: ignore[union-attr]
     assert np.mean(alarms) <= FDR + 3 * (FDR * (1 - FDR) / len(alarms)) ** 0.5
 
 
 @pytest.mark.parametrize(("last", "direction"), [(3.0, "rises"), (0.1, "falls"), (1.0, "steady")])
-def test_a_last_week_unlike_all_before_is_told(last, direction):
+def test_an_unusual_last_week_is_found(last, direction):
     counts, shares = simulated(3)
     largest = int(shares.mean(axis=0).argmax())
     shares[-1, largest] = last * shares[:-1, largest].mean()
@@ -222,7 +224,7 @@ def test_a_last_week_unlike_all_before_is_told(last, direction):
 
 
 @pytest.mark.parametrize("late", [1, 2, 3, 4])
-def test_a_story_is_told_in_each_of_its_weeks(late):
+def test_a_story_is_found_in_each_of_its_weeks(late):
     counts, shares = simulated(3, weeks=14)
     shares[:-late, 0], shares[-late:, 0] = 0.01, 0.2
     found = detect_trends(counts, shares)
@@ -230,7 +232,7 @@ def test_a_story_is_told_in_each_of_its_weeks(late):
     assert (found.direction(0), found.start[0]) == ("rises", 14 - late)
 
 
-def test_a_burst_that_has_been_before_is_no_news():
+def test_a_recurring_burst_is_not_reported():
     counts, shares = simulated(3)
     shares[[3, 9, 15, -1], 0] = 3 * shares[:, 0].mean()
     found = detect_trends(counts, shares)

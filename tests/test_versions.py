@@ -1,4 +1,4 @@
-"""The life of versions: promoted, rolled back, accounted for, pruned, carried; whatever crashes."""
+"""The life cycle of versions: promotion, rollback, history, pruning, bundles, crashes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FACTS = CorpusFacts(("лента.jsonl",), "0" * 64, articles=3, labelled=2, cle
 FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 3, Likely(0, 0.0, 0.0))
 
 
-def made(registry: Registry, created: str = "2026-03-04T10:15:00+00:00", seed: int = 0) -> str:
+def publish(registry: Registry, created: str = "2026-03-04T10:15:00+00:00", seed: int = 0) -> str:
     """Publish a version of two small files; return its name."""
 
     def fill(folder: Path) -> None:
@@ -55,51 +55,51 @@ def day(n: int) -> str:
     return f"2026-03-{n:02}T10:00:00+00:00"
 
 
-def live(registry: Registry) -> str | None:
+def production(registry: Registry) -> str | None:
     return registry.aliases("rubrics").get("production")
 
 
-def put(registry: Registry, version: str) -> None:
-    registry.promote("rubrics", version, "проверено", expected=live(registry))
+def promote(registry: Registry, version: str) -> None:
+    registry.promote("rubrics", version, "проверено", expected=production(registry))
 
 
-# Rolled back
+# Rollback
 
 
-def test_rollback_goes_back_step_by_step_and_promotion_goes_on_from_there(registry):
-    a, b, c, d = (made(registry, day(n)) for n in (1, 2, 3, 4))
+def test_rollback_steps_back_and_promotion_continues_from_there(registry):
+    a, b, c, d = (publish(registry, day(n)) for n in (1, 2, 3, 4))
     for version in (a, b, c):
-        put(registry, version)
+        promote(registry, version)
     assert registry.rollback("rubrics", "хуже").version == b
     assert registry.rollback("rubrics").version == a
-    put(registry, d)
+    promote(registry, d)
     assert registry.rollback("rubrics").version == a
     with pytest.raises(ModelError, match=rf"has nowhere to go back to; promote one of '{a}', '{b}'"):
         registry.rollback("rubrics")
-    assert live(registry) == a
+    assert production(registry) == a
 
 
-def test_a_damaged_version_does_not_come_back_into_production(registry):
-    a, b = (made(registry, day(n)) for n in (1, 2))
+def test_rollback_refuses_a_damaged_version(registry):
+    a, b = (publish(registry, day(n)) for n in (1, 2))
     for version in (a, b):
-        put(registry, version)
-    spoiled = next(path for path in (registry.folder / "rubrics" / a).iterdir() if path.suffix == ".npy")
-    spoiled.write_bytes(spoiled.read_bytes()[:-1] + b"?")
+        promote(registry, version)
+    damaged = next(path for path in (registry.folder / "rubrics" / a).iterdir() if path.suffix == ".npy")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     with pytest.raises(ModelError):
         registry.rollback("rubrics")
-    assert live(registry) == b
+    assert production(registry) == b
 
 
-def test_rollback_passes_over_what_was_removed(registry):
-    a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
+def test_rollback_skips_removed_versions(registry):
+    a, b, c = (publish(registry, day(n)) for n in (1, 2, 3))
     for version in (a, b, c):
-        put(registry, version)
+        promote(registry, version)
     shutil.rmtree(registry.folder / "rubrics" / b)
     assert registry.rollback("rubrics").version == a
 
 
-def test_nothing_was_ever_live(registry):
-    made(registry)
+def test_rollback_without_a_promotion_is_an_error(registry):
+    publish(registry)
     with pytest.raises(ModelError, match="rubrics@production has nowhere to go back to"):
         registry.rollback("rubrics")
     with pytest.raises(ModelError, match="no model 'туры'; there are 'rubrics'"):
@@ -124,48 +124,48 @@ def test_nothing_was_ever_live(registry):
         ("+b +a +gone +a +c -a", "b"),
     ],
 )
-def test_what_a_rollback_goes_back_to(moves, expected):
+def test_the_target_of_a_rollback(moves, expected):
     kinds = {"+": history.PROMOTED, "-": history.ROLLED_BACK}
     events = [Event(kinds[move[0]], move[1:], "production") for move in moves.split()]
     assert previous(events, "production", ["a", "b", "c"]) == expected
 
 
-def test_a_rollback_after_pruning_moves_or_says_that_there_is_no_way_back(registry):
-    a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
+def test_pruning_keeps_the_target_of_a_rollback(registry):
+    a, b, c = (publish(registry, day(n)) for n in (1, 2, 3))
     for version in (a, b, a, c):
-        put(registry, version)
+        promote(registry, version)
     registry.rollback("rubrics")
     registry.prune("rubrics", keep=1, days=0, remove=True)
-    assert registry.versions("rubrics") == [a, b, c], "a rollback would go back to b"
+    assert registry.versions("rubrics") == [a, b, c], "a rollback would return to b"
     shutil.rmtree(registry.folder / "rubrics" / b)
     with pytest.raises(ModelError, match="has nowhere to go back to"):
         registry.rollback("rubrics")
-    assert live(registry) == a
+    assert production(registry) == a
 
 
-# Accounted for
+# History
 
 
-def test_a_clock_that_goes_backwards_turns_no_order_round(registry):
-    first, second = made(registry, day(4)), made(registry, day(1))
+def test_a_clock_set_back_does_not_change_the_order(registry):
+    first, second = publish(registry, day(4)), publish(registry, day(1))
     assert second.startswith("20260304T100001Z-")
     assert registry.versions("rubrics") == [first, second], "sorted by name"
     assert registry.manifest("rubrics", second).created == day(1)
     ahead = Event("promoted", first, "production", when=moment("2999-01-01T00:00"))
     path = registry.folder / "rubrics" / history.FILE
     path.write_bytes(path.read_bytes() + msgspec.json.encode(ahead) + b"\n")
-    put(registry, second)
+    promote(registry, second)
     assert [event.when for event in registry.events("rubrics")][2:] == [ahead.when] * 2
 
 
-def test_after_a_version_from_the_end_of_time_others_are_published(registry):
-    last = made(registry, "9999-12-31T23:59:59+00:00")
-    first = made(registry, day(1))
+def test_publishing_works_after_a_version_of_the_year_9999(registry):
+    last = publish(registry, "9999-12-31T23:59:59+00:00")
+    first = publish(registry, day(1))
     assert registry.versions("rubrics") == [first, last]
 
 
-def test_what_a_full_disk_left_of_an_event_is_taken_back(registry, monkeypatch):
-    version = made(registry)
+def test_an_event_cut_off_by_a_full_disk_is_removed(registry, monkeypatch):
+    version = publish(registry)
     before = registry.events("rubrics")
 
     class Full(io.FileIO):
@@ -175,7 +175,7 @@ def test_what_a_full_disk_left_of_an_event_is_taken_back(registry, monkeypatch):
             return super().write(content[:60])
 
     def full(path: Path, mode: str, buffering: int = -1) -> io.FileIO:
-        assert buffering == 0 or "r" in mode, "closing a buffer would write once more"
+        assert buffering == 0 or "r" in mode, "closing a buffered file would write again"
         return Full(path, mode)
 
     with monkeypatch.context() as patch:
@@ -186,7 +186,7 @@ def test_what_a_full_disk_left_of_an_event_is_taken_back(registry, monkeypatch):
     assert (registry.folder / "rubrics" / history.FILE).read_bytes().endswith(b"}\n")
 
 
-def test_aliases_names_and_lineage_are_told_without_reading_metrics(registry):
+def test_brief_events_give_the_same_aliases_names_and_lineage(registry):
     home = registry.folder / "topics"
     home.mkdir(parents=True)
     for event in (
@@ -208,8 +208,8 @@ def test_aliases_names_and_lineage_are_told_without_reading_metrics(registry):
     assert "overall" not in brief[1].metrics
 
 
-def test_an_open_reads_the_history_once(registry, monkeypatch):
-    made(registry)
+def test_opening_reads_the_history_once(registry, monkeypatch):
+    publish(registry)
     reads = []
     read = History._whole_lines
     monkeypatch.setattr(History, "_whole_lines", lambda self: reads.append(self) or read(self))
@@ -221,7 +221,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def test_which_version_was_live_when():
+def test_spans_of_aliases_over_time():
     events = [
         Event("published", "a", "latest", when=moment("2026-03-01T09:00")),
         Event("promoted", "a", "production", when=moment("2026-03-02T09:00")),
@@ -242,10 +242,10 @@ def test_which_version_was_live_when():
     assert on("2026-04-01") == {"production b", "latest b"}
 
 
-def test_history_tells_who_promoted_what_and_why(topics, registry):
-    a, b = made(registry, day(1)), made(registry, day(2))
-    put(registry, a)
-    put(registry, b)
+def test_history_shows_who_promoted_what_and_why(topics, registry):
+    a, b = publish(registry, day(1)), publish(registry, day(2))
+    promote(registry, a)
+    promote(registry, b)
     today = f"{datetime.now().astimezone():%Y-%m-%d}"
     ran = topics("history", "rubrics", "--at", today, "--models", registry.folder)
     assert ran.code == 0
@@ -267,7 +267,7 @@ def test_history_tells_who_promoted_what_and_why(topics, registry):
 
 
 SPRING, AUTUMN = "2026-03-29", "2026-10-25"
-"""Days on which Berlin changes its clocks."""
+"""Days of clock changes in Berlin."""
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ SPRING, AUTUMN = "2026-03-29", "2026-10-25"
         (f"{SPRING}T02:30", "does not exist on that day, clocks went forward; write 01:30 or 03:30"),
     ],
 )
-def test_a_day_or_a_moment_when_clocks_are_changed(monkeypatch, at, found):
+def test_times_on_days_of_clock_changes(monkeypatch, at, found):
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:
@@ -297,8 +297,8 @@ def test_a_day_or_a_moment_when_clocks_are_changed(monkeypatch, at, found):
         time.tzset()
 
 
-def test_of_an_unknown_model_there_is_no_history(topics, registry):
-    made(registry, day(1))
+def test_the_history_of_an_unknown_model_is_an_error(topics, registry):
+    publish(registry, day(1))
     for options in ([], ["--json"], ["--at", "2026-03-03"]):
         ran = topics("history", "рубрики", *options, "--models", registry.folder)
         assert (ran.code, ran.out) == (4, "")
@@ -306,8 +306,8 @@ def test_of_an_unknown_model_there_is_no_history(topics, registry):
 
 
 @pytest.mark.parametrize("alias", ["", "a b", "a/b", "@", ".скрыто", "х" * 101])
-def test_an_alias_is_a_word(topics, registry, alias):
-    version = made(registry, day(1))
+def test_an_invalid_alias_is_refused(topics, registry, alias):
+    version = publish(registry, day(1))
     ran = topics("promote", f"rubrics/{version}", "--alias", alias, "--models", registry.folder)
     assert ran.code == 2, ran
     assert ran.err == (
@@ -316,9 +316,9 @@ def test_an_alias_is_a_word(topics, registry, alias):
     assert registry.aliases("rubrics") == {"latest": version}
 
 
-def test_history_says_first_what_tagged_and_on_what_metrics(topics, registry):
-    a, b, c = (made(registry, day(n)) for n in (1, 2, 3))
-    put(registry, a)
+def test_history_at_a_time_shows_the_version_in_use_and_its_metrics(topics, registry):
+    a, b, c = (publish(registry, day(n)) for n in (1, 2, 3))
+    promote(registry, a)
     gap = {"value": -0.5, "low": -0.6, "high": -0.4}
     fell = {"before": 0.9, "after": 0.4, "difference": gap, "verdict": "worse"}
     metrics = {
@@ -328,19 +328,19 @@ def test_history_says_first_what_tagged_and_on_what_metrics(topics, registry):
     registry.promote("rubrics", b, "новая рубрика", expected=a, metrics=metrics, forced=True)
     registry.rollback("rubrics", "туризм везде")
     models = "--models", registry.folder
-    told = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
-    assert told[0] == f"rubrics/{a} was @production, what `topics predict` took"
-    assert told[2].strip().endswith(": туризм везде")
-    assert told[3] == "  macro-F1 0.500, exact match 0.500 (in training)", (
-        "of a rollback those of the training"
+    lines = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
+    assert lines[0] == f"rubrics/{a} was @production, what `topics predict` took"
+    assert lines[2].strip().endswith(": туризм везде")
+    assert lines[3] == "  macro-F1 0.500, exact match 0.500 (in training)", (
+        "for a rollback the metrics of the training"
     )
-    assert told[4] == f"rubrics/{c} was @latest", "which nobody asked for"
+    assert lines[4] == f"rubrics/{c} was @latest", "not used by predict"
     table = topics("history", "rubrics", *models).out
     assert "tourism 0.900 -> 0.400" in table
-    assert "micro-F1" not in table, "there is room for what differs"
+    assert "micro-F1" not in table, "only significant differences are shown"
 
 
-def test_until_something_is_promoted_the_latest_version_tags(topics, registry):
+def test_until_a_promotion_the_latest_version_is_used(topics, registry):
     events = [
         Event("published", "a", "latest", when=moment("2026-03-01T09:00")),
         Event("published", "b", "latest", "a", when=moment("2026-03-03T09:00")),
@@ -357,10 +357,10 @@ def test_until_something_is_promoted_the_latest_version_tags(topics, registry):
 
     took = "what `topics predict` took"
     assert tagging("2026-03-02T12:00") == [f"rubrics/a was @latest, {took}"]
-    [a, b, live] = tagging("2026-03-03")
+    [a, b, production] = tagging("2026-03-03")
     assert a == f"rubrics/a was @latest, {took}"
     assert b.startswith(f"rubrics/b was @latest, {took} until 2026-03-03 ")
-    assert live == f"rubrics/a was @production, {took}"
+    assert production == f"rubrics/a was @production, {took}"
     assert tagging("2026-03-05") == [f"rubrics/a was @production, {took}"]
     assert tagging("03.03.2026") == tagging("2026-03-03")
     for end in ("9999-12-31", "0001-01-01"):
@@ -368,22 +368,22 @@ def test_until_something_is_promoted_the_latest_version_tags(topics, registry):
         assert (ran.code, len(ran.err.splitlines())) in ((2, 1), (0, 0)), ran.err
 
 
-def test_history_outlives_what_is_pruned(registry):
-    a, b = made(registry, day(1)), made(registry, day(2))
+def test_the_history_keeps_pruned_versions(registry):
+    a, b = publish(registry, day(1)), publish(registry, day(2))
     registry.prune("rubrics", keep=1, days=0, remove=True)
     assert registry.versions("rubrics") == [b]
     assert [(event.what, event.version) for event in registry.events("rubrics")][-1] == ("pruned", a)
     assert registry.events("rubrics")[0].metrics["macro_f1"] == 0.5
 
 
-# Pruned
+# Pruning
 
 
-def test_pruning_keeps_what_is_live_what_a_rollback_needs_the_last_and_the_young(registry):
-    old = [made(registry, day(n)) for n in range(1, 8)]
-    young = made(registry, datetime.now(UTC).isoformat(timespec="seconds"))
+def test_pruning_keeps_aliases_rollback_targets_and_recent_versions(registry):
+    old = [publish(registry, day(n)) for n in range(1, 8)]
+    young = publish(registry, datetime.now(UTC).isoformat(timespec="seconds"))
     for version in (old[0], old[2], old[4]):
-        put(registry, version)
+        promote(registry, version)
     (registry.folder / "rubrics" / "запасная").mkdir()
     shutil.copytree(registry.folder / "rubrics" / old[0], registry.folder / "rubrics" / "копия")
     shown = registry.prune("rubrics", keep=2, days=30)
@@ -398,14 +398,14 @@ def test_pruning_keeps_what_is_live_what_a_rollback_needs_the_last_and_the_young
         | {}
     )
     assert shown.removed == [old[0], old[1], old[3], old[5], old[6]]
-    assert len(registry.versions("rubrics")) == 9, "it only said so"
+    assert len(registry.versions("rubrics")) == 9, "without `remove` nothing is removed"
     assert registry.prune("rubrics", keep=2, days=30, remove=True) == shown
     assert set(registry.versions("rubrics")) == set(shown.kept)
     assert registry.rollback("rubrics").version == old[2]
 
 
-def test_prune_says_first_and_does_when_told(topics, registry):
-    a, b = made(registry, day(1)), made(registry, day(2))
+def test_prune_removes_only_with_yes(topics, registry):
+    a, b = publish(registry, day(1)), publish(registry, day(2))
     options = "--keep", "1", "--days", "0", "--models", registry.folder
     said = topics("prune", "rubrics", *options)
     assert said.out.splitlines() == [f"keep    rubrics/{b}  @latest", f"remove  rubrics/{a}"]
@@ -415,8 +415,8 @@ def test_prune_says_first_and_does_when_told(topics, registry):
     assert registry.versions("rubrics") == [b]
 
 
-def test_pruning_takes_dead_drafts_and_leaves_living_ones(registry):
-    made(registry)
+def test_pruning_removes_only_abandoned_drafts(registry):
+    publish(registry)
     home = registry.folder / "rubrics"
     dead = home / ".draft-умер"
     dead.mkdir()
@@ -434,10 +434,8 @@ def test_pruning_takes_dead_drafts_and_leaves_living_ones(registry):
     assert len(registry.versions("rubrics")) == 2
 
 
-def test_pruning_goes_on_where_a_killed_one_had_hidden_a_version_that_was_imported_again(
-    registry, tmp_path, monkeypatch
-):
-    a, b = made(registry, day(1)), made(registry, day(2))
+def test_pruning_resumes_after_a_kill_and_a_new_import(registry, tmp_path, monkeypatch):
+    a, b = publish(registry, day(1)), publish(registry, day(2))
     bundles.pack(registry.open(f"rubrics/{a}"), tmp_path / "a.tar")
     everything = {"keep": 1, "days": 0, "remove": True}
 
@@ -454,8 +452,8 @@ def test_pruning_goes_on_where_a_killed_one_had_hidden_a_version_that_was_import
     assert not list((registry.folder / "rubrics").glob(".pruned-*"))
 
 
-def test_what_was_said_to_be_pruned_and_was_not_hidden_is_said_once(registry, monkeypatch):
-    a, b = made(registry, day(1)), made(registry, day(2))
+def test_an_interrupted_pruning_is_recorded_once(registry, monkeypatch):
+    a, b = publish(registry, day(1)), publish(registry, day(2))
 
     def killed(folder: Path) -> list[Path]:
         raise Killed
@@ -470,8 +468,8 @@ def test_what_was_said_to_be_pruned_and_was_not_hidden_is_said_once(registry, mo
     assert [event.version for event in registry.events("rubrics") if event.what == "pruned"] == [a]
 
 
-def test_who_waits_for_another_says_so_and_gives_up_in_the_end(registry, monkeypatch):
-    a, _ = made(registry, day(1)), made(registry, day(2))
+def test_waiting_for_a_lock_warns_and_times_out(registry, monkeypatch):
+    a, _ = publish(registry, day(1)), publish(registry, day(2))
     monkeypatch.setattr(drafts, "WARN_AFTER", 0.0)
     monkeypatch.setattr(drafts, "GIVE_UP_AFTER", 0.0)
     with drafts.lock(registry.folder / "rubrics"):
@@ -479,24 +477,24 @@ def test_who_waits_for_another_says_so_and_gives_up_in_the_end(registry, monkeyp
             pytest.warns(ModelWarning, match=r"waiting for .*models/rubrics/\.lock, held by another process"),
             pytest.raises(ModelError, match=r"\.lock: held by another process for too long; stop it"),
         ):
-            put(registry, a)
-        assert registry.prune("rubrics", keep=1, days=0).removed == [a], "to look, nobody is waited for"
-    put(registry, a)
-    assert live(registry) == a
+            promote(registry, a)
+        assert registry.prune("rubrics", keep=1, days=0).removed == [a], "listing needs no lock"
+    promote(registry, a)
+    assert production(registry) == a
 
 
-# Crashed
+# Crashes
 
 
 CALLS = [(os, name) for name in ("open", "mkdir", "chmod", "fsync", "rename", "replace", "unlink", "rmdir")]
 
 
 class Killed(BaseException):
-    """The process is dead: nothing that it would still do happens."""
+    """The process was killed."""
 
 
 def crash_everywhere(tmp_path: Path, prepare, act, check) -> int:
-    """Do `act` again and again, dying at the first system call, at the second …; check what is left."""
+    """Run `act` repeatedly, killed at the first system call, the second, …; check the registry each time."""
     due = 0
     while True:
         due += 1
@@ -529,13 +527,13 @@ def crash_everywhere(tmp_path: Path, prepare, act, check) -> int:
 
 def three_versions(registry: Registry) -> None:
     for n in (1, 2, 3):
-        made(registry, day(n))
-    put(registry, registry.versions("rubrics")[0])
-    put(registry, registry.versions("rubrics")[1])
+        publish(registry, day(n))
+    promote(registry, registry.versions("rubrics")[0])
+    promote(registry, registry.versions("rubrics")[1])
 
 
-def all_is_well(registry: Registry) -> None:
-    """Every visible version is whole, every alias points to one, and the registry can be written."""
+def check_registry(registry: Registry) -> None:
+    """Check that every visible version is intact, every alias valid, and the registry writable."""
     versions = registry.versions("rubrics")
     for version in versions:
         registry.open(f"rubrics/{version}")
@@ -545,53 +543,53 @@ def all_is_well(registry: Registry) -> None:
     registry.prune("rubrics", remove=True)
     assert not list((registry.folder / "rubrics").glob(".draft-*"))
     assert not list((registry.folder / "rubrics").glob(".pruned-*"))
-    assert live(registry) == aliases["production"]
-    last = made(registry, day(20))
+    assert production(registry) == aliases["production"]
+    last = publish(registry, day(20))
     assert registry.open("rubrics@latest").folder.name == last
 
 
 def promote_third(registry: Registry) -> None:
-    put(registry, registry.versions("rubrics")[2])
+    promote(registry, registry.versions("rubrics")[2])
 
 
-def test_a_crash_in_a_promotion_moves_or_does_not(tmp_path):
-    assert crash_everywhere(tmp_path, three_versions, promote_third, all_is_well) > 3
+def test_promotion_is_atomic_at_every_system_call(tmp_path):
+    assert crash_everywhere(tmp_path, three_versions, promote_third, check_registry) > 3
 
 
-def test_a_crash_in_a_rollback(tmp_path):
+def test_rollback_is_atomic_at_every_system_call(tmp_path):
     act = lambda registry: registry.rollback("rubrics")  # noqa: E731
-    assert crash_everywhere(tmp_path, three_versions, act, all_is_well) > 3
+    assert crash_everywhere(tmp_path, three_versions, act, check_registry) > 3
 
 
-def test_a_crash_in_pruning(tmp_path):
+def test_pruning_is_safe_at_every_system_call(tmp_path):
     act = lambda registry: registry.prune("rubrics", keep=1, days=0, remove=True)  # noqa: E731
 
     def prepare(registry: Registry) -> None:
         three_versions(registry)
-        made(registry, day(4))
-        made(registry, day(5))
+        publish(registry, day(4))
+        publish(registry, day(5))
 
-    assert crash_everywhere(tmp_path, prepare, act, all_is_well) > 8
+    assert crash_everywhere(tmp_path, prepare, act, check_registry) > 8
 
 
-def test_a_crash_in_an_import(tmp_path):
+def test_importing_is_atomic_at_every_system_call(tmp_path):
     other = Registry(tmp_path / "other")
     bundle = tmp_path / "whole.tar"
-    bundles.pack(other.open(f"rubrics/{made(other, day(9))}"), bundle)
+    bundles.pack(other.open(f"rubrics/{publish(other, day(9))}"), bundle)
     act = lambda registry: bundles.unpack(bundle, registry)  # noqa: E731
-    assert crash_everywhere(tmp_path, three_versions, act, all_is_well) > 10
+    assert crash_everywhere(tmp_path, three_versions, act, check_registry) > 10
 
 
 def work(folder: Path, seed: int, steps: int) -> None:
-    """Publish, promote, roll back and prune as chance will have it, as one of several processes."""
+    """Publish, promote, roll back and prune at random, as one of several processes."""
     rng, registry = random.Random(seed), Registry(folder)
     for step in range(steps):
         action = rng.choice(["publish", "publish", "promote", "rollback", "prune", "open"])
         try:
             if action == "publish":
-                made(registry, seed=seed * 1000 + step)
+                publish(registry, seed=seed * 1000 + step)
             elif action == "promote":
-                put(registry, rng.choice(registry.versions("rubrics")))
+                promote(registry, rng.choice(registry.versions("rubrics")))
             elif action == "rollback":
                 registry.rollback("rubrics")
             elif action == "prune":
@@ -604,7 +602,7 @@ def work(folder: Path, seed: int, steps: int) -> None:
                 raise
 
 
-def test_eight_processes_at_once(registry):
+def test_eight_concurrent_processes_keep_the_registry_valid(registry):
     three_versions(registry)
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     workers = [context.Process(target=work, args=(registry.folder, seed, 12)) for seed in range(8)]
@@ -616,11 +614,11 @@ def test_eight_processes_at_once(registry):
     events = registry.events("rubrics")
     brought = {event.version for event in events if event.what == "published"}
     pruned = {event.version for event in events if event.what == "pruned"}
-    assert set(registry.versions("rubrics")) == brought - pruned, "none lost, none back from the dead"
-    all_is_well(registry)
+    assert set(registry.versions("rubrics")) == brought - pruned, "none is lost, none has returned"
+    check_registry(registry)
 
 
-def test_processes_killed_at_random(registry):
+def test_randomly_killed_processes_keep_the_registry_valid(registry):
     three_versions(registry)
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     rng = random.Random(1)
@@ -630,15 +628,15 @@ def test_processes_killed_at_random(registry):
         worker.join(rng.uniform(0.02, 0.2))
         worker.kill()
         worker.join()
-    all_is_well(registry)
+    check_registry(registry)
 
 
-# Carried
+# Bundles
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".zip"])
-def test_a_bundle_brings_the_version_and_no_alias(registry, tmp_path, suffix):
-    version = registry.open(f"rubrics/{made(registry)}")
+def test_a_bundle_contains_the_version_without_aliases(registry, tmp_path, suffix):
+    version = registry.open(f"rubrics/{publish(registry)}")
     bundles.pack(version, tmp_path / f"a{suffix}")
     bundles.pack(version, tmp_path / f"b{suffix}")
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
@@ -650,27 +648,29 @@ def test_a_bundle_brings_the_version_and_no_alias(registry, tmp_path, suffix):
         path.name: path.read_bytes() for path in version.folder.iterdir()
     }
     assert elsewhere.aliases("rubrics") == {}
-    assert elsewhere.open("rubrics").label == version.label, "the only one there is"
-    assert bundles.unpack(tmp_path / f"a{suffix}", elsewhere).label == version.label, "twice is no error"
+    assert elsewhere.open("rubrics").label == version.label, "the only version"
+    assert bundles.unpack(tmp_path / f"a{suffix}", elsewhere).label == version.label, (
+        "importing twice is no error"
+    )
     assert [event.what for event in elsewhere.events("rubrics")] == ["imported"]
 
 
-def test_an_export_sweeps_what_a_killed_one_has_left_of_the_file(registry, tmp_path):
+def test_an_export_removes_its_own_abandoned_draft(registry, tmp_path):
     left, others = storage.draft_of(tmp_path / "a.tar"), storage.draft_of(tmp_path / "b.tar")
     left.write_bytes(b"half")
     others.write_bytes(b"of somebody at work")
-    bundles.pack(registry.open(f"rubrics/{made(registry)}"), tmp_path / "a.tar")
+    bundles.pack(registry.open(f"rubrics/{publish(registry)}"), tmp_path / "a.tar")
     assert not left.exists()
     assert others.exists()
 
 
-def test_a_version_of_the_same_name_that_differs_stays(registry, tmp_path):
-    version = registry.open(f"rubrics/{made(registry)}")
+def test_a_different_version_of_the_same_name_is_kept(registry, tmp_path):
+    version = registry.open(f"rubrics/{publish(registry)}")
     bundles.pack(version, tmp_path / "a.tar")
     elsewhere = Registry(tmp_path / "там")
     other = bundles.unpack(tmp_path / "a.tar", elsewhere).folder / integrity.MANIFEST
     other.write_text(other.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    (elsewhere.folder / "rubrics" / history.FILE).unlink()  # which would say whose it is
+    (elsewhere.folder / "rubrics" / history.FILE).unlink()  # without its seal
     with pytest.raises(ModelError, match="already exists and differs; remove it or import elsewhere"):
         bundles.unpack(tmp_path / "a.tar", elsewhere)
 
@@ -694,13 +694,13 @@ def without_files(folder: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize("spoil", [one_bit, one_line, without_manifest, without_files, shutil.rmtree])
-def test_an_import_mends_a_version_that_is_damaged(registry, tmp_path, spoil):
-    version = registry.open(f"rubrics/{made(registry)}")
-    put(registry, version.folder.name)
+@pytest.mark.parametrize("damage", [one_bit, one_line, without_manifest, without_files, shutil.rmtree])
+def test_an_import_replaces_a_damaged_version(registry, tmp_path, damage):
+    version = registry.open(f"rubrics/{publish(registry)}")
+    promote(registry, version.folder.name)
     bundles.pack(version, tmp_path / "a.tar")
-    spoil(version.folder)
-    if spoil is shutil.rmtree:
+    damage(version.folder)
+    if damage is shutil.rmtree:
         bundles.unpack(tmp_path / "a.tar", registry)
     else:
         with pytest.warns(
@@ -716,12 +716,12 @@ def test_an_import_mends_a_version_that_is_damaged(registry, tmp_path, spoil):
     ("name", "message"),
     [("a.tgz", "a bundle is a .tar or a .zip file"), ("нет.tar", "is not a file; name one that")],
 )
-def test_a_file_that_is_no_bundle(registry, tmp_path, name, message):
+def test_a_file_that_is_not_a_bundle_is_an_error(registry, tmp_path, name, message):
     with pytest.raises(UsageError, match=message):
         bundles.unpack(tmp_path / name, registry)
 
 
-def test_the_commands_carry_a_version(topics, models, tmp_path):
+def test_export_and_import_commands(topics, models, tmp_path):
     out = topics("export", "rubrics", tmp_path / "r.zip", "--models", models).out
     digest, _, path = out.strip().partition("  ")
     assert path == str(tmp_path / "r.zip")
@@ -740,13 +740,13 @@ def test_the_commands_carry_a_version(topics, models, tmp_path):
     assert verified.out.split()[1] == integrity.seal(next((tmp_path / "там" / "rubrics").glob("2*")))
 
 
-# Looked at
+# Show and verify
 
 
-def test_show_tells_corpus_metrics_libraries_and_past(topics, models):
+def test_show_prints_corpus_metrics_libraries_and_history(topics, models):
     ran = topics("show", "rubrics", "--models", models)
     assert ran.code == 0
-    for told in (
+    for text in (
         "@latest",
         "trained on 500 articles",
         "economy",
@@ -754,11 +754,11 @@ def test_show_tells_corpus_metrics_libraries_and_past(topics, models):
         "pymorphy3-dicts-ru",
         "published it",
     ):
-        assert told in ran.out
+        assert text in ran.out
     assert json.loads(topics("show", "--json", "--models", models).out)["corpus"]["articles"] == 500
 
 
-def test_verify_tells_what_is_damaged_and_goes_on(topics, own_models):
+def test_verify_reports_every_damaged_version(topics, own_models):
     home = own_models / "rubrics"
     [name] = [path.name for path in home.glob("2*")]
     shutil.copytree(home / name, home / "20200101T000000Z-000000")
@@ -770,24 +770,24 @@ def test_verify_tells_what_is_damaged_and_goes_on(topics, own_models):
     assert "idf.npy: is not a file of" in ran.err
 
 
-# Made again
+# Reproduction
 
 
-def test_the_same_training_gives_the_same_bytes(registry):
+def test_reproduce_gives_the_same_files(registry):
     corpus = Corpus(embedded()[:2])
     version = TrainingJob(corpus, Config(), registry).train_rubrics()
     found = reproduce(registry, version.manifest, corpus)
     assert found.is_same, found.files
     assert set(found.files) == set(version.manifest.files) - DOCUMENTS
-    heard: set[str] = set()
+    stages: set[str] = set()
     with pytest.raises(DataError, match=r"DATA is not what rubrics/.* was trained on: 100 articles"):
         reproduce(
-            registry, version.manifest, Corpus(embedded()[0]), watch=lambda stage, done: heard.add(stage)
+            registry, version.manifest, Corpus(embedded()[0]), watch=lambda stage, done: stages.add(stage)
         )
-    assert heard == {"learning what outlets repeat", "reading"}, "told before the long part"
+    assert stages == {"learning what outlets repeat", "reading"}, "an error before learning"
 
 
-def test_topics_are_made_again_from_those_they_went_on_from(registry):
+def test_topics_are_reproduced_from_their_parent(registry):
     corpus, config = Corpus(embedded()[:2]), convert({"topics": {"settings": {"num_topics": 4}}}, Config, "")
     first, second = (
         TrainingJob(part, config, registry).train_topics() for part in (Corpus(embedded()[0]), corpus)
@@ -801,16 +801,16 @@ def test_topics_are_made_again_from_those_they_went_on_from(registry):
         reproduce(registry, second.manifest, corpus)
 
 
-def test_topics_are_kin_though_those_between_them_are_pruned(registry, tmp_path):
-    first, *_, last = (topics_of(registry, tmp_path, 0, 200) for _ in range(4))
+def test_topics_stay_related_after_pruning_the_versions_between(registry, tmp_path):
+    first, *_, last = (train_topics(registry, tmp_path, 0, 200) for _ in range(4))
     registry.promote("topics", first.partition("/")[2], "", expected=None)
     registry.prune("topics", keep=1, days=0, remove=True)
-    assert len(registry.versions("topics")) == 3, "the live one, the last and what that went on from"
+    assert len(registry.versions("topics")) == 3, "production, the latest and its parent"
     found = compare_topics(registry, registry.open(first), registry.open(last), Corpus(embedded()[4]))
     assert (len(found.kept), found.is_related) == (4, True)
 
 
-def topics_of(registry: Registry, folder: Path, *rows: int, num_topics: int = 4) -> str:
+def train_topics(registry: Registry, folder: Path, *rows: int, num_topics: int = 4) -> str:
     """Train topics on some of the demonstration articles; return the version's label."""
     lines = [line for file in embedded() for line in file.read_text(encoding="utf-8").splitlines()]
     data = folder / f"{rows}.jsonl"
@@ -820,8 +820,8 @@ def topics_of(registry: Registry, folder: Path, *rows: int, num_topics: int = 4)
     return TrainingJob(corpus, config, registry).train_topics().label
 
 
-def test_topics_are_verified_carried_and_promoted(registry, tmp_path, topics):
-    first, second = (topics_of(registry, tmp_path, 0, 300) for _ in range(2))
+def test_versions_of_topics_are_verified_exported_and_promoted(registry, tmp_path, topics):
+    first, second = (train_topics(registry, tmp_path, 0, 300) for _ in range(2))
     unseen = write(tmp_path / "новое.jsonl", *map(json.loads, embedded()[4].read_text("utf-8").splitlines()))
     models = "--models", registry.folder
     assert topics("verify", *models).out.count("\n") == 2
@@ -834,23 +834,23 @@ def test_topics_are_verified_carried_and_promoted(registry, tmp_path, topics):
     ran = topics("promote", second, unseen, *models)
     assert (ran.code, "B keeps 4 of 4 topics, 0 are new" in ran.out) == (0, True), ran.err
     assert topics("rollback", "topics", *models).code == 0
-    told = topics("history", "topics", "--at", "2999-01-01", *models).out
-    assert "topics/" in told
+    output = topics("history", "topics", "--at", "2999-01-01", *models).out
+    assert "topics/" in output
     assert "topics kept 4, gone 0" in topics("history", "topics", *models).out
 
 
-def test_topics_that_say_less_are_refused_with_the_table(registry, tmp_path, topics):
-    live = topics_of(registry, tmp_path, 0, 300)
-    registry.promote("topics", live.partition("/")[2], "", expected=None)
-    narrow = topics_of(registry, tmp_path, 300, 360, num_topics=2)
+def test_worse_topics_are_not_promoted(registry, tmp_path, topics):
+    production = train_topics(registry, tmp_path, 0, 300)
+    registry.promote("topics", production.partition("/")[2], "", expected=None)
+    narrow = train_topics(registry, tmp_path, 300, 360, num_topics=2)
     unseen = write(tmp_path / "новое.jsonl", *map(json.loads, embedded()[4].read_text("utf-8").splitlines()))
-    asked = "promote", narrow, unseen, "--models", registry.folder
-    ran = topics(*asked)
+    arguments = "promote", narrow, unseen, "--models", registry.folder
+    ran = topics(*arguments)
     assert (ran.code, "is not promoted" in ran.err) == (4, True), ran.err
     assert re.search(r"keeps [01] of 4 topics", ran.err)
     assert "coherence" in ran.out
     assert "gone: " in ran.out
-    assert topics(*asked, "--force", "--reason", "новая редакция").code == 0
+    assert topics(*arguments, "--force", "--reason", "новая редакция").code == 0
     assert registry.events("topics")[-1].forced
 
 
@@ -863,12 +863,12 @@ def test_topics_that_say_less_are_refused_with_the_table(registry, tmp_path, top
         ((-0.2, -0.2), (0.01, 0.5), ["worse", ""]),
     ],
 )
-def test_a_loss_that_no_article_left_out_changes_is_sure(difference, spread, expected):
+def test_verdicts_of_topic_metrics(difference, spread, expected):
     assert topic_comparison._verdicts(np.array(difference), np.array(spread)) == expected
 
 
-def test_topics_are_not_compared_with_rubrics_nor_on_a_handful(own_models, tmp_path, topics):
-    label = topics_of(Registry(own_models), tmp_path, 0, 120)
+def test_comparing_topics_needs_topics_and_enough_articles(own_models, tmp_path, topics):
+    label = train_topics(Registry(own_models), tmp_path, 0, 120)
     few = write(tmp_path / "мало.jsonl", {"id": "1", "text": "Завод"})
     for versions, code, said in (
         ((label, "rubrics"), 2, "knows rubrics, not topics"),
@@ -879,7 +879,7 @@ def test_topics_are_not_compared_with_rubrics_nor_on_a_handful(own_models, tmp_p
         assert (ran.code, said in ran.err) == (code, True), ran.err
 
 
-def test_reproduce_uses_the_columns_of_the_training(topics, tmp_path):
+def test_reproduce_uses_the_columns_of_training(topics, tmp_path):
     rows = [json.loads(line) for line in embedded()[0].read_text(encoding="utf-8").splitlines()]
     data = tmp_path / "a.jsonl"
     data.write_text(
@@ -893,10 +893,10 @@ def test_reproduce_uses_the_columns_of_the_training(topics, tmp_path):
     assert {line.split()[0] for line in ran.out.splitlines()} == {"same"}
 
 
-# Other libraries
+# Other libraries and concurrent pruning
 
 
-def test_another_dictionary_is_told_on_load(own_models):
+def test_another_dictionary_version_warns_on_load(own_models):
     home = own_models / "rubrics"
     [folder] = home.glob("2*")
     manifest = json.loads((folder / "manifest.json").read_bytes())
@@ -915,15 +915,15 @@ def test_another_dictionary_is_told_on_load(own_models):
 
 
 @pytest.mark.parametrize("step", ["check", "read_manifest", "check_suffix", "describe", "seal"])
-def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, monkeypatch, step):
-    first, second = made(registry, day(1)), made(registry, day(2))
-    put(registry, first)
+def test_open_takes_the_next_version_if_its_own_is_pruned_meanwhile(registry, monkeypatch, step):
+    first, second = publish(registry, day(1)), publish(registry, day(2))
+    promote(registry, first)
     real = getattr(integrity, step)
 
     def pruned_meanwhile(path: Path) -> object:
         monkeypatch.setattr(integrity, step, real)
         found = real(path) if step == "read_manifest" else None
-        put(registry, second)
+        promote(registry, second)
         shutil.rmtree(registry.folder / "rubrics" / first)
         return found or real(path)
 
@@ -931,14 +931,14 @@ def test_a_reader_whose_version_is_pruned_meanwhile_takes_the_next(registry, mon
     assert registry.open("rubrics").folder.name == second
 
 
-def test_a_reader_whose_version_is_pruned_before_it_is_looked_for_takes_the_next(registry, monkeypatch):
-    first, second = made(registry, day(1)), made(registry, day(2))
-    put(registry, first)
+def test_resolve_takes_the_next_version_if_its_own_is_pruned(registry, monkeypatch):
+    first, second = publish(registry, day(1)), publish(registry, day(2))
+    promote(registry, first)
     versions = Registry.versions
 
     def pruned_before(self: Registry, name: str) -> list[str]:
         monkeypatch.undo()
-        put(registry, second)
+        promote(registry, second)
         shutil.rmtree(registry.folder / "rubrics" / first)
         return versions(self, name)
 
@@ -946,13 +946,13 @@ def test_a_reader_whose_version_is_pruned_before_it_is_looked_for_takes_the_next
     assert registry.resolve("rubrics") == ("rubrics", second)
 
 
-def test_a_loader_whose_version_is_pruned_meanwhile_loads_the_next(registry):
-    first, second = made(registry, day(1)), made(registry, day(2))
-    put(registry, first)
+def test_open_with_loads_the_next_version_if_its_own_is_pruned(registry):
+    first, second = publish(registry, day(1)), publish(registry, day(2))
+    promote(registry, first)
 
     def load(version: Version) -> bytes:
         if version.folder.name == first:
-            put(registry, second)
+            promote(registry, second)
             shutil.rmtree(version.folder)
         return (version.folder / "слова.txt").read_bytes()
 

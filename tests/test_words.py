@@ -1,4 +1,4 @@
-"""The words that a version brings along: they save work and change no answer."""
+"""Word forms stored in a version: they save lemmatizing and change no result."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _fresh_process():
 
 
 def collected(parts: list[list[str]]) -> Words:
-    """Collect the words of texts that come in some batches."""
+    """Collect the words of batches of texts."""
     collector = Collector()
     for texts in parts:
         met: Met = []
@@ -62,14 +62,14 @@ def hashed(form: str) -> int:
     return number
 
 
-def told(kept: Words) -> dict[int, str]:
-    """Hash -> lemma, "" for none."""
+def as_dict(kept: Words) -> dict[int, str]:
+    """Return hash -> lemma; "" for no lemma."""
     named = [*kept.lemmas, ""]
     return {h: named[n] for h, n in zip(kept.hashes.tolist(), kept.numbers.tolist(), strict=True)}
 
 
-def test_kept_is_what_was_met_with_the_one_lemma_that_it_has():
-    kept = told(collected([TEXTS[:2], TEXTS[2:]]))
+def test_words_with_a_single_lemma_are_collected():
+    kept = as_dict(collected([TEXTS[:2], TEXTS[2:]]))
     assert kept[hashed("Омске")] == "омск"
     assert kept[hashed("в")] == ""
     compound, homonym = map(hashed, ("завод-гигант", "стали"))
@@ -78,67 +78,67 @@ def test_kept_is_what_was_met_with_the_one_lemma_that_it_has():
     assert len(kept) == 9
 
 
-def test_of_too_many_forms_those_met_most_are_kept(monkeypatch):
+def test_the_most_frequent_forms_are_kept(monkeypatch):
     monkeypatch.setattr(words, "MAX_FORMS", 2)
-    assert told(collected([TEXTS[:2], TEXTS[2:]])) == {hashed("Омске"): "омск", hashed("в"): ""}
+    assert as_dict(collected([TEXTS[:2], TEXTS[2:]])) == {hashed("Омске"): "омск", hashed("в"): ""}
 
 
 @given(st.lists(st.sampled_from(TEXTS), max_size=8), st.lists(st.integers(0, 8), max_size=3))
-def test_batches_change_nothing(texts, cuts):
+def test_batches_do_not_change_collected_words(texts, cuts):
     edges = [0, *sorted(cuts), len(texts)]
     parts = [texts[start:stop] for start, stop in pairwise(edges)]
-    assert told(collected(parts)) == told(collected([texts]))
+    assert as_dict(collected(parts)) == as_dict(collected([texts]))
 
 
-def test_an_article_that_is_left_out_has_not_been_met():
+def test_words_of_left_out_articles_are_not_collected():
     met: Met = []
     tokenize(["", "", "Омск"], [TEXTS[0], TEXTS[1], ""], met)
     collector = Collector()
     collector.add(forms(met).choose(np.array([0, 2])))
-    kept = told(collector.words(lexicon.current().lemmas))
+    kept = as_dict(collector.words(lexicon.current().lemmas))
     assert kept.keys().isdisjoint(map(hashed, ("Заводы", "Омске", "в")))
     assert {hashed("Завод"), hashed("Омск")} <= kept.keys()
 
 
-def test_every_word_of_a_version_has_the_lemma_that_the_dictionary_gives_it(folder):
+def test_stored_lemmas_equal_those_of_the_dictionary(folder):
     kept = load(folder)
     assert kept
     spoken = {form for article in articles() for form in f"{article.title} {article.text}".split()}
     by_hash = {hashed(form): form for form in spoken if form.isalpha()}
-    known = {by_hash[h]: lemma for h, lemma in told(kept).items() if h in by_hash}
+    known = {by_hash[h]: lemma for h, lemma in as_dict(kept).items() if h in by_hash}
     assert len(known) > 1_000
     assert {form: lemma for form, lemma in known.items() if lemmas(form) != ((lemma,) if lemma else ())} == {}
 
 
-def test_whoever_recalls_them_need_not_lemmatize_and_reads_the_same(folder, monkeypatch):
+def test_recalled_words_are_not_lemmatized_again(folder, monkeypatch):
     before = spelled(read(Cleaner(), articles()))
     lexicon.forget()
     recall(folder)
-    asked = list[str]()
-    monkeypatch.setattr(lexicon, "lemmas", lambda form: asked.append(form) or lemmas(form))
+    lemmatized = list[str]()
+    monkeypatch.setattr(lexicon, "lemmas", lambda form: lemmatized.append(form) or lemmas(form))
     assert spelled(read(Cleaner(), articles())) == before
-    known = told(load(folder))  # type: ignore[arg-type]
-    assert asked
-    assert known.keys().isdisjoint(map(hashed, asked))
+    known = as_dict(load(folder))  # type: ignore[arg-type]
+    assert lemmatized
+    assert known.keys().isdisjoint(map(hashed, lemmatized))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_who_trains_again_need_not_lemmatize_and_learns_from_the_same(models, monkeypatch, jobs):
-    """Two processes are not asked what they lemmatized: they see nothing of the spy."""
+def test_retraining_reuses_words_and_gets_the_same_tokens(models, monkeypatch, jobs):
+    """With two processes the calls are not checked, since the patch is in this process only."""
     first = prepare(Corpus(embedded()), Config())
     lexicon.forget()
-    asked = list[str]()
-    monkeypatch.setattr(lexicon, "lemmas", lambda form: asked.append(form) or lemmas(form))
+    lemmatized = list[str]()
+    monkeypatch.setattr(lexicon, "lemmas", lambda form: lemmatized.append(form) or lemmas(form))
     monkeypatch.setattr(gathering, "_WORTH_PROCESSES", 1)
     again = prepare(Corpus(embedded()), Config(), jobs, words_from=latest_folder(Registry(models), "rubrics"))
     assert spelled(again.tokens) == spelled(first.tokens)
-    assert told(again.words) == told(first.words)
+    assert as_dict(again.words) == as_dict(first.words)
     if jobs == 1:
-        assert asked
-        assert told(first.words).keys().isdisjoint(map(hashed, asked))
+        assert lemmatized
+        assert as_dict(first.words).keys().isdisjoint(map(hashed, lemmatized))
 
 
-def test_a_latest_version_that_is_damaged_or_missing_brings_no_words(models, tmp_path):
+def test_a_damaged_or_missing_version_gives_no_words(models, tmp_path):
     registry = Registry(shutil.copytree(models, tmp_path / "models"))
     assert latest_folder(registry, "topics-of-nobody", "rubrics") == registry.open("rubrics").folder
     assert latest_folder(registry, "topics-of-nobody") is None
@@ -149,7 +149,7 @@ def test_a_latest_version_that_is_damaged_or_missing_brings_no_words(models, tmp
 
 
 @pytest.mark.parametrize("change", ["dictionary", "code", "none"])
-def test_words_that_were_made_otherwise_are_not_believed(folder, tmp_path, monkeypatch, change):
+def test_words_of_another_dictionary_or_code_are_ignored(folder, tmp_path, monkeypatch, change):
     kept = Words(np.array([hashed("Завод")], np.uint64), np.zeros(1, np.int32), ["турист"])
     save(tmp_path, kept)
     if change == "dictionary":
@@ -177,14 +177,14 @@ def test_words_that_were_made_otherwise_are_not_believed(folder, tmp_path, monke
         ([4, 5], [0, 0], [""]),
     ],
 )
-def test_words_that_mean_harm_are_refused(tmp_path, hashes, numbers, names):
+def test_invalid_words_are_a_model_error(tmp_path, hashes, numbers, names):
     save(tmp_path, Words(np.array(hashes, np.uint64), np.array(numbers, np.int32), names))
     with pytest.raises(ModelError, match="word_"):
         recall(tmp_path)
     assert len(lexicon.current()) == 0
 
 
-def test_a_job_that_recalls_them_tags_alike(models, tmp_path, monkeypatch):
+def test_a_job_with_recalled_words_predicts_the_same(models, tmp_path, monkeypatch):
     tagger, inbox = Tagger.load(models), next(Corpus(embedded_inbox()).batches()).articles
     before = tagger.tag_articles(inbox)
     lexicon.forget()
@@ -203,43 +203,43 @@ def spelled(batch: TokenBatch) -> list[list[str]]:
     return [[batch.lemmas[i] for i in batch.ids[start:stop]] for start, stop in pairs]
 
 
-def made_up(first: int, count: int = 600) -> str:
-    """Words that nobody has met, with a homonym and a compound among them."""
+def new_words(first: int, count: int = 600) -> str:
+    """Return new words, with a homonym and a compound."""
     return " ".join(f"зюк{n}лёво{n % 7}ский" for n in range(first, first + count)) + " стали экс-зюклеву"
 
 
-def test_a_process_need_not_learn_what_another_has_learned(tmp_path, monkeypatch):
-    text = made_up(0)
+def test_a_process_takes_words_learned_by_another(tmp_path, monkeypatch):
+    text = new_words(0)
     giver, taker = Exchange(tmp_path), Exchange(tmp_path)
     giver.take()
     expected = compact(tokenize([""], [text]))
     giver.give("00000")
-    lexicon.forget()  # another process
+    lexicon.forget()  # as another process
     taker.take()
     learned: list[str] = []
     monkeypatch.setattr(lexicon, "lemmas", lambda form: learned.append(form) or lemmas(form))
     found = compact(tokenize([""], [text]))
-    assert sorted(learned) == ["стали", "экс-зюклеву"]  # of these alone the lemma is not one and certain
+    assert sorted(learned) == ["стали", "экс-зюклеву"]  # only these have no single certain lemma
     assert (found.lemmas, found.ids.tolist()) == (expected.lemmas, expected.ids.tolist())
 
 
-def test_few_words_wait_for_more_and_none_is_given_twice(tmp_path):
+def test_words_are_shared_in_bulk_and_only_once(tmp_path):
     exchange = Exchange(tmp_path)
     exchange.take()
-    tokenize([""], [made_up(10_000, 300)])
+    tokenize([""], [new_words(10_000, 300)])
     exchange.give("00000")
     assert list(tmp_path.iterdir()) == []
-    tokenize([""], [made_up(10_300, 300)])
+    tokenize([""], [new_words(10_300, 300)])
     exchange.give("00001")
     exchange.give("00002")
     assert [path.stem for path in tmp_path.iterdir()] == ["00001"]
 
 
-def test_words_made_by_another_dictionary_are_not_taken(tmp_path, monkeypatch):
+def test_words_of_another_dictionary_are_not_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(words, "_origin", lambda: "another dictionary")
     exchange = Exchange(tmp_path)
     exchange.take()
-    tokenize([""], [made_up(20_000)])
+    tokenize([""], [new_words(20_000)])
     exchange.give("00000")
     monkeypatch.undo()
     lexicon.forget()

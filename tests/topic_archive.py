@@ -1,4 +1,4 @@
-"""An invented archive of five subjects for tests of topics: words of a subject in random order."""
+"""A synthetic archive of five subjects for tests of topics: words of a subject in random order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NEWSPRINT = ("сообщили корреспонденту", "он отмети
 
 @cache
 def archive(n: int = 250, seed: int = 0) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """Make n articles (title, text) and name the subject of each."""
+    """Return n articles (title, text) and the subject of each."""
     generator = np.random.default_rng(seed)
     names = list(SUBJECTS)
     texts, subjects = [], []
@@ -52,12 +52,12 @@ def archive(n: int = 250, seed: int = 0) -> tuple[tuple[tuple[str, str], ...], t
 
 
 def fetch(rows: Iterable[int]) -> Iterator[tuple[str, str]]:
-    """Fetch some of the articles, as training does for a topic model that asks how a word is written."""
+    """Return some of the articles, for the inflected forms of terms."""
     return (archive()[0][row] for row in rows)
 
 
 def dated(weeks: int = 12, a_week: int = 20, seed: int = 0) -> list[dict[str, object]]:
-    """Make rows of weeks from Monday, 5 January 2026 on: theatre fades, metals come in the last third."""
+    """Return rows of weeks from Monday, 5 January 2026: theatre falls and metals rise in the last third."""
     generator = np.random.default_rng(seed)
     rows: list[dict[str, object]] = []
     for week in range(weeks):
