@@ -189,7 +189,7 @@ FAILURES = [
     ("topics show семь", 2, "'семь' is not a valid integer"),
     ("topics name 99 x", 2, "has no topic 99"),
     ("topics list --topics нет", 4, "no version of 'нет'"),
-    ("topics trends --unit month", 2, "name DATA to see them by month"),
+    ("topics trends --unit month", 2, "name DATA to see trends by month"),
     ("topics trends {inbox}", 3, "articles of 0 weeks, and 6 are needed"),
     ("topics compare topics topics/1", 4, "has no version '1'"),
     ("topics нет", 2, "No such command 'нет'"),

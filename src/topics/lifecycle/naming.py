@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from topics.errors import UsageError
 from topics.topic_pipeline import TopicPipeline
+from topics.trends import activity
+from topics.trends.activity import Activity
 from topics.versions.history import MAX_NAME_LENGTH, Event, is_topic_name
 from topics.versions.registry import Registry, Version
 
@@ -18,6 +20,11 @@ def open_topics(registry: Registry, reference: str) -> tuple[TopicPipeline, Vers
         UsageError: it is a version of rubrics.
     """
     return registry.open_with(reference, _load)
+
+
+def open_with_activity(registry: Registry, reference: str) -> tuple[TopicPipeline, Version, Activity]:
+    """Open a version of topics with the activity of its topics in training; see `open_topics`."""
+    return registry.open_with(reference, lambda version: (*_load(version), activity.load(version.folder)))
 
 
 def _load(version: Version) -> tuple[TopicPipeline, Version]:

@@ -30,15 +30,13 @@ def list_(reference: str, as_json: bool, models: Path) -> None:
     from rich.text import Text
 
     from topics import terminal
-    from topics.lifecycle.naming import open_topics
-    from topics.trends import activity
+    from topics.lifecycle.naming import open_with_activity
     from topics.trends.changes import changes
     from topics.versions.registry import Registry
 
-    pipeline, version = open_topics(Registry(models), reference)
-    known = activity.load(version.folder)
-    courses = {topic.topic: topic.shares for topic in known.topics} if known else {}
-    directions = {change.topic: change.direction for change in changes(known)} if known else {}
+    pipeline, version, activity = open_with_activity(Registry(models), reference)
+    courses = {topic.topic: topic.shares for topic in activity.topics}
+    directions = {trend.topic: trend.direction for trend in changes(activity)}
     if as_json:
         for topic in pipeline.topics:
             row = msgspec.to_builtins(topic) | {"direction": directions.get(topic.id, "")}
@@ -47,8 +45,6 @@ def list_(reference: str, as_json: bool, models: Path) -> None:
     table = Table("id", "topic", "share", "words", "over time", title=version.label)
     for name, topic in zip(pipeline.names, pipeline.topics, strict=True):
         words = ", ".join([word.words for word in topic.words][:_WORDS])
-        course = (
-            f"{terminal.spark(courses.get(topic.id, ()))} {_ARROWS.get(directions.get(topic.id, ''), '')}"
-        )
+        course = f"{terminal.spark(courses[topic.id])} {_ARROWS.get(directions.get(topic.id, ''), '')}"
         table.add_row(str(topic.id), Text(name), f"{topic.share:.1%}", Text(words), course)
     terminal.out().print(table)

@@ -32,32 +32,28 @@ def show(topic: int, reference: str, as_json: bool, models: Path) -> None:
     """
     import msgspec
 
-    from topics.lifecycle.naming import open_topics
-    from topics.trends import activity
+    from topics.lifecycle.naming import open_with_activity
     from topics.trends.changes import changes
     from topics.versions.registry import Registry
 
-    pipeline, version = open_topics(Registry(models), reference)
-    known = activity.load(version.folder)
+    pipeline, version, activity = open_with_activity(Registry(models), reference)
     places = {each.id: k for k, each in enumerate(pipeline.topics)}
     if topic not in places:
         raise UsageError(f"{version.label} has no topic {topic}; see `topics topics list`")
     k = places[topic]
-    course = known.topics[k] if known else None
-    change = next((change for change in changes(known) if change.topic == topic), None) if known else None
+    trend = next((trend for trend in changes(activity) if trend.topic == topic), None)
     if as_json:
         row = {
             "topic": pipeline.topics[k],
-            "unit": known and known.unit,
-            "periods": known and known.periods,
-            "activity": course,
-            "change": change,
+            "unit": activity.unit,
+            "periods": activity.periods,
+            "activity": activity.topics[k],
+            "change": trend,
         }
         click.echo(msgspec.json.encode(row))
         return
     _show(pipeline.topics[k], pipeline.names[k], version.label)
-    if known and course:
-        _show_course(known, course, change.direction if change else "")
+    _show_course(activity, activity.topics[k], trend.direction if trend else "")
 
 
 def _show(topic: Topic, name: str, label: str) -> None:

@@ -50,12 +50,17 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     python -m topics topics trends
     python -m topics topics trends last-months/ --unit week --topics topics@production
     """
-    from topics.lifecycle.naming import open_topics
+    from topics.lifecycle.naming import open_with_activity
     from topics.trends.changes import MIN_PERIODS, changes
     from topics.versions.registry import Registry
 
-    pipeline, version = open_topics(Registry(options["models"]), options["reference"])
-    activity = _read(data, pipeline, version, options) if data else _kept(version, options["unit"])
+    pipeline, version, activity = open_with_activity(Registry(options["models"]), options["reference"])
+    if data:
+        activity = _read(data, pipeline, version, options)
+    elif options["unit"] not in (None, activity.unit):
+        raise UsageError(
+            f"{version.label} counts by {activity.unit}; name DATA to see trends by {options['unit']}"
+        )
     changed = changes(activity)
     if not changed:
         full = sum(count > 0 for count in activity.counts)
@@ -67,17 +72,6 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
         _print_json(pipeline, version, activity, changed)
     else:
         _show(pipeline, version, activity, changed)
-
-
-def _kept(version: Version, unit: str | None) -> Activity:
-    from topics.trends import activity
-
-    kept = activity.load(version.folder)
-    if kept is None:
-        raise UsageError(f"{version.label} was trained before courses were kept; name DATA, or train again")
-    if unit not in (None, kept.unit):
-        raise UsageError(f"{version.label} keeps its courses by {kept.unit}; name DATA to see them by {unit}")
-    return kept
 
 
 def _read(
