@@ -263,6 +263,13 @@ def test_a_parquet_date_becomes_iso(tmp_path):
         (["Кино 18+", "Наука\nи  техника"], None, known("Кино 18+", "Наука и техника")),
         ("Кино 18+", None, known("Кино 18+")),
         ("«Кино 18+»; Наука  и техника", None, known("Кино 18+", "Наука и техника")),
+        ("Проект «Наш Урал»;«Дом» и сад", None, known("Проект «Наш Урал»", "«Дом» и сад")),
+        (
+            '«Проект «Наш Урал»»; "Фестиваль “Кинотавр”"',
+            None,
+            known("Проект «Наш Урал»", "Фестиваль “Кинотавр”"),
+        ),
+        ("«Проект «Наш Урал»;«Дом и сад", None, known("Проект «Наш Урал»", "Дом и сад")),
         ("Кино 18+ + спорт", None, known("Кино 18+", "спорт")),
         ("спорт+Кино 18+", None, known("Кино 18+", "спорт")),
         ("спорт+", None, known("спорт")),
@@ -297,8 +304,11 @@ def test_rubrics_hold_do_not_hold_or_are_unknown(tmp_path, rubrics, unknown, lab
             "'Экономика+Финансы' is read as 'Финансы', 'Экономика' from a table; call it otherwise",
         ),
         (["Кино 18+", "C#"], ""),
-        (["БЫТ", "спорт", "быт"], "the rubrics 'БЫТ', 'быт' differ only by case or spaces; write them alike"),
-        (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case or spaces; write"),
+        (["БЫТ", "спорт", "быт"], "the rubrics 'БЫТ', 'быт' differ only by case, spaces, ё or letters"),
+        (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case, spaces, ё or"),
+        (["Туризм", "Tуризм"], "ё or letters of another alphabet; write them alike"),
+        (["Ёлки", "Елки"], "the rubrics 'Ёлки', 'Елки' differ only by case, spaces, ё or letters of another"),
+        (["Проект «Наш Урал»", "«Дом» и сад"], ""),
     ],
 )
 def test_names_of_rubrics_that_look_like_mistakes(rubrics, told):

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from topics.errors import listed
+from topics.text.names import of_one_script
 from topics.types import Article, Labels
 
 LIMIT = 2_000_000
@@ -258,6 +259,9 @@ _UNSURE = {"?", "??", "???", "не знаю", "неясно", "unknown"}
 """What an editor writes who cannot tell: the cell says nothing."""
 _AROUND = ' \t\xa0«»“”„"'
 """Characters stripped from around the name of a rubric."""
+_QUOTES = _AROUND.strip()
+_QUOTED = re.compile(r"«[^«»“”„\"]*»|„[^«»“”„\"]*[“”]|“[^«»“”„\"]*”|\"[^«»“”„\"]*\"")
+"""A quoted phrase, which may begin or end a name: «Проект «Наш Урал»»."""
 _NONE = {"none", "нет", "-", "–", "—", "[]"}
 _BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
 """Parts names; a plus that a number ends with, «Кино 18+», is a part of its name."""
@@ -312,7 +316,22 @@ def cell_of(rubrics: Sequence[str], between: str = ";") -> str:
 
 
 def _parted(value: str) -> frozenset[str] | None:
-    return meant(name.strip(_AROUND) for name in _BETWEEN.split(value))
+    return meant(map(_unquoted, _BETWEEN.split(value)))
+
+
+def _unquoted(name: str) -> str:
+    """Strip the quotes that surround a name, not those of a phrase in it.
+
+    >>> _unquoted("«Спорт»"), _unquoted("Проект «Наш Урал»"), _unquoted('"Проект «Наш Урал»"')
+    ('Спорт', 'Проект «Наш Урал»', 'Проект «Наш Урал»')
+    """
+    name = name.strip()
+    bare = name.strip(_AROUND)
+    if not any(quote in bare for quote in _QUOTES):
+        return bare
+    hidden = _QUOTED.sub(lambda phrase: "x" * len(phrase[0]), name)
+    start = len(hidden) - len(hidden.lstrip(_AROUND))
+    return name[start : len(hidden.rstrip(_AROUND))]
 
 
 def meant(names: Iterable[str]) -> frozenset[str] | None:
@@ -335,7 +354,8 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
     for name in rubrics:
         alike.setdefault(_folded(name), []).append(name)
     found = [
-        f"the rubrics {listed(same)} differ only by case or spaces; write them alike"
+        f"the rubrics {listed(same)} differ only by case, spaces, ё or letters of another alphabet; "
+        "write them alike"
         for same in alike.values()
         if len(same) > 1
     ]
@@ -353,7 +373,8 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
+    """Return what names that look alike have in common: «Туризм» may have a Latin «T»."""
+    return " ".join(map(of_one_script, name.split())).casefold().replace("ё", "е")
 
 
 _HOLDS = {"1", "1.0", "да", "true", "yes"}
