@@ -179,7 +179,10 @@ class NumberTried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
-    """What a version says of one article."""
+    """What a version says of one article.
+
+    `msgspec.json.encode` writes it as JSON; `msgspec.to_builtins` makes dicts and lists for a framework.
+    """
 
     id: str
     rubrics: tuple[Score, ...]
