@@ -101,7 +101,11 @@ def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
     everywhere[0]["rubrics"].append("редкость")
     everywhere[1]["rubrics"].append("Turism")
     data = write(tmp_path / "архив.jsonl", *everywhere)
-    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
+    goals = tmp_path / "topics.toml"
+    goals.write_text(
+        "[rubrics.settings.decisions.goals]\neconomy.recall = 0.9\n'редкость'.precision = 0.9\n", "utf-8"
+    )
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics", "--config", goals)
     assert ran.code == 0, ran.err
     told = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
     assert told == [
@@ -109,6 +113,10 @@ def test_train_says_why_a_rubric_was_left_out(topics: Topics, tmp_path):
         "left out: новость, 100 articles carry it, and too few articles are known that do not",
         "left out: редкость, only 1 article carries it",
     ]
+    goals.write_text("[rubrics.settings.decisions.goals]\nsport.precision = 0.9\n", "utf-8")
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics", "--config", goals)
+    assert ran.code == 2
+    assert "goal for unknown rubric 'sport'; known rubrics: 'economy'" in ran.err
 
 
 def test_brackets_in_names_and_titles_are_shown_as_they_are(topics: Topics, tmp_path):

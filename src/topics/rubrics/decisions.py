@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from topics.errors import UsageError, listed
 from topics.rubrics.calibration import Bounded, Floats, Truth, calibrate, log_odds, sigmoid
@@ -66,6 +67,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Check that the limits are consistent."""
         if 0 < self.max_rubrics < self.min_rubrics:
             raise ValueError(f"min_rubrics {self.min_rubrics} exceeds max_rubrics {self.max_rubrics}")
+
+    def without(self, rubrics: Collection[str]) -> Policy:
+        """Return the policy without the goals of these rubrics."""
+        return replace(self, goals={name: goal for name, goal in self.goals.items() if name not in rubrics})
 
     def check(self, rubrics: Sequence[str]) -> None:
         """Raise UsageError if a goal names an unknown rubric."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from topics import plugins
 from topics.config import Config, Rubrics, convert
@@ -62,6 +63,8 @@ def learn(material: Material, config: Config, jobs: int = 1, watch: Watch = unwa
     since = _later_since(days[(judged(truth, clean) >= 0).any(axis=1)])
     later = (days >= since) | (days == "") if since else None
     watch("learning rubrics", 0)
+    # A rubric that is too rare this time must not stop the training of the others.
+    settings = replace(settings, decisions=settings.decisions.without(left_out))
     classifier = kind(settings, jobs=jobs).fit(material.tokens, truth, rubrics, clean, later)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
     arguments = judged(truth, clean), rubrics, settings.decisions, rules, rules.hits(material.tokens)
