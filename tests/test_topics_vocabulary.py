@@ -71,6 +71,14 @@ def test_text_becomes_terms(learned: Vocabulary, text: str, expected: dict[str, 
     assert bool(found) == bool(expected)
 
 
+def test_little_english_words_are_no_terms() -> None:
+    """Tennis quotes «The Open»; no topic is called «сет, корт, the»."""
+    texts = ["Корт The Open of London", "Сет на The Open in London", "Завод и прокат", "Цех, прокат"] * 10
+    settings = VocabularySettings(even_share=0.0, max_df=0.6, phrases=False)
+    terms = Vocabulary(settings).fit(tokenize([""] * len(texts), texts)).terms
+    assert sorted(terms) == ["london", "open", "завод", "корт", "прокат", "сет", "цех"]
+
+
 def test_no_phrase_runs_from_title_into_text(learned: Vocabulary) -> None:
     assert "железный дорога" not in bag(learned, "дорога", title="железная")
 
