@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
+from unicodedata import normalize
 from uuid import UUID
 
 import msgspec
@@ -262,6 +263,8 @@ _AROUND = ' \t\xa0«»“”„"'
 _QUOTES = _AROUND.strip()
 _QUOTED = re.compile(r"«[^«»“”„\"]*»|„[^«»“”„\"]*[“”]|“[^«»“”„\"]*”|\"[^«»“”„\"]*\"")
 """A quoted phrase, which may begin or end a name: «Проект «Наш Урал»»."""
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+"""Soft hyphen, zero-width spaces: what is copied from a page carries them."""
 _NONE = {"none", "нет", "-", "–", "—", "[]"}
 _BETWEEN = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
 """Parts names; a plus that a number ends with, «Кино 18+», is a part of its name."""
@@ -335,13 +338,18 @@ def _unquoted(name: str) -> str:
 
 
 def meant(names: Iterable[str]) -> frozenset[str] | None:
-    """Return names as they are learned, white space folded, without those that name nothing.
+    """Return names as they are learned, without invisible characters and without those that name nothing.
 
     `["economy", "-"]` is economy, `["нет"]` that none holds; None: they say nothing, as `["?"]`.
     """
-    found = frozenset(name for given in names if (name := " ".join(given.split())))
+    found = frozenset(name for given in names if (name := _visible(given)))
     said = frozenset(name for name in found if name.lower() not in _NONE | _UNSURE)
     return said if said or (found and all(name.lower() in _NONE for name in found)) else None
+
+
+def _visible(name: str) -> str:
+    """Fold white space, drop invisible characters, compose letters: macOS writes «й» as two characters."""
+    return " ".join(normalize("NFC", name.translate(_INVISIBLE)).split())
 
 
 def mistaken(rubrics: Sequence[str]) -> list[str]:
