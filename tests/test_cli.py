@@ -103,7 +103,11 @@ def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
     everywhere[0]["rubrics"].append("редкость")
     everywhere[1]["rubrics"].append("Turism")
     data = write(tmp_path / "архив.jsonl", *everywhere)
-    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
+    goals = tmp_path / "topics.toml"
+    goals.write_text(
+        "[rubrics.settings.decisions.goals]\neconomy.recall = 0.9\n'редкость'.precision = 0.9\n", "utf-8"
+    )
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics", "--config", goals)
     assert ran.code == 0, ran.err
     left_out = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
     assert left_out == [
@@ -111,6 +115,10 @@ def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
         "left out: новость, 100 articles carry it, and too few articles are known that do not",
         "left out: редкость, only 1 article carries it",
     ]
+    goals.write_text("[rubrics.settings.decisions.goals]\nsport.precision = 0.9\n", "utf-8")
+    ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics", "--config", goals)
+    assert ran.code == 2
+    assert "goal for unknown rubric 'sport'; known rubrics: 'economy'" in ran.err
 
 
 def test_brackets_in_names_and_titles_are_not_markup(topics: Topics, tmp_path):

@@ -116,6 +116,25 @@ def test_words_with_a_common_prefix_share_evidence():
     assert margins["стакан"] == 0
 
 
+def test_a_word_that_begins_alike_but_keeps_other_company_learns_nothing():
+    """«Произвол» begins like «производство», but stands beside «чиновник», not beside «завод»."""
+    works = [
+        "производство завод станок",
+        "производственный завод станок",
+        "производство производственный цех",
+    ]
+    courts = ["произвол чиновник жалоба", "чиновник жалоба суд", "произвол жалоба суд"]
+    features, X = tfidf([*works * 20, *courts * 20, "производитель станок"])
+    latent, seen = directions(X, LatentSettings(4)), np.bincount(X.indices, minlength=X.shape[1])
+    shared = prefixes(features.lemmas, PrefixSettings((6,)), latent, seen)
+    weights = dict(zip(features.lemmas, shared.toarray().max(axis=1).tolist(), strict=True))
+    assert weights["производство"] == weights["производственный"] == 1
+    assert weights["произвол"] < 0.15
+    assert weights["производитель"] > 0.8, "of a rare word little is known"
+    unlike = prefixes(features.lemmas, PrefixSettings((6,)), latent[:, :0], seen)
+    assert (unlike.toarray() == prefixes(features.lemmas, PrefixSettings((6,))).toarray()).all()
+
+
 @pytest.mark.parametrize(
     ("lemmas", "lengths", "shared"),
     [

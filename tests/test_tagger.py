@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -381,6 +383,22 @@ def test_forms_of_a_word_are_one_reason(tagger):
     reasons = tuple(Reason(one, weight, ()) for one, weight in words.items())
     found = replace(tagger.explain(STEEL, "industry"), reasons=reasons)
     assert telling(found, 1, 4) == ["цен", "12%", "рубли", "спрос"]
+
+
+def test_because_counts_forms_of_a_word_once(tagger):
+    """«завод», «заводе» and «завода» are three reasons, but one word to an editor."""
+    text = "Завод растёт: на заводе пустили линию проката, цехи завода получили станки для завода."
+    words = tagger.because(text, "industry", most=3)
+    assert words == telling(tagger.explain(text, "industry"), 1, 3)
+    assert len(words) == 3
+    assert sum(word.startswith("завод") for word in words) == 1
+    assert tagger.because(CAT, "industry", title="Цех", most=1) == ["цех"]
+
+
+def test_repr_names_the_versions_and_predictions_become_json(tagger):
+    assert repr(tagger) == f"<Tagger {', '.join(version.label for version in tagger.versions)}>"
+    answer = json.loads(json.dumps(msgspec.to_builtins(tagger.tag(STEEL))))
+    assert answer["rubrics"][0]["label"] == "industry"
 
 
 def test_explaining_an_unknown_rubric_is_an_error(tagger):

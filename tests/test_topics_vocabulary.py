@@ -71,6 +71,14 @@ def test_text_is_converted_to_terms(learned: Vocabulary, text: str, expected: di
     assert bool(found) == bool(expected)
 
 
+def test_english_function_words_are_not_terms() -> None:
+    """Tennis quotes «The Open»; no topic is called «сет, корт, the»."""
+    texts = ["Корт The Open of London", "Сет на The Open in London", "Завод и прокат", "Цех, прокат"] * 10
+    settings = VocabularySettings(even_share=0.0, max_df=0.6, phrases=False)
+    terms = Vocabulary(settings).fit(tokenize([""] * len(texts), texts)).terms
+    assert sorted(terms) == ["london", "open", "завод", "корт", "прокат", "сет", "цех"]
+
+
 def test_phrases_do_not_cross_from_title_to_text(learned: Vocabulary) -> None:
     assert "железный дорога" not in bag(learned, "дорога", title="железная")
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from topics.drift.readings import Readings, of_rubrics, of_topics
 from topics.errors import UsageError, listed
 from topics.lifecycle.naming import open_topics
-from topics.pipeline import Pipeline
+from topics.pipeline import Pipeline, telling
 from topics.topic_pipeline import TopicPipeline
 from topics.types import Article, Explanation, Prediction, TokenBatch, Topic
 from topics.versions.manifest import Manifest
@@ -193,6 +193,24 @@ class Tagger:
         if self._pipeline is None:
             raise UsageError(f"{self.version.label} knows topics, not rubrics: there is nothing to explain")
         return self._pipeline.explain(_article(text, title, outlet), rubric, self.version.label)
+
+    def because(
+        self, text: str, rubric: str, title: str | None = "", outlet: str | None = "", most: int = 4
+    ) -> list[str]:
+        """Return the words that speak most for a rubric, as a CMS shows them beside it.
+
+        Forms of a word, such as «рынок» and «рынка», count as one, and prepositions are left out; `explain`
+        has all words, those against the rubric, and their places.
+
+        Raises:
+            TypeError: the text is not a str.
+            UsageError: the version knows no such rubric.
+        """
+        return telling(self.explain(text, rubric, title, outlet), 1, most)
+
+    def __repr__(self) -> str:
+        """Name the versions: `<Tagger rubrics/20261123T051511Z-d53d6c>`."""
+        return f"<Tagger {', '.join(version.label for version in self.versions)}>"
 
     def __reduce__(self) -> tuple[Callable[[TaggerRef], Tagger], tuple[TaggerRef]]:
         """Pickle by reference: the other process opens and checks the versions again."""

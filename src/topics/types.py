@@ -179,7 +179,10 @@ class NumberTried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Prediction(msgspec.Struct, frozen=True, gc=False):
-    """Rubrics and topics of one article."""
+    """Rubrics and topics of one article.
+
+    `msgspec.json.encode` returns it as JSON, `msgspec.to_builtins` as dicts and lists.
+    """
 
     id: str
     rubrics: tuple[Score, ...]

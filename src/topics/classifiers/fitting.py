@@ -124,8 +124,9 @@ def learn_folding(X: sparse.csr_array, words: list[str], settings: LinearSetting
     """
     frequency = np.bincount(X.indices, minlength=X.shape[1])[: len(words)]
     columns = np.flatnonzero(frequency <= settings.latent.max_df * X.shape[0])
-    shared = prefixes([words[column] for column in columns.tolist()], settings.prefixes)
-    return Folding(columns, [directions(X[:, columns], settings.latent, settings.seed), shared])
+    latent = directions(X[:, columns], settings.latent, settings.seed)
+    lemmas = [words[column] for column in columns.tolist()]
+    return Folding(columns, [latent, prefixes(lemmas, settings.prefixes, latent, frequency[columns])])
 
 
 class _Articles:

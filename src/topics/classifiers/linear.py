@@ -91,7 +91,6 @@ class LinearClassifier:
     ) -> Self:
         """Fit the final models, and models per fold for calibration and thresholds; see `Classifier.fit`."""
         settings = self.settings
-        settings.decisions.check(rubrics)
         self.rubrics = tuple(rubrics)
         # Processes, not threads: liblinear has one global random generator per process.
         jobs = self.jobs if len(tokens.ids) * len(rubrics) * settings.folds > _WORTH_PROCESSES else 1

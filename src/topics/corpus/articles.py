@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from topics.errors import listed
+from topics.text.names import of_one_script
 from topics.types import Article, Labels
 
 LIMIT = 2_000_000
@@ -254,8 +256,13 @@ def _iso_of_rfc2822(value: str) -> str:
 
 _UNKNOWN_WORDS = {"?", "??", "???", "не знаю", "неясно", "unknown"}
 """Written by an editor who cannot tell: the rubrics are unknown."""
-_QUOTES = ' \t\xa0«»“”„"'
+_QUOTES = '«»“”„"'
+_STRIPPED = f" \t\xa0{_QUOTES}"
 """Stripped from both ends of the name of a rubric."""
+_QUOTED = re.compile(r"«[^«»“”„\"]*»|„[^«»“”„\"]*[“”]|“[^«»“”„\"]*”|\"[^«»“”„\"]*\"")
+"""A quoted phrase, which may begin or end a name: «Проект «Наш Урал»»."""
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+"""Soft hyphen and zero-width spaces, often copied from web pages."""
 _NO_RUBRICS = {"none", "нет", "-", "–", "—", "[]"}
 _SEPARATOR = re.compile(r"[;|]|(?<!\d)\+|\+(?=[^\s;|+»”\"])")
 """Between names; a plus after a number, «Кино 18+», is part of a name."""
@@ -315,17 +322,37 @@ def cell_of(rubrics: Sequence[str], separator: str = ";") -> str:
 
 
 def _separate(value: str) -> frozenset[str] | None:
-    return meant(name.strip(_QUOTES) for name in _SEPARATOR.split(value))
+    return meant(map(_unquote, _SEPARATOR.split(value)))
+
+
+def _unquote(name: str) -> str:
+    """Strip the quotes around a name, but not those of a phrase within it.
+
+    >>> _unquote("«Спорт»"), _unquote("Проект «Наш Урал»"), _unquote('"Проект «Наш Урал»"')
+    ('Спорт', 'Проект «Наш Урал»', 'Проект «Наш Урал»')
+    """
+    name = name.strip()
+    bare = name.strip(_STRIPPED)
+    if not any(quote in bare for quote in _QUOTES):
+        return bare
+    masked = _QUOTED.sub(lambda phrase: "x" * len(phrase[0]), name)
+    start = len(masked) - len(masked.lstrip(_STRIPPED))
+    return name[start : len(masked.rstrip(_STRIPPED))]
 
 
 def meant(names: Iterable[str]) -> frozenset[str] | None:
-    """Normalize names of rubrics: white space is collapsed, words for "none" and "unknown" are dropped.
+    """Normalize names of rubrics; words for "none" and "unknown" are dropped.
 
     `["economy", "-"]` -> economy; `["нет"]` -> the empty set, no rubric holds; `["?"]` -> None, unknown.
     """
-    cleaned = frozenset(name for raw in names if (name := " ".join(raw.split())))
+    cleaned = frozenset(name for raw in names if (name := _normalize(raw)))
     rubrics = frozenset(name for name in cleaned if name.lower() not in _NO_RUBRICS | _UNKNOWN_WORDS)
     return rubrics if rubrics or (cleaned and all(name.lower() in _NO_RUBRICS for name in cleaned)) else None
+
+
+def _normalize(name: str) -> str:
+    """Collapse white space, drop invisible characters and compose letters: macOS writes «й» as two."""
+    return " ".join(unicodedata.normalize("NFC", name.translate(_INVISIBLE)).split())
 
 
 def mistaken(rubrics: Sequence[str]) -> list[str]:
@@ -338,7 +365,8 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
     for name in rubrics:
         by_fold.setdefault(_fold(name), []).append(name)
     problems = [
-        f"the rubrics {listed(spellings)} differ only by case or spaces; write them alike"
+        f"the rubrics {listed(spellings)} differ only by case, spaces, ё or letters of another alphabet; "
+        "write them alike"
         for spellings in by_fold.values()
         if len(spellings) > 1
     ]
@@ -358,7 +386,8 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
 
 
 def _fold(name: str) -> str:
-    return " ".join(name.casefold().split())
+    """Map names that look alike to one string: «Туризм» may have a Latin «T»."""
+    return " ".join(map(of_one_script, name.split())).casefold().replace("ё", "е")
 
 
 _TRUE = {"1", "1.0", "да", "true", "yes"}

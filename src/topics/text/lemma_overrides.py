@@ -73,8 +73,15 @@ FORMS = _table("""
     замсекретаря замсекретарю замсекретарем замсекретарём замсекретаре замсекретарь
     мельдоний мельдония мельдонию мельдонием мельдонии мельдоний
     судно судна судну судном судне судно
+    руб рубль
+    тыс тысяча
+    млн миллион
+    млрд миллиард
+    трлн триллион
+    долл доллар
 """)
-"""Form in lower case -> its lemma in any context; «вада» is not a form of the place name «Вад»."""
+"""Form in lower case -> its lemma in any context; «вада» is not a form of the place name «Вад». Abbreviations
+have the lemma of the word: whether an outlet writes «млрд» or «миллиардов» says nothing about the subject."""
 
 WRITTEN = _table("""
     туров тур

@@ -61,6 +61,7 @@ def learn(material: Material, config: Config, jobs: int = 1, watch: Watch = unwa
     since = _later_since(days[(judged(truth, clean) >= 0).any(axis=1)])
     later = (days >= since) | (days == "") if since else None
     watch("learning rubrics", 0)
+    classifier.policy.check((*rubrics, *left_out))
     classifier = classifier.fit(material.tokens, truth, rubrics, clean, later)
     truth = np.hstack([truth, _truth_of(material.labels, rules.beside(rubrics))])
     arguments = judged(truth, clean), rubrics, classifier.policy, rules, rules.hits(material.tokens)

@@ -17,7 +17,7 @@ from topics.commands.options import (
     warn_of_ignored,
     workers_option,
 )
-from topics.errors import DataError, UsageError
+from topics.errors import DataError, UsageError, counted
 
 if TYPE_CHECKING:
     from topics.topic_pipeline import TopicPipeline
@@ -65,8 +65,8 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     if not changed:
         full = sum(count > 0 for count in activity.counts)
         raise DataError(
-            f"there are articles of {full} {activity.unit}s, and {MIN_PERIODS} are needed to tell news from "
-            "noise; give more articles, with dates (--date-column)"
+            f"there are articles of {counted(full, activity.unit)}, and {MIN_PERIODS} are needed to tell "
+            "news from noise; give more articles, with dates (--date-column)"
         )
     if as_json:
         _print_json(pipeline, version, activity, changed)
