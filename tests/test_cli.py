@@ -118,7 +118,7 @@ def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
     goals.write_text("[rubrics.settings.decisions.goals]\nsport.precision = 0.9\n", "utf-8")
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics", "--config", goals)
     assert ran.code == 2
-    assert "goal for unknown rubric 'sport'; known rubrics: 'economy'" in ran.err
+    assert "goal for unknown rubric 'sport'; known rubrics: 'Turism', 'economy'" in ran.err
 
 
 def test_brackets_in_names_and_titles_are_not_markup(topics: Topics, tmp_path):
