@@ -1,6 +1,7 @@
 """Measure the quality of rubrics, ours and other tools', on the same folds of the same cleaned text.
 
     python scripts/bench_rubrics.py gold [--annif annif/bin/python] [--repeats 5] [--no-demo]
+    python scripts/bench_rubrics.py outlets           gold, each outlet tested by a model of the others
     python scripts/bench_rubrics.py lenta13 | demo    thirteen rubrics; an outlet held out (synthetic)
     python scripts/bench_rubrics.py archive           what the archive's labels bring, ours alone
 
@@ -56,6 +57,8 @@ from topics.types import Article, Labels, TokenBatch
 RUBRICS = ("economy", "industry", "tourism")
 Rows = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
+LARGE = ("lenta", "nplus1", "ria", "rt")
+"""Outlets with most gold articles, by the beginning of their names."""
 GOLD, DEMO, ARCHIVE, UNLABELLED = "gold", "demo", "archive", "unlabelled"
 
 
@@ -70,6 +73,7 @@ class Material:
     part: npt.NDArray[np.str_]
     """Gold, demo, archive or unlabelled; in `demo` the outlet."""
     group: Rows
+    outlet: npt.NDArray[np.str_]
     """Group of near-duplicates."""
 
     def rows(self, *parts: str) -> Rows:
@@ -143,7 +147,8 @@ def material(articles: Sequence[Article], rubrics: tuple[str, ...], parts: list[
     states = [[a.labels.state(name) if a.labels else None for name in rubrics] for a in articles]
     truth = np.array([[-1 if s is None else int(s) for s in row] for row in states], np.int8)
     texts = [f"{title} {text}" for title, text in cleaned]
-    return Material(texts, tokens, truth, rubrics, np.array(parts), groups(tokens))
+    outlets = np.array([article.outlet for article in articles])
+    return Material(texts, tokens, truth, rubrics, np.array(parts), groups(tokens), outlets)
 
 
 def gold_splits(m: Material, repeats: int, others: tuple[str, ...]) -> Iterator[list[Split]]:
@@ -160,6 +165,19 @@ def gold_splits(m: Material, repeats: int, others: tuple[str, ...]) -> Iterator[
             )
             for f in range(5)
         ]
+
+
+def outlet_splits(m: Material, parts: Sequence[str]) -> list[Split]:
+    """Test on the gold articles of each large outlet, and of the small ones together; train on the others."""
+    family = np.array([name.partition("_")[0] for name in m.outlet])
+    family[~np.isin(family, LARGE)] = "others"
+    tested, learned = m.rows(GOLD), m.rows(*parts)
+    splits = []
+    for name in (*LARGE, "others"):
+        test = tested[family[tested] == name]
+        train = learned[family[learned] != name]
+        splits.append((train[~np.isin(m.group[train], m.group[test])], test))
+    return splits
 
 
 def demo_splits(m: Material) -> list[Split]:
@@ -309,6 +327,13 @@ def part_demo(options: argparse.Namespace) -> None:
     compare(m, [demo_splits(m)], [demo_splits(m)], options)
 
 
+def part_outlets(options: argparse.Namespace) -> None:
+    m = gold()
+    clean = [outlet_splits(m, [GOLD])]
+    with_archive = [outlet_splits(m, [GOLD, ARCHIVE])]
+    compare(m, with_archive, with_archive if options.joined else clean, options)
+
+
 def part_archive(options: argparse.Namespace) -> None:
     m = gold()
     clean = list(gold_splits(m, options.repeats, (DEMO,)))
@@ -324,7 +349,13 @@ def part_archive(options: argparse.Namespace) -> None:
     measure("**both, archive weighted by log odds**", ours(), m, joined)
 
 
-PARTS = {"gold": part_gold, "lenta13": part_lenta13, "demo": part_demo, "archive": part_archive}
+PARTS = {
+    "gold": part_gold,
+    "outlets": part_outlets,
+    "lenta13": part_lenta13,
+    "demo": part_demo,
+    "archive": part_archive,
+}
 
 
 def main() -> None:
