@@ -111,9 +111,9 @@ def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
     assert ran.code == 0, ran.err
     left_out = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
     assert left_out == [
-        "left out: Turism, only 1 article carries it; is it tourism?",
-        "left out: новость, 100 articles carry it, and too few articles are known that do not",
-        "left out: редкость, only 1 article carries it",
+        "left out: Turism, only 1 article has it; did you mean tourism?",
+        "left out: новость, 100 articles have it, too few are known not to",
+        "left out: редкость, only 1 article has it",
     ]
     goals.write_text("[rubrics.settings.decisions.goals]\nsport.precision = 0.9\n", "utf-8")
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics", "--config", goals)
@@ -153,7 +153,9 @@ def test_train_warns_of_unreadable_dates(topics: Topics, tmp_path):
         *("train", "-", "--models", tmp_path / "models", "--only", "rubrics"),
         stdin=write(tmp_path / "a.jsonl", *rows).read_bytes(),
     )
-    message = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
+    message = (
+        "topics: dates: 30 of the first 90 could not be read, e.g. «32.13.2026»; write them as 2026-03-05"
+    )
     assert message in ran.err.splitlines()
 
 
@@ -262,7 +264,7 @@ def test_files_of_other_formats_are_reported(topics: Topics, models, tmp_path):
     for name in ("б.xlsx", "в.json"):
         write(tmp_path / "архив" / name)
     line = (
-        "topics: left out: 2 files of other kinds (.json, .xlsx); if .json is JSON Lines, name it: "
+        "topics: skipped: 2 files of other types (.json, .xlsx); if the .json files are JSON Lines, name them: "
         "'FOLDER/*.json'"
     )
     ran = topics("predict", tmp_path / "архив", "--models", models)
@@ -442,12 +444,12 @@ def test_keeping_a_column_that_no_article_has_is_reported(topics: Topics, models
     ran = topics(*arguments, "--workers", 2)
     assert (ran.code, ran.err.splitlines()[-1]) == (
         0,
-        "topics: no row had the column 'author', 'url'; is it 'Url'?",
+        "topics: no row has the column 'author', 'url'; did you mean 'Url'?",
     )
     if output:
         assert json.loads((tmp_path / "s.json").read_bytes())["not_kept"] == ["author", "url"]
     for command in (["predict", "--keep", "views"], ["predict", "--keep", "*"], ["predict"]):
-        assert "no row had" not in topics(*command, data, "--models", models).err
+        assert "no row has" not in topics(*command, data, "--models", models).err
 
 
 def test_an_output_in_an_object_store_needs_no_folder():
@@ -785,9 +787,9 @@ def test_missing_columns_of_a_stream_are_reported(topics: Topics, models, inbox,
     arguments = "--text-column", "nosuch", "--keep", "title, nokeep"
     ran = topics("predict", "-", *arguments, "--models", models, stdin=inbox.read_bytes())
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)
-    assert "topics: no row had the column 'nokeep', 'nosuch'; check the name" in ran.err
+    assert "topics: no row has the column 'nokeep', 'nosuch'; check the name" in ran.err
     ran = topics("predict", "-", "--keep", "titel", "--models", models, stdin=inbox.read_bytes())
-    assert ran.err.splitlines()[-1] == "topics: no row had the column 'titel'; is it 'title'?"
+    assert ran.err.splitlines()[-1] == "topics: no row has the column 'titel'; did you mean 'title'?"
     ran = topics("predict", "-", "--keep", "", "--models", models, stdin=inbox.read_bytes())
     assert '""' not in ran.out
 
@@ -826,7 +828,7 @@ def test_empty_and_unmatched_labels_are_reported(topics: Topics, tmp_path):
         "id,rubrics\n" + f"{ids[0]},economy\n{ids[1]},\n{ids[2]},?\n{ids[3]},\n", encoding="utf-8"
     )
     ran = topics("train", data, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
-    assert (ran.code, "labels: 3 rows without rubrics: they count as not labelled" in ran.err) == (0, True), (
+    assert (ran.code, "labels: 3 rows without rubrics, treated as unlabelled" in ran.err) == (0, True), (
         ran.err
     )
     assert "could not be read" not in ran.err

@@ -69,7 +69,7 @@ def evaluate(
 
 
 def _show(assessment: Assessment) -> None:
-    from topics.terminal import calibrated, carried, luck, out, tell_some
+    from topics.terminal import calibrated, have_it, luck, out, tell_some
 
     console = out()
     console.print(f"{assessment.model} on {', '.join(assessment.sources)}", style="bold")
@@ -91,7 +91,9 @@ def _show(assessment: Assessment) -> None:
         console.print(table)
     tell_some([luck(one.rubric, one.positives) for one in whole.rubrics if one.too_few])
     unknown = assessment.not_known.items()
-    tell_some([f"{name}: {carried(count)}, the version does not know it" for name, count in unknown])
+    tell_some(
+        [f"{name}: {have_it(count)}, but it is not a rubric of this version" for name, count in unknown]
+    )
     if assessment.trained_on:
         names = ", ".join(assessment.trained_on)
         click.echo(f"topics: trained on {names} too: results on training data are optimistic", err=True)
