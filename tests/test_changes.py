@@ -166,7 +166,7 @@ def test_the_command_compares_outputs_and_versions(topics, models: Path, tagger:
     ran = topics(
         "diff", tmp_path / "старое.jsonl", tmp_path / "новое.jsonl", "-o", tmp_path / "разница.jsonl"
     )
-    assert "3 articles, 1 of them change (33.3%)" in ran.out
+    assert "3 articles, 1 of them changed (33.3%)" in ran.out
     [change] = map(json.loads, (tmp_path / "разница.jsonl").read_text(encoding="utf-8").splitlines())
     assert (change["id"], change["gained"], change["lost"]) == ("1", ["tourism"], ["economy"])
     label = tagger.version.label

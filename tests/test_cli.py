@@ -365,9 +365,13 @@ FAILURES = [
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
     ("predict {inbox} --rubrics a/b/c", 4, ["no version of 'a'"]),
     ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
-    ("predict {inbox} -o {inbox}.jsonl --format csv", 2, [".jsonl: is not written as --format csv; leave"]),
-    ("predict - -o {tmp}/a.csv --format jsonl", 2, ["a.csv: is not written as --format jsonl"]),
-    ("predict {inbox} -o /dev/null", 2, ["/dev/null: a name without a suffix means a folder of parts, and"]),
+    (
+        "predict {inbox} -o {inbox}.jsonl --format csv",
+        2,
+        [".jsonl: the suffix contradicts --format csv; omit"],
+    ),
+    ("predict - -o {tmp}/a.csv --format jsonl", 2, ["a.csv: the suffix contradicts --format jsonl"]),
+    ("predict {inbox} -o /dev/null", 2, ["/dev/null: without a suffix, -o is a folder of parts, but"]),
     ("report rubrics -o {tmp}/a.pdf", 2, ["a.pdf: a report is HTML or Markdown; name it with .html or .md"]),
     ("predict {inbox} -o {tmp}/нет/a.csv", 2, ["'-o'", "cannot write 'a.csv': no such folder: ", "нет'"]),
     *(
@@ -607,7 +611,7 @@ def test_interrupted_training_reports_what_was_published(topics: Topics, tmp_pat
     ran = topics("train", embedded()[0], "--models", tmp_path / "models", "--workers", 1)
     assert ran.code == 130
     [version] = Registry(tmp_path / "models").versions("rubrics")
-    assert f"topics: rubrics/{version} is published all the same; --only topics" in ran.err
+    assert f"topics: rubrics/{version} was published anyway; complete it with --only topics" in ran.err
 
 
 def test_a_terminal_gets_a_progress_bar_and_a_log_gets_lines(topics: Topics, models, inbox):
@@ -746,9 +750,12 @@ def test_an_output_inside_the_input_is_refused(topics: Topics, models, work, lin
 def test_two_outputs_with_one_name_are_refused(topics: Topics, models, work):
     arguments = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
     ran = topics(*arguments, "--rejects", work / "в.jsonl")
-    assert (ran.code, "в.jsonl: -o and --rejects both write to it; name two files" in ran.err) == (2, True)
+    assert (ran.code, "в.jsonl: -o and --rejects both write to it; name different files" in ran.err) == (
+        2,
+        True,
+    )
     ran = topics(*arguments, "--summary", "s3://ведро/итог.json")
-    assert (ran.code, "is of an object store; name a file of this machine" in ran.err) == (2, True)
+    assert (ran.code, "is in an object store; name a local file" in ran.err) == (2, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can replace a device")
@@ -837,4 +844,4 @@ def test_empty_and_unmatched_labels_are_reported(topics: Topics, tmp_path):
     ran = topics("train", bare, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
     assert (ran.code, "labels without an article: 1, e.g. 12" in ran.err) == (3, True), ran.err
     ran = topics("train", bare, "--labels", sheet, "--labels", sheet)
-    assert (ran.code, "give one table; join those you have" in ran.err) == (2, True), ran.err
+    assert (ran.code, "give one table only; merge yours" in ran.err) == (2, True), ran.err

@@ -146,7 +146,7 @@ def test_the_command_line_reads_and_writes_an_object_store(topics, models, bucke
     parts = f"{bucket}/line/parts"
     assert topics("predict", str(articles), "-o", parts, "--models", models, "--topics", "none").code == 0
     ran = topics("diff", str(scored), parts)
-    assert "32 articles, 0 of them change" in ran.out, ran.err
+    assert "32 articles, 0 of them changed" in ran.out, ran.err
 
 
 @pytest.mark.parametrize("workers", [1, 2])

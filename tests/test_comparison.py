@@ -195,9 +195,9 @@ def test_compare_promote_and_rollback_commands(topics, registry, labels):
     assert "worse" in shown.out
     foreign = train_one_rubric(registry, "спорт")
     apart = topics("compare", labels[0], foreign, HELD_OUT, *models)
-    knows = f"{labels[0]} knows 'economy', 'industry', 'tourism', {foreign} knows 'спорт'"
+    had = f"{labels[0]} has 'economy', 'industry', 'tourism', {foreign} has 'спорт'"
     assert (apart.code, apart.out) == (2, "")
-    assert apart.err == f"topics: no rubric in common: {knows}; compare versions of the same rubrics\n"
+    assert apart.err == f"topics: no rubric in common: {had}; compare versions of the same rubrics\n"
     as_json = topics("compare", labels[0], labels[2], HELD_OUT, "--json", *models)
     difference = json.loads(as_json.out)["overall"]["micro-F1"]["difference"]
     assert difference["low"] <= difference["value"] <= difference["high"] < 0

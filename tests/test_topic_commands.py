@@ -73,7 +73,7 @@ def test_show_prints_words_trend_rubrics_and_articles(run):
     rows = [json.loads(line) for line in run("topics", "list", "--json").out.splitlines()]
     [metals] = [row["id"] for row in rows if "металлы" in row["label"]]
     out = run("topics", "show", metals).out
-    for part in ("words: ", "by week: ", "rises", "rubrics: industry", "typical:", "carrying the change:"):
+    for part in ("words: ", "by week: ", "rises", "rubrics: industry", "typical:", "behind the change:"):
         assert part in out
     found = json.loads(run("topics", "show", metals, "--json").out)
     assert found["change"]["direction"] == "rises"
@@ -100,7 +100,7 @@ def test_a_week_of_three_articles_is_not_a_peak(topics: Topics, tmp_path):
 def test_trends_show_rising_topics_of_the_archive_and_other_data(run, tmp_path):
     out = run("topics", "trends").out
     assert "редкоземельные металлы" in out
-    assert "3 of 5 topics: no more change than chance makes" in out
+    assert "3 of 5 topics: no more change than expected by chance" in out
     other = tmp_path / "b.csv"
     frame = pd.DataFrame(dated(weeks=9, seed=7)).drop(columns="rubrics").rename(columns={"date": "день"})
     frame.to_csv(other, index=False)
@@ -152,7 +152,7 @@ def test_compare_without_data_matches_topics(run, trained):
 @pytest.mark.parametrize(
     ("versions", "why"),
     [
-        (("rubrics", "rubrics"), "versions of rubrics are compared on labelled articles: name DATA"),
+        (("rubrics", "rubrics"), "versions of rubrics are compared on labelled articles; name DATA"),
         (("rubrics", "topics"), "name DATA"),
         (("topics", "rubrics"), "knows rubrics, not topics; name a version of topics"),
     ],
@@ -190,7 +190,7 @@ FAILURES = [
     ("topics name 99 x", 2, "has no topic 99"),
     ("topics list --topics нет", 4, "no version of 'нет'"),
     ("topics trends --unit month", 2, "name DATA to see trends by month"),
-    ("topics trends {inbox}", 3, "articles of 0 weeks, and 6 are needed"),
+    ("topics trends {inbox}", 3, "dated articles cover 0 weeks, at least 6 are needed"),
     ("topics compare topics topics/1", 4, "has no version '1'"),
     ("topics нет", 2, "No such command 'нет'"),
     ("explain {inbox}", 4, "no version of 'rubrics'"),

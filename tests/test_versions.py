@@ -249,7 +249,7 @@ def test_history_shows_who_promoted_what_and_why(topics, registry):
     today = f"{datetime.now().astimezone():%Y-%m-%d}"
     ran = topics("history", "rubrics", "--at", today, "--models", registry.folder)
     assert ran.code == 0
-    assert f"rubrics/{a} was @production, what `topics predict` took" in ran.out
+    assert f"rubrics/{a} was @production, used by `topics predict`" in ran.out
     assert "promoted by" in ran.out
     assert "проверено" in ran.out
     lines = topics("history", "--json", "--models", registry.folder).out.splitlines()
@@ -258,7 +258,7 @@ def test_history_shows_who_promoted_what_and_why(topics, registry):
     assert all(event["who"] and event["when"].endswith("Z") for event in events)
     assert events[0]["metrics"]["macro_f1"] == 0.5
     before = topics("history", "rubrics", "--at", "2020-03-03", "--models", registry.folder)
-    assert before.out == "2020-03-03: rubrics had no version yet\n"
+    assert before.out == "rubrics had no version yet at 2020-03-03\n"
     wrong = topics("history", "--at", "третьего дня", "--models", registry.folder)
     assert (wrong.code, wrong.err) == (
         2,
@@ -278,7 +278,7 @@ SPRING, AUTUMN = "2026-03-29", "2026-10-25"
         (f"{AUTUMN}T02:30", ("2026-10-25T00:30", "2026-10-25T01:30")),
         (f"{AUTUMN}T02:30+01:00", ("2026-10-25T01:30", "2026-10-25T01:30")),
         (f"{AUTUMN}T03:30", ("2026-10-25T02:30", "2026-10-25T02:30")),
-        (f"{SPRING}T02:30", "does not exist on that day, clocks went forward; write 01:30 or 03:30"),
+        (f"{SPRING}T02:30", "does not exist: the clocks went forward; write 01:30 or 03:30"),
     ],
 )
 def test_times_on_days_of_clock_changes(monkeypatch, at, found):
@@ -329,7 +329,7 @@ def test_history_at_a_time_shows_the_version_in_use_and_its_metrics(topics, regi
     registry.rollback("rubrics", "туризм везде")
     models = "--models", registry.folder
     lines = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
-    assert lines[0] == f"rubrics/{a} was @production, what `topics predict` took"
+    assert lines[0] == f"rubrics/{a} was @production, used by `topics predict`"
     assert lines[2].strip().endswith(": туризм везде")
     assert lines[3] == "  macro-F1 0.500, exact match 0.500 (in training)", (
         "for a rollback the metrics of the training"
@@ -355,7 +355,7 @@ def test_until_a_promotion_the_latest_version_is_used(topics, registry):
         ran = topics("history", "rubrics", "--at", at, "--models", registry.folder)
         return [line for line in ran.out.splitlines() if "predict" in line]
 
-    took = "what `topics predict` took"
+    took = "used by `topics predict`"
     assert tagging("2026-03-02T12:00") == [f"rubrics/a was @latest, {took}"]
     [a, b, production] = tagging("2026-03-03")
     assert a == f"rubrics/a was @latest, {took}"
@@ -409,7 +409,7 @@ def test_prune_removes_only_with_yes(topics, registry):
     options = "--keep", "1", "--days", "0", "--models", registry.folder
     said = topics("prune", "rubrics", *options)
     assert said.out.splitlines() == [f"keep    rubrics/{b}  @latest", f"remove  rubrics/{a}"]
-    assert said.err == "Nothing was removed; give --yes to do it.\n"
+    assert said.err == "Nothing was removed; add --yes to remove.\n"
     assert registry.versions("rubrics") == [a, b]
     assert topics("prune", "rubrics", *options, "--yes").out.splitlines()[1] == f"removed  rubrics/{a}"
     assert registry.versions("rubrics") == [b]

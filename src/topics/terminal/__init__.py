@@ -134,7 +134,7 @@ def luck(rubric: str, positives: int) -> str:
 
 
 def calibrated(error: float, likely: Likely) -> str:
-    """`calibration error 0.015; 0.043 for the 612 probabilities above 10% (perfect calibration: 0.021)`."""
+    """`calibration error 0.015; 0.043 for the 612 probabilities above 10% (perfect calibration: 0.02)`."""
     text = f"calibration error {error:.3f}"
     if not likely.answers:
         return text
