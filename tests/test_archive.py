@@ -251,7 +251,7 @@ def own_source(tmp_path) -> Path:
     [
         (lambda folder: (folder / "а.jsonl").write_text(lines(rows(0, 5))), "а.jsonl changed"),
         (lambda folder: (folder / "в.csv").unlink(), "в.csv disappeared"),
-        (lambda folder: (folder / "я.jsonl").write_text("{}"), "я.jsonl came"),
+        (lambda folder: (folder / "я.jsonl").write_text("{}"), "я.jsonl appeared"),
         (lambda folder: os.utime(folder / "б.parquet", (1, 1)), "б.parquet changed"),
     ],
 )
@@ -272,15 +272,15 @@ def test_a_job_with_changed_inputs_is_not_resumed(
 
 
 def test_a_job_with_changed_options_is_not_resumed(interrupted, source, stored):
-    with pytest.raises(UsageError, match=r"--keep was \[\] and is \['title'\]"):
+    with pytest.raises(UsageError, match=r"--keep changed from \[\] to \['title'\]"):
         score_archive(Corpus(source, keep=("title",)), stored, scoring_options(interrupted))
-    with pytest.raises(UsageError, match="the size of a shard was 4000 and is 5000"):
+    with pytest.raises(UsageError, match="the size of a shard changed from 4000 to 5000"):
         score_archive(Corpus(source), stored, scoring_options(interrupted, shard_size=5000))
 
 
 def test_a_job_with_a_changed_model_is_not_resumed(interrupted, source, stored, own_models):
     TrainingJob(Corpus(embedded()[:3]), Config(), Registry(own_models)).train_rubrics()
-    with pytest.raises(UsageError, match=r"the model was rubrics/\S+ and is rubrics/\S+;"):
+    with pytest.raises(UsageError, match=r"the model changed from rubrics/\S+ to rubrics/\S+;"):
         score_archive(Corpus(source), TaggerRef(str(own_models), "rubrics"), scoring_options(interrupted))
 
 
@@ -331,7 +331,7 @@ def test_a_finished_folder_is_kept_and_refused_if_inputs_changed(tmp_path, own_s
     assert score_archive(Corpus(own_source), stored, scoring_options(folder)) == first
     assert started == []
     (own_source / "а.jsonl").unlink()
-    with pytest.raises(UsageError, match=r"is finished, and since then .*а\.jsonl disappeared.*--restart"):
+    with pytest.raises(UsageError, match=r"was finished, but since then .*а\.jsonl disappeared.*--restart"):
         score_archive(Corpus(own_source), stored, scoring_options(folder))
     (folder / "заметки.txt").write_text("моё")
     score_archive(Corpus(own_source), stored, scoring_options(folder, restart=True))
@@ -363,7 +363,9 @@ def test_a_missing_part_is_an_error(tmp_path, source, stored, monkeypatch):
         with pytest.raises(StoppedError):
             score_archive(Corpus(source), stored, scoring_options(folder))
     next((folder / ".job").rglob("00001.jsonl")).unlink()
-    with pytest.raises(OutputError, match=r"00001.jsonl: was done but is missing; start over \(--restart\)"):
+    with pytest.raises(
+        OutputError, match=r"00001.jsonl: was written but is missing; start over \(--restart\)"
+    ):
         score_archive(Corpus(source), stored, scoring_options(folder))
     score_archive(Corpus(source), stored, scoring_options(folder, restart=True))
 

@@ -264,8 +264,8 @@ def test_files_of_other_formats_are_reported(topics: Topics, models, tmp_path):
     for name in ("б.xlsx", "в.json"):
         write(tmp_path / "архив" / name)
     line = (
-        "topics: skipped: 2 files of other types (.json, .xlsx); if the .json files are JSON Lines, name them: "
-        "'FOLDER/*.json'"
+        "topics: skipped: 2 files of other types (.json, .xlsx); if the .json files are JSON Lines, "
+        "name them: 'FOLDER/*.json'"
     )
     ran = topics("predict", tmp_path / "архив", "--models", models)
     assert (ran.code, ran.err.splitlines().count(line)) == (0, 1)
@@ -364,7 +364,11 @@ FAILURES = [
     ("predict {inbox} --rubrics rubrics@стенд", 4, ["no alias 'стенд'; it has 'latest'"]),
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
     ("predict {inbox} --rubrics a/b/c", 4, ["no version of 'a'"]),
-    ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
+    (
+        "predict {inbox} -o {tmp}/a.xlsx",
+        2,
+        ["cannot write .xlsx; valid suffixes: '.csv', '.jsonl', '.parquet'"],
+    ),
     (
         "predict {inbox} -o {inbox}.jsonl --format csv",
         2,
@@ -389,7 +393,7 @@ FAILURES = [
             "diff {inbox} {inbox} -o нет/a.jsonl",
         )
     ),
-    ("predict {inbox} -o {tmp}", 2, ["is not a folder of predictions and is not empty"]),
+    ("predict {inbox} -o {tmp}", 2, ["is not empty and not a folder of predictions"]),
     ("predict {inbox} --text-column body", 3, ["no column 'body'; the columns are 'id', 'text', 'title'"]),
     ("predict {inbox} --input-format xml", 2, ["unknown reader 'xml'; known: 'csv', 'jsonl'"]),
     ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
@@ -815,7 +819,7 @@ def test_a_repeated_column_is_kept_once(topics: Topics, models, inbox):
         == "id,rubrics,scores,needs_review,model,source_id,text"
     )
     ran = topics("predict", inbox, "--keep", "id,source_id", "--format", "csv", "--models", models)
-    assert (ran.code, "two kept columns (--keep) would be called 'source_id'" in ran.err) in (
+    assert (ran.code, "two kept columns (--keep) would both be called 'source_id'" in ran.err) in (
         (2, True),
         (3, False),
     ), ran.err

@@ -179,6 +179,6 @@ def test_a_job_on_an_object_store_is_resumed(source, stored, bucket, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "score_shard", fails_once)
-        with pytest.raises(OutputError, match="the network is gone; fix that"):
+        with pytest.raises(OutputError, match="the network is gone; fix this"):
             score_archive(Corpus(source), stored, scoring_options(output))
     assert score_archive(Corpus(source), stored, scoring_options(output)).resumed > 0

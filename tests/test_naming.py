@@ -292,7 +292,7 @@ def test_a_job_with_changed_names_is_not_resumed(topics: Topics, registry, sourc
     assert topics(*command).code == 0
     rename(registry, "topics", rail(registry), "Железные дороги")
     ran = topics(*command)
-    assert (ran.code, "topics were given other names" in ran.err) == (2, True), ran.err
+    assert (ran.code, "topics were renamed" in ran.err) == (2, True), ran.err
     rename(registry, "topics", rail(registry), "")
     assert topics(*command).code == 0, "with the former names"
 
