@@ -227,7 +227,7 @@ def contents(output: Path) -> dict[str, bytes]:
 
 def test_ctrl_c_says_how_to_resume(tmp_path, source, stored, monkeypatch):
     fail_at(monkeypatch, 3, KeyboardInterrupt())
-    with pytest.raises(StoppedError, match=r"stopped; 3 of \d+ shards are done; the same command goes on"):
+    with pytest.raises(StoppedError, match=r"stopped; 3 of \d+ shards are done, the same command resumes"):
         score_archive(Corpus(source), stored, scoring_options(tmp_path / "выход.jsonl"))
 
 

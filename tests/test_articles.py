@@ -66,12 +66,12 @@ def test_a_row_becomes_an_article(tmp_path, row, made):
         ({"id": "7", "text": 5.5}, "column 'text' holds a number, not text"),
         ({"id": "7", "text": {"html": "Снег"}}, "column 'text' holds an object, not text"),
         ({"id": "7", "text": "Снег", "title": ["Снег"]}, "column 'title' holds a list, not text"),
-        ({"id": True, "text": "Снег"}, "column 'id' holds a truth value, not text"),
+        ({"id": True, "text": "Снег"}, "column 'id' holds a boolean, not text"),
         ({"id": "7", "text": "Снег", "outlet": [3]}, "column 'outlet' holds a list, not text"),
         ({"id": "7", "text": "Снег", "source": 3.5}, "column 'source' holds a number, not text"),
         ({"id": 7.5, "text": "Снег"}, "column 'id' holds a number, not text"),
-        ({"id": "7", "text": "я" * 101}, "column 'text' holds 101 characters, more than 100"),
-        ({"id": "7", "title": "я" * 101}, "column 'title' holds 101 characters, more than 100"),
+        ({"id": "7", "text": "я" * 101}, "column 'text' holds 101 characters; the limit is 100"),
+        ({"id": "7", "title": "я" * 101}, "column 'title' holds 101 characters; the limit is 100"),
         ({"id": "до", "text": "Снег"}, "id 'до' was seen before"),
         ({"id": "7", "text": "Снег", "rubrics": 3}, "column 'rubrics' holds a number, not names of rubrics"),
         (
@@ -295,20 +295,20 @@ def test_rubrics_are_parsed_as_positive_negative_or_unknown(tmp_path, rubrics, u
         (["экономика", "туризм", "Наука, техника", "ЖКХ/быт", "спорт / туризм"], ""),
         (
             ["быт", "туризм", "Туризм,  быт"],
-            "'Туризм,  быт' is learned beside 'быт', 'туризм'; part names by ;",
+            "'Туризм,  быт' combines 'быт', 'туризм'; separate names by ;",
         ),
         (
             ["быт", "туризм", "быт / туризм"],
-            "'быт / туризм' is learned beside 'быт', 'туризм'; part names by",
+            "'быт / туризм' combines 'быт', 'туризм'; separate names by",
         ),
         (
             ["быт", "Экономика+Финансы"],
-            "'Экономика+Финансы' is read as 'Финансы', 'Экономика' from a table; call it otherwise",
+            "'Экономика+Финансы' is read as 'Финансы', 'Экономика' from a table; rename it",
         ),
         (["Кино 18+", "C#"], ""),
         (["БЫТ", "спорт", "быт"], "the rubrics 'БЫТ', 'быт' differ only by case, spaces, ё or letters"),
         (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case, spaces, ё or"),
-        (["Туризм", "Tуризм"], "ё or letters of another alphabet; write them alike"),
+        (["Туризм", "Tуризм"], "ё or letters of another alphabet; spell them alike"),
         (["Ёлки", "Елки"], "the rubrics 'Ёлки', 'Елки' differ only by case, spaces, ё or letters of another"),
         (["Проект «Наш Урал»", "«Дом» и сад"], ""),
     ],
@@ -346,7 +346,7 @@ def test_a_cell_that_is_neither_yes_nor_no_is_a_reject(tmp_path):
     assert [article.id for article in articles] == ["1"]
     reason = (
         "column 'туризм' holds 'может быть'; known: '1', '1.0', 'true', 'yes', 'да'; "
-        "'0', '0.0', 'false', 'no', 'нет'; empty or '?': not known"
+        "'0', '0.0', 'false', 'no', 'нет'; empty or '?': unknown"
     )
     assert rejects == [Reject(str(path), 2, reason)]
 

@@ -91,9 +91,7 @@ def test_train_warns_of_a_rubric_that_joins_several_names(topics: Topics, tmp_pa
     data = write(tmp_path / "архив.jsonl", *joined)
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
     assert ran.code == 0, ran.err
-    message = (
-        "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
-    )
+    message = "the rubric 'economy, industry' combines 'economy', 'industry'; separate names by ; or give a"
     assert ran.err.count(f"topics: {message}") == 1
 
 
@@ -367,7 +365,7 @@ FAILURES = [
     (
         "predict {inbox} -o {tmp}/a.xlsx",
         2,
-        ["cannot write .xlsx; valid suffixes: '.csv', '.jsonl', '.parquet'"],
+        ["cannot write .xlsx; suffixes: '.csv', '.jsonl', '.parquet'"],
     ),
     (
         "predict {inbox} -o {inbox}.jsonl --format csv",
@@ -829,7 +827,7 @@ def test_labels_without_the_required_columns_are_an_error(topics: Topics, inbox,
     labels = tmp_path / "лист.csv"
     labels.write_text("id,метка\n1,economy\n", encoding="utf-8")
     ran = topics("train", inbox, "--labels", labels)
-    assert (ran.code, "a table of labels has columns called id and rubrics" in ran.err) == (3, True), ran.err
+    assert (ran.code, "a table of labels needs the columns id and rubrics" in ran.err) == (3, True), ran.err
 
 
 def test_empty_and_unmatched_labels_are_reported(topics: Topics, tmp_path):

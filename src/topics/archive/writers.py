@@ -51,7 +51,7 @@ def format_of(path: Path) -> Callable[..., Any]:
     """
     if path.suffix not in FORMATS:
         raise UsageError(
-            f"{path}: cannot write {path.suffix or 'a file without suffix'}; valid suffixes: {listed(FORMATS)}"
+            f"{path}: cannot write {path.suffix or 'a file without suffix'}; suffixes: {listed(FORMATS)}"
         )
     return FORMATS[path.suffix]
 
