@@ -358,7 +358,7 @@ NO_VERSION = "no version of 'rubrics'; trained models: none. Train one with `pyt
 FAILURES = [
     ("predict", 2, ["Missing argument 'INPUT...'", "--help"]),
     ("predict нет.jsonl", 3, ["нет.jsonl: no such file or folder; check the name"]),
-    ("predict {inbox} --models {tmp}/пусто", 4, [NO_VERSION, "or name another folder of models (--models)"]),
+    ("predict {inbox} --models {tmp}/пусто", 4, [NO_VERSION, "or name another models folder (--models)"]),
     ("predict {inbox} --rubrics rubrics@стенд", 4, ["no alias 'стенд'; it has 'latest'"]),
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
     ("predict {inbox} --rubrics a/b/c", 4, ["no version of 'a'"]),

@@ -101,7 +101,7 @@ def test_articles_without_labels_are_an_error(registry, labels, tmp_path):
 def test_the_first_promotion_needs_no_data(registry, labels):
     event, comparison = promote(registry, labels[0])
     assert comparison is None
-    assert (event.alias, event.before, event.why) == ("production", None, "nothing was live")
+    assert (event.alias, event.before, event.why) == ("production", None, "no previous version")
     assert registry.open("rubrics").label == labels[0]
     assert promote(registry, labels[0]) == (None, None), "already in production"
 
@@ -119,7 +119,7 @@ def test_a_worse_version_is_not_promoted(registry, labels):
 
 def test_a_missing_rubric_is_a_loss(registry, labels):
     promote(registry, labels[0])
-    with pytest.raises(LossError, match="tourism: not known any more"):
+    with pytest.raises(LossError, match="tourism: rubric missing"):
         promote(registry, labels[1], Corpus(HELD_OUT))
 
 

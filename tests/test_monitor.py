@@ -200,7 +200,7 @@ def test_predict_compares_its_articles_with_training(topics, rubric_version, top
     tourism = write(tmp_path / "туризм.jsonl", *[row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
     few = write(tmp_path / "мало.jsonl", *ROWS[1:9:2])
     training_data = rubric_version.manifest.corpus.sources[0]
-    usual, usual_mix = "nothing is out of its usual range", "the mix of topics is in its usual range"
+    usual, usual_mix = "nothing is outside its usual range", "the mix of topics is within its usual range"
     for source, on_rubrics, on_topics in (
         (quiet, usual, usual_mix),
         (loud, "Outlets: the change", usual_mix),

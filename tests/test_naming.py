@@ -216,7 +216,7 @@ def test_names_of_topics_are_unique(registry):
     rename(registry, "topics", 1, "Спорт")
     label = open_topics(registry, "topics")[0].topics[2].label
     for taken in ("спорт", label):
-        with pytest.raises(UsageError, match=r"is called .* already"):
+        with pytest.raises(UsageError, match=r"is already called .*"):
             rename(registry, "topics", 2, taken)
     rename(registry, "topics", 1, "СПОРТ")
     registry.name_topic(registry.open("topics"), 2, "СПОРТ")
@@ -228,14 +228,14 @@ def test_the_second_of_two_equal_concurrent_names_is_refused(registry, monkeypat
     rename(registry, "topics", 1, "Спорт")
     rename(registry, "topics", 2, "Погода")
     monkeypatch.setattr(naming, "open_topics", lambda registry, reference: opened)
-    with pytest.raises(UsageError, match="topic 1 is called 'Спорт' already; choose another name"):
+    with pytest.raises(UsageError, match="topic 1 is already called 'Спорт'; choose another name"):
         rename(registry, "topics", 3, "спорт")
     rename(registry, "topics", 3, opened[0].topics[2].label)
     assert foremost(registry)
 
 
 def test_only_topics_can_be_named(models):
-    with pytest.raises(UsageError, match="knows rubrics, not topics"):
+    with pytest.raises(UsageError, match="is a version of rubrics"):
         rename(Registry(models), "rubrics", 1, "Экономика")
     with pytest.raises(ModelError, match="no version of 'topics'"):
         rename(Registry(models), "topics", 1, "Экономика")

@@ -154,7 +154,7 @@ def test_compare_without_data_matches_topics(run, trained):
     [
         (("rubrics", "rubrics"), "versions of rubrics are compared on labelled articles; name DATA"),
         (("rubrics", "topics"), "name DATA"),
-        (("topics", "rubrics"), "knows rubrics, not topics; name a version of topics"),
+        (("topics", "rubrics"), "is a version of rubrics; name a version of topics"),
     ],
 )
 def test_comparing_rubrics_needs_data(topics: Topics, both, versions, why):
@@ -211,7 +211,7 @@ def test_an_error_is_one_line_and_an_exit_code(run, inbox, line, code, why):
 
 def test_listing_topics_of_a_rubric_version_is_an_error(topics: Topics, models):
     ran = topics("topics", "list", "--topics", "rubrics", "--models", models)
-    assert (ran.code, "knows rubrics, not topics" in ran.err) == (2, True)
+    assert (ran.code, "is a version of rubrics; name a version of topics" in ran.err) == (2, True)
 
 
 # Topics without rubrics
@@ -242,7 +242,7 @@ REMEDIES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*was taken from")
+@pytest.mark.filterwarnings("ignore:.*was imported from")
 @pytest.mark.parametrize("remedy", REMEDIES)
 def test_training_refuses_to_continue_from_damaged_topics(topics: Topics, trained, source, tmp_path, remedy):
     folder = Path(shutil.copytree(trained, tmp_path / "models"))
@@ -278,9 +278,9 @@ def test_training_refuses_to_replace_missing_topics(topics: Topics, trained, sou
 def test_a_version_of_the_wrong_kind_is_refused(trained, models, tmp_path):
     for folder, name in ((trained, "topics"), (models, "rubrics")):
         shutil.copytree(folder / name, tmp_path / name)
-    with pytest.raises(UsageError, match="knows topics, not rubrics"):
+    with pytest.raises(UsageError, match="is a version of topics"):
         Tagger.load(tmp_path, "topics")
-    with pytest.raises(UsageError, match="knows rubrics, not topics"):
+    with pytest.raises(UsageError, match="is a version of rubrics"):
         Tagger.load(tmp_path, "rubrics", "rubrics")
     both, alone = Tagger.load(tmp_path), Tagger.load(tmp_path, rubrics=False)
     assert [version.manifest.name for version in both.versions] == ["rubrics", "topics"]
@@ -291,7 +291,7 @@ def test_a_version_of_the_wrong_kind_is_refused(trained, models, tmp_path):
 def test_topics_cannot_be_evaluated(run, inbox):
     ran = run("evaluate", "topics", inbox)
     assert ran.code == 2
-    assert "knows topics, not rubrics; name another version" in ran.err
+    assert "is a version of topics, not of rubrics; name another version" in ran.err
 
 
 def test_predict_writes_topics_without_rubrics_in_every_format(run, inbox, tmp_path):

@@ -74,7 +74,7 @@ def test_rollback_steps_back_and_promotion_continues_from_there(registry):
     assert registry.rollback("rubrics").version == a
     promote(registry, d)
     assert registry.rollback("rubrics").version == a
-    with pytest.raises(ModelError, match=rf"has nowhere to go back to; promote one of '{a}', '{b}'"):
+    with pytest.raises(ModelError, match=rf"has no previous version; promote one of '{a}', '{b}'"):
         registry.rollback("rubrics")
     assert production(registry) == a
 
@@ -100,9 +100,9 @@ def test_rollback_skips_removed_versions(registry):
 
 def test_rollback_without_a_promotion_is_an_error(registry):
     publish(registry)
-    with pytest.raises(ModelError, match="rubrics@production has nowhere to go back to"):
+    with pytest.raises(ModelError, match="rubrics@production has no previous version"):
         registry.rollback("rubrics")
-    with pytest.raises(ModelError, match="no model 'туры'; there are 'rubrics'"):
+    with pytest.raises(ModelError, match="no model 'туры'; models: 'rubrics'"):
         registry.rollback("туры")
 
 
@@ -138,7 +138,7 @@ def test_pruning_keeps_the_target_of_a_rollback(registry):
     registry.prune("rubrics", keep=1, days=0, remove=True)
     assert registry.versions("rubrics") == [a, b, c], "a rollback would return to b"
     shutil.rmtree(registry.folder / "rubrics" / b)
-    with pytest.raises(ModelError, match="has nowhere to go back to"):
+    with pytest.raises(ModelError, match="has no previous version"):
         registry.rollback("rubrics")
     assert production(registry) == a
 
@@ -390,10 +390,10 @@ def test_pruning_keeps_aliases_rollback_targets_and_recent_versions(registry):
     assert (
         shown.kept
         == {
-            old[2]: "before @production",
+            old[2]: "previous @production",
             old[4]: "@production",
             young: "@latest",
-            "копия": "of the last 2",
+            "копия": "among the last 2",
         }
         | {}
     )
@@ -597,7 +597,7 @@ def work(folder: Path, seed: int, steps: int) -> None:
             else:
                 registry.open("rubrics")
         except ModelError as error:
-            expected = ("moved meanwhile", "nowhere to go back", "has no version")
+            expected = ("moved meanwhile", "no previous version", "has no version")
             if not any(part in str(error) for part in expected):
                 raise
 
@@ -704,10 +704,10 @@ def test_an_import_replaces_a_damaged_version(registry, tmp_path, damage):
         bundles.unpack(tmp_path / "a.tar", registry)
     else:
         with pytest.warns(
-            ModelWarning, match=r"rubrics/2026.*: was taken from a\.tar, in place of one that was"
+            ModelWarning, match=r"rubrics/2026.*: was imported from a\.tar, replacing one that was"
         ):
             bundles.unpack(tmp_path / "a.tar", registry)
-        assert registry.events("rubrics")[-1].why.startswith("from a.tar, in place of one that was ")
+        assert registry.events("rubrics")[-1].why.startswith("from a.tar, replacing one that was ")
     assert registry.open("rubrics") == version, "still in production"
     assert not list((registry.folder / "rubrics").glob(".pruned-*"))
 
@@ -794,7 +794,7 @@ def test_topics_are_reproduced_from_their_parent(registry):
     )
     assert second.manifest.topics.previous == first.manifest.version
     kept = registry.prune("topics", keep=1, days=0, remove=True).kept
-    assert kept[first.manifest.version] == f"{second.manifest.version} went on from it"
+    assert kept[first.manifest.version] == f"continued by {second.manifest.version}"
     assert reproduce(registry, second.manifest, corpus).is_same
     shutil.rmtree(first.folder)
     with pytest.raises(ModelError, match=f"has no version '{first.manifest.version}'"):
@@ -871,9 +871,9 @@ def test_comparing_topics_needs_topics_and_enough_articles(own_models, tmp_path,
     label = train_topics(Registry(own_models), tmp_path, 0, 120)
     few = write(tmp_path / "мало.jsonl", {"id": "1", "text": "Завод"})
     for versions, code, said in (
-        ((label, "rubrics"), 2, "knows rubrics, not topics"),
-        (("rubrics", label), 2, "knows topics, not rubrics"),
-        ((label, label), 3, "1 articles are too few to compare topics on"),
+        ((label, "rubrics"), 2, "is a version of rubrics, not of topics"),
+        (("rubrics", label), 2, "is a version of topics, not of rubrics"),
+        ((label, label), 3, "too few articles to compare topics: 1; at least"),
     ):
         ran = topics("compare", *versions, few, "--models", own_models)
         assert (ran.code, said in ran.err) == (code, True), ran.err
@@ -904,13 +904,11 @@ def test_another_dictionary_version_warns_on_load(own_models):
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     known = {"what": "imported", "version": folder.name, "seal": integrity.seal(folder)}
     (home / "history.jsonl").write_text(json.dumps(known) + "\n")
-    with pytest.warns(
-        ModelWarning, match="trained with pymorphy3-dicts-ru 1.0, here is .*: some words may be"
-    ):
+    with pytest.warns(ModelWarning, match="trained with pymorphy3-dicts-ru 1.0, here .*: some words may be"):
         Registry(own_models).open("rubrics")
     ran = python("-m", "topics", "verify", "--models", str(own_models))
     assert ran.code == 0
-    assert ran.err.startswith(f"topics: rubrics/{folder.name}: trained with pymorphy3-dicts-ru 1.0, here is ")
+    assert ran.err.startswith(f"topics: rubrics/{folder.name}: trained with pymorphy3-dicts-ru 1.0, here ")
     assert len(ran.err.splitlines()) == 1
 
 
