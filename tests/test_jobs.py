@@ -282,7 +282,7 @@ def test_the_truth_table_of_labels():
 
 def test_a_rubric_with_too_few_negatives_is_an_error():
     labels = [known("снег")] * 150 + [known()]
-    with pytest.raises(DataError, match="no rubric has 10 articles that carry it and as many that do not"):
+    with pytest.raises(DataError, match="no rubric has 10 articles with it and 10 without it"):
         truth_table(labels, Rubrics())
     assert truth_table([*labels, *[known()] * 9], Rubrics())[1] == ("снег",)
 
@@ -323,12 +323,12 @@ def test_names_select_and_order_the_rubrics():
 def test_no_learnable_rubric_is_an_error(labels, found):
     with pytest.raises(DataError) as error:
         truth_table(labels, Rubrics(min_positives=2))
-    remedy = "name the column with --rubrics-column, or lay labels over with --labels"
+    remedy = "name the column with --rubrics-column, or add labels with --labels"
     assert f"(found: {found}); {remedy}" in str(error.value)
 
 
 def test_unknown_names_are_reported_with_the_known_ones():
-    with pytest.raises(DataError, match=r"found: снгг 0; the labels name снег 2, туры 1\); "):
+    with pytest.raises(DataError, match=r"found: снгг 0; in the labels: снег 2, туры 1\); "):
         truth_table([known("снег"), known("снег", "туры")], Rubrics(names=("снгг",)))
 
 
@@ -350,7 +350,7 @@ def test_an_error_about_hundreds_of_rubrics_is_short():
     ("row", "message"),
     [
         ({"id": "1", "text": STEEL}, "499 of 500 rows were rejected, 499 as {}:2: id '1' was seen before;"),
-        ({"text": ""}, "500 of 500 rows were rejected, 500 as {}:1: no text; mend that first"),
+        ({"text": ""}, "500 of 500 rows were rejected, 500 like {}:1: no text; fix these first"),
     ],
 )
 def test_too_many_rejects_are_reported_if_nothing_can_be_learned(tmp_path, row, message):

@@ -159,7 +159,7 @@ def test_without_labels_articles_are_drawn_at_random(pool):
 
 
 def test_a_fully_labelled_pool_is_an_error():
-    with pytest.raises(DataError, match="500 articles, none without a label"):
+    with pytest.raises(DataError, match="all 500 articles are labelled"):
         suggest(Corpus(embedded()), Config(), 5)
 
 

@@ -255,7 +255,7 @@ def test_training_refuses_to_continue_from_damaged_topics(topics: Topics, traine
     ran = topics(*train)
     assert (ran.code, ran.out) == (4, "")
     [line] = ran.err.splitlines()  # no progress line
-    assert "topics go on from topics@latest, which cannot be opened (" in line
+    assert "the new topics would continue topics@latest, which cannot be opened (" in line
     assert line.endswith(
         "go back with `topics rollback topics --alias latest`, or train under another --topics-name"
     )
@@ -268,7 +268,10 @@ def test_training_refuses_to_replace_missing_topics(topics: Topics, trained, sou
     for version in (folder / "topics").glob("2*"):
         shutil.rmtree(version)
     ran = topics("train", source, "--only", "topics", "--num-topics", 5, "--models", folder)
-    assert (ran.code, "topics go on from topics@latest, which cannot be opened" in ran.err) == (4, True)
+    assert (ran.code, "the new topics would continue topics@latest, which cannot be opened" in ran.err) == (
+        4,
+        True,
+    )
     named = "--topics-name", "темы"
     assert (
         topics("train", source, "--only", "topics", "--num-topics", 5, *named, "--models", folder).code == 0

@@ -784,7 +784,7 @@ def test_reproduce_gives_the_same_files(registry):
         reproduce(
             registry, version.manifest, Corpus(embedded()[0]), watch=lambda stage, done: stages.add(stage)
         )
-    assert stages == {"learning what outlets repeat", "reading"}, "an error before learning"
+    assert stages == {"learning boilerplate", "reading"}, "an error before learning"
 
 
 def test_topics_are_reproduced_from_their_parent(registry):

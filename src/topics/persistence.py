@@ -60,7 +60,7 @@ def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDAr
         found = f"{array.ndim} dimensions of {array.dtype}"
         raise ModelError(f"{path}: holds {found}, not {dimensions} of {np.dtype(kind)}; {REMEDY}")
     if array.dtype.kind == "f" and array.size and not -LARGEST <= array.min() <= array.max() <= LARGEST:
-        raise ModelError(f"{path}: holds a number that is not finite, or is beyond a billion; {REMEDY}")
+        raise ModelError(f"{path}: has a number that is not finite or exceeds a billion; {REMEDY}")
     return array
 
 
