@@ -792,7 +792,7 @@ def test_missing_columns_of_a_stream_are_reported(topics: Topics, models, inbox,
     table = f"id,title,body\n1,Пуск,{STEEL * 5}\n".encode()
     for output in ((), ("-o", tmp_path / "в.jsonl")):
         ran = topics("predict", "-", *output, "--models", models, stdin=table)
-        failed(ran, 3, "stdin: no column 'text', and 'body' holds long texts")
+        failed(ran, 3, "stdin: no column 'text', but 'body' contains long texts")
     arguments = "--text-column", "nosuch", "--keep", "title, nokeep"
     ran = topics("predict", "-", *arguments, "--models", models, stdin=inbox.read_bytes())
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)

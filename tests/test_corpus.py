@@ -94,7 +94,7 @@ def test_unusable_rows_of_a_labels_file_are_rejects(tmp_path):
         (3, "id '1' has other rubrics in an earlier row, which are kept"),
         (4, "no rubrics; write none if none applies"),
         (5, "no id"),
-        (6, "column 'rubrics' holds a number, not names of rubrics"),
+        (6, "column 'rubrics' contains a number, not names of rubrics"),
     ]
     assert rejects[4].reason.startswith("not valid JSON")
     corpus = Corpus(write(tmp_path / "лента.jsonl", SNOW), labels_file=path)
@@ -135,7 +135,7 @@ def test_a_labels_file_may_have_one_column_per_rubric(tmp_path, name):
     }
     assert [(row.line, row.reason[:31]) for row in rejects] == [
         (3, "no rubrics; write none if none "),
-        (4, "column 'спорт' holds 'может'; k"),
+        (4, "column 'спорт' contains 'может'; v"),
     ]
     table.write_text(f"{name};rubrics\n1;спорт\n", encoding="utf-8")
     assert load_labels(table, columns)[0] == {"1": Labels(frozenset({"спорт"}), clean=True)}
@@ -263,7 +263,9 @@ LONG = "Завод запустил линию. " * 20
 def test_long_text_in_another_column_is_an_error(tmp_path):
     path = tmp_path / "лента.csv"
     path.write_text(f"id;title;body\n1;Пуск;{LONG}\n", encoding="utf-8")
-    message = "no column 'text', and 'body' holds long texts; name it with --text-column body, or title if"
+    message = (
+        "no column 'text', but 'body' contains long texts; name it with --text-column body, or title to read"
+    )
     with pytest.raises(DataError, match=message):
         next(Corpus(path).batches())
     assert next(Corpus(path, Columns(text="body")).batches()).articles[0].text == LONG

@@ -216,11 +216,11 @@ FORGED = {
     ),
     "numbers that are none": (
         in_file("idf.npy", lambda path: array(path, np.load(path) * np.float32("nan"))),
-        "idf.npy: holds a number that is not finite",
+        "idf.npy: has a number that is not finite",
     ),
     "infinite numbers": (
         in_file("coefficients.npy", lambda path: array(path, np.load(path) + np.float32("inf"))),
-        "coefficients.npy: holds a number that is not finite",
+        "coefficients.npy: has a number that is not finite",
     ),
     "another shape": (
         in_file("coefficients.npy", lambda path: array(path, np.load(path)[:-1].copy())),
@@ -228,7 +228,7 @@ FORGED = {
     ),
     "another type": (
         in_file("idf.npy", lambda path: array(path, np.load(path).astype(np.float64))),
-        "idf.npy: holds 1 dimensions of float64, not 1 of float32",
+        "idf.npy: contains 1 dimensions of float64, not 1 of float32",
     ),
     "terms beyond the words": (
         in_file("terms.npy", lambda path: array(path, np.load(path) + 10**9)),
@@ -421,8 +421,8 @@ def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.CHRTYPE))
     yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.FIFOTYPE))
     yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.DIRTYPE))
-    yield "holds 2 versions", tar_of(path, whole | {"rubrics/20200101T000000Z-000000/x": b"x"})
-    yield "holds 0 versions", tar_of(path, {})
+    yield "contains 2 versions", tar_of(path, whole | {"rubrics/20200101T000000Z-000000/x": b"x"})
+    yield "contains 0 versions", tar_of(path, {})
     yield "missing or unexpected files: 'x'", tar_of(path, whole | {f"{label}/x": b"x"})
     short = {name: content for name, content in whole.items() if not name.endswith("idf.npy")}
     yield "missing or unexpected files: 'idf.npy'", tar_of(path, short)
@@ -509,9 +509,9 @@ def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     central = huge.rfind(b"PK\x01\x02")
     huge[central + 20 : central + 28] = struct.pack("<II", 10**9, 10**9)
     path.write_bytes(huge)
-    yield "claims to hold more than its", path
+    yield "claims to contain more than its", path
     path.write_bytes(b"PK\x05\x06" + bytes(18))
-    yield "holds 0 versions", path
+    yield "contains 0 versions", path
     path.write_bytes(b"not a zip at all")
     yield "is damaged or not a bundle", path
 

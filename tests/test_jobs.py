@@ -210,7 +210,7 @@ def test_training_skips_and_counts_rejects(tmp_path):
     version, rejects = job.train_rubrics(), job.material.rejects
     assert (version.manifest.corpus.articles, version.manifest.corpus.rejects) == (30, 5)
     assert [reject.line for reject in rejects] == [1, 32, 33, 34, 35]
-    assert rejects[0].reason == "column 'text' holds a number, not text"
+    assert rejects[0].reason == "column 'text' contains a number, not text"
     assert rejects[1].reason == "id '0' was seen before"
     assert rejects[4].reason == "no text"
 

@@ -296,7 +296,7 @@ def test_a_piped_table_row_is_yielded_immediately(monkeypatch):
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
-        (f"id,title,body\n1,Пуск,{'Завод ' * 60}\n", {}, "no column 'text', and 'body' holds long texts"),
+        (f"id,title,body\n1,Пуск,{'Завод ' * 60}\n", {}, "no column 'text', but 'body' contains long texts"),
         (
             "id,text\n1,Снег\n",
             {"columns": Columns(text="body")},

@@ -58,7 +58,7 @@ def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDAr
     array = np.asarray(mapped)
     if array.dtype != np.dtype(kind) or array.ndim != dimensions or not whole:
         found = f"{array.ndim} dimensions of {array.dtype}"
-        raise ModelError(f"{path}: holds {found}, not {dimensions} of {np.dtype(kind)}; {REMEDY}")
+        raise ModelError(f"{path}: contains {found}, not {dimensions} of {np.dtype(kind)}; {REMEDY}")
     if array.dtype.kind == "f" and array.size and not -LARGEST <= array.min() <= array.max() <= LARGEST:
         raise ModelError(f"{path}: has a number that is not finite or exceeds a billion; {REMEDY}")
     return array

@@ -216,7 +216,7 @@ def held(
             storage.publish(home / RECORD, msgspec.json.encode(saved, enc_hook=str))
         elif saved.record != record:
             raise UsageError(
-                f"{home}: holds an unfinished job, but since then "
+                f"{home}: contains an unfinished job, but since then "
                 f"{'; '.join(differences(saved.record, record))}; undo that to resume, "
                 "or start over (--restart)"
             )

@@ -136,12 +136,12 @@ class Shape(NamedTuple):
         if type(value) is str:
             if len(value) > self.limit:
                 raise UnfitError(
-                    f"column {column!r} holds {len(value)} characters; the limit is {self.limit}"
+                    f"column {column!r} contains {len(value)} characters; the limit is {self.limit}"
                 )
             return value
         if _is_missing(value):
             return ""
-        raise UnfitError(f"column {column!r} holds {_type_name(value)}, not text")
+        raise UnfitError(f"column {column!r} contains {_type_name(value)}, not text")
 
 
 def _id_text(value: object) -> object:
@@ -285,14 +285,14 @@ def names(value: object, column: str) -> frozenset[str] | None:
         return _from_list(value, column)
     if _is_missing(value):
         return None
-    raise UnfitError(f"column {column!r} holds {_type_name(value)}, not names of rubrics")
+    raise UnfitError(f"column {column!r} contains {_type_name(value)}, not names of rubrics")
 
 
 def _from_list(value: Sequence[object], column: str) -> frozenset[str] | None:
     for name in value:
         if not isinstance(name, str):
             raise UnfitError(
-                f"column {column!r} holds a list with {_type_name(name)} in it, not names of rubrics"
+                f"column {column!r} contains a list with {_type_name(name)}, not only names of rubrics"
             )
     return meant(map(str, value)) if value else frozenset()  # but [""] is an empty cell that was split
 
@@ -305,7 +305,7 @@ def _from_cell(value: str, column: str) -> frozenset[str] | None:
             return _from_list(msgspec.json.decode(value, type=list[str]), column)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise UnfitError(
-                f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
+                f"column {column!r} contains a list written as text, {value[:40]!r}; write economy;tourism"
             ) from error
     return _separate(value)
 
@@ -415,4 +415,4 @@ def _state(value: object, column: str) -> bool | None:
     if cell in _FALSE:
         return False
     known = f"{listed(_TRUE)}; {listed(_FALSE)}; empty or '?': unknown"
-    raise UnfitError(f"column {column!r} holds {str(value)[:40]!r}; known: {known}")
+    raise UnfitError(f"column {column!r} contains {str(value)[:40]!r}; valid: {known}")

@@ -128,7 +128,7 @@ def _expect(
         raise DataError(f"{name}: {_no_column(absent[0], present)}; {remedy or usual}")
     if rows.is_table and columns.text not in present and (long := _long_column(items, columns)):
         raise DataError(
-            f"{name}: no column {columns.text!r}, and {long!r} holds long texts; name it with "
+            f"{name}: no column {columns.text!r}, but {long!r} contains long texts; name it with "
             f"--text-column {long}, or {columns.title} to read titles only"
         )
 

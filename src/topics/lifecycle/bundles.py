@@ -164,10 +164,10 @@ def _identity(path: Path, entries: list[Entry]) -> tuple[str, str]:
         seen.add(entry.name)
         versions.add((parts[0], parts[1]))
     if sum(entry.size for entry in entries) > size:
-        raise ModelError(f"{path}: claims to hold more than its {size:,} bytes; refused")
+        raise ModelError(f"{path}: claims to contain more than its {size:,} bytes; refused")
     if len(versions) != 1 or len(entries) > _MAX_FILES:
         raise ModelError(
-            f"{path}: holds {len(versions)} versions in {len(entries)} files instead of one version; refused"
+            f"{path}: contains {len(versions)} versions in {len(entries)} files instead of one version; refused"
         )
     return versions.pop()
 

@@ -104,7 +104,7 @@ class Rules:
         for phrase in self.phrases:
             if any(figure in lemma for word in phrase.lemmas for lemma in word for figure in FIGURES):
                 raise UsageError(
-                    f"[rules.{phrase.rubric}]: the phrase {phrase.words!r} has numbers, and any number matches "
+                    f"[rules.{phrase.rubric}]: the phrase {phrase.words!r} has numbers, and a number matches "
                     "any other («9 мая» matches «1 мая»); omit them"
                 )
 
