@@ -469,7 +469,7 @@ def test_a_changed_distribution_with_the_same_mean_is_described():
     alarm = Finding("scores: industry", 0.37, 0.05, True, 0.3011, 0.3014, 0.2, 0.4)
     found = Drift(500, 500, (alarm,), (), (), (), ())
     assert briefly(found) == (
-        "Probabilities of “industry”: 30.1% on average as before, but the distribution changed; "
+        "Probabilities of “industry”: still 30.1% on average, but the distribution changed; "
         "the change is 7.4 times the usual limit."
     )
     assert " ".join(sentences(found, "ru")) == (

@@ -476,4 +476,4 @@ def test_marks_of_rules_override_those_of_words(tmp_path):
     assert ("Завод", 1.0, "forbid") in pages.pieces(explanation, "text")
     page = check_page(pages.explanation_page([explanation], "en"))
     assert "forbids the rubric" in page.text
-    assert "tourism: not given" in page.text
+    assert "tourism: not assigned" in page.text

@@ -167,7 +167,7 @@ def _identity(path: Path, entries: list[Entry]) -> tuple[str, str]:
         raise ModelError(f"{path}: claims to contain more than its {size:,} bytes; refused")
     if len(versions) != 1 or len(entries) > _MAX_FILES:
         raise ModelError(
-            f"{path}: contains {len(versions)} versions in {len(entries)} files instead of one version; refused"
+            f"{path}: contains {len(versions)} versions in {len(entries)} files, not one; refused"
         )
     return versions.pop()
 
