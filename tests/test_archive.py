@@ -264,7 +264,7 @@ def test_a_job_with_changed_inputs_is_not_resumed(
         with pytest.raises(StoppedError):
             score_archive(Corpus(own_source), stored, scoring_options(output))
     change(own_source)
-    with pytest.raises(UsageError, match=rf"{message}; to go on .* or .*--restart"):
+    with pytest.raises(UsageError, match=rf"{message}; undo that .* or .*--restart"):
         score_archive(Corpus(own_source), stored, scoring_options(output))
     score_archive(Corpus(own_source), stored, scoring_options(output, restart=True))
     score_without_shards(own_source, tagger, tmp_path / "ряд.jsonl")
@@ -307,7 +307,7 @@ def test_a_folder_with_a_damaged_record_can_be_restarted(tmp_path, source, store
     folder = tmp_path / "части"
     first = score_archive(Corpus(source), stored, scoring_options(folder))
     (folder / name).write_bytes(content)
-    with pytest.raises(UsageError, match=rf"{name}: is damaged or of another version .*--restart"):
+    with pytest.raises(UsageError, match=rf"{name}: is damaged or from another version .*--restart"):
         score_archive(Corpus(source), stored, scoring_options(folder))
     again = score_archive(Corpus(source), stored, scoring_options(folder, restart=True))
     assert (again.articles, again.rubrics) == (first.articles, first.rubrics)
@@ -375,7 +375,7 @@ def test_a_folder_with_other_files_is_not_touched(tmp_path, source, stored):
     (tmp_path / "дом" / "роман.txt").write_text("глава первая")
     (tmp_path / "дом" / ".черновик.part").write_text("глава вторая")
     for restart in (False, True):
-        with pytest.raises(UsageError, match="is not a folder of predictions"):
+        with pytest.raises(UsageError, match="is not empty and not a folder of predictions"):
             score_archive(Corpus(source), stored, scoring_options(tmp_path / "дом", restart=restart))
     assert {path.name for path in (tmp_path / "дом").iterdir()} == {"роман.txt", ".черновик.part"}
 

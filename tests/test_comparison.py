@@ -151,7 +151,7 @@ def test_a_damaged_production_version_can_be_replaced_by_force(registry, labels)
 
 def test_a_forced_promotion_is_recorded(registry, labels):
     promote(registry, labels[0])
-    with pytest.raises(UsageError, match=r"give a reason .--reason."):
+    with pytest.raises(UsageError, match=r"requires a reason for the history .--reason."):
         promote(registry, labels[2], force=True)
     promote(registry, labels[2], Corpus(HELD_OUT), force=True, reason="проба в пятницу")
     written = registry.events("rubrics")[-1]
@@ -162,7 +162,7 @@ def test_a_forced_promotion_is_recorded(registry, labels):
 
 def test_promotion_needs_labelled_data_not_used_for_training(registry, labels):
     promote(registry, labels[2])
-    with pytest.raises(UsageError, match="name labelled DATA to compare on, or force it with a reason"):
+    with pytest.raises(UsageError, match="give labelled DATA to compare on, or force it with a reason"):
         promote(registry, labels[0])
     with pytest.raises(
         UsageError, match=r"was trained on .*: results on training data are optimistic; name other DATA"
@@ -175,7 +175,9 @@ def test_the_second_of_two_concurrent_promotions_fails(registry, labels):
     promote(registry, labels[0])
     seen = registry.aliases("rubrics")["production"]
     promote(registry, labels[1], force=True, reason="успел раньше")
-    with pytest.raises(ModelError, match=r"production moved meanwhile, from .* to .*; compare with that one"):
+    with pytest.raises(
+        ModelError, match=r"production moved meanwhile, from .* to .*; compare with the latter"
+    ):
         registry.promote("rubrics", labels[2].partition("/")[2], "опоздал", expected=seen)
 
 

@@ -135,7 +135,7 @@ def test_a_labels_file_may_have_one_column_per_rubric(tmp_path, name):
     }
     assert [(row.line, row.reason[:31]) for row in rejects] == [
         (3, "no rubrics; write none if none "),
-        (4, "column 'спорт' contains 'может'; v"),
+        (4, "column 'спорт' contains 'может'"),
     ]
     table.write_text(f"{name};rubrics\n1;спорт\n", encoding="utf-8")
     assert load_labels(table, columns)[0] == {"1": Labels(frozenset({"спорт"}), clean=True)}

@@ -204,7 +204,7 @@ FORGED = {
     ),
     "bytes after the array": (
         in_file("idf.npy", lambda path: path.write_bytes(path.read_bytes() + b"#!/bin/sh")),
-        "idf.npy: holds",
+        "idf.npy: contains 1 dimensions of float32 and extra bytes",
     ),
     "a header that is a program": (
         in_file("idf.npy", lambda path: claim(path, "__import__('os').mkdir('x')")),
@@ -228,7 +228,7 @@ FORGED = {
     ),
     "another type": (
         in_file("idf.npy", lambda path: array(path, np.load(path).astype(np.float64))),
-        "idf.npy: contains 1 dimensions of float64, not 1 of float32",
+        "idf.npy: contains 1 dimensions of float64, expected 1 of float32",
     ),
     "terms beyond the words": (
         in_file("terms.npy", lambda path: array(path, np.load(path) + 10**9)),
@@ -335,7 +335,7 @@ def test_a_plugin_cannot_publish_executable_files(own_models, folder, name):
         shutil.copytree(folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
         pickled(draft / name)
 
-    with pytest.raises(ModelError, match=f"{name}: a version holds no such file"):
+    with pytest.raises(ModelError, match=f"{name}: not a file of a version"):
         Registry(own_models).publish(integrity.read_manifest(folder), write)
     assert Registry(own_models).versions("rubrics") == [folder.name]
 
@@ -469,7 +469,7 @@ def test_a_bundle_without_a_seal_is_refused(topics, tmp_path, whole):
 def test_repeated_entries_of_a_bundle_are_refused(topics, tmp_path, whole):
     name = next(iter(whole))
     path = tar_of(tmp_path / "b.tar", whole, tarfile.TarInfo(name))
-    check_not_imported(topics, path, f"the entry {name!r} comes twice")
+    check_not_imported(topics, path, f"the entry {name!r} occurs twice")
 
 
 def test_a_huge_sparse_tar_is_refused(topics, tmp_path, whole):

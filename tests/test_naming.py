@@ -163,8 +163,8 @@ HOSTILE_NAMES = [
     ('{"1": "\u202eадзеоп"}'.encode(), "is not a valid topic name"),
     (f'{{"1": "{"а" * (MAX_NAME_LENGTH + 1)}"}}'.encode(), "is not a valid topic name"),
     (b'{"1": " a  b"}', "is not a valid topic name"),
-    (b'{"99": "a"}', "has no topic 99 that is named"),
-    (b'{"-1": "a"}', "has no topic -1 that is named"),
+    (b'{"99": "a"}', "names topic 99, which it does not have"),
+    (b'{"-1": "a"}', "names topic -1, which it does not have"),
     (b'{"1": 7}', "cannot be read"),
     (b'{"../x": "a"}', "cannot be read"),
     (b'["a"]', "cannot be read"),
@@ -190,7 +190,7 @@ def test_a_bundle_of_rubrics_with_names_is_refused(topics: Topics, models, tmp_p
     found = Registry(models).open("rubrics")
     path = tar_of(tmp_path / "b.tar", entries_of(found, b'{"1": "a"}'))
     ran = topics("import", path, "--models", tmp_path / "там")
-    assert (ran.code, "has no topic 1 that is named" in ran.err) == (4, True), ran
+    assert (ran.code, "names topic 1, which it does not have" in ran.err) == (4, True), ran
 
 
 # Invalid names
