@@ -329,7 +329,7 @@ def test_explain_shows_the_decisive_words(topics: Topics, models, tmp_path):
     assert "Вероятность не ниже порога." in ran.out
     assert "завод" in ran.out
     ran = topics("explain", "--models", models, "--lang", "en", stdin=STEEL.encode())
-    assert ran.out.startswith("industry: given")
+    assert ran.out.startswith("industry: assigned")
     assert "The probability reaches the threshold." in ran.out
     file = tmp_path / "заметка.txt"
     file.write_text(STEEL, encoding="utf-8")

@@ -94,7 +94,7 @@ def test_a_week_of_three_articles_is_not_a_peak(topics: Topics, tmp_path):
     found = json.loads(topics("topics", "show", hockey, "--json", *models).out)
     shares = found["activity"]["shares"]
     assert shares[0] == max(shares), "the three articles have only this topic"
-    assert re.search(r"most \d\d\.\d% in 20 articles from 2026-", out)
+    assert re.search(r"peak \d\d\.\d% in 20 articles from 2026-", out)
 
 
 def test_trends_show_rising_topics_of_the_archive_and_other_data(run, tmp_path):
@@ -189,7 +189,7 @@ FAILURES = [
     ("topics show семь", 2, "'семь' is not a valid integer"),
     ("topics name 99 x", 2, "has no topic 99"),
     ("topics list --topics нет", 4, "no version of 'нет'"),
-    ("topics trends --unit month", 2, "name DATA to see trends by month"),
+    ("topics trends --unit month", 2, "name DATA for trends by month"),
     ("topics trends {inbox}", 3, "dated articles cover 0 weeks, at least 6 are needed"),
     ("topics compare topics topics/1", 4, "has no version '1'"),
     ("topics нет", 2, "No such command 'нет'"),
@@ -228,7 +228,7 @@ def test_topics_can_be_used_without_rubrics(trained):
     frame = tagger.tag_many(pd.DataFrame({"text": [RAIL["text"], ""]}))
     assert frame["rubrics"].tolist() == [[], []]
     assert frame["topics"].map(len).tolist() == [1, 0]
-    with pytest.raises(UsageError, match="nothing to explain"):
+    with pytest.raises(UsageError, match="only rubrics can be explained"):
         tagger.explain(RAIL["text"], "tourism")
 
 
@@ -256,9 +256,7 @@ def test_training_refuses_to_continue_from_damaged_topics(topics: Topics, traine
     assert (ran.code, ran.out) == (4, "")
     [line] = ran.err.splitlines()  # no progress line
     assert "the new topics would continue topics@latest, which cannot be opened (" in line
-    assert line.endswith(
-        "go back with `topics rollback topics --alias latest`, or train under another --topics-name"
-    )
+    assert line.endswith("run `topics rollback topics --alias latest`, or train under another --topics-name")
     assert REMEDIES[remedy](topics, models, bundle).code == 0
     assert topics(*train).code == 0
 

@@ -766,7 +766,7 @@ def test_verify_reports_every_damaged_version(topics, own_models):
     ran = topics("verify", "--models", own_models)
     assert (ran.code, ran.out) == (4, "")
     assert [line.count("topics: ") for line in ran.err.splitlines()] == [1, 1]
-    assert "it was moved" in ran.err
+    assert "by its manifest; move it back" in ran.err
     assert "idf.npy: is not a file of" in ran.err
 
 
@@ -829,7 +829,7 @@ def test_versions_of_topics_are_verified_exported_and_promoted(registry, tmp_pat
     assert topics("import", tmp_path / "t.tar", "--models", tmp_path / "там").code == 0
     assert topics("promote", first, *models).code == 0
     refused = topics("promote", second, *models)
-    told = "name DATA to compare on, or force it with a reason (--force, --reason)" in refused.err
+    told = "give DATA to compare on, or force it with a reason (--force, --reason)" in refused.err
     assert (refused.code, told) == (2, True)
     ran = topics("promote", second, unseen, *models)
     assert (ran.code, "B keeps 4 of 4 topics, 0 are new" in ran.out) == (0, True), ran.err
