@@ -213,7 +213,7 @@ def test_predict_compares_its_articles_with_training(topics, rubric_version, top
             assert ran.code == 0, ran.err
             summary = json.loads((tmp_path / "итог.json").read_bytes())
             for version, said in ((rubric_version, on_rubrics), (topic_version, on_topics)):
-                lines = re.findall(f"compared with the training data of {version.label}: .*", ran.err)
+                lines = re.findall(f"(?m)^compared with the training data of {version.label}: .*", ran.err)
                 assert bool(lines) == bool(said), ran.err
                 assert said in "".join(lines)
                 drift_ = summary["drift"].get(version.label)
@@ -236,7 +236,7 @@ def test_only_versions_trained_on_the_articles_are_not_compared(topics, rubric_v
     ran = topics("predict", loud, *output, "--models", models)
     topic_model = Registry(models).open("topics").label
     assert f"compared with the training data of {rubric_version.label}: Outlets: " in ran.err
-    assert f"not compared with the training of {topic_model}: it was trained on" in ran.err
+    assert f"not compared with the training data of {topic_model}: it was trained on" in ran.err
 
 
 def test_the_bin_of_other_values_is_named():
