@@ -32,7 +32,7 @@ from topics.versions.registry import Registry
 PROCESSES, ACTIONS = 8, 200
 FACTS = CorpusFacts(("archive.jsonl",), "0" * 64, articles=3, labelled=2, clean=1, rejects=0)
 FIGURES = Metrics("hold-out", 3, (), 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 3, Likely(0, 0.0, 0.0))
-EXPECTED = ("moved meanwhile", "nowhere to go back", "has no version")
+EXPECTED = ("moved meanwhile", "no previous version", "has no version")
 
 
 def publish(registry: Registry, seed: int, megabytes: float = 0.1) -> str:

@@ -83,7 +83,7 @@ def remove_the_history(version: Path) -> None:
 LOST = {
     "the production version": (
         remove_the_production_version,
-        r"^rubrics@production points to 2\d+.*, which is not there; restore",
+        r"^rubrics@production points to 2\d+.*, which is missing; restore",
     ),
     "an unused version": (
         remove_an_unused_version,
@@ -91,15 +91,15 @@ LOST = {
     ),
     "the only version": (
         remove_the_only_version,
-        r"^rubrics@latest points to 2.*, which is not there; restore it from a backup, or prom",
+        r"^rubrics@latest points to 2.*, which is missing; restore it from a backup, or prom",
     ),
     "an alias": (
         point_to_a_missing_version,
-        r"^rubrics@production points to нет, which is not there; restore it from a",
+        r"^rubrics@production points to нет, which is missing; restore it from a",
     ),
     "the history": (
         remove_the_history,
-        r"history\.jsonl: is missing, .* where aliases .* seals of 2 versions; restor",
+        r"history\.jsonl: is missing, .* the aliases .* seals of 2 versions; restor",
     ),
 }
 
@@ -121,7 +121,10 @@ def test_verify_reports_a_version_without_a_seal(topics: Topics, own_models, ver
     name = copy_version(version, LATER, known=False).name
     ran = topics("verify", "--models", own_models)
     assert (ran.code, ran.out.count("\n")) == (0, 2), ran
-    assert ran.err == f"topics: rubrics/{name}: was neither published nor imported here: no seal to go by\n"
+    assert (
+        ran.err
+        == f"topics: rubrics/{name}: was neither published nor imported here; there is no seal to check\n"
+    )
 
 
 def test_a_pruned_version_is_not_missing(topics: Topics, own_models, version):
@@ -176,7 +179,7 @@ def test_predict_fails_if_a_version_is_missing(topics: Topics, both, tmp_path, l
     article = write(tmp_path / "вход.jsonl", {"text": STEEL})
     for manifest in models.glob(f"{lost}/*/{integrity.MANIFEST}"):
         manifest.unlink()
-    message = f"no version of '{lost}', though its history names some; restore the version from a backup"
+    message = f"no version of '{lost}', but its history lists some; restore the version from a backup"
     with pytest.raises(ModelError, match=message):
         Tagger.load(models)
     ran = topics("predict", article, "--models", models)

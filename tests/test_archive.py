@@ -227,7 +227,7 @@ def contents(output: Path) -> dict[str, bytes]:
 
 def test_ctrl_c_says_how_to_resume(tmp_path, source, stored, monkeypatch):
     fail_at(monkeypatch, 3, KeyboardInterrupt())
-    with pytest.raises(StoppedError, match=r"stopped; 3 of \d+ shards are done; the same command goes on"):
+    with pytest.raises(StoppedError, match=r"stopped; 3 of \d+ shards are done, the same command resumes"):
         score_archive(Corpus(source), stored, scoring_options(tmp_path / "выход.jsonl"))
 
 
@@ -251,7 +251,7 @@ def own_source(tmp_path) -> Path:
     [
         (lambda folder: (folder / "а.jsonl").write_text(lines(rows(0, 5))), "а.jsonl changed"),
         (lambda folder: (folder / "в.csv").unlink(), "в.csv disappeared"),
-        (lambda folder: (folder / "я.jsonl").write_text("{}"), "я.jsonl came"),
+        (lambda folder: (folder / "я.jsonl").write_text("{}"), "я.jsonl appeared"),
         (lambda folder: os.utime(folder / "б.parquet", (1, 1)), "б.parquet changed"),
     ],
 )
@@ -264,7 +264,7 @@ def test_a_job_with_changed_inputs_is_not_resumed(
         with pytest.raises(StoppedError):
             score_archive(Corpus(own_source), stored, scoring_options(output))
     change(own_source)
-    with pytest.raises(UsageError, match=rf"{message}; to go on .* or .*--restart"):
+    with pytest.raises(UsageError, match=rf"{message}; undo that .* or .*--restart"):
         score_archive(Corpus(own_source), stored, scoring_options(output))
     score_archive(Corpus(own_source), stored, scoring_options(output, restart=True))
     score_without_shards(own_source, tagger, tmp_path / "ряд.jsonl")
@@ -272,15 +272,15 @@ def test_a_job_with_changed_inputs_is_not_resumed(
 
 
 def test_a_job_with_changed_options_is_not_resumed(interrupted, source, stored):
-    with pytest.raises(UsageError, match=r"--keep was \[\] and is \['title'\]"):
+    with pytest.raises(UsageError, match=r"--keep changed from \[\] to \['title'\]"):
         score_archive(Corpus(source, keep=("title",)), stored, scoring_options(interrupted))
-    with pytest.raises(UsageError, match="the size of a shard was 4000 and is 5000"):
+    with pytest.raises(UsageError, match="the size of a shard changed from 4000 to 5000"):
         score_archive(Corpus(source), stored, scoring_options(interrupted, shard_size=5000))
 
 
 def test_a_job_with_a_changed_model_is_not_resumed(interrupted, source, stored, own_models):
     TrainingJob(Corpus(embedded()[:3]), Config(), Registry(own_models)).train_rubrics()
-    with pytest.raises(UsageError, match=r"the model was rubrics/\S+ and is rubrics/\S+;"):
+    with pytest.raises(UsageError, match=r"the model changed from rubrics/\S+ to rubrics/\S+;"):
         score_archive(Corpus(source), TaggerRef(str(own_models), "rubrics"), scoring_options(interrupted))
 
 
@@ -307,7 +307,7 @@ def test_a_folder_with_a_damaged_record_can_be_restarted(tmp_path, source, store
     folder = tmp_path / "части"
     first = score_archive(Corpus(source), stored, scoring_options(folder))
     (folder / name).write_bytes(content)
-    with pytest.raises(UsageError, match=rf"{name}: is damaged or of another version .*--restart"):
+    with pytest.raises(UsageError, match=rf"{name}: is damaged or from another version .*--restart"):
         score_archive(Corpus(source), stored, scoring_options(folder))
     again = score_archive(Corpus(source), stored, scoring_options(folder, restart=True))
     assert (again.articles, again.rubrics) == (first.articles, first.rubrics)
@@ -331,7 +331,7 @@ def test_a_finished_folder_is_kept_and_refused_if_inputs_changed(tmp_path, own_s
     assert score_archive(Corpus(own_source), stored, scoring_options(folder)) == first
     assert started == []
     (own_source / "а.jsonl").unlink()
-    with pytest.raises(UsageError, match=r"is finished, and since then .*а\.jsonl disappeared.*--restart"):
+    with pytest.raises(UsageError, match=r"was finished, but since then .*а\.jsonl disappeared.*--restart"):
         score_archive(Corpus(own_source), stored, scoring_options(folder))
     (folder / "заметки.txt").write_text("моё")
     score_archive(Corpus(own_source), stored, scoring_options(folder, restart=True))
@@ -363,7 +363,9 @@ def test_a_missing_part_is_an_error(tmp_path, source, stored, monkeypatch):
         with pytest.raises(StoppedError):
             score_archive(Corpus(source), stored, scoring_options(folder))
     next((folder / ".job").rglob("00001.jsonl")).unlink()
-    with pytest.raises(OutputError, match=r"00001.jsonl: was done but is missing; start over \(--restart\)"):
+    with pytest.raises(
+        OutputError, match=r"00001.jsonl: was written but is missing; start over \(--restart\)"
+    ):
         score_archive(Corpus(source), stored, scoring_options(folder))
     score_archive(Corpus(source), stored, scoring_options(folder, restart=True))
 
@@ -373,7 +375,7 @@ def test_a_folder_with_other_files_is_not_touched(tmp_path, source, stored):
     (tmp_path / "дом" / "роман.txt").write_text("глава первая")
     (tmp_path / "дом" / ".черновик.part").write_text("глава вторая")
     for restart in (False, True):
-        with pytest.raises(UsageError, match="is not a folder of predictions"):
+        with pytest.raises(UsageError, match="is not empty and not a folder of predictions"):
             score_archive(Corpus(source), stored, scoring_options(tmp_path / "дом", restart=restart))
     assert {path.name for path in (tmp_path / "дом").iterdir()} == {"роман.txt", ".черновик.part"}
 

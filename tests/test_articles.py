@@ -62,29 +62,32 @@ def test_a_row_becomes_an_article(tmp_path, row, made):
         ({"id": "7"}, "no text"),
         ({"id": "7", "text": None, "title": ""}, "no text"),
         ({"id": "7", "text": " \n", "title": "\t"}, "no text"),
-        ({"id": "7", "text": 5}, "column 'text' holds a number, not text"),
-        ({"id": "7", "text": 5.5}, "column 'text' holds a number, not text"),
-        ({"id": "7", "text": {"html": "Снег"}}, "column 'text' holds an object, not text"),
-        ({"id": "7", "text": "Снег", "title": ["Снег"]}, "column 'title' holds a list, not text"),
-        ({"id": True, "text": "Снег"}, "column 'id' holds a truth value, not text"),
-        ({"id": "7", "text": "Снег", "outlet": [3]}, "column 'outlet' holds a list, not text"),
-        ({"id": "7", "text": "Снег", "source": 3.5}, "column 'source' holds a number, not text"),
-        ({"id": 7.5, "text": "Снег"}, "column 'id' holds a number, not text"),
-        ({"id": "7", "text": "я" * 101}, "column 'text' holds 101 characters, more than 100"),
-        ({"id": "7", "title": "я" * 101}, "column 'title' holds 101 characters, more than 100"),
+        ({"id": "7", "text": 5}, "column 'text' contains a number, not text"),
+        ({"id": "7", "text": 5.5}, "column 'text' contains a number, not text"),
+        ({"id": "7", "text": {"html": "Снег"}}, "column 'text' contains an object, not text"),
+        ({"id": "7", "text": "Снег", "title": ["Снег"]}, "column 'title' contains a list, not text"),
+        ({"id": True, "text": "Снег"}, "column 'id' contains a boolean, not text"),
+        ({"id": "7", "text": "Снег", "outlet": [3]}, "column 'outlet' contains a list, not text"),
+        ({"id": "7", "text": "Снег", "source": 3.5}, "column 'source' contains a number, not text"),
+        ({"id": 7.5, "text": "Снег"}, "column 'id' contains a number, not text"),
+        ({"id": "7", "text": "я" * 101}, "column 'text' contains 101 characters; the limit is 100"),
+        ({"id": "7", "title": "я" * 101}, "column 'title' contains 101 characters; the limit is 100"),
         ({"id": "до", "text": "Снег"}, "id 'до' was seen before"),
-        ({"id": "7", "text": "Снег", "rubrics": 3}, "column 'rubrics' holds a number, not names of rubrics"),
+        (
+            {"id": "7", "text": "Снег", "rubrics": 3},
+            "column 'rubrics' contains a number, not names of rubrics",
+        ),
         (
             {"id": "7", "text": "Снег", "rubrics": ["туризм", 3]},
-            "column 'rubrics' holds a list with a number in it, not names of rubrics",
+            "column 'rubrics' contains a list with a number, not only names of rubrics",
         ),
         (
             {"id": "7", "text": "Снег", "rubrics": [], "unknown": {}},
-            "column 'unknown' holds an object, not names of rubrics",
+            "column 'unknown' contains an object, not names of rubrics",
         ),
         (
             {"id": "7", "text": "Снег", "rubrics": "['туризм']"},
-            "column 'rubrics' holds a list written as text, \"['туризм']\"; write economy;tourism",
+            "column 'rubrics' contains a list written as text, \"['туризм']\"; write economy;tourism",
         ),
         ("{", "not valid JSON: Input data was truncated"),
     ],
@@ -101,7 +104,7 @@ def test_bytes_in_a_text_column_of_parquet_are_rejects(tmp_path):
     columns = {"id": ["1", "2"], "title": [float("nan"), float("nan")], "text": [b"a", b"b"]}
     pq.write_table(pa.table(columns), path)
     reasons = [reject.reason for reject in all_of(Corpus(path))[1]]
-    assert reasons == ["column 'text' holds bytes, not text"] * 2
+    assert reasons == ["column 'text' contains bytes, not text"] * 2
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_parquet_numbers_and_uuids_are_ids_and_outlets(tmp_path):
 
 @pytest.mark.parametrize("number", [7.5, float("inf"), Decimal("7.5"), Decimal("Infinity")])
 def test_a_fractional_id_is_rejected(number):
-    with pytest.raises(UnfitError, match="column 'id' holds a number, not text"):
+    with pytest.raises(UnfitError, match="column 'id' contains a number, not text"):
         Shape(Columns(), (), 100).article({"id": number, "text": "Снег"})
 
 
@@ -295,20 +298,20 @@ def test_rubrics_are_parsed_as_positive_negative_or_unknown(tmp_path, rubrics, u
         (["экономика", "туризм", "Наука, техника", "ЖКХ/быт", "спорт / туризм"], ""),
         (
             ["быт", "туризм", "Туризм,  быт"],
-            "'Туризм,  быт' is learned beside 'быт', 'туризм'; part names by ;",
+            "'Туризм,  быт' combines 'быт', 'туризм'; separate names by ;",
         ),
         (
             ["быт", "туризм", "быт / туризм"],
-            "'быт / туризм' is learned beside 'быт', 'туризм'; part names by",
+            "'быт / туризм' combines 'быт', 'туризм'; separate names by",
         ),
         (
             ["быт", "Экономика+Финансы"],
-            "'Экономика+Финансы' is read as 'Финансы', 'Экономика' from a table; call it otherwise",
+            "'Экономика+Финансы' is read as 'Финансы', 'Экономика' from a table; rename it",
         ),
         (["Кино 18+", "C#"], ""),
         (["БЫТ", "спорт", "быт"], "the rubrics 'БЫТ', 'быт' differ only by case, spaces, ё or letters"),
         (["быт  дня", "быт дня"], "the rubrics 'быт  дня', 'быт дня' differ only by case, spaces, ё or"),
-        (["Туризм", "Tуризм"], "ё or letters of another alphabet; write them alike"),
+        (["Туризм", "Tуризм"], "ё or letters of another alphabet; spell them alike"),
         (["Ёлки", "Елки"], "the rubrics 'Ёлки', 'Елки' differ only by case, spaces, ё or letters of another"),
         (["Проект «Наш Урал»", "«Дом» и сад"], ""),
     ],
@@ -345,8 +348,8 @@ def test_a_cell_that_is_neither_yes_nor_no_is_a_reject(tmp_path):
     articles, rejects = all_of(Corpus(path, Columns(labels=("туризм",))))
     assert [article.id for article in articles] == ["1"]
     reason = (
-        "column 'туризм' holds 'может быть'; known: '1', '1.0', 'true', 'yes', 'да'; "
-        "'0', '0.0', 'false', 'no', 'нет'; empty or '?': not known"
+        "column 'туризм' contains 'может быть'; valid: '1', '1.0', 'true', 'yes', 'да'; "
+        "'0', '0.0', 'false', 'no', 'нет'; empty or '?': unknown"
     )
     assert rejects == [Reject(str(path), 2, reason)]
 

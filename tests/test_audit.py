@@ -161,7 +161,7 @@ def test_the_command_writes_the_table_or_json(topics, mislabelled, tmp_path):
     ran = topics("audit", mislabelled, "-n", 3, "-o", tmp_path / "d.csv", "--workers", 1)
     assert (ran.code, ran.out) == (0, "")
     assert "500 labelled articles examined" in ran.err
-    assert f"3 listed in {tmp_path / 'd.csv'}" in ran.err
+    assert f"3 of them listed in {tmp_path / 'd.csv'}" in ran.err
     assert len((tmp_path / "d.csv").read_text(encoding="utf-8").splitlines()) >= 4
     ran = topics("audit", mislabelled, "-n", 2, "--json", "--lang", "en", "--workers", 1)
     first, second = map(json.loads, ran.out.splitlines())
@@ -179,7 +179,7 @@ def test_the_command_reads_standard_input(topics, mislabelled):
 def test_an_audit_of_few_articles_warns(topics):
     """The hundred articles of one outlet are labelled well, but a model trained on so few doubts a third."""
     ran = topics("audit", embedded()[0], "-n", 1, "--workers", 1)
-    assert "a sign of too few articles to learn from rather than of wrong labels" in ran.err
+    assert "suggest a weak model rather than wrong labels" in ran.err
 
 
 def test_too_few_labels_are_an_error(topics, tmp_path):

@@ -105,9 +105,7 @@ def test_articles_in_one_output_only_are_counted_separately():
 def test_outputs_without_rubrics_are_refused(tmp_path):
     with writing(tmp_path / "a.jsonl", topics=True) as write_rows:
         write_rows([Article("1", "")], [Prediction("1", (), {}, False, "")])
-    with pytest.raises(
-        DataError, match=r"a\.jsonl:1: has topics and no rubrics; rubrics are what is compared"
-    ):
+    with pytest.raises(DataError, match=r"a\.jsonl:1: has topics but no rubrics; only rubrics are compared"):
         list(read(tmp_path / "a.jsonl"))
 
 
@@ -136,14 +134,12 @@ def test_an_unfinished_job_is_refused(tmp_path):
     with writing(tmp_path / "part-00000.jsonl") as write_rows:
         write_rows([Article("1", "")], [Prediction("1", (), {}, False, "m/v")])
     (tmp_path / ".job").mkdir()
-    with pytest.raises(
-        DataError, match="its job is not finished; let the same `predict` command go on first"
-    ):
+    with pytest.raises(DataError, match="its job is unfinished; resume it with the same `predict` command"):
         list(read(tmp_path))
 
 
 def test_a_file_not_written_by_predict_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"holds no parts; is this an output of `predict`"):
+    with pytest.raises(DataError, match=r"has no parts; is this an output of `predict`"):
         list(read(tmp_path))
     data = write(tmp_path / "a.jsonl", {"id": "1", "text": "слово"})
     with pytest.raises(DataError, match=r"a\.jsonl:1: is not a row written by `predict`"):
@@ -166,7 +162,7 @@ def test_the_command_compares_outputs_and_versions(topics, models: Path, tagger:
     ran = topics(
         "diff", tmp_path / "старое.jsonl", tmp_path / "новое.jsonl", "-o", tmp_path / "разница.jsonl"
     )
-    assert "3 articles, 1 of them change (33.3%)" in ran.out
+    assert "3 articles, 1 of them changed (33.3%)" in ran.out
     [change] = map(json.loads, (tmp_path / "разница.jsonl").read_text(encoding="utf-8").splitlines())
     assert (change["id"], change["gained"], change["lost"]) == ("1", ["tourism"], ["economy"])
     label = tagger.version.label

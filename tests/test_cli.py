@@ -91,9 +91,7 @@ def test_train_warns_of_a_rubric_that_joins_several_names(topics: Topics, tmp_pa
     data = write(tmp_path / "архив.jsonl", *joined)
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics")
     assert ran.code == 0, ran.err
-    message = (
-        "the rubric 'economy, industry' is learned beside 'economy', 'industry'; part names by ; or give a"
-    )
+    message = "the rubric 'economy, industry' combines 'economy', 'industry'; separate names by ; or give a"
     assert ran.err.count(f"topics: {message}") == 1
 
 
@@ -111,9 +109,9 @@ def test_train_reports_why_a_rubric_is_left_out(topics: Topics, tmp_path):
     assert ran.code == 0, ran.err
     left_out = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
     assert left_out == [
-        "left out: Turism, only 1 article carries it; is it tourism?",
-        "left out: новость, 100 articles carry it, and too few articles are known that do not",
-        "left out: редкость, only 1 article carries it",
+        "left out: Turism, only 1 article has it; did you mean tourism?",
+        "left out: новость, 100 articles have it, too few are known not to",
+        "left out: редкость, only 1 article has it",
     ]
     goals.write_text("[rubrics.settings.decisions.goals]\nsport.precision = 0.9\n", "utf-8")
     ran = topics("train", data, "--models", tmp_path / "models", "--only", "rubrics", "--config", goals)
@@ -153,7 +151,9 @@ def test_train_warns_of_unreadable_dates(topics: Topics, tmp_path):
         *("train", "-", "--models", tmp_path / "models", "--only", "rubrics"),
         stdin=write(tmp_path / "a.jsonl", *rows).read_bytes(),
     )
-    message = "topics: dates: 30 of the first 90 could not be read, as «32.13.2026»; write them as 2026-03-05"
+    message = (
+        "topics: dates: 30 of the first 90 could not be read, e.g. «32.13.2026»; write them as 2026-03-05"
+    )
     assert message in ran.err.splitlines()
 
 
@@ -262,8 +262,8 @@ def test_files_of_other_formats_are_reported(topics: Topics, models, tmp_path):
     for name in ("б.xlsx", "в.json"):
         write(tmp_path / "архив" / name)
     line = (
-        "topics: left out: 2 files of other kinds (.json, .xlsx); if .json is JSON Lines, name it: "
-        "'FOLDER/*.json'"
+        "topics: skipped: 2 files of other types (.json, .xlsx); if the .json files are JSON Lines, "
+        "name them: 'FOLDER/*.json'"
     )
     ran = topics("predict", tmp_path / "архив", "--models", models)
     assert (ran.code, ran.err.splitlines().count(line)) == (0, 1)
@@ -329,7 +329,7 @@ def test_explain_shows_the_decisive_words(topics: Topics, models, tmp_path):
     assert "Вероятность не ниже порога." in ran.out
     assert "завод" in ran.out
     ran = topics("explain", "--models", models, "--lang", "en", stdin=STEEL.encode())
-    assert ran.out.startswith("industry: given")
+    assert ran.out.startswith("industry: assigned")
     assert "The probability reaches the threshold." in ran.out
     file = tmp_path / "заметка.txt"
     file.write_text(STEEL, encoding="utf-8")
@@ -358,14 +358,22 @@ NO_VERSION = "no version of 'rubrics'; trained models: none. Train one with `pyt
 FAILURES = [
     ("predict", 2, ["Missing argument 'INPUT...'", "--help"]),
     ("predict нет.jsonl", 3, ["нет.jsonl: no such file or folder; check the name"]),
-    ("predict {inbox} --models {tmp}/пусто", 4, [NO_VERSION, "or name another folder of models (--models)"]),
+    ("predict {inbox} --models {tmp}/пусто", 4, [NO_VERSION, "or name another models folder (--models)"]),
     ("predict {inbox} --rubrics rubrics@стенд", 4, ["no alias 'стенд'; it has 'latest'"]),
     ("predict {inbox} --rubrics rubrics/2020", 4, ["no version '2020'; it has '20"]),
     ("predict {inbox} --rubrics a/b/c", 4, ["no version of 'a'"]),
-    ("predict {inbox} -o {tmp}/a.xlsx", 2, ["cannot write .xlsx; known: '.csv', '.jsonl', '.parquet'"]),
-    ("predict {inbox} -o {inbox}.jsonl --format csv", 2, [".jsonl: is not written as --format csv; leave"]),
-    ("predict - -o {tmp}/a.csv --format jsonl", 2, ["a.csv: is not written as --format jsonl"]),
-    ("predict {inbox} -o /dev/null", 2, ["/dev/null: a name without a suffix means a folder of parts, and"]),
+    (
+        "predict {inbox} -o {tmp}/a.xlsx",
+        2,
+        ["cannot write .xlsx; suffixes: '.csv', '.jsonl', '.parquet'"],
+    ),
+    (
+        "predict {inbox} -o {inbox}.jsonl --format csv",
+        2,
+        [".jsonl: the suffix contradicts --format csv; omit"],
+    ),
+    ("predict - -o {tmp}/a.csv --format jsonl", 2, ["a.csv: the suffix contradicts --format jsonl"]),
+    ("predict {inbox} -o /dev/null", 2, ["/dev/null: without a suffix, -o is a folder of parts, but"]),
     ("report rubrics -o {tmp}/a.pdf", 2, ["a.pdf: a report is HTML or Markdown; name it with .html or .md"]),
     ("predict {inbox} -o {tmp}/нет/a.csv", 2, ["'-o'", "cannot write 'a.csv': no such folder: ", "нет'"]),
     *(
@@ -383,7 +391,7 @@ FAILURES = [
             "diff {inbox} {inbox} -o нет/a.jsonl",
         )
     ),
-    ("predict {inbox} -o {tmp}", 2, ["is not a folder of predictions and is not empty"]),
+    ("predict {inbox} -o {tmp}", 2, ["is not empty and not a folder of predictions"]),
     ("predict {inbox} --text-column body", 3, ["no column 'body'; the columns are 'id', 'text', 'title'"]),
     ("predict {inbox} --input-format xml", 2, ["unknown reader 'xml'; known: 'csv', 'jsonl'"]),
     ("predict {inbox} --format xml", 2, ["'xml' is not one of 'jsonl', 'csv', 'parquet', 'table'"]),
@@ -442,12 +450,12 @@ def test_keeping_a_column_that_no_article_has_is_reported(topics: Topics, models
     ran = topics(*arguments, "--workers", 2)
     assert (ran.code, ran.err.splitlines()[-1]) == (
         0,
-        "topics: no row had the column 'author', 'url'; is it 'Url'?",
+        "topics: no row has the column 'author', 'url'; did you mean 'Url'?",
     )
     if output:
         assert json.loads((tmp_path / "s.json").read_bytes())["not_kept"] == ["author", "url"]
     for command in (["predict", "--keep", "views"], ["predict", "--keep", "*"], ["predict"]):
-        assert "no row had" not in topics(*command, data, "--models", models).err
+        assert "no row has" not in topics(*command, data, "--models", models).err
 
 
 def test_an_output_in_an_object_store_needs_no_folder():
@@ -605,7 +613,7 @@ def test_interrupted_training_reports_what_was_published(topics: Topics, tmp_pat
     ran = topics("train", embedded()[0], "--models", tmp_path / "models", "--workers", 1)
     assert ran.code == 130
     [version] = Registry(tmp_path / "models").versions("rubrics")
-    assert f"topics: rubrics/{version} is published all the same; --only topics" in ran.err
+    assert f"topics: rubrics/{version} was published anyway; complete it with --only topics" in ran.err
 
 
 def test_a_terminal_gets_a_progress_bar_and_a_log_gets_lines(topics: Topics, models, inbox):
@@ -744,9 +752,12 @@ def test_an_output_inside_the_input_is_refused(topics: Topics, models, work, lin
 def test_two_outputs_with_one_name_are_refused(topics: Topics, models, work):
     arguments = "predict", work / "вход", "-o", work / "в.jsonl", "--models", models
     ran = topics(*arguments, "--rejects", work / "в.jsonl")
-    assert (ran.code, "в.jsonl: -o and --rejects both write to it; name two files" in ran.err) == (2, True)
+    assert (ran.code, "в.jsonl: -o and --rejects both write to it; name different files" in ran.err) == (
+        2,
+        True,
+    )
     ran = topics(*arguments, "--summary", "s3://ведро/итог.json")
-    assert (ran.code, "is of an object store; name a file of this machine" in ran.err) == (2, True)
+    assert (ran.code, "is in an object store; name a local file" in ran.err) == (2, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can replace a device")
@@ -781,13 +792,13 @@ def test_missing_columns_of_a_stream_are_reported(topics: Topics, models, inbox,
     table = f"id,title,body\n1,Пуск,{STEEL * 5}\n".encode()
     for output in ((), ("-o", tmp_path / "в.jsonl")):
         ran = topics("predict", "-", *output, "--models", models, stdin=table)
-        failed(ran, 3, "stdin: no column 'text', and 'body' holds long texts")
+        failed(ran, 3, "stdin: no column 'text', but 'body' contains long texts")
     arguments = "--text-column", "nosuch", "--keep", "title, nokeep"
     ran = topics("predict", "-", *arguments, "--models", models, stdin=inbox.read_bytes())
     assert (ran.code, len(ran.out.splitlines())) == (0, 3)
-    assert "topics: no row had the column 'nokeep', 'nosuch'; check the name" in ran.err
+    assert "topics: no row has the column 'nokeep', 'nosuch'; check the name" in ran.err
     ran = topics("predict", "-", "--keep", "titel", "--models", models, stdin=inbox.read_bytes())
-    assert ran.err.splitlines()[-1] == "topics: no row had the column 'titel'; is it 'title'?"
+    assert ran.err.splitlines()[-1] == "topics: no row has the column 'titel'; did you mean 'title'?"
     ran = topics("predict", "-", "--keep", "", "--models", models, stdin=inbox.read_bytes())
     assert '""' not in ran.out
 
@@ -806,7 +817,7 @@ def test_a_repeated_column_is_kept_once(topics: Topics, models, inbox):
         == "id,rubrics,scores,needs_review,model,source_id,text"
     )
     ran = topics("predict", inbox, "--keep", "id,source_id", "--format", "csv", "--models", models)
-    assert (ran.code, "two kept columns (--keep) would be called 'source_id'" in ran.err) in (
+    assert (ran.code, "two kept columns (--keep) would both be called 'source_id'" in ran.err) in (
         (2, True),
         (3, False),
     ), ran.err
@@ -816,7 +827,7 @@ def test_labels_without_the_required_columns_are_an_error(topics: Topics, inbox,
     labels = tmp_path / "лист.csv"
     labels.write_text("id,метка\n1,economy\n", encoding="utf-8")
     ran = topics("train", inbox, "--labels", labels)
-    assert (ran.code, "a table of labels has columns called id and rubrics" in ran.err) == (3, True), ran.err
+    assert (ran.code, "a table of labels needs the columns id and rubrics" in ran.err) == (3, True), ran.err
 
 
 def test_empty_and_unmatched_labels_are_reported(topics: Topics, tmp_path):
@@ -826,7 +837,7 @@ def test_empty_and_unmatched_labels_are_reported(topics: Topics, tmp_path):
         "id,rubrics\n" + f"{ids[0]},economy\n{ids[1]},\n{ids[2]},?\n{ids[3]},\n", encoding="utf-8"
     )
     ran = topics("train", data, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
-    assert (ran.code, "labels: 3 rows without rubrics: they count as not labelled" in ran.err) == (0, True), (
+    assert (ran.code, "labels: 3 rows without rubrics, treated as unlabelled" in ran.err) == (0, True), (
         ran.err
     )
     assert "could not be read" not in ran.err
@@ -835,4 +846,4 @@ def test_empty_and_unmatched_labels_are_reported(topics: Topics, tmp_path):
     ran = topics("train", bare, "--labels", sheet, "--only", "rubrics", "--models", tmp_path / "m")
     assert (ran.code, "labels without an article: 1, e.g. 12" in ran.err) == (3, True), ran.err
     ran = topics("train", bare, "--labels", sheet, "--labels", sheet)
-    assert (ran.code, "give one table; join those you have" in ran.err) == (2, True), ran.err
+    assert (ran.code, "give one table only; merge yours" in ran.err) == (2, True), ran.err

@@ -146,7 +146,7 @@ def test_the_command_line_reads_and_writes_an_object_store(topics, models, bucke
     parts = f"{bucket}/line/parts"
     assert topics("predict", str(articles), "-o", parts, "--models", models, "--topics", "none").code == 0
     ran = topics("diff", str(scored), parts)
-    assert "32 articles, 0 of them change" in ran.out, ran.err
+    assert "32 articles, 0 of them changed" in ran.out, ran.err
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -179,6 +179,6 @@ def test_a_job_on_an_object_store_is_resumed(source, stored, bucket, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "score_shard", fails_once)
-        with pytest.raises(OutputError, match="the network is gone; fix that"):
+        with pytest.raises(OutputError, match="the network is gone; fix this"):
             score_archive(Corpus(source), stored, scoring_options(output))
     assert score_archive(Corpus(source), stored, scoring_options(output)).resumed > 0

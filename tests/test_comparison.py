@@ -101,7 +101,7 @@ def test_articles_without_labels_are_an_error(registry, labels, tmp_path):
 def test_the_first_promotion_needs_no_data(registry, labels):
     event, comparison = promote(registry, labels[0])
     assert comparison is None
-    assert (event.alias, event.before, event.why) == ("production", None, "nothing was live")
+    assert (event.alias, event.before, event.why) == ("production", None, "no previous version")
     assert registry.open("rubrics").label == labels[0]
     assert promote(registry, labels[0]) == (None, None), "already in production"
 
@@ -119,7 +119,7 @@ def test_a_worse_version_is_not_promoted(registry, labels):
 
 def test_a_missing_rubric_is_a_loss(registry, labels):
     promote(registry, labels[0])
-    with pytest.raises(LossError, match="tourism: not known any more"):
+    with pytest.raises(LossError, match="tourism: rubric missing"):
         promote(registry, labels[1], Corpus(HELD_OUT))
 
 
@@ -151,7 +151,7 @@ def test_a_damaged_production_version_can_be_replaced_by_force(registry, labels)
 
 def test_a_forced_promotion_is_recorded(registry, labels):
     promote(registry, labels[0])
-    with pytest.raises(UsageError, match=r"give a reason .--reason."):
+    with pytest.raises(UsageError, match=r"requires a reason for the history .--reason."):
         promote(registry, labels[2], force=True)
     promote(registry, labels[2], Corpus(HELD_OUT), force=True, reason="проба в пятницу")
     written = registry.events("rubrics")[-1]
@@ -162,7 +162,7 @@ def test_a_forced_promotion_is_recorded(registry, labels):
 
 def test_promotion_needs_labelled_data_not_used_for_training(registry, labels):
     promote(registry, labels[2])
-    with pytest.raises(UsageError, match="name labelled DATA to compare on, or force it with a reason"):
+    with pytest.raises(UsageError, match="give labelled DATA to compare on, or force it with a reason"):
         promote(registry, labels[0])
     with pytest.raises(
         UsageError, match=r"was trained on .*: results on training data are optimistic; name other DATA"
@@ -175,7 +175,9 @@ def test_the_second_of_two_concurrent_promotions_fails(registry, labels):
     promote(registry, labels[0])
     seen = registry.aliases("rubrics")["production"]
     promote(registry, labels[1], force=True, reason="успел раньше")
-    with pytest.raises(ModelError, match=r"production moved meanwhile, from .* to .*; compare with that one"):
+    with pytest.raises(
+        ModelError, match=r"production moved meanwhile, from .* to .*; compare with the latter"
+    ):
         registry.promote("rubrics", labels[2].partition("/")[2], "опоздал", expected=seen)
 
 
@@ -195,9 +197,9 @@ def test_compare_promote_and_rollback_commands(topics, registry, labels):
     assert "worse" in shown.out
     foreign = train_one_rubric(registry, "спорт")
     apart = topics("compare", labels[0], foreign, HELD_OUT, *models)
-    knows = f"{labels[0]} knows 'economy', 'industry', 'tourism', {foreign} knows 'спорт'"
+    had = f"{labels[0]} has 'economy', 'industry', 'tourism', {foreign} has 'спорт'"
     assert (apart.code, apart.out) == (2, "")
-    assert apart.err == f"topics: no rubric in common: {knows}; compare versions of the same rubrics\n"
+    assert apart.err == f"topics: no rubric in common: {had}; compare versions of the same rubrics\n"
     as_json = topics("compare", labels[0], labels[2], HELD_OUT, "--json", *models)
     difference = json.loads(as_json.out)["overall"]["micro-F1"]["difference"]
     assert difference["low"] <= difference["value"] <= difference["high"] < 0

@@ -91,10 +91,10 @@ def test_unusable_rows_of_a_labels_file_are_rejects(tmp_path):
     labels, rejects = load_labels(path)
     assert labels == {"1": Labels(frozenset({"туризм"}), clean=True)}
     assert [(reject.line, reject.reason) for reject in rejects[:4]] == [
-        (3, "id '1' came before with other rubrics; that answer stays"),
-        (4, "no rubrics; write none if none holds"),
+        (3, "id '1' has other rubrics in an earlier row, which are kept"),
+        (4, "no rubrics; write none if none applies"),
         (5, "no id"),
-        (6, "column 'rubrics' holds a number, not names of rubrics"),
+        (6, "column 'rubrics' contains a number, not names of rubrics"),
     ]
     assert rejects[4].reason.startswith("not valid JSON")
     corpus = Corpus(write(tmp_path / "лента.jsonl", SNOW), labels_file=path)
@@ -135,7 +135,7 @@ def test_a_labels_file_may_have_one_column_per_rubric(tmp_path, name):
     }
     assert [(row.line, row.reason[:31]) for row in rejects] == [
         (3, "no rubrics; write none if none "),
-        (4, "column 'спорт' holds 'может'; k"),
+        (4, "column 'спорт' contains 'может'"),
     ]
     table.write_text(f"{name};rubrics\n1;спорт\n", encoding="utf-8")
     assert load_labels(table, columns)[0] == {"1": Labels(frozenset({"спорт"}), clean=True)}
@@ -169,7 +169,7 @@ def test_labels_are_not_read_for_tagging(tmp_path):
 def test_a_labels_file_without_rubrics_is_an_error(tmp_path):
     path = write(tmp_path / "метки.jsonl", {"id": "1", "tags": "спорт"})
     with pytest.raises(
-        DataError, match=r"the columns are 'id', 'tags'; a table of labels has columns called id and rubrics"
+        DataError, match=r"the columns are 'id', 'tags'; a table of labels needs the columns id and rubrics"
     ):
         load_labels(path)
 
@@ -230,7 +230,7 @@ def test_a_column_missing_in_one_file_counts_as_empty(tmp_path, columns, keep, s
             (tmp_path / f"{file}.csv").write_text(f"{header}\n{','.join(row.values())}\n", encoding="utf-8")
         else:
             write(tmp_path / f"{file}.jsonl", row)
-    message = f"no column '{name}' in 1 of 3 files, such as {tmp_path}/б.{suffix}: it counts as empty there"
+    message = f"no column '{name}' in 1 of 3 files, e.g. {tmp_path}/б.{suffix}; treated as empty there"
     of_lines = keep and suffix == "jsonl"  # any line may lack a kept column
     with nullcontext() if of_lines else pytest.warns(DataWarning, match=message):
         corpus = Corpus(tmp_path, columns, keep)
@@ -263,7 +263,9 @@ LONG = "Завод запустил линию. " * 20
 def test_long_text_in_another_column_is_an_error(tmp_path):
     path = tmp_path / "лента.csv"
     path.write_text(f"id;title;body\n1;Пуск;{LONG}\n", encoding="utf-8")
-    message = "no column 'text', and 'body' holds long texts; name it with --text-column body, or title if"
+    message = (
+        "no column 'text', but 'body' contains long texts; name it with --text-column body, or title to read"
+    )
     with pytest.raises(DataError, match=message):
         next(Corpus(path).batches())
     assert next(Corpus(path, Columns(text="body")).batches()).articles[0].text == LONG
@@ -319,7 +321,7 @@ def test_batch_size_does_not_change_articles_and_rejects(tmp_path):
 
 
 def test_a_batch_has_at_least_one_row(tmp_path):
-    with pytest.raises(UsageError, match="a batch of 0 rows; the least is 1"):
+    with pytest.raises(UsageError, match="a batch of 0 rows; at least 1 is needed"):
         next(Corpus(write(tmp_path / "a.jsonl", SNOW)).batches(0))
 
 

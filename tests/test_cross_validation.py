@@ -45,7 +45,7 @@ def test_a_wrong_label_is_found_in_spite_of_its_reprints(tmp_path):
 def test_an_archive_of_one_reprinted_article_is_an_error():
     texts = [f"{BANK} Так сообщил {('Иванов', 'Петров', 'Сидоров')[i % 3]}." for i in range(40)]
     truth = np.array([[i % 2] for i in range(40)], np.int8)
-    with pytest.raises(DataError, match="40 articles are reprints of one another; give others as well"):
+    with pytest.raises(DataError, match="40 articles are near-duplicates of one another; add others"):
         LinearClassifier().fit(tokenize([""] * 40, texts), truth, ["economy"], np.zeros(40, bool))
 
 

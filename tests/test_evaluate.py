@@ -173,7 +173,7 @@ def test_since_selects_later_articles(models, data):
     assert later.labelled == 30
     with pytest.raises(DataError, match="none labelled since 2030"):
         evaluate(Corpus(data), opened, since="2030-01-01")
-    with pytest.raises(UsageError, match="'soon' is no date; write 2026-03-04"):
+    with pytest.raises(UsageError, match="'soon' is not a date; write 2026-03-04"):
         evaluate(Corpus(data), opened, since="soon")
 
 
@@ -221,7 +221,7 @@ def test_evaluating_on_training_data_warns(topics, tmp_path, monkeypatch):
     assert "results on training data are optimistic" in ran.err
     ran = topics("evaluate", "topics", Path(path).name, "--models", "m")
     assert (ran.code, ran.out) == (2, "")
-    assert "knows topics, not rubrics" in ran.err
+    assert "is a version of topics, not of rubrics" in ran.err
 
 
 def test_training_data_is_recognized_when_moved_renamed_or_extended(topics, tmp_path, monkeypatch):

@@ -122,7 +122,7 @@ def test_two_workers_killed_before_their_first_shard_end_the_job(source, models,
 
     monkeypatch.setattr(parallel, "run", dies_at_once)
     output = tmp_path / "выход.jsonl"
-    with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command goes on from here"):
+    with pytest.raises(WorkerDiedError, match=r"before its first shard.*the same command resumes"):
         score_archive(Corpus(source), TaggerRef(models, "rubrics"), scoring_options(output, workers=2))
     assert sum(jobs) == 2
     monkeypatch.undo()
@@ -180,7 +180,7 @@ def test_a_job_is_resumed_after_a_full_disk(source, models, disk, tmp_path):
     arguments = (source, "-o", disk / "выход.jsonl", "--models", models, "--keep", "title")
     full = predict(*arguments, cwd=tmp_path)
     message = (
-        f"topics: {disk}/выход.jsonl: No space left on device; fix that; 0 of 1 shards are done; the same"
+        f"topics: {disk}/выход.jsonl: No space left on device; fix this; 0 of 1 shards are done, the same"
     )
     assert (full.code, last_line(full).startswith(message)) == (1, True), full.err
     assert not (disk / "выход.jsonl").exists()

@@ -204,7 +204,7 @@ FORGED = {
     ),
     "bytes after the array": (
         in_file("idf.npy", lambda path: path.write_bytes(path.read_bytes() + b"#!/bin/sh")),
-        "idf.npy: holds",
+        "idf.npy: contains 1 dimensions of float32 and extra bytes",
     ),
     "a header that is a program": (
         in_file("idf.npy", lambda path: claim(path, "__import__('os').mkdir('x')")),
@@ -216,11 +216,11 @@ FORGED = {
     ),
     "numbers that are none": (
         in_file("idf.npy", lambda path: array(path, np.load(path) * np.float32("nan"))),
-        "idf.npy: holds a number that is not finite",
+        "idf.npy: has a number that is not finite",
     ),
     "infinite numbers": (
         in_file("coefficients.npy", lambda path: array(path, np.load(path) + np.float32("inf"))),
-        "coefficients.npy: holds a number that is not finite",
+        "coefficients.npy: has a number that is not finite",
     ),
     "another shape": (
         in_file("coefficients.npy", lambda path: array(path, np.load(path)[:-1].copy())),
@@ -228,7 +228,7 @@ FORGED = {
     ),
     "another type": (
         in_file("idf.npy", lambda path: array(path, np.load(path).astype(np.float64))),
-        "idf.npy: holds 1 dimensions of float64, not 1 of float32",
+        "idf.npy: contains 1 dimensions of float64, expected 1 of float32",
     ),
     "terms beyond the words": (
         in_file("terms.npy", lambda path: array(path, np.load(path) + 10**9)),
@@ -322,9 +322,9 @@ def test_verify_refuses_a_file_of_another_format(topics, both, tmp_path, name):
 
 def test_a_file_with_another_suffix_is_refused(topics, own_models, folder):
     skops(folder / "model.skops")
-    check_refused(topics, own_models, "files are missing or too many: 'model.skops'")
+    check_refused(topics, own_models, "missing or unexpected files: 'model.skops'")
     resign(folder)
-    check_refused(topics, own_models, "model.skops: a version holds no such file, only '.html', '.json'")
+    check_refused(topics, own_models, "model.skops: not a file of a version, which has only '.html', '.json'")
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "model.joblib", "setup.py", "Makefile", "model.NPY", ".npy"])
@@ -335,7 +335,7 @@ def test_a_plugin_cannot_publish_executable_files(own_models, folder, name):
         shutil.copytree(folder, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
         pickled(draft / name)
 
-    with pytest.raises(ModelError, match=f"{name}: a version holds no such file"):
+    with pytest.raises(ModelError, match=f"{name}: not a file of a version"):
         Registry(own_models).publish(integrity.read_manifest(folder), write)
     assert Registry(own_models).versions("rubrics") == [folder.name]
 
@@ -421,15 +421,15 @@ def bad_tars(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.CHRTYPE))
     yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.FIFOTYPE))
     yield "is not a regular file", tar_of(path, whole, special_entry(f"{label}/x", tarfile.DIRTYPE))
-    yield "holds 2 versions", tar_of(path, whole | {"rubrics/20200101T000000Z-000000/x": b"x"})
-    yield "holds 0 versions", tar_of(path, {})
-    yield "files are missing or too many: 'x'", tar_of(path, whole | {f"{label}/x": b"x"})
+    yield "contains 2 versions", tar_of(path, whole | {"rubrics/20200101T000000Z-000000/x": b"x"})
+    yield "contains 0 versions", tar_of(path, {})
+    yield "missing or unexpected files: 'x'", tar_of(path, whole | {f"{label}/x": b"x"})
     short = {name: content for name, content in whole.items() if not name.endswith("idf.npy")}
-    yield "files are missing or too many: 'idf.npy'", tar_of(path, short)
+    yield "missing or unexpected files: 'idf.npy'", tar_of(path, short)
     lemmas = f"{label}/lemmas.txt"
     yield "was altered since it was published", tar_of(path, whole | {lemmas: whole[lemmas][::-1]})
     other = {name.replace("rubrics/", "туры/"): content for name, content in whole.items()}
-    yield "its manifest is of rubrics/", tar_of(path, other)
+    yield "is rubrics/", tar_of(path, other)
     path.write_bytes(tar_of(path, whole).read_bytes()[:-30_000])
     yield "is damaged or not a bundle", path
     with tarfile.open(path, "w:gz") as tar:
@@ -469,7 +469,7 @@ def test_a_bundle_without_a_seal_is_refused(topics, tmp_path, whole):
 def test_repeated_entries_of_a_bundle_are_refused(topics, tmp_path, whole):
     name = next(iter(whole))
     path = tar_of(tmp_path / "b.tar", whole, tarfile.TarInfo(name))
-    check_not_imported(topics, path, f"the entry {name!r} comes twice")
+    check_not_imported(topics, path, f"the entry {name!r} occurs twice")
 
 
 def test_a_huge_sparse_tar_is_refused(topics, tmp_path, whole):
@@ -504,14 +504,14 @@ def bad_zips(path: Path, whole: dict[str, bytes]) -> Iterator[tuple[str, Path]]:
     yield "is encrypted", path
     twice = bytearray(zip_of(path, {f"{label}/x": b"x", f"{label}/y": b"y"}).read_bytes())
     path.write_bytes(twice.replace(f"{label}/y".encode(), f"{label}/x".encode()))
-    yield "comes twice", path
+    yield "occurs twice", path
     huge = bytearray(zip_of(path, {f"{label}/x": b"x"}).read_bytes())
     central = huge.rfind(b"PK\x01\x02")
     huge[central + 20 : central + 28] = struct.pack("<II", 10**9, 10**9)
     path.write_bytes(huge)
-    yield "claims to hold more than its own", path
+    yield "claims to contain more than its", path
     path.write_bytes(b"PK\x05\x06" + bytes(18))
-    yield "holds 0 versions", path
+    yield "contains 0 versions", path
     path.write_bytes(b"not a zip at all")
     yield "is damaged or not a bundle", path
 

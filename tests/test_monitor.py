@@ -200,7 +200,7 @@ def test_predict_compares_its_articles_with_training(topics, rubric_version, top
     tourism = write(tmp_path / "туризм.jsonl", *[row for row in ROWS[1::2] if row["rubrics"] == ["tourism"]])
     few = write(tmp_path / "мало.jsonl", *ROWS[1:9:2])
     training_data = rubric_version.manifest.corpus.sources[0]
-    usual, usual_mix = "nothing is out of its usual range", "the mix of topics is in its usual range"
+    usual, usual_mix = "nothing is outside its usual range", "the mix of topics is within its usual range"
     for source, on_rubrics, on_topics in (
         (quiet, usual, usual_mix),
         (loud, "Outlets: the change", usual_mix),
@@ -213,7 +213,7 @@ def test_predict_compares_its_articles_with_training(topics, rubric_version, top
             assert ran.code == 0, ran.err
             summary = json.loads((tmp_path / "итог.json").read_bytes())
             for version, said in ((rubric_version, on_rubrics), (topic_version, on_topics)):
-                lines = re.findall(f"against the training of {version.label}: .*", ran.err)
+                lines = re.findall(f"(?m)^compared with the training data of {version.label}: .*", ran.err)
                 assert bool(lines) == bool(said), ran.err
                 assert said in "".join(lines)
                 drift_ = summary["drift"].get(version.label)
@@ -235,8 +235,8 @@ def test_only_versions_trained_on_the_articles_are_not_compared(topics, rubric_v
     output = () if workers == 1 else ("-o", tmp_path / "выход.jsonl", "--workers", workers)
     ran = topics("predict", loud, *output, "--models", models)
     topic_model = Registry(models).open("topics").label
-    assert f"against the training of {rubric_version.label}: Outlets: " in ran.err
-    assert f"not compared with the training of {topic_model}: it was trained on" in ran.err
+    assert f"compared with the training data of {rubric_version.label}: Outlets: " in ran.err
+    assert f"not compared with the training data of {topic_model}: it was trained on" in ran.err
 
 
 def test_the_bin_of_other_values_is_named():
@@ -469,7 +469,7 @@ def test_a_changed_distribution_with_the_same_mean_is_described():
     alarm = Finding("scores: industry", 0.37, 0.05, True, 0.3011, 0.3014, 0.2, 0.4)
     found = Drift(500, 500, (alarm,), (), (), (), ())
     assert briefly(found) == (
-        "Probabilities of “industry”: 30.1% on average as before, but the distribution changed; "
+        "Probabilities of “industry”: still 30.1% on average, but the distribution changed; "
         "the change is 7.4 times the usual limit."
     )
     assert " ".join(sentences(found, "ru")) == (

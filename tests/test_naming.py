@@ -163,8 +163,8 @@ HOSTILE_NAMES = [
     ('{"1": "\u202eадзеоп"}'.encode(), "is not a valid topic name"),
     (f'{{"1": "{"а" * (MAX_NAME_LENGTH + 1)}"}}'.encode(), "is not a valid topic name"),
     (b'{"1": " a  b"}', "is not a valid topic name"),
-    (b'{"99": "a"}', "has no topic 99 that is named"),
-    (b'{"-1": "a"}', "has no topic -1 that is named"),
+    (b'{"99": "a"}', "names topic 99, which it does not have"),
+    (b'{"-1": "a"}', "names topic -1, which it does not have"),
     (b'{"1": 7}', "cannot be read"),
     (b'{"../x": "a"}', "cannot be read"),
     (b'["a"]', "cannot be read"),
@@ -190,7 +190,7 @@ def test_a_bundle_of_rubrics_with_names_is_refused(topics: Topics, models, tmp_p
     found = Registry(models).open("rubrics")
     path = tar_of(tmp_path / "b.tar", entries_of(found, b'{"1": "a"}'))
     ran = topics("import", path, "--models", tmp_path / "там")
-    assert (ran.code, "has no topic 1 that is named" in ran.err) == (4, True), ran
+    assert (ran.code, "names topic 1, which it does not have" in ran.err) == (4, True), ran
 
 
 # Invalid names
@@ -216,7 +216,7 @@ def test_names_of_topics_are_unique(registry):
     rename(registry, "topics", 1, "Спорт")
     label = open_topics(registry, "topics")[0].topics[2].label
     for taken in ("спорт", label):
-        with pytest.raises(UsageError, match=r"is called .* already"):
+        with pytest.raises(UsageError, match=r"is already called .*"):
             rename(registry, "topics", 2, taken)
     rename(registry, "topics", 1, "СПОРТ")
     registry.name_topic(registry.open("topics"), 2, "СПОРТ")
@@ -228,14 +228,14 @@ def test_the_second_of_two_equal_concurrent_names_is_refused(registry, monkeypat
     rename(registry, "topics", 1, "Спорт")
     rename(registry, "topics", 2, "Погода")
     monkeypatch.setattr(naming, "open_topics", lambda registry, reference: opened)
-    with pytest.raises(UsageError, match="topic 1 is called 'Спорт' already; choose another name"):
+    with pytest.raises(UsageError, match="topic 1 is already called 'Спорт'; choose another name"):
         rename(registry, "topics", 3, "спорт")
     rename(registry, "topics", 3, opened[0].topics[2].label)
     assert foremost(registry)
 
 
 def test_only_topics_can_be_named(models):
-    with pytest.raises(UsageError, match="knows rubrics, not topics"):
+    with pytest.raises(UsageError, match="is a version of rubrics"):
         rename(Registry(models), "rubrics", 1, "Экономика")
     with pytest.raises(ModelError, match="no version of 'topics'"):
         rename(Registry(models), "topics", 1, "Экономика")
@@ -292,7 +292,7 @@ def test_a_job_with_changed_names_is_not_resumed(topics: Topics, registry, sourc
     assert topics(*command).code == 0
     rename(registry, "topics", rail(registry), "Железные дороги")
     ran = topics(*command)
-    assert (ran.code, "topics were given other names" in ran.err) == (2, True), ran.err
+    assert (ran.code, "topics were renamed" in ran.err) == (2, True), ran.err
     rename(registry, "topics", rail(registry), "")
     assert topics(*command).code == 0, "with the former names"
 

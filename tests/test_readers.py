@@ -187,17 +187,17 @@ UNDOUBLED = "a quote inside a quoted field is not doubled, or a quote is never c
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("2;Снег;Идёт;лишнее\n", "the row has 4 fields where the header has 3"),
-        ("2;Снег\n", "the row has 2 fields where the header has 3"),
+        ("2;Снег;Идёт;лишнее\n", "the row has 4 fields, the header 3"),
+        ("2;Снег\n", "the row has 2 fields, the header 3"),
         ('2;"Снег;Идёт\n', UNDOUBLED),
         ('2;Снег;"ООО "Ромашка" растёт"\n', UNDOUBLED),
         (
             '2;Снег;"ООО "Ромашка"\nвторой абзац\nтретий";\n',
-            UNDOUBLED + " (lines 3 to 5 are left out)",
+            UNDOUBLED + " (lines 3 to 5 are skipped)",
         ),
         (
             '2;"Снег\nи ветер";Идёт;лишнее\n',
-            "the row has 4 fields where the header has 3 (lines 3 to 4 are left out)",
+            "the row has 4 fields, the header 3 (lines 3 to 4 are skipped)",
         ),
         ("2;Снег;И\0дёт\n", "a NUL byte in the row"),
         ("2;Снег;\udcffИдёт\n", "not UTF-8: byte 0xff after '2;Снег;'"),
@@ -227,7 +227,7 @@ def test_an_unclosed_quote_at_the_end_loses_one_row():
 def test_a_huge_row_is_one_reject():
     huge = '2;Снег;"' + "Снег идёт\n" * 5000 + '"\n'
     found = read("csv", (HEAD + FIRST + huge + LAST).encode())
-    reason = "the row is too long, or a quote is never closed (lines 3 to 5003 are left out)"
+    reason = "the row is too long, or a quote is never closed (lines 3 to 5003 are skipped)"
     assert bad(found) == [(3, reason)]
     assert [values for _, values in good(found)] == [FIRST_ROW, *LAST_ROWS]
 
@@ -346,7 +346,7 @@ def test_fields_may_exceed_the_limit_of_the_csv_module():
             'id;"te"xt\n1;Мост\n',
             f"лента: the first line is not a header ({UNDOUBLED})",
         ),
-        ("id;" * 2000 + "\n", "лента: the first line is too long for a header of columns"),
+        ("id;" * 2000 + "\n", "лента: the first line is too long for a header"),
         ('id;"text' + "\n" * 5000, "лента: the first line is not a header (the row is too long,"),
     ],
 )

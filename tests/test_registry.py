@@ -255,7 +255,7 @@ def test_leftovers_of_file_managers_are_ignored(registry, version, tmp_path, lef
     (copy / "rubrics" / version.folder.name / leftover).touch()
     assert Registry(copy).open("rubrics").manifest == version.manifest
     (copy / "rubrics" / version.folder.name / "заметка.txt").touch()
-    with pytest.raises(ModelError, match=r"too many: 'заметка\.txt'; remove these files"):
+    with pytest.raises(ModelError, match=r"unexpected files: 'заметка\.txt'; remove these files"):
         Registry(copy).open("rubrics")
 
 
@@ -266,10 +266,13 @@ DAMAGE = {
     "a link": (link, NO_FILE),
     "a folder": (folder, NO_FILE),
     "a pipe": (pipe, NO_FILE),
-    "missing": (Path.unlink, "files are missing or too many: 'weights.npy'; restore it or train again"),
-    "renamed": (lambda path: path.rename(path.with_name("w.npy")), "too many: 'w.npy', 'weights.npy'"),
-    "one more": (lambda path: path.with_name("evil.pkl").touch(), "too many: 'evil.pkl'"),
-    "a hidden one": (lambda path: path.with_name(".evil").touch(), "too many: '.evil'"),
+    "missing": (Path.unlink, "missing or unexpected files: 'weights.npy'; restore it or train again"),
+    "renamed": (
+        lambda path: path.rename(path.with_name("w.npy")),
+        "unexpected files: 'w.npy', 'weights.npy'",
+    ),
+    "one more": (lambda path: path.with_name("evil.pkl").touch(), "unexpected files: 'evil.pkl'"),
+    "a hidden one": (lambda path: path.with_name(".evil").touch(), "unexpected files: '.evil'"),
 }
 
 
@@ -290,12 +293,12 @@ MANIFESTS = {
     "nested": (b"[" * 100_000, r"manifest\.json: cannot be read"),
     "another type": ({"rubrics": 7}, r"manifest\.json: cannot be read .*rubrics"),
     "a key of its own": ({"run": "rm -rf"}, r"manifest\.json: cannot be read .*run"),
-    "leads outside": ({"files": ELSEWHERE}, r"too many: '\.\./x', 'weights\.npy'"),
-    "moved": ({"version": "2020"}, "its manifest is of rubrics/2020; it was moved or copied: put it back"),
-    "of another model": ({"name": "туры"}, "its manifest is of туры/2026.*; it was moved"),
+    "leads outside": ({"files": ELSEWHERE}, r"unexpected files: '\.\./x', 'weights\.npy'"),
+    "moved": ({"version": "2020"}, "is rubrics/2020 by its manifest; move it back"),
+    "of another model": ({"name": "туры"}, "is туры/2026.* by its manifest; move"),
     "newer": (
         {"protocol": PROTOCOL + 1, "новое": 1},
-        f"has protocol {PROTOCOL + 1}, this topics reads {PROTOCOL}; update topics or train again",
+        f"has protocol {PROTOCOL + 1}, this topics can read {PROTOCOL}; update topics or train again",
     ),
 }
 

@@ -144,8 +144,8 @@ def test_the_expected_result_of_a_goal_is_reported(tmp_path, topics):
     ):
         low, high = wilson(reached, n)
         assert (
-            f"{one.rubric}: the goal is {name} {goal:.2f}; on articles not seen {reached:.2f}, "
-            f"expect {low:.2f} to {high:.2f}, from {one.positives} positives"
+            f"{one.rubric}: goal {name} {goal:.2f}; out of fold {reached:.2f}, "
+            f"expect {low:.2f} to {high:.2f} ({one.positives} positives)"
         ) in ran.err
         wanted = f"{name} is {goal:.0%}. On articles that the model had not seen it was {reached:.0%}; on new"
         page = check_page((version.folder / "report.html").read_text(encoding="utf-8"))
@@ -153,7 +153,7 @@ def test_the_expected_result_of_a_goal_is_reported(tmp_path, topics):
         assert f"{one.rubric}: The target {wanted}" in (version.folder / "MODEL_CARD.md").read_text(
             encoding="utf-8"
         )
-        assert "industry: the goal" not in ran.err
+        assert "industry: goal" not in ran.err
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -476,4 +476,4 @@ def test_marks_of_rules_override_those_of_words(tmp_path):
     assert ("Завод", 1.0, "forbid") in pages.pieces(explanation, "text")
     page = check_page(pages.explanation_page([explanation], "en"))
     assert "forbids the rubric" in page.text
-    assert "tourism: not given" in page.text
+    assert "tourism: not assigned" in page.text

@@ -257,7 +257,7 @@ def test_a_rubric_with_rules_only_is_reported(topics, tmp_path):
         *("train", embedded()[0], "--only", "rubrics", "--workers", 1),
         *("--config", tmp_path / "c.toml", "--models", tmp_path / "models"),
     )
-    assert "topics: турзм: has rules only, no article carries it; is it spelled as in the data?" in ran.err
+    assert "topics: турзм: has rules but no articles; is it spelled as in the data?" in ran.err
 
 
 def test_a_rubric_with_rules_only_is_measured_if_labelled(tmp_path):

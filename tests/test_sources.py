@@ -59,7 +59,7 @@ def test_json_lines_may_have_other_suffixes(tmp_path, suffix):
     if "ndjson" in suffix.lower():
         assert find(tmp_path).sources == find(path).sources
     else:
-        with pytest.raises(DataError, match=r"a \.json that is JSON Lines is read where it is named"):
+        with pytest.raises(DataError, match=r"a \.json with JSON Lines is read if given by name"):
             find(tmp_path)
 
 
@@ -106,13 +106,13 @@ SUFFIXES = ".jsonl, .csv, .tsv, .parquet, .ndjson (also with .gz or .zst after i
         (
             "статья.docx",
             UsageError,
-            "{}: no reader knows the suffix '.docx'; known: " + SUFFIXES + "; or name the format",
+            "{}: unknown suffix '.docx'; known suffixes: " + SUFFIXES + "; or name the format",
         ),
         ("архив.xlsx", UsageError, "{}: is a spreadsheet; save it as CSV"),
         (
             "голый.gz",
             UsageError,
-            "{}: no reader knows a file without a suffix; known: " + SUFFIXES + "; or name the format",
+            "{}: no suffix; known suffixes: " + SUFFIXES + "; or name the format",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_a_pattern_without_a_match_is_an_error(tmp_path):
 
 
 def test_no_source_is_an_error():
-    with pytest.raises(DataError, match="no input is named; name a file, a folder, a pattern, or - for"):
+    with pytest.raises(DataError, match="no input; name a file, a folder, a pattern, or - for"):
         Corpus([])
 
 
@@ -167,7 +167,7 @@ def test_a_truncated_compressed_file_gives_rows_and_one_reject(tmp_path, suffix)
     path.write_bytes(packed[: len(packed) // 2])
     articles, rejects = all_of(Corpus(path))
     assert 10_000 < len(articles) < 45_000
-    reason = "the file ends in the middle of its packed data, the rest is lost; copy or export it again"
+    reason = "the compressed data is cut short, the rest is lost; copy or export it again"
     assert rejects == [Reject(str(path), len(articles) + 1, reason)]
 
 
@@ -188,7 +188,9 @@ def test_a_damaged_compressed_file_gives_one_reject(tmp_path, suffix, place):
     path.write_bytes(packed)
     rejects = all_of(Corpus(path))[1]
     damaged = [
-        reject for reject in rejects if reject.reason.startswith("the packed data is damaged from here on (")
+        reject
+        for reject in rejects
+        if reject.reason.startswith("the compressed data is damaged from here on (")
     ]
     assert damaged == rejects[-1:]
 
@@ -260,7 +262,7 @@ def test_standard_input_can_be_read_only_once(monkeypatch):
     corpus = Corpus(["-"])
     assert all_of(corpus) == ([], [])
     with pytest.raises(
-        UsageError, match="standard input can be read only once; save it to a file and name that"
+        UsageError, match="standard input can be read only once; save it to a file and name the file"
     ):
         all_of(corpus)
 
@@ -283,7 +285,7 @@ def test_a_piped_table_row_is_yielded_immediately(monkeypatch):
     with open(out, encoding="utf-8") as pipe, open(into, "wb") as end:  # noqa: PTH123 (descriptors)
         monkeypatch.setattr(sys, "stdin", pipe)
         rows = Corpus("-").stream(lambda: None)
-        assert next(rows) == Reject("stdin", 2, "the row has 1 fields where the header has 2")
+        assert next(rows) == Reject("stdin", 2, "the row has 1 fields, the header 2")
         for text in ("Снег", "Дождь"):
             end.write(f"{text};{text}\n".encode())
             end.flush()
@@ -294,7 +296,7 @@ def test_a_piped_table_row_is_yielded_immediately(monkeypatch):
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
-        (f"id,title,body\n1,Пуск,{'Завод ' * 60}\n", {}, "no column 'text', and 'body' holds long texts"),
+        (f"id,title,body\n1,Пуск,{'Завод ' * 60}\n", {}, "no column 'text', but 'body' contains long texts"),
         (
             "id,text\n1,Снег\n",
             {"columns": Columns(text="body")},

@@ -159,7 +159,7 @@ def test_without_labels_articles_are_drawn_at_random(pool):
 
 
 def test_a_fully_labelled_pool_is_an_error():
-    with pytest.raises(DataError, match="500 articles, none without a label"):
+    with pytest.raises(DataError, match="all 500 articles are labelled"):
         suggest(Corpus(embedded()), Config(), 5)
 
 
@@ -167,7 +167,7 @@ def test_rubrics_with_the_fewest_examples_are_listed(capsys):
     show_labelled(1_200, {f"рубрика {r}": 30 - r for r in range(12)})
     output = capsys.readouterr().err
     assert output.startswith("1,200 articles labelled so far: рубрика 11 19, рубрика 10 20, ")
-    assert output.endswith(", рубрика 2 28, 2 other rubrics with no fewer\n")
+    assert output.endswith(", рубрика 2 28, 2 other rubrics with at least as many\n")
 
 
 def test_the_labelling_loop_of_an_editor(topics, pool, labels, tmp_path):
@@ -176,7 +176,7 @@ def test_the_labelling_loop_of_an_editor(topics, pool, labels, tmp_path):
     first = tmp_path / "first.csv"
     ran = topics("suggest", pool, "-n", 40, "-o", first, "--workers", 1)
     assert (ran.code, ran.out) == (0, "")
-    assert "0 articles labelled so far: no rubric yet" in ran.err
+    assert "0 articles labelled so far: no rubrics yet" in ran.err
     rows = list(csv.reader(io.StringIO(first.read_text(encoding="utf-8-sig")), delimiter=";"))
     for row in rows[1:]:
         row[1] = truth[row[0]]

@@ -196,7 +196,7 @@ def test_a_table_may_have_titles_only(tagger):
 
 def test_a_table_with_several_column_levels_is_an_error(tagger):
     frame = pd.DataFrame([[STEEL]], columns=pd.MultiIndex.from_tuples([("text", "ru")]))
-    with pytest.raises(TypeError, match="the columns of the table have several levels; give it one"):
+    with pytest.raises(TypeError, match="the columns of the table have several levels; keep one"):
         tagger.tag_many(frame)
     assert len(tagger.tag_many(frame.droplevel(1, axis=1))) == 1
 

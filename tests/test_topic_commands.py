@@ -73,7 +73,7 @@ def test_show_prints_words_trend_rubrics_and_articles(run):
     rows = [json.loads(line) for line in run("topics", "list", "--json").out.splitlines()]
     [metals] = [row["id"] for row in rows if "металлы" in row["label"]]
     out = run("topics", "show", metals).out
-    for part in ("words: ", "by week: ", "rises", "rubrics: industry", "typical:", "carrying the change:"):
+    for part in ("words: ", "by week: ", "rises", "rubrics: industry", "typical:", "behind the change:"):
         assert part in out
     found = json.loads(run("topics", "show", metals, "--json").out)
     assert found["change"]["direction"] == "rises"
@@ -94,13 +94,13 @@ def test_a_week_of_three_articles_is_not_a_peak(topics: Topics, tmp_path):
     found = json.loads(topics("topics", "show", hockey, "--json", *models).out)
     shares = found["activity"]["shares"]
     assert shares[0] == max(shares), "the three articles have only this topic"
-    assert re.search(r"most \d\d\.\d% in 20 articles from 2026-", out)
+    assert re.search(r"peak \d\d\.\d% in 20 articles from 2026-", out)
 
 
 def test_trends_show_rising_topics_of_the_archive_and_other_data(run, tmp_path):
     out = run("topics", "trends").out
     assert "редкоземельные металлы" in out
-    assert "3 of 5 topics: no more change than chance makes" in out
+    assert "3 of 5 topics: no more change than expected by chance" in out
     other = tmp_path / "b.csv"
     frame = pd.DataFrame(dated(weeks=9, seed=7)).drop(columns="rubrics").rename(columns={"date": "день"})
     frame.to_csv(other, index=False)
@@ -152,9 +152,9 @@ def test_compare_without_data_matches_topics(run, trained):
 @pytest.mark.parametrize(
     ("versions", "why"),
     [
-        (("rubrics", "rubrics"), "versions of rubrics are compared on labelled articles: name DATA"),
+        (("rubrics", "rubrics"), "versions of rubrics are compared on labelled articles; name DATA"),
         (("rubrics", "topics"), "name DATA"),
-        (("topics", "rubrics"), "knows rubrics, not topics; name a version of topics"),
+        (("topics", "rubrics"), "is a version of rubrics; name a version of topics"),
     ],
 )
 def test_comparing_rubrics_needs_data(topics: Topics, both, versions, why):
@@ -189,8 +189,8 @@ FAILURES = [
     ("topics show семь", 2, "'семь' is not a valid integer"),
     ("topics name 99 x", 2, "has no topic 99"),
     ("topics list --topics нет", 4, "no version of 'нет'"),
-    ("topics trends --unit month", 2, "name DATA to see trends by month"),
-    ("topics trends {inbox}", 3, "articles of 0 weeks, and 6 are needed"),
+    ("topics trends --unit month", 2, "name DATA for trends by month"),
+    ("topics trends {inbox}", 3, "dated articles cover 0 weeks, at least 6 are needed"),
     ("topics compare topics topics/1", 4, "has no version '1'"),
     ("topics нет", 2, "No such command 'нет'"),
     ("explain {inbox}", 4, "no version of 'rubrics'"),
@@ -211,7 +211,7 @@ def test_an_error_is_one_line_and_an_exit_code(run, inbox, line, code, why):
 
 def test_listing_topics_of_a_rubric_version_is_an_error(topics: Topics, models):
     ran = topics("topics", "list", "--topics", "rubrics", "--models", models)
-    assert (ran.code, "knows rubrics, not topics" in ran.err) == (2, True)
+    assert (ran.code, "is a version of rubrics; name a version of topics" in ran.err) == (2, True)
 
 
 # Topics without rubrics
@@ -228,7 +228,7 @@ def test_topics_can_be_used_without_rubrics(trained):
     frame = tagger.tag_many(pd.DataFrame({"text": [RAIL["text"], ""]}))
     assert frame["rubrics"].tolist() == [[], []]
     assert frame["topics"].map(len).tolist() == [1, 0]
-    with pytest.raises(UsageError, match="nothing to explain"):
+    with pytest.raises(UsageError, match="only rubrics can be explained"):
         tagger.explain(RAIL["text"], "tourism")
 
 
@@ -242,7 +242,7 @@ REMEDIES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*was taken from")
+@pytest.mark.filterwarnings("ignore:.*was imported from")
 @pytest.mark.parametrize("remedy", REMEDIES)
 def test_training_refuses_to_continue_from_damaged_topics(topics: Topics, trained, source, tmp_path, remedy):
     folder = Path(shutil.copytree(trained, tmp_path / "models"))
@@ -255,10 +255,8 @@ def test_training_refuses_to_continue_from_damaged_topics(topics: Topics, traine
     ran = topics(*train)
     assert (ran.code, ran.out) == (4, "")
     [line] = ran.err.splitlines()  # no progress line
-    assert "topics go on from topics@latest, which cannot be opened (" in line
-    assert line.endswith(
-        "go back with `topics rollback topics --alias latest`, or train under another --topics-name"
-    )
+    assert "the new topics would continue topics@latest, which cannot be opened (" in line
+    assert line.endswith("run `topics rollback topics --alias latest`, or train under another --topics-name")
     assert REMEDIES[remedy](topics, models, bundle).code == 0
     assert topics(*train).code == 0
 
@@ -268,7 +266,10 @@ def test_training_refuses_to_replace_missing_topics(topics: Topics, trained, sou
     for version in (folder / "topics").glob("2*"):
         shutil.rmtree(version)
     ran = topics("train", source, "--only", "topics", "--num-topics", 5, "--models", folder)
-    assert (ran.code, "topics go on from topics@latest, which cannot be opened" in ran.err) == (4, True)
+    assert (ran.code, "the new topics would continue topics@latest, which cannot be opened" in ran.err) == (
+        4,
+        True,
+    )
     named = "--topics-name", "темы"
     assert (
         topics("train", source, "--only", "topics", "--num-topics", 5, *named, "--models", folder).code == 0
@@ -278,9 +279,9 @@ def test_training_refuses_to_replace_missing_topics(topics: Topics, trained, sou
 def test_a_version_of_the_wrong_kind_is_refused(trained, models, tmp_path):
     for folder, name in ((trained, "topics"), (models, "rubrics")):
         shutil.copytree(folder / name, tmp_path / name)
-    with pytest.raises(UsageError, match="knows topics, not rubrics"):
+    with pytest.raises(UsageError, match="is a version of topics"):
         Tagger.load(tmp_path, "topics")
-    with pytest.raises(UsageError, match="knows rubrics, not topics"):
+    with pytest.raises(UsageError, match="is a version of rubrics"):
         Tagger.load(tmp_path, "rubrics", "rubrics")
     both, alone = Tagger.load(tmp_path), Tagger.load(tmp_path, rubrics=False)
     assert [version.manifest.name for version in both.versions] == ["rubrics", "topics"]
@@ -291,7 +292,7 @@ def test_a_version_of_the_wrong_kind_is_refused(trained, models, tmp_path):
 def test_topics_cannot_be_evaluated(run, inbox):
     ran = run("evaluate", "topics", inbox)
     assert ran.code == 2
-    assert "knows topics, not rubrics; name another version" in ran.err
+    assert "is a version of topics, not of rubrics; name another version" in ran.err
 
 
 def test_predict_writes_topics_without_rubrics_in_every_format(run, inbox, tmp_path):

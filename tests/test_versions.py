@@ -74,7 +74,7 @@ def test_rollback_steps_back_and_promotion_continues_from_there(registry):
     assert registry.rollback("rubrics").version == a
     promote(registry, d)
     assert registry.rollback("rubrics").version == a
-    with pytest.raises(ModelError, match=rf"has nowhere to go back to; promote one of '{a}', '{b}'"):
+    with pytest.raises(ModelError, match=rf"has no previous version; promote one of '{a}', '{b}'"):
         registry.rollback("rubrics")
     assert production(registry) == a
 
@@ -100,9 +100,9 @@ def test_rollback_skips_removed_versions(registry):
 
 def test_rollback_without_a_promotion_is_an_error(registry):
     publish(registry)
-    with pytest.raises(ModelError, match="rubrics@production has nowhere to go back to"):
+    with pytest.raises(ModelError, match="rubrics@production has no previous version"):
         registry.rollback("rubrics")
-    with pytest.raises(ModelError, match="no model 'туры'; there are 'rubrics'"):
+    with pytest.raises(ModelError, match="no model 'туры'; models: 'rubrics'"):
         registry.rollback("туры")
 
 
@@ -138,7 +138,7 @@ def test_pruning_keeps_the_target_of_a_rollback(registry):
     registry.prune("rubrics", keep=1, days=0, remove=True)
     assert registry.versions("rubrics") == [a, b, c], "a rollback would return to b"
     shutil.rmtree(registry.folder / "rubrics" / b)
-    with pytest.raises(ModelError, match="has nowhere to go back to"):
+    with pytest.raises(ModelError, match="has no previous version"):
         registry.rollback("rubrics")
     assert production(registry) == a
 
@@ -249,7 +249,7 @@ def test_history_shows_who_promoted_what_and_why(topics, registry):
     today = f"{datetime.now().astimezone():%Y-%m-%d}"
     ran = topics("history", "rubrics", "--at", today, "--models", registry.folder)
     assert ran.code == 0
-    assert f"rubrics/{a} was @production, what `topics predict` took" in ran.out
+    assert f"rubrics/{a} was @production, used by `topics predict`" in ran.out
     assert "promoted by" in ran.out
     assert "проверено" in ran.out
     lines = topics("history", "--json", "--models", registry.folder).out.splitlines()
@@ -258,7 +258,7 @@ def test_history_shows_who_promoted_what_and_why(topics, registry):
     assert all(event["who"] and event["when"].endswith("Z") for event in events)
     assert events[0]["metrics"]["macro_f1"] == 0.5
     before = topics("history", "rubrics", "--at", "2020-03-03", "--models", registry.folder)
-    assert before.out == "2020-03-03: rubrics had no version yet\n"
+    assert before.out == "rubrics had no version yet at 2020-03-03\n"
     wrong = topics("history", "--at", "третьего дня", "--models", registry.folder)
     assert (wrong.code, wrong.err) == (
         2,
@@ -278,7 +278,7 @@ SPRING, AUTUMN = "2026-03-29", "2026-10-25"
         (f"{AUTUMN}T02:30", ("2026-10-25T00:30", "2026-10-25T01:30")),
         (f"{AUTUMN}T02:30+01:00", ("2026-10-25T01:30", "2026-10-25T01:30")),
         (f"{AUTUMN}T03:30", ("2026-10-25T02:30", "2026-10-25T02:30")),
-        (f"{SPRING}T02:30", "does not exist on that day, clocks went forward; write 01:30 or 03:30"),
+        (f"{SPRING}T02:30", "does not exist: the clocks went forward; write 01:30 or 03:30"),
     ],
 )
 def test_times_on_days_of_clock_changes(monkeypatch, at, found):
@@ -329,7 +329,7 @@ def test_history_at_a_time_shows_the_version_in_use_and_its_metrics(topics, regi
     registry.rollback("rubrics", "туризм везде")
     models = "--models", registry.folder
     lines = topics("history", "rubrics", "--at", "2999-01-01", *models).out.splitlines()
-    assert lines[0] == f"rubrics/{a} was @production, what `topics predict` took"
+    assert lines[0] == f"rubrics/{a} was @production, used by `topics predict`"
     assert lines[2].strip().endswith(": туризм везде")
     assert lines[3] == "  macro-F1 0.500, exact match 0.500 (in training)", (
         "for a rollback the metrics of the training"
@@ -355,7 +355,7 @@ def test_until_a_promotion_the_latest_version_is_used(topics, registry):
         ran = topics("history", "rubrics", "--at", at, "--models", registry.folder)
         return [line for line in ran.out.splitlines() if "predict" in line]
 
-    took = "what `topics predict` took"
+    took = "used by `topics predict`"
     assert tagging("2026-03-02T12:00") == [f"rubrics/a was @latest, {took}"]
     [a, b, production] = tagging("2026-03-03")
     assert a == f"rubrics/a was @latest, {took}"
@@ -390,10 +390,10 @@ def test_pruning_keeps_aliases_rollback_targets_and_recent_versions(registry):
     assert (
         shown.kept
         == {
-            old[2]: "before @production",
+            old[2]: "previous @production",
             old[4]: "@production",
             young: "@latest",
-            "копия": "of the last 2",
+            "копия": "among the last 2",
         }
         | {}
     )
@@ -409,7 +409,7 @@ def test_prune_removes_only_with_yes(topics, registry):
     options = "--keep", "1", "--days", "0", "--models", registry.folder
     said = topics("prune", "rubrics", *options)
     assert said.out.splitlines() == [f"keep    rubrics/{b}  @latest", f"remove  rubrics/{a}"]
-    assert said.err == "Nothing was removed; give --yes to do it.\n"
+    assert said.err == "Nothing was removed; add --yes to remove.\n"
     assert registry.versions("rubrics") == [a, b]
     assert topics("prune", "rubrics", *options, "--yes").out.splitlines()[1] == f"removed  rubrics/{a}"
     assert registry.versions("rubrics") == [b]
@@ -597,7 +597,7 @@ def work(folder: Path, seed: int, steps: int) -> None:
             else:
                 registry.open("rubrics")
         except ModelError as error:
-            expected = ("moved meanwhile", "nowhere to go back", "has no version")
+            expected = ("moved meanwhile", "no previous version", "has no version")
             if not any(part in str(error) for part in expected):
                 raise
 
@@ -704,10 +704,10 @@ def test_an_import_replaces_a_damaged_version(registry, tmp_path, damage):
         bundles.unpack(tmp_path / "a.tar", registry)
     else:
         with pytest.warns(
-            ModelWarning, match=r"rubrics/2026.*: was taken from a\.tar, in place of one that was"
+            ModelWarning, match=r"rubrics/2026.*: was imported from a\.tar, replacing one that was"
         ):
             bundles.unpack(tmp_path / "a.tar", registry)
-        assert registry.events("rubrics")[-1].why.startswith("from a.tar, in place of one that was ")
+        assert registry.events("rubrics")[-1].why.startswith("from a.tar, replacing one that was ")
     assert registry.open("rubrics") == version, "still in production"
     assert not list((registry.folder / "rubrics").glob(".pruned-*"))
 
@@ -766,7 +766,7 @@ def test_verify_reports_every_damaged_version(topics, own_models):
     ran = topics("verify", "--models", own_models)
     assert (ran.code, ran.out) == (4, "")
     assert [line.count("topics: ") for line in ran.err.splitlines()] == [1, 1]
-    assert "it was moved" in ran.err
+    assert "by its manifest; move it back" in ran.err
     assert "idf.npy: is not a file of" in ran.err
 
 
@@ -784,7 +784,7 @@ def test_reproduce_gives_the_same_files(registry):
         reproduce(
             registry, version.manifest, Corpus(embedded()[0]), watch=lambda stage, done: stages.add(stage)
         )
-    assert stages == {"learning what outlets repeat", "reading"}, "an error before learning"
+    assert stages == {"learning boilerplate", "reading"}, "an error before learning"
 
 
 def test_topics_are_reproduced_from_their_parent(registry):
@@ -794,7 +794,7 @@ def test_topics_are_reproduced_from_their_parent(registry):
     )
     assert second.manifest.topics.previous == first.manifest.version
     kept = registry.prune("topics", keep=1, days=0, remove=True).kept
-    assert kept[first.manifest.version] == f"{second.manifest.version} went on from it"
+    assert kept[first.manifest.version] == f"continued by {second.manifest.version}"
     assert reproduce(registry, second.manifest, corpus).is_same
     shutil.rmtree(first.folder)
     with pytest.raises(ModelError, match=f"has no version '{first.manifest.version}'"):
@@ -829,7 +829,7 @@ def test_versions_of_topics_are_verified_exported_and_promoted(registry, tmp_pat
     assert topics("import", tmp_path / "t.tar", "--models", tmp_path / "там").code == 0
     assert topics("promote", first, *models).code == 0
     refused = topics("promote", second, *models)
-    told = "name DATA to compare on, or force it with a reason (--force, --reason)" in refused.err
+    told = "give DATA to compare on, or force it with a reason (--force, --reason)" in refused.err
     assert (refused.code, told) == (2, True)
     ran = topics("promote", second, unseen, *models)
     assert (ran.code, "B keeps 4 of 4 topics, 0 are new" in ran.out) == (0, True), ran.err
@@ -871,9 +871,9 @@ def test_comparing_topics_needs_topics_and_enough_articles(own_models, tmp_path,
     label = train_topics(Registry(own_models), tmp_path, 0, 120)
     few = write(tmp_path / "мало.jsonl", {"id": "1", "text": "Завод"})
     for versions, code, said in (
-        ((label, "rubrics"), 2, "knows rubrics, not topics"),
-        (("rubrics", label), 2, "knows topics, not rubrics"),
-        ((label, label), 3, "1 articles are too few to compare topics on"),
+        ((label, "rubrics"), 2, "is a version of rubrics, not of topics"),
+        (("rubrics", label), 2, "is a version of topics, not of rubrics"),
+        ((label, label), 3, "too few articles to compare topics: 1; at least"),
     ):
         ran = topics("compare", *versions, few, "--models", own_models)
         assert (ran.code, said in ran.err) == (code, True), ran.err
@@ -904,13 +904,11 @@ def test_another_dictionary_version_warns_on_load(own_models):
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     known = {"what": "imported", "version": folder.name, "seal": integrity.seal(folder)}
     (home / "history.jsonl").write_text(json.dumps(known) + "\n")
-    with pytest.warns(
-        ModelWarning, match="trained with pymorphy3-dicts-ru 1.0, here is .*: some words may be"
-    ):
+    with pytest.warns(ModelWarning, match="trained with pymorphy3-dicts-ru 1.0, here .*: some words may be"):
         Registry(own_models).open("rubrics")
     ran = python("-m", "topics", "verify", "--models", str(own_models))
     assert ran.code == 0
-    assert ran.err.startswith(f"topics: rubrics/{folder.name}: trained with pymorphy3-dicts-ru 1.0, here is ")
+    assert ran.err.startswith(f"topics: rubrics/{folder.name}: trained with pymorphy3-dicts-ru 1.0, here ")
     assert len(ran.err.splitlines()) == 1
 
 

@@ -41,9 +41,9 @@ SECTIONS = {
     "Versions": {
         "models": "List the trained versions with their metrics.",
         "show": "Show everything known about a version.",
-        "promote": "Put a version into production, if it is not worse than what is live.",
+        "promote": "Put a version into production if it is not worse than the current one.",
         "rollback": "Put the previous version back into production.",
-        "history": "Show which version was live when, who promoted it, why, and on what metrics.",
+        "history": "Show which version was in use when, who promoted it, why, and on what metrics.",
         "verify": "Check every byte of the versions.",
         "reproduce": "Train a version again and compare every byte.",
         "prune": "Remove old versions that are not needed.",

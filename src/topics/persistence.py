@@ -57,10 +57,10 @@ def read_array(path: Path, kind: npt.DTypeLike, dimensions: int = 1) -> npt.NDAr
         raise ModelError(f"{path}: cannot be read ({_first_line(error)}); {REMEDY}") from error
     array = np.asarray(mapped)
     if array.dtype != np.dtype(kind) or array.ndim != dimensions or not whole:
-        found = f"{array.ndim} dimensions of {array.dtype}"
-        raise ModelError(f"{path}: holds {found}, not {dimensions} of {np.dtype(kind)}; {REMEDY}")
+        found = f"{array.ndim} dimensions of {array.dtype}" + " and extra bytes" * (not whole)
+        raise ModelError(f"{path}: contains {found}, expected {dimensions} of {np.dtype(kind)}; {REMEDY}")
     if array.dtype.kind == "f" and array.size and not -LARGEST <= array.min() <= array.max() <= LARGEST:
-        raise ModelError(f"{path}: holds a number that is not finite, or is beyond a billion; {REMEDY}")
+        raise ModelError(f"{path}: has a number that is not finite or exceeds a billion; {REMEDY}")
     return array
 
 

@@ -163,7 +163,7 @@ class Tagger:
             )
         if frame.columns.nlevels > 1:
             raise TypeError(
-                "the columns of the table have several levels; give it one: frame.droplevel(1, axis=1)"
+                "the columns of the table have several levels; keep one: frame.droplevel(1, axis=1)"
             )
         if "text" not in frame and "title" not in frame:
             raise UsageError(f"the table has no column 'text'; it has {listed(frame.columns)}")
@@ -191,7 +191,7 @@ class Tagger:
             UsageError: the version does not have this rubric.
         """
         if self._pipeline is None:
-            raise UsageError(f"{self.version.label} knows topics, not rubrics: there is nothing to explain")
+            raise UsageError(f"{self.version.label} is a version of topics; only rubrics can be explained")
         return self._pipeline.explain(_article(text, title, outlet), rubric, self.version.label)
 
     def because(
@@ -204,7 +204,7 @@ class Tagger:
 
         Raises:
             TypeError: the text is not a str.
-            UsageError: the version knows no such rubric.
+            UsageError: the version does not have this rubric.
         """
         return telling(self.explain(text, rubric, title, outlet), 1, most)
 

@@ -109,10 +109,10 @@ def read(path: Path) -> Iterator[Scored]:
         DataError: it is not an output of `predict`, or an unfinished one.
     """
     if path.is_dir() and (path / ".job").exists():
-        raise DataError(f"{path}: its job is not finished; let the same `predict` command go on first")
+        raise DataError(f"{path}: its job is unfinished; resume it with the same `predict` command")
     parts = sorted(path.glob("part-*")) if path.is_dir() else [path]
     if not parts:
-        raise DataError(f"{path}: holds no parts; is this an output of `predict`?")
+        raise DataError(f"{path}: has no parts; is this an output of `predict`?")
     for source in sources.find(parts).sources:
         for row in sources.Rows(source, _MAX_FIELD):
             if isinstance(row, Reject):
@@ -170,7 +170,7 @@ def _from_row(values: Mapping[str, Any], where: str) -> Scored:
     try:
         rubrics, scores, review = values["rubrics"], values["scores"], values["needs_review"]
         if not values["model"]:
-            raise DataError(f"{where}: has topics and no rubrics; rubrics are what is compared")
+            raise DataError(f"{where}: has topics but no rubrics; only rubrics are compared")
         return Scored(
             str(values["id"]),
             (names(rubrics, "rubrics") or frozenset()) if isinstance(rubrics, str) else frozenset(rubrics),
@@ -181,7 +181,9 @@ def _from_row(values: Mapping[str, Any], where: str) -> Scored:
         )
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError, UnfitError) as error:
         reason = f"it has no column {error}" if isinstance(error, KeyError) else error
-        raise DataError(f"{where}: is not a row written by `predict` ({reason}); name its output") from error
+        raise DataError(
+            f"{where}: is not a row written by `predict` ({reason}); name an output of `predict`"
+        ) from error
 
 
 class _Rubric:

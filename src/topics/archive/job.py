@@ -100,7 +100,7 @@ def score_archive(
         options.output.mkdir(exist_ok=True)
 
     def plan_shards() -> list[Shard]:
-        watch("cutting the archive into shards", 0)
+        watch("splitting the archive into shards", 0)
         total = sum(file.size for file in record.inputs)
         size = options.shard_size or fitting(total)
         in_parallel = not options.dask and total > size
@@ -147,13 +147,11 @@ def _resumable(job: Job, options: ScoringOptions) -> Iterator[None]:
         # Paths inside the job's folder mean nothing to the user, so name the output instead.
         within = str(error.filename or options.home).startswith(str(options.home))
         message = f"{options.output if within else error.filename}: {error.strerror or error}"
-        raise OutputError(f"{message}; fix that; {_remaining(job)}") from error
+        raise OutputError(f"{message}; fix this; {_remaining(job)}") from error
 
 
 def _remaining(job: Job) -> str:
-    return (
-        f"{len(job.folder.done())} of {len(job.shards)} shards are done; the same command goes on from here"
-    )
+    return f"{len(job.folder.done())} of {len(job.shards)} shards are done, the same command resumes"
 
 
 def _record(corpus: Corpus, tagger: Tagger, options: ScoringOptions) -> Record:
@@ -193,7 +191,7 @@ def _finished(options: ScoringOptions, record: Record) -> Summary | None:
     if not names:
         return None
     if not {_SUMMARY, ledger.RECORD} <= names:
-        raise UsageError(f"{folder}: is not a folder of predictions and is not empty; name another")
+        raise UsageError(f"{folder}: is not empty and not a folder of predictions; name another")
     storage.sweep(folder)
     if options.restart:
         options.home.mkdir()  # if this is interrupted, the folder is that of an unfinished job
@@ -204,7 +202,7 @@ def _finished(options: ScoringOptions, record: Record) -> Summary | None:
     saved = ledger.read_saved(folder / ledger.RECORD, Record)
     if saved != record:
         changes = "; ".join(ledger.differences(saved, record))
-        raise UsageError(f"{folder}: is finished, and since then {changes}; start over (--restart)")
+        raise UsageError(f"{folder}: was finished, but since then {changes}; start over (--restart)")
     return ledger.read_saved(folder / _SUMMARY, Summary)
 
 
@@ -272,7 +270,7 @@ def _one_by_one(suspects: Sequence[Task]) -> Iterator[Done]:
 def _with_shards(error: WorkerDiedError, shards: Sequence[Shard]) -> WorkerDiedError:
     where = "; ".join(f"shard {shard.number}, {shard.place}" for shard in shards) or "before its first shard"
     return WorkerDiedError(
-        f"{error} ({where}); look at these rows, or use fewer workers; the same command goes on from here"
+        f"{error} ({where}); check these rows, or use fewer workers; the same command resumes"
     )
 
 
@@ -281,7 +279,7 @@ def _finish(job: Job, options: ScoringOptions, done: Mapping[int, Done]) -> Coun
     numbers = [shard.number for shard in job.shards]
     for part in map(job.folder.part, numbers):
         if not part.exists() and not (options.is_folder and _final_path(options, part).exists()):
-            raise OutputError(f"{part}: was done but is missing; start over (--restart)")
+            raise OutputError(f"{part}: was written but is missing; start over (--restart)")
     counts = sum((done[number].counts for number in numbers), Counts())
     repeats_by_shard = repeats.find([job.folder.ids(number) for number in numbers], counts.articles)
     check_limit(counts.rejects + sum(map(len, repeats_by_shard.values())), options.max_rejects)

@@ -216,9 +216,9 @@ def held(
             storage.publish(home / RECORD, msgspec.json.encode(saved, enc_hook=str))
         elif saved.record != record:
             raise UsageError(
-                f"{home}: a job was begun here and is not finished, and since then "
-                f"{'; '.join(differences(saved.record, record))}; to go on put that back as it was, "
-                "or discard what is done (--restart)"
+                f"{home}: contains an unfinished job, but since then "
+                f"{'; '.join(differences(saved.record, record))}; undo that to resume, "
+                "or start over (--restart)"
             )
         folder = home / record.key
         folder.mkdir(exist_ok=True)
@@ -243,7 +243,7 @@ def read_saved(path: Path, type_: type[T]) -> T:
         return msgspec.json.decode(path.read_bytes(), type=type_, dec_hook=lambda _, name: storage.path(name))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
-            f"{path}: is damaged or of another version of topics ({error}); start over (--restart)"
+            f"{path}: is damaged or from another version of topics ({error}); start over (--restart)"
         ) from error
 
 
@@ -253,26 +253,26 @@ def differences(old: Record, new: Record) -> Iterator[str]:
     for verb, names in (
         ("changed", [name for name in before if now.get(name, before[name]) != before[name]]),
         ("disappeared", [name for name in before if name not in now]),
-        ("came", [name for name in now if name not in before]),
+        ("appeared", [name for name in now if name not in before]),
     ):
         if names:
             more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
             yield f"{', '.join(names[:_MAX_NAMES])}{more} {verb}"
     if list(before) != list(now) and before.keys() == now.keys():
-        yield "the inputs come in another order"
+        yield "the order of the inputs changed"
     if old.versions != new.versions and old.versions.keys() == new.versions.keys():
-        yield "topics were given other names"
+        yield "topics were renamed"
     elif old.versions != new.versions:
-        yield f"the model was {', '.join(old.versions)} and is {', '.join(new.versions)}"
+        yield f"the model changed from {', '.join(old.versions)} to {', '.join(new.versions)}"
     yield from _changed_options(old.options, new.options)
     if (old.program, old.protocol) != (new.program, new.protocol):
-        yield f"topics was {old.program} and is {new.program}"
+        yield f"topics changed from {old.program} to {new.program}"
 
 
 def _changed_options(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for name in {**old, **new}:
         if old.get(name) != new.get(name):
-            yield f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+            yield f"{name} changed from {old.get(name)!r} to {new.get(name)!r}"
 
 
 @contextmanager

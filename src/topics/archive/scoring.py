@@ -176,7 +176,7 @@ def check_limit(rejects: int, limit: int | None, example: Sequence[Reject] = ())
         return
     for row in example:
         raise DataError(
-            f"more than {limit} rows cannot be read, such as {row.source}:{row.line} ({row.reason}); "
+            f"more than {limit} rows cannot be read, e.g. {row.source}:{row.line} ({row.reason}); "
             "fix the input or raise the limit (--max-rejects)"
         )
     raise DataError(

@@ -51,7 +51,7 @@ def format_of(path: Path) -> Callable[..., Any]:
     """
     if path.suffix not in FORMATS:
         raise UsageError(
-            f"{path}: cannot write {path.suffix or 'a file without suffix'}; known: {listed(FORMATS)}"
+            f"{path}: cannot write {path.suffix or 'a file without suffix'}; suffixes: {listed(FORMATS)}"
         )
     return FORMATS[path.suffix]
 
@@ -175,7 +175,7 @@ def _kept_names(keep: Sequence[str]) -> list[str]:
     names = [kept_name(name) for name in keep]
     if repeated := [name for name in names if names.count(name) > 1]:
         raise UsageError(
-            f"two kept columns (--keep) would be called {repeated[0]!r} in the output; keep one of them"
+            f"two kept columns (--keep) would both be called {repeated[0]!r} in the output; keep only one"
         )
     return names
 

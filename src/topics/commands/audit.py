@@ -32,13 +32,13 @@ def audit(data: tuple[str, ...], **options: Any) -> None:
     audited = write_sheet(data, room.audit, room.COLUMNS, room.table, options)
     listed_in = f" in {options['output']}" if options["output"] else ""
     click.echo(
-        f"{audited.examined:,} labelled articles examined, of {audited.doubted:,} a model says otherwise, "
-        f"{len(audited.suspects):,} listed{listed_in}",
+        f"{audited.examined:,} labelled articles examined; the model disagrees with {audited.doubted:,}, "
+        f"{len(audited.suspects):,} of them listed{listed_in}",
         err=True,
     )
     if audited.examined < _FEW and audited.doubted > audited.examined / 5:
         click.echo(
-            "so many of so few are a sign of too few articles to learn from rather than of wrong labels: "
-            "take the list as a hint, and audit more articles at a time",
+            "so many disagreements in so few articles suggest a weak model rather than wrong labels; "
+            "audit more articles at a time",
             err=True,
         )

@@ -61,7 +61,7 @@ def compare(before: str, after: str, data: tuple[str, ...], as_json: bool, **opt
     registry = Registry(options["models"])
     if not data:
         if registry.open(before).manifest.topics is None:
-            raise UsageError("versions of rubrics are compared on labelled articles: name DATA")
+            raise UsageError("versions of rubrics are compared on labelled articles; name DATA")
         emit(continuity.compare(registry, before, after), show, as_json=as_json)
         return
     corpus = corpus_of(data, options)
@@ -84,7 +84,5 @@ def _expect_in_common(before: Version, after: Version) -> None:
     """Raise UsageError for two versions of rubrics that know none in common: no figure would stand there."""
     known = [version.manifest.rubrics for version in (before, after)]
     if all(known) and not set(known[0]) & set(known[1]):
-        said = (
-            f"{one.label} knows {listed(names)}" for one, names in zip((before, after), known, strict=True)
-        )
+        said = (f"{one.label} has {listed(names)}" for one, names in zip((before, after), known, strict=True))
         raise UsageError(f"no rubric in common: {', '.join(said)}; compare versions of the same rubrics")

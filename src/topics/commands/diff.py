@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     "archive",
     multiple=True,
     metavar="INPUT",
-    help="OLD and NEW are versions, and both tag this. Repeatable.",
+    help="Articles to tag; OLD and NEW are then versions. Repeatable.",
 )
-@click.option("-o", "--output", type=NEW_FILE, help="Write every changed article, JSON Lines.")
+@click.option("-o", "--output", type=NEW_FILE, help="Write every changed article to this file, JSON Lines.")
 @click.option(
     "--examples",
     type=click.IntRange(0),
@@ -99,14 +99,14 @@ def _show(changes: Changes) -> None:
     from topics.terminal import out, tell
 
     if not changes.articles and (changes.only_old or changes.only_new):
-        tell("topics: no article is in both; compare outputs of one archive, by its ids")
+        tell("topics: no id is in both; compare outputs of the same archive")
         return
     console = out()
     share = changes.changed / max(changes.articles, 1)
     console.print(f"{changes.old_model} -> {changes.new_model}")
-    console.print(f"{changes.articles:,} articles, {changes.changed:,} of them change ({share:.1%})")
+    console.print(f"{changes.articles:,} articles, {changes.changed:,} of them changed ({share:.1%})")
     if changes.only_old or changes.only_new:
-        console.print(f"only in the old: {changes.only_old:,}; only in the new: {changes.only_new:,}")
+        console.print(f"only in OLD: {changes.only_old:,}; only in NEW: {changes.only_new:,}")
     console.print(f"for review: {changes.old_review:,} -> {changes.new_review:,}")
     table = Table("rubric", "old", "new", "gained", "lost")
     for rubric in changes.rubrics:

@@ -30,7 +30,10 @@ SLICES = ("outlet", "month", "length")
 @click.argument("data", nargs=-1, required=True)
 @labels_option("Table of labels (id, rubrics); they replace those of DATA.")
 @click.option(
-    "--slice-by", multiple=True, type=click.Choice(SLICES), help="Also show metrics by this. Repeatable."
+    "--slice-by",
+    multiple=True,
+    type=click.Choice(SLICES),
+    help="Also show metrics by this property. Repeatable.",
 )
 @click.option("--since", default="", metavar="DATE", help="Only articles from this day on.")
 @click.option("--json", "as_json", is_flag=True, help="All metrics as one JSON object.")
@@ -69,18 +72,18 @@ def evaluate(
 
 
 def _show(assessment: Assessment) -> None:
-    from topics.terminal import calibrated, carried, luck, out, tell_some
+    from topics.terminal import calibrated, have_it, luck, out, tell_some
 
     console = out()
     console.print(f"{assessment.model} on {', '.join(assessment.sources)}", style="bold")
     console.print(
         f"{assessment.read:,} articles read, {assessment.labelled:,} labelled, {assessment.reprints:,} of "
-        "them near-duplicates that do not count; 95 % intervals after each figure"
+        "them near-duplicates (excluded); 95 % intervals after each figure"
     )
     whole = assessment.whole
     console.print(_table(whole))
     console.print(
-        f"exact match without those for review {_short(whole.exact_match_unreviewed)}, "
+        f"exact match of articles not for review {_short(whole.exact_match_unreviewed)}, "
         f"for review {whole.review_share:.1%}; {calibrated(whole.calibration_error, whole.likely)}, "
         f"Brier score {whole.brier_score:.3f}"
     )
@@ -91,7 +94,9 @@ def _show(assessment: Assessment) -> None:
         console.print(table)
     tell_some([luck(one.rubric, one.positives) for one in whole.rubrics if one.too_few])
     unknown = assessment.not_known.items()
-    tell_some([f"{name}: {carried(count)}, the version does not know it" for name, count in unknown])
+    tell_some(
+        [f"{name}: {have_it(count)}, but it is not a rubric of this version" for name, count in unknown]
+    )
     if assessment.trained_on:
         names = ", ".join(assessment.trained_on)
         click.echo(f"topics: trained on {names} too: results on training data are optimistic", err=True)
@@ -100,7 +105,7 @@ def _show(assessment: Assessment) -> None:
 def _table(measure: Measure) -> Any:
     from rich.table import Table
 
-    table = Table("rubric", "positives", "given", "precision", "recall", "F1", "average precision")
+    table = Table("rubric", "positives", "assigned", "precision", "recall", "F1", "average precision")
     for rubric in measure.rubrics:
         metrics = (rubric.precision, rubric.recall, rubric.f1, rubric.average_precision)
         table.add_row(rubric.rubric, str(rubric.positives), str(rubric.given), *map(_short, metrics))

@@ -44,7 +44,7 @@ def explain(
 
     text = _text(file)
     if not f"{title}{text}".strip():
-        raise DataError(f"{_name(file)}: no text; name a file with an article, or give it on standard input")
+        raise DataError(f"{_name(file)}: no text; name a file with an article, or pass it on standard input")
     tagger = Tagger.load(options["models"], options["reference"], topics=False)
     prediction = tagger.tag(text, title, outlet)
     rubrics = (

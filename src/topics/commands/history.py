@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", default="rubrics")
-@click.option("--at", metavar="DATE", help="Only what was live on this day or at this time, local time.")
+@click.option(
+    "--at", metavar="DATE", help="Only the versions in use on this day or at this time, local time."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @models_option
 def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
@@ -48,7 +50,7 @@ def history(name: str, at: str | None, as_json: bool, models: Path) -> None:
             click.echo(msgspec.json.encode(one))
     elif at and moments:
         if not selected:
-            click.echo(f"{at}: {name} had no version yet")
+            click.echo(f"{name} had no version yet at {at}")
         _show_spans(name, events, *moments)
     else:
         _show_events(events)
@@ -72,7 +74,7 @@ def _time(at: str) -> tuple[datetime, datetime]:
         raise UsageError(f"{at!r} is not a date; write 2026-03-03 or 2026-03-03T10:15") from error
     if start.tzinfo is None and first.replace(tzinfo=None) != start:
         before, after = sorted((f"{first:%H:%M}", f"{last:%H:%M}"))
-        reason = f"{at!r} does not exist on that day, clocks went forward"
+        reason = f"{at!r} does not exist: the clocks went forward"
         raise UsageError(f"{reason}; write {before} or {after}")
     return first, last + timedelta(microseconds=1)
 
@@ -108,8 +110,8 @@ def _show_spans(name: str, events: list[Event], start: datetime, end: datetime) 
         return span.alias == PRODUCTION or (span.alias == LATEST and max(span.start, start) < promoted)
 
     for span in sorted(during(every, start, end), key=tagged, reverse=True):
-        until = f"until {_local(span.end)}" if span.end else "to this day"
-        used = ", what `topics predict` took" if tagged(span) else ""
+        until = f"until {_local(span.end)}" if span.end else "until now"
+        used = ", used by `topics predict`" if tagged(span) else ""
         if used and span.alias == LATEST and promoted < min(span.end or end, end):
             used += f" until {_local(promoted)}"
         console.print(Text.assemble((f"{name}/{span.version}", "bold"), f" was @{span.alias}{used}"))

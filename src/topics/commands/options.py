@@ -35,7 +35,7 @@ class _New(click.Path):
         path = Path(value).absolute()
         if "://" in str(value):
             if self.type is Path:
-                self.fail(f"{value!r} is of an object store; name a file of this machine", param, ctx)
+                self.fail(f"{value!r} is in an object store; name a local file", param, ctx)
         elif not path.parent.is_dir():
             self.fail(f"cannot write {path.name!r}: no such folder: {str(path.parent)!r}", param, ctx)
         elif not os.access(path.parent if path.is_file() or not path.exists() else path, os.W_OK):
@@ -70,7 +70,7 @@ def expect_apart(inputs: Iterable[str], outputs: Mapping[str, str | Path | None]
             continue
         whole = Path(place).resolve()
         if whole in named:
-            raise UsageError(f"{place}: {named[whole]} and {option} both write to it; name two files")
+            raise UsageError(f"{place}: {named[whole]} and {option} both write to it; name different files")
         named[whole] = option
         for name in inputs:
             below = "://" not in name and whole.is_relative_to(Path(name).resolve())
@@ -98,7 +98,7 @@ def deliver(output: Path | None, content: bytes) -> None:
 def columns_options(command: F) -> F:
     """Options that say which column holds what."""
     for name in reversed(("id", "text", "title", "date", "outlet", "rubrics")):
-        help_text = f"Column that holds the {name}."
+        help_text = f"Column with the {name}."
         command = click.option(f"--{name}-column", metavar="NAME", help=help_text)(command)
     return command
 
@@ -112,7 +112,7 @@ def labels_option(help_text: str) -> Callable[[F], F]:
 
 def _one_table(context: click.Context, option: click.Parameter, tables: tuple[Path, ...]) -> Path | None:
     if len(tables) > 1:
-        raise click.BadParameter("give one table; join those you have", context, option)
+        raise click.BadParameter("give one table only; merge yours", context, option)
     return tables[0] if tables else None
 
 
@@ -233,8 +233,8 @@ def warn_of_ignored(options: dict[str, Any], manifests: Sequence[Manifest]) -> N
     if ignored:
         labels = ", ".join(f"{manifest.name}/{manifest.version}" for manifest in manifests)
         click.echo(
-            f"topics: {path}: ignored {listed(ignored)}: only [columns] is read here, and the training of "
-            f"{labels} had other values; train again to apply these",
+            f"topics: {path}: ignored {listed(ignored)}: only [columns] is read here, and {labels} "
+            "was trained with other values; train again to apply these",
             err=True,
         )
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @click.option("--dask", metavar="ADDRESS", help="Use a Dask cluster, tcp://HOST:8786.")
 @click.option("--restart", is_flag=True, help="Start over instead of resuming an interrupted job.")
 @click.option(
-    "--max-rejects", type=click.IntRange(0), metavar="N", help="Stop if there are more bad rows than this."
+    "--max-rejects", type=click.IntRange(0), metavar="N", help="Stop if more rows than this are bad."
 )
 @click.option(
     "--rejects",
@@ -204,7 +204,7 @@ def _output(path: Path | None, form: str, keep: Sequence[str], tagger: Tagger) -
     elif form == "table":
         yield table_writer(tagger)
     elif form == "parquet":
-        raise UsageError("Parquet is not written to stdout; name a file with -o")
+        raise UsageError("Parquet cannot be written to stdout; name a file with -o")
     else:
         write_to = writers.FORMATS[f".{form}"]
         with write_to(sys.stdout.buffer, keep, topics=bool(tagger.topics)) as write:
@@ -216,10 +216,8 @@ def _check_name(output: Path, form: str | None) -> None:
     """Refuse an output name that contradicts the format or an existing file."""
     if not output.suffix and output.exists() and not output.is_dir():
         raise UsageError(
-            f"{output}: a name without a suffix means a folder of parts, and this is a file; "
-            "name it with .jsonl, .csv or .parquet, or leave out -o for stdout"
+            f"{output}: without a suffix, -o is a folder of parts, but this is a file; "
+            "add .jsonl, .csv or .parquet, or omit -o for stdout"
         )
     if form and output.suffix and output.suffix != f".{form}":
-        raise UsageError(
-            f"{output}: is not written as --format {form}; leave that out, the suffix says the format"
-        )
+        raise UsageError(f"{output}: the suffix contradicts --format {form}; omit --format")

@@ -24,14 +24,14 @@ from topics.commands.options import (
 @labels_option("Table of labels (id, rubrics); they replace those of DATA.")
 @click.option("--alias", default="production", show_default=True, help="Which alias to move.")
 @click.option("--reason", default="", help="Reason to record in the history.")
-@click.option("--force", is_flag=True, help="Promote whatever the comparison says; requires --reason.")
+@click.option("--force", is_flag=True, help="Promote regardless of the comparison; requires --reason.")
 @click.option("--json", "as_json", is_flag=True, help="The comparison as one JSON object.")
 @columns_config_option
 @models_option
 @format_option
 @columns_options
 def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Put VERSION (NAME@ALIAS or NAME/VERSION) into production, if it is not worse than what is live.
+    """Put VERSION (NAME@ALIAS or NAME/VERSION) into production if it is not worse than the current one.
 
     Both versions tag the labelled articles of DATA, which neither should be trained on. The promotion is
     refused, with exit code 4, if the F1 of a rubric falls significantly (paired bootstrap, Holm's correction)
@@ -74,6 +74,6 @@ def promote(version: str, data: tuple[str, ...], as_json: bool, **options: Any) 
     if comparison:
         emit(comparison, show_comparison, as_json=as_json)
     if event is None:
-        click.echo(f"{version} is @{alias} already; nothing was done", err=True)
+        click.echo(f"{version} is already @{alias}; nothing changed", err=True)
     else:
-        click.echo(f"@{alias} is now {event.version}, before {event.before or 'nothing'}", err=True)
+        click.echo(f"@{alias} is now {event.version}, previously {event.before or 'unset'}", err=True)

@@ -45,4 +45,4 @@ def prune(name: str, keep: int, days: int, yes: bool, as_json: bool, models: Pat
     for path in [*removed, *orphans]:
         click.echo(f"{'removed' if yes else 'remove'}  {name}/{path}")
     if not yes and (removed or orphans):
-        click.echo("Nothing was removed; give --yes to do it.", err=True)
+        click.echo("Nothing was removed; add --yes to remove.", err=True)

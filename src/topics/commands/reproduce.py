@@ -52,5 +52,5 @@ def reproduce(version: str, data: tuple[str, ...], as_json: bool, **options: Any
             click.echo(f"{state:8} {name}")
     if not reproduction.is_same:
         differing = [f"{name} {then} (here {here})" for name, (then, here) in reproduction.libraries.items()]
-        reason = f"; it was trained with {', '.join(differing)}" if differing else "; the code has changed"
-        raise ModelError(f"{reproduction.model}: does not come out the same{reason}")
+        reason = f"; trained with {', '.join(differing)}" if differing else "; the code has changed"
+        raise ModelError(f"{reproduction.model}: the result differs{reason}")

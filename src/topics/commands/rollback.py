@@ -23,4 +23,4 @@ def rollback(name: str, alias: str, reason: str, models: Path) -> None:
     from topics.versions.registry import Registry
 
     event = Registry(models).rollback(name, reason, alias)
-    click.echo(f"@{alias} is now {event.version}, before {event.before}", err=True)
+    click.echo(f"@{alias} is now {event.version}, previously {event.before}", err=True)

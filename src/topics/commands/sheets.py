@@ -34,7 +34,7 @@ def sheet_options(number: int, help_text: str) -> Callable[[F], F]:
         click.option(
             "-n", "number", default=number, show_default=True, type=click.IntRange(1), help=help_text
         ),
-        click.option("--json", "as_json", is_flag=True, help="JSON Lines in place of CSV."),
+        click.option("--json", "as_json", is_flag=True, help="JSON Lines instead of CSV."),
         language_option,
         workers_option,
         config_option,

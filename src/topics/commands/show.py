@@ -50,7 +50,7 @@ def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
     named = "".join(f" @{alias}" for alias in aliases)
     console.print(Text.assemble((f"{manifest.name}/{manifest.version}", "bold"), named))
     size = sum(file.size for file in manifest.files.values())
-    console.print(f"made {manifest.created}, {len(manifest.files)} files, {size / 1e6:.1f} MB")
+    console.print(f"created {manifest.created}, {len(manifest.files)} files, {size / 1e6:.1f} MB")
     console.print(
         f"trained on {corpus.articles:,} articles ({corpus.labelled:,} labelled, {corpus.clean:,} of them "
         f"clean) of {', '.join(corpus.sources)}; fingerprint {corpus.fingerprint[:16]}…",
@@ -62,7 +62,7 @@ def _show(manifest: Manifest, aliases: list[str], events: list[Event]) -> None:
         console.print(f"  {library} {trained}{differs}")
     for event in events:
         moved = f" to @{event.alias}" if event.alias else ""
-        gone = f", in place of {event.before}" if event.alias and event.before else ""
+        gone = f", replacing {event.before}" if event.alias and event.before else ""
         which = "" if event.topic else f" {'it' if event.version == manifest.version else event.version}"
         why = f": {event.why}" if event.why else ""
         what = f"{event.description}{which}{moved}{gone}{why}"

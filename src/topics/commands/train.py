@@ -35,7 +35,7 @@ def _number(context: click.Context, option: click.Parameter, value: str | None) 
 
 @click.command()
 @click.argument("data", nargs=-1)
-@labels_option("Table of checked labels (id, rubrics); they replace those of DATA and weigh more.")
+@labels_option("Table of checked labels (id, rubrics); they replace those of DATA and have more weight.")
 @config_option
 @models_option
 @click.option("--name", default="rubrics", show_default=True, help="Name of the model of rubrics.")
@@ -118,7 +118,7 @@ def train(data: tuple[str, ...], **options: Any) -> None:
             except BaseException:  # an interruption too
                 for version in versions:
                     terminal.tell(
-                        f"topics: {version.label} is published all the same; --only topics does the rest"
+                        f"topics: {version.label} was published anyway; complete it with --only topics"
                     )
                 raise
         dates = corpus.unread_dates()

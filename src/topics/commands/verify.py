@@ -15,7 +15,7 @@ from topics.commands.options import models_option
 def verify(references: tuple[str, ...], models: Path) -> None:
     """Check every byte of each VERSION (NAME, NAME@ALIAS or NAME/VERSION), and that all of it can be opened.
 
-    Without VERSION, checks all versions, and reports those that the history knows but that are missing, and
+    Without VERSION, checks all versions, and reports those that the history lists but that are missing, and
     aliases that point to nothing. Prints a line for each intact version: its name and its seal, the SHA-256
     of its manifest. Problems are reported on stderr, with exit code 4.
 

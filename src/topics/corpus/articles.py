@@ -135,11 +135,13 @@ class Shape(NamedTuple):
             return ""
         if type(value) is str:
             if len(value) > self.limit:
-                raise UnfitError(f"column {column!r} holds {len(value)} characters, more than {self.limit}")
+                raise UnfitError(
+                    f"column {column!r} contains {len(value)} characters; the limit is {self.limit}"
+                )
             return value
         if _is_missing(value):
             return ""
-        raise UnfitError(f"column {column!r} holds {_type_name(value)}, not text")
+        raise UnfitError(f"column {column!r} contains {_type_name(value)}, not text")
 
 
 def _id_text(value: object) -> object:
@@ -159,7 +161,7 @@ def _is_missing(value: object) -> bool:
 
 def _type_name(value: object) -> str:
     numbers = {int: "a number", float: "a number", Decimal: "a number"}
-    kinds = numbers | {bool: "a truth value", list: "a list", dict: "an object"}
+    kinds = numbers | {bool: "a boolean", list: "a list", dict: "an object"}
     return kinds.get(type(value), type(value).__name__)
 
 
@@ -283,14 +285,14 @@ def names(value: object, column: str) -> frozenset[str] | None:
         return _from_list(value, column)
     if _is_missing(value):
         return None
-    raise UnfitError(f"column {column!r} holds {_type_name(value)}, not names of rubrics")
+    raise UnfitError(f"column {column!r} contains {_type_name(value)}, not names of rubrics")
 
 
 def _from_list(value: Sequence[object], column: str) -> frozenset[str] | None:
     for name in value:
         if not isinstance(name, str):
             raise UnfitError(
-                f"column {column!r} holds a list with {_type_name(name)} in it, not names of rubrics"
+                f"column {column!r} contains a list with {_type_name(name)}, not only names of rubrics"
             )
     return meant(map(str, value)) if value else frozenset()  # but [""] is an empty cell that was split
 
@@ -303,7 +305,7 @@ def _from_cell(value: str, column: str) -> frozenset[str] | None:
             return _from_list(msgspec.json.decode(value, type=list[str]), column)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise UnfitError(
-                f"column {column!r} holds a list written as text, {value[:40]!r}; write economy;tourism"
+                f"column {column!r} contains a list written as text, {value[:40]!r}; write economy;tourism"
             ) from error
     return _separate(value)
 
@@ -359,14 +361,14 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
     """Describe names of rubrics that look like several in one, or like spellings of one name.
 
     >>> mistaken(["economy", "tourism", "economy, tourism"])
-    ["the rubric 'economy, tourism' is learned beside 'economy', 'tourism'; part names by ; or give a list"]
+    ["the rubric 'economy, tourism' combines 'economy', 'tourism'; separate names by ; or give a list"]
     """
     by_fold: dict[str, list[str]] = {}
     for name in rubrics:
         by_fold.setdefault(_fold(name), []).append(name)
     problems = [
         f"the rubrics {listed(spellings)} differ only by case, spaces, ё or letters of another alphabet; "
-        "write them alike"
+        "spell them alike"
         for spellings in by_fold.values()
         if len(spellings) > 1
     ]
@@ -375,12 +377,12 @@ def mistaken(rubrics: Sequence[str]) -> list[str]:
         if len(parts) > 1 and all(part in by_fold for part in parts):
             others = listed({by_fold[part][0] for part in parts})
             problems.append(
-                f"the rubric {spellings[0]!r} is learned beside {others}; part names by ; or give a list"
+                f"the rubric {spellings[0]!r} combines {others}; separate names by ; or give a list"
             )
     for name in rubrics:
         parsed = _separate(name)
         if parsed and parsed != frozenset([" ".join(name.split())]):
-            remedy = "call it otherwise, or give a list"
+            remedy = "rename it, or give a list"
             problems.append(f"the rubric {name!r} is read as {listed(parsed)} from a table; {remedy}")
     return problems
 
@@ -412,5 +414,5 @@ def _state(value: object, column: str) -> bool | None:
         return None
     if cell in _FALSE:
         return False
-    known = f"{listed(_TRUE)}; {listed(_FALSE)}; empty or '?': not known"
-    raise UnfitError(f"column {column!r} holds {str(value)[:40]!r}; known: {known}")
+    known = f"{listed(_TRUE)}; {listed(_FALSE)}; empty or '?': unknown"
+    raise UnfitError(f"column {column!r} contains {str(value)[:40]!r}; valid: {known}")

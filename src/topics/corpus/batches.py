@@ -49,7 +49,7 @@ def read(
         UsageError: the size is below 1.
     """
     if size < 1:
-        raise UsageError(f"a batch of {size} rows; the least is 1")
+        raise UsageError(f"a batch of {size} rows; at least 1 is needed")
     seen = Seen()
     items = chain(rejects, chain.from_iterable(map(_items, pieces, repeat(shape))))
     for chunk in _chunks(items, size):

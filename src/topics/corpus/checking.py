@@ -73,7 +73,7 @@ def partly_missing(sources: Sequence[Source], shape: Shape) -> list[str]:
             raise DataError(f"{names[0]}: {_no_column(column, first_columns)}; name one of them")
     total = counted(files_read, "file") if len(sources) <= MAX_FILES else f"the first {MAX_FILES} files"
     return [
-        f"no column {column!r} in {len(names)} of {total}, such as {names[0]}: it counts as empty there"
+        f"no column {column!r} in {len(names)} of {total}, e.g. {names[0]}; treated as empty there"
         for column, names in sorted(lacking_files.items())
     ]
 
@@ -128,8 +128,8 @@ def _expect(
         raise DataError(f"{name}: {_no_column(absent[0], present)}; {remedy or usual}")
     if rows.is_table and columns.text not in present and (long := _long_column(items, columns)):
         raise DataError(
-            f"{name}: no column {columns.text!r}, and {long!r} holds long texts; name it with "
-            f"--text-column {long}, or {columns.title} if the titles are all that is to be read"
+            f"{name}: no column {columns.text!r}, but {long!r} contains long texts; name it with "
+            f"--text-column {long}, or {columns.title} to read titles only"
         )
 
 

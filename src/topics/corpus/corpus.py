@@ -179,6 +179,8 @@ class Corpus:
         for piece in whole(self.sources):
             if piece.source.path is None:
                 if self._stdin_is_read:
-                    raise UsageError("standard input can be read only once; save it to a file and name that")
+                    raise UsageError(
+                        "standard input can be read only once; save it to a file and name the file"
+                    )
                 self._stdin_is_read = True
             yield piece

@@ -13,9 +13,9 @@ from topics.corpus.sources import Rows, find
 from topics.errors import DataError
 from topics.types import Labels, Reject, Row
 
-UNFILLED = "no rubrics; write none if none holds"
+UNFILLED = "no rubrics; write none if none applies"
 """Reason of a reject that is no error: a row that is not filled in yet."""
-_LABELS_REMEDY = "a table of labels has columns called id and rubrics"
+_LABELS_REMEDY = "a table of labels needs the columns id and rubrics"
 
 
 def load_labels(
@@ -74,5 +74,5 @@ def _add(row: Row, shape: Shape, labels: dict[str, Labels]) -> str:
         return UNFILLED
     new = replace(parsed, clean=True)
     if labels.setdefault(key, new) != new:
-        return f"id {key!r} came before with other rubrics; that answer stays"
+        return f"id {key!r} has other rubrics in an earlier row, which are kept"
     return ""

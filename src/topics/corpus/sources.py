@@ -89,7 +89,7 @@ def find(inputs: str | Path | Sequence[str | Path], form: str | None = None) -> 
     names = [inputs] if isinstance(inputs, str | Path) else inputs
     expanded = [_expand(name, form) for name in names]
     if not expanded:
-        raise DataError("no input is named; name a file, a folder, a pattern, or - for standard input")
+        raise DataError("no input; name a file, a folder, a pattern, or - for standard input")
     sources = dict.fromkeys(chain.from_iterable(found.sources for found in expanded))
     others = dict.fromkeys(chain.from_iterable(found.others for found in expanded))
     read = {source.path for source in sources}
@@ -143,7 +143,7 @@ def _is_ignored(path: Path) -> bool:
 
 def _require_sources(given: str | Path, found: Found, complaint: str) -> Found:
     if not found.sources:
-        named = "; a .json that is JSON Lines is read where it is named" if has_json(found.others) else ""
+        named = "; a .json with JSON Lines is read if given by name" if has_json(found.others) else ""
         raise DataError(f"{given}: {complaint}; known suffixes: {_suffixes()}{named}")
     return found
 
@@ -173,8 +173,8 @@ def format_of(path: Path) -> str:
     suffix = _suffix(path)
     if suffix in _SHEETS:
         raise UsageError(f"{path}: is a spreadsheet; save it as CSV")
-    description = f"the suffix {'.' + suffix!r}" if suffix else "a file without a suffix"
-    raise UsageError(f"{path}: no reader knows {description}; known: {_suffixes()}; or name the format")
+    problem = f"unknown suffix {'.' + suffix!r}" if suffix else "no suffix"
+    raise UsageError(f"{path}: {problem}; known suffixes: {_suffixes()}; or name the format")
 
 
 def _format(path: Path, synonyms: Mapping[str, str]) -> str | None:
@@ -374,8 +374,8 @@ def _has_more(stream: BinaryIO) -> bool:
 
 def _damage_reason(error: Exception) -> str:
     if isinstance(error, EOFError) or "Truncated" in str(error):
-        return "the file ends in the middle of its packed data, the rest is lost; copy or export it again"
-    return f"the packed data is damaged from here on ({error}); copy or export it again"
+        return "the compressed data is cut short, the rest is lost; copy or export it again"
+    return f"the compressed data is damaged from here on ({error}); copy or export it again"
 
 
 def _detect_format(stream: io.BufferedReader, names: Collection[str]) -> str:

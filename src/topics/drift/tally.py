@@ -70,7 +70,7 @@ class Gauge:
         readings = of_text(tokens, numbers < 0, [article.outlet for article in articles]) | answers
         measured = readings.numbers.keys() | readings.names.keys()
         if unknown := {measure.name for measure in measures} - measured:
-            raise ModelError(f"the profile measures {listed(unknown)}, of which the version tells nothing")
+            raise ModelError(f"the profile measures {listed(unknown)}, which the version does not")
         values = (readings.numbers.get(measure.name) for measure in measures)
         parts: list[Floats | Ints | list[float]] = [
             [len(articles)],

@@ -87,7 +87,7 @@ def audit(
     doubts[checked] = 0
     worst = doubts.max(axis=1)
     listed = np.argsort(-worst, kind="stable")[: min(n, int((worst >= DOUBT).sum()))]
-    watch("giving reasons", 0)
+    watch("explaining", 0)
     places = learned.material.places
     articles = corpus.pick(places[listed].tolist())
     suspects = [

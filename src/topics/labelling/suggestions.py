@@ -92,7 +92,7 @@ def suggest(
     firsts = _unlabelled_firsts(material.tokens, is_labelled)
     candidates = firsts[~is_labelled[firsts]]
     if not len(candidates):
-        raise DataError(f"{len(labels)} articles, none without a label; name a pool of unlabelled ones")
+        raise DataError(f"all {len(labels)} articles are labelled; name a pool of unlabelled ones")
     truth, rubrics = _truth(labels, config.rubrics)
     watch("choosing", 0)
     doubts, probabilities = np.zeros((len(labels), 0)), np.zeros((len(labels), 0))

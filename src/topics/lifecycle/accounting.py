@@ -35,7 +35,7 @@ def verify(registry: Registry, references: Sequence[str] = ()) -> Iterator[Findi
             if finding.kind == "whole" or not registry.was_pruned(name, version):  # while others were checked
                 yield finding
             if finding.kind == "whole" and version not in known:
-                text = f"{name}/{version}: was neither published nor imported here: no seal to go by"
+                text = f"{name}/{version}: was neither published nor imported here; there is no seal to check"
                 yield Finding("remark", text)
 
 
@@ -62,19 +62,19 @@ def _missing(registry: Registry, name: str) -> list[str]:
     events, home = registry.events(name), registry.folder / name
     versions, aliases = registry.versions(name), history.aliases(events)
     if versions and not events:
-        contents = f"where aliases pointed and the seals of {counted(len(versions), 'version')}"
-        remedy = "restore it from a backup, or promote what shall be live"
+        contents = f"the aliases and the seals of {counted(len(versions), 'version')}"
+        remedy = "restore it from a backup, or promote a version"
         return [f"{home / history.FILE}: is missing, and with it {contents}; {remedy}"]
     dangling = {alias: version for alias, version in aliases.items() if version not in versions}
     lost = [version for version in history.lost(events, versions) if version not in dangling.values()]
     remedy = "restore it from a backup, or"
     return [
         *(
-            f"{name}@{alias} points to {version}, which is not there; {remedy} promote another"
+            f"{name}@{alias} points to {version}, which is missing; {remedy} promote another"
             for alias, version in dangling.items()
         ),
         *(
-            f"{home / version}: is missing but was not pruned; {remedy} let `topics prune` write it off"
+            f"{home / version}: is missing but was not pruned; {remedy} write it off with `topics prune`"
             for version in lost
         ),
     ]

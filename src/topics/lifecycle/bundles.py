@@ -146,7 +146,7 @@ def _check_names(names: Mapping[int, str], folder: Path) -> None:
     has_topics = read_manifest(folder).topics is not None
     known = {topic.id for topic in TopicPipeline.load(folder).topics} if has_topics else set()
     if unknown := names.keys() - known:
-        raise ModelError(f"{folder}: has no topic {min(unknown)} that is named; refused")
+        raise ModelError(f"{folder}: names topic {min(unknown)}, which it does not have; refused")
 
 
 def _identity(path: Path, entries: list[Entry]) -> tuple[str, str]:
@@ -158,15 +158,17 @@ def _identity(path: Path, entries: list[Entry]) -> tuple[str, str]:
         if len(parts) != 3 or not is_name(parts[0]) or not moment_of(parts[1]) or not _is_file(parts[2]):
             problem = "is not named NAME/VERSION/FILE"
         elif entry.name in seen:
-            problem = "comes twice"
+            problem = "occurs twice"
         if problem:
             raise ModelError(f"{path}: the entry {entry.name!r} {problem}; refused, nothing was imported")
         seen.add(entry.name)
         versions.add((parts[0], parts[1]))
     if sum(entry.size for entry in entries) > size:
-        raise ModelError(f"{path}: claims to hold more than its own {size:,} bytes; refused")
+        raise ModelError(f"{path}: claims to contain more than its {size:,} bytes; refused")
     if len(versions) != 1 or len(entries) > _MAX_FILES:
-        raise ModelError(f"{path}: holds {len(versions)} versions in {len(entries)} files, not one; refused")
+        raise ModelError(
+            f"{path}: contains {len(versions)} versions in {len(entries)} files, not one; refused"
+        )
     return versions.pop()
 
 

@@ -60,7 +60,7 @@ def compare(registry: Registry, before: str, after: str) -> Correspondence:
     """
     (old, first), (new, second) = (open_topics(registry, reference) for reference in (before, after))
     if old.kind != new.kind:
-        raise UsageError(f"{first.label} is {old.kind}, {second.label} is {new.kind}: not to be compared")
+        raise UsageError(f"{first.label} is {old.kind}, {second.label} is {new.kind}: cannot be compared")
     changes = sorted(new.model.since(old.model), key=lambda change: _ORDER.index(change.kind))
     kinds: list[str] = [change.kind for change in changes]
     return Correspondence(

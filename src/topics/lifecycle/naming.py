@@ -29,7 +29,7 @@ def open_with_activity(registry: Registry, reference: str) -> tuple[TopicPipelin
 
 def _load(version: Version) -> tuple[TopicPipeline, Version]:
     if version.manifest.topics is None:
-        raise UsageError(f"{version.label} knows rubrics, not topics; name a version of topics")
+        raise UsageError(f"{version.label} is a version of rubrics; name a version of topics")
     return TopicPipeline.load(version.folder, version.names), version
 
 
@@ -50,7 +50,7 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
     pipeline, version = open_topics(registry, reference)
     ids = [each.id for each in pipeline.topics]
     if topic not in ids:
-        raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` names those it has")
+        raise UsageError(f"{version.label} has no topic {topic}; `topics topics list` lists its topics")
     words = " ".join(name.split())
     if not is_topic_name(words):
         raise UsageError(
@@ -60,6 +60,6 @@ def rename(registry: Registry, reference: str, topic: int, name: str, why: str =
     def expect_free(names: Mapping[int, str]) -> None:
         for other, taken in zip(ids, pipeline.named(names).names, strict=True):
             if other != topic and taken.casefold() == words.casefold():
-                raise UsageError(f"topic {other} is called {taken!r} already; choose another name")
+                raise UsageError(f"topic {other} is already called {taken!r}; choose another name")
 
     return registry.name_topic(version, topic, words, why, expect_free)

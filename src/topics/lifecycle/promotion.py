@@ -63,7 +63,7 @@ def promote(
         UsageError: there is nothing to compare on, or `force` without a reason.
     """
     if force and not reason:
-        raise UsageError("to force a promotion, give a reason (--reason), which is kept in the history")
+        raise UsageError("forcing a promotion requires a reason for the history (--reason)")
     candidate = registry.open(reference)
     name, version = candidate.manifest.name, candidate.manifest.version
     live = registry.aliases(name).get(alias)
@@ -76,7 +76,7 @@ def promote(
     elif live is not None and not force:
         kind = "labelled DATA" if candidate.manifest.topics is None else "DATA"
         raise UsageError(
-            f"{name}@{alias} is {live}: name {kind} to compare on, or force it with a reason "
+            f"{name}@{alias} is {live}: give {kind} to compare on, or force it with a reason "
             "(--force, --reason)"
         )
     if comparison and not force:
@@ -134,5 +134,5 @@ def _refuse_losses(comparison: RubricComparison | TopicComparison) -> None:
 
 def _reason(comparison: RubricComparison | TopicComparison | None) -> str:
     if comparison is None:
-        return "nothing was live"
+        return "no previous version"
     return f"not worse than {comparison.before} on {comparison.articles} articles"

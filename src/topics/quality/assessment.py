@@ -68,7 +68,7 @@ def evaluate(
     if unknown:
         raise UsageError(f"cannot slice by {listed(unknown)}; known: {listed(ArticleSlices._fields)}")
     if since and not iso(since):
-        raise UsageError(f"{since!r} is no date; write 2026-03-04")
+        raise UsageError(f"{since!r} is not a date; write 2026-03-04")
     version.manifest.rubric_metrics()
     pipeline = Pipeline.load(version.folder)
     rubrics = version.manifest.rubrics
@@ -149,7 +149,7 @@ def collect_answers(
         after = f" since {since}" if since else ""
         raise DataError(
             f"{read} articles, none labelled{after}; "
-            "name the column with --rubrics-column, or lay labels over with --labels"
+            "name the column with --rubrics-column, or add labels with --labels"
         )
     joined = [Answers(*map(np.concatenate, zip(*parts, strict=True))) for parts in answers]
     firsts = np.unique(duplicates.groups(concatenate(batches)))

@@ -75,7 +75,7 @@ class RubricComparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         changes = {f"{rubric.rubric}: F1": rubric.f1 for rubric in self.rubrics} | self.overall
         worse = {name: change for name, change in changes.items() if change.verdict == "worse"}
         result = [f"{name} {change.before:.3f} -> {change.after:.3f}" for name, change in worse.items()]
-        return result + [f"{rubric}: not known any more" for rubric in self.lost]
+        return result + [f"{rubric}: rubric missing" for rubric in self.lost]
 
     @property
     def unsure(self) -> list[str]:

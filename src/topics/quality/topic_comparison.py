@@ -76,7 +76,9 @@ def compare_topics(
     """
     for version in (before, after):
         if version.manifest.topics is None:
-            raise UsageError(f"{version.label} knows rubrics, not topics; name two versions of one kind")
+            raise UsageError(
+                f"{version.label} is a version of rubrics, not of topics; name two versions of the same kind"
+            )
     pipelines = [TopicPipeline.load(version.folder, version.names) for version in (before, after)]
     parts: list[list[TokenBatch]] = [[], []]
     articles = rejects = 0
@@ -86,7 +88,7 @@ def compare_topics(
         articles, rejects = articles + len(batch.articles), rejects + len(batch.rejects)
         watch("comparing", articles)
     if articles < MIN_ARTICLES:
-        raise DataError(f"{articles} articles are too few to compare topics on; give {MIN_ARTICLES} or more")
+        raise DataError(f"too few articles to compare topics: {articles}; at least {MIN_ARTICLES} are needed")
     old, new = (
         {topic.id: name for topic, name in zip(pipeline.topics, pipeline.names, strict=True)}
         for pipeline in pipelines

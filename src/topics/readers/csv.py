@@ -105,7 +105,7 @@ class _Lines:
             while (line := next(self, "")) and not line.strip():
                 self.begin_row()
         except _TooLong:
-            raise DataError(f"{self.name}: the first line is too long for a header of columns") from None
+            raise DataError(f"{self.name}: the first line is too long for a header") from None
         return line
 
     def begin_row(self) -> None:
@@ -231,7 +231,7 @@ class _Table:
             yield Row(first, values)
 
     def _wrong_width(self, first: int, count: int) -> Reject:
-        reason = f"the row has {count} fields where the header has {len(self.header)}"
+        reason = f"the row has {count} fields, the header {len(self.header)}"
         if len(self.lines.row) == 1:
             return Reject(self.name, first, reason)
         # A quote that was never closed may have joined two rows.
@@ -258,7 +258,7 @@ class _Table:
             last = lines.number
             lines.begin_row()
         return Reject(
-            self.name, first, reason + (f" (lines {first} to {last} are left out)" if last > first else "")
+            self.name, first, reason + (f" (lines {first} to {last} are skipped)" if last > first else "")
         )
 
     def _next_line(self) -> str:

@@ -62,10 +62,10 @@ def sentences(drift: Drift, language: str = "en") -> list[str]:
 def briefly(drift: Drift) -> str:
     """Describe in one line of English what changed, or what was compared."""
     if not drift.alarms and drift.reference_articles < MIN_REFERENCE_ARTICLES:
-        return f"{counted(drift.reference_articles, 'article')} are too few to know what is usual"
+        return f"{counted(drift.reference_articles, 'article')} are too few to establish a usual range"
     if not drift.alarms:
         topics_only = [finding.measure for finding in drift.findings] == [TOPICS]
-        return f"{'the mix of topics is in' if topics_only else 'nothing is out of'} its usual range"
+        return f"{'the mix of topics is within' if topics_only else 'nothing is outside'} its usual range"
     phrases = words("drift", "en")
     worst = " ".join(_sentence(finding, phrases) for finding in drift.alarms[:_MAX_BRIEF])
     more = len(drift.alarms) - _MAX_BRIEF

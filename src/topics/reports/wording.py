@@ -71,7 +71,7 @@ def words(section: str, language: str) -> Words:
         UsageError: there is no such language.
     """
     if language not in LANGUAGES:
-        raise UsageError(f"there is no language {language!r}; known: {listed(LANGUAGES)}")
+        raise UsageError(f"unknown language {language!r}; known: {listed(LANGUAGES)}")
     return Words(_phrases(language)[section], language)
 
 

@@ -47,7 +47,7 @@ def assign_folds(clean: Bools, alike: Groups, folds: int, seed: int) -> Folds:
     generator = np.random.default_rng(seed)
     firsts, member = np.unique(alike, return_inverse=True)
     if len(firsts) < 2:
-        raise DataError(f"all {len(clean)} articles are reprints of one another; give others as well")
+        raise DataError(f"all {len(clean)} articles are near-duplicates of one another; add others")
     careful = np.isin(np.arange(len(firsts)), member[clean])
     dealt = np.empty(len(firsts), np.intp)
     for kind in (np.flatnonzero(careful), np.flatnonzero(~careful)):

@@ -105,7 +105,7 @@ class Rules:
             if any(figure in lemma for word in phrase.lemmas for lemma in word for figure in FIGURES):
                 raise UsageError(
                     f"[rules.{phrase.rubric}]: the phrase {phrase.words!r} has numbers, and a number matches "
-                    "any other («9 мая» matches «1 мая»); leave them out"
+                    "any other («9 мая» matches «1 мая»); omit them"
                 )
 
     def beside(self, rubrics: Sequence[str]) -> tuple[str, ...]:

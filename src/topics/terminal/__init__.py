@@ -44,7 +44,7 @@ def tell_some(lines: Sequence[str]) -> None:
 
 def some(lines: Sequence[str]) -> list[str]:
     """Return the first of several similar lines, and a line with the number of the others."""
-    more = [f"… and {len(lines) - SOME} more of these"] if len(lines) > SOME else []
+    more = [f"… and {len(lines) - SOME} more"] if len(lines) > SOME else []
     return [*lines[:SOME], *more]
 
 
@@ -123,23 +123,23 @@ def apart(before: float, after: float) -> tuple[str, str]:
     return next((pair for pair in written if pair[0] != pair[1]), written[-1])
 
 
-def carried(count: int) -> str:
-    """`1 article carries it`, `2 articles carry it`."""
-    return f"{counted(count, 'article')} {'carries' if count == 1 else 'carry'} it"
+def have_it(count: int) -> str:
+    """`1 article has it`, `2 articles have it`."""
+    return f"{counted(count, 'article')} {'has' if count == 1 else 'have'} it"
 
 
 def luck(rubric: str, positives: int) -> str:
     """Describe a rubric with too few positives to measure."""
-    return f"{rubric}: only {carried(positives)}; too few positives to measure"
+    return f"{rubric}: only {counted(positives, 'positive')}, too few to measure"
 
 
 def calibrated(error: float, likely: Likely) -> str:
-    """`calibration error 0.015, among the 612 answers above 10% 0.043 (by chance 0.021)`."""
+    """`calibration error 0.015; 0.043 for the 612 probabilities above 10% (perfect calibration: 0.02)`."""
     text = f"calibration error {error:.3f}"
     if not likely.answers:
         return text
-    among = f"among the {likely.answers:,} answers above 10% {likely.calibration_error:.3f}"
-    return f"{text}, {among} (by chance {likely.by_chance:.3f})"
+    most = f"{likely.calibration_error:.3f} for the {likely.answers:,} probabilities above 10%"
+    return f"{text}; {most} (perfect calibration: {likely.by_chance:.3f})"
 
 
 def spark(values: Sequence[float], width: int = 24) -> str:

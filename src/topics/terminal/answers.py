@@ -23,7 +23,7 @@ _WORDS = 4
 
 def show_summary(summary: Summary) -> None:
     """Print the summary of a scoring job to stderr."""
-    resumed = f" ({summary.resumed:,} of them before)" if summary.resumed else ""
+    resumed = f" ({summary.resumed:,} of them earlier)" if summary.resumed else ""
     rubrics, others = _most_frequent(summary.rubrics)
     counts = [f"{rubric} {share.articles:,}" for rubric, share in rubrics.items()] + others
     assigned = f"{', '.join([*counts, f'none {summary.without:,}'])}; for review {summary.needs_review:,}; "
@@ -54,11 +54,11 @@ def _show_drift(summary: Summary) -> None:
     from topics.reports.drift_wording import briefly
 
     for label, drift in summary.drift.items():
-        see = f" `topics monitor {label}` tells more." if drift.alarms else ""
-        tell(f"against the training of {label}: {briefly(drift)}{see}")
+        see = f" Details: `topics monitor {label}`." if drift.alarms else ""
+        tell(f"compared with the training data of {label}: {briefly(drift)}{see}")
     for label, (name, *others) in summary.trained_on.items():
         more = f" and {len(others)} more" if others else ""
-        tell(f"not compared with the training of {label}: it was trained on {name}{more}")
+        tell(f"not compared with the training data of {label}: it was trained on {name}{more}")
 
 
 def show_explanation(explanation: Explanation, language: str) -> None:
@@ -107,7 +107,7 @@ def table_writer(tagger: Tagger) -> Callable[[Sequence[Article], Sequence[Predic
     """Return a writer that prints a table per batch: rubrics with reasons, and topics."""
     from topics.text.cleaning import Cleaner
 
-    rubrics = ("rubrics", "because of") if tagger.manifest.rubrics else ()
+    rubrics = ("rubrics", "evidence") if tagger.manifest.rubrics else ()
     topics = ("topics",) if tagger.topics else ()
     versions, cleaner = ", ".join(version.label for version in tagger.versions), Cleaner()
 

@@ -21,8 +21,8 @@ def show_labelled(labelled: int, positives: dict[str, int]) -> None:
         examples.sort(key=lambda example: example[1])
     parts = [f"{name} {count:,}" for name, count in examples[:SOME]]
     if others > 0:
-        parts.append(f"{others} other rubrics with no fewer")
-    tell(f"{counted(labelled, 'article')} labelled so far: {', '.join(parts) or 'no rubric yet'}")
+        parts.append(f"{others} other rubrics with at least as many")
+    tell(f"{counted(labelled, 'article')} labelled so far: {', '.join(parts) or 'no rubrics yet'}")
 
 
 def show_labels(corpus: Corpus) -> None:
@@ -31,7 +31,7 @@ def show_labels(corpus: Corpus) -> None:
         tell(f"labels without an article: {len(ids)}, e.g. {ids[0]}")
     if corpus.unfilled_labels:
         rows = counted(corpus.unfilled_labels, "row")
-        tell(f"labels: {rows} without rubrics: they count as not labelled; write none where no rubric holds")
+        tell(f"labels: {rows} without rubrics, treated as unlabelled; write none where no rubric applies")
 
 
 def show_rejects(corpus: Corpus) -> None:
@@ -57,8 +57,8 @@ def show_missing(corpus: Corpus, not_kept: Sequence[str] = ()) -> None:
     """Warn about requested columns that no row had."""
     if names := {*corpus.missing_columns, *not_kept}:
         near = {similar for name in names if (similar := corpus.alike(name))}
-        meant = f"is it {listed(near)}?" if near else "check the name"
-        tell(f"topics: no row had the column {listed(names)}; {meant}")
+        meant = f"did you mean {listed(near)}?" if near else "check the name"
+        tell(f"topics: no row has the column {listed(names)}; {meant}")
 
 
 def show_unread_dates(there: int, unread: Sequence[str]) -> None:
@@ -66,7 +66,7 @@ def show_unread_dates(there: int, unread: Sequence[str]) -> None:
     if unread:
         example = " ".join(unread[0][:40].split())
         tell(
-            f"topics: dates: {len(unread)} of the first {there} could not be read, as «{example}»; "
+            f"topics: dates: {len(unread)} of the first {there} could not be read, e.g. «{example}»; "
             "write them as 2026-03-05"
         )
 
@@ -77,5 +77,5 @@ def show_others(paths: Sequence[Path]) -> None:
 
     if not paths:
         return
-    remedy = "; if .json is JSON Lines, name it: 'FOLDER/*.json'" if has_json(paths) else ""
-    tell(f"topics: left out: {counted(len(paths), 'file')} of other kinds ({kinds(paths)}){remedy}")
+    remedy = "; if the .json files are JSON Lines, name them: 'FOLDER/*.json'" if has_json(paths) else ""
+    tell(f"topics: skipped: {counted(len(paths), 'file')} of other types ({kinds(paths)}){remedy}")

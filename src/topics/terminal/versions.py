@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from topics.errors import counted
-from topics.terminal import SOME, calibrated, carried, err, line, luck, out, some, tell, tell_some
+from topics.terminal import SOME, calibrated, err, have_it, line, luck, out, some, tell, tell_some
 
 if TYPE_CHECKING:
     from topics.quality.comparison import MetricChange, RubricComparison
@@ -30,7 +30,7 @@ def show_version(manifest: Manifest) -> None:
     if metrics := manifest.metrics:
         learned = {rubric.rubric for rubric in metrics.rubrics}
         alone = [name for name in manifest.configuration.get("rules", {}) if name not in learned]
-        spelled = "has rules only, no article carries it; is it spelled as in the data?"
+        spelled = "has rules but no articles; is it spelled as in the data?"
         tell_some([f"{name}: {spelled}" for name in alone])
 
 
@@ -52,8 +52,8 @@ def show_knowledge(console: Console, manifest: Manifest) -> None:
             for name, share in manifest.goals.get(one.rubric, {}).items()
         ]
         dull = [
-            f"{one.rubric}: barely better than chance, average precision {one.average_precision:.2f}, "
-            f"by chance {one.positives / (one.positives + one.negatives):.2f}"
+            f"{one.rubric}: hardly better than chance: average precision {one.average_precision:.2f}, "
+            f"chance level {one.positives / (one.positives + one.negatives):.2f}"
             for one in metrics.rubrics
             if one.positives >= MIN_POSITIVES and _tells_little(one)
         ]
@@ -81,23 +81,23 @@ def _goal(rubric: RubricMetrics, name: str, share: float) -> str:
     """Describe how well a goal is reached on unseen articles, with an interval.
 
     >>> _goal(tourism, "precision", 0.9)
-    'tourism: the goal is precision 0.90; on articles not seen 0.79, expect 0.63 to 0.89, from 28 positives'
+    'tourism: goal precision 0.90; out of fold 0.79, expect 0.63 to 0.89 (28 positives)'
     """
     from topics.quality.intervals import wilson
 
-    prefix = f"{rubric.rubric}: the goal is {name} {share:.2f}; on articles not seen "
+    prefix = f"{rubric.rubric}: goal {name} {share:.2f}; out of fold "
     if name == "precision" and not rubric.precision:
-        return f"{prefix}none was given it rightly, from {counted(rubric.positives, 'positive')}"
+        return f"{prefix}no article was tagged correctly ({counted(rubric.positives, 'positive')})"
     reached, of = (
         (rubric.precision, rubric.given) if name == "precision" else (rubric.recall, rubric.positives)
     )
     low, high = wilson(reached, of)
     expect = f", expect {low:.2f} to {high:.2f}" if of else ""
-    return f"{prefix}{reached:.2f}{expect}, from {counted(rubric.positives, 'positive')}"
+    return f"{prefix}{reached:.2f}{expect} ({counted(rubric.positives, 'positive')})"
 
 
 def _tells_little(rubric: RubricMetrics) -> bool:
-    """Return whether a rubric is ranked barely better than by chance."""
+    """Return whether a rubric is ranked hardly better than by chance."""
     chance = rubric.positives / max(rubric.positives + rubric.negatives, 1)
     return rubric.average_precision < min(1.5 * chance, chance + 0.1 * (1 - chance))
 
@@ -113,15 +113,15 @@ def _too_few(positives: int, manifest: Manifest) -> str:
 
     least = manifest.configuration.get("rubrics", {}).get("min_positives", Rubrics().min_positives)
     if positives < least:
-        return f"only {carried(positives)}"
-    return f"{carried(positives)}, and too few articles are known that do not"
+        return f"only {have_it(positives)}"
+    return f"{have_it(positives)}, too few are known not to"
 
 
 def _meant(name: str, manifest: Manifest) -> str:
     """Suggest «Туризм» for «Турзм»."""
     folded = {rubric.casefold(): rubric for rubric in manifest.rubrics}
     near = get_close_matches(name.casefold(), folded, 1, 0.8)
-    return f"; is it {folded[near[0]]}?" if near else ""
+    return f"; did you mean {folded[near[0]]}?" if near else ""
 
 
 def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, str]], folder: Path) -> None:
@@ -130,7 +130,9 @@ def show_versions(manifests: Sequence[Manifest], aliases: dict[str, dict[str, st
         tell(f"{folder}: no versions yet; train one with `python -m topics train`")
         return
     version = Column("version", no_wrap=True)  # to be copied
-    table = Table(version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "knows")
+    table = Table(
+        version, "aliases", "articles", "clean", "macro-F1", "mean AP", "exact match", "rubrics or topics"
+    )
     for manifest in manifests:
         named = [alias for alias, version in aliases[manifest.name].items() if version == manifest.version]
         metrics, topics = manifest.metrics, manifest.topics
@@ -170,9 +172,7 @@ def _show_topics_compared(comparison: TopicComparison) -> None:
         table.add_row(name, *_change(change))
     console.print(table)
     kept, gone = len(comparison.kept), len(comparison.gone)
-    how = (
-        "" if comparison.is_related else "; neither was trained going on from the other, so none can be kept"
-    )
+    how = "" if comparison.is_related else "; neither continues the other, so none can be kept"
     console.print(f"B keeps {kept} of {kept + gone} topics, {len(comparison.new)} are new{how}")
     for verb, names in (("gone", comparison.gone), ("new", comparison.new)):
         for name in names if comparison.is_related else ():
@@ -183,7 +183,7 @@ def _show_rubrics_compared(comparison: RubricComparison) -> None:
     console, errors = out(), err()
     console.print(
         f"A {comparison.before}\nB {comparison.after}\n{comparison.articles:,} labelled articles, "
-        f"{comparison.reprints:,} near-duplicates beside them that do not count"
+        f"{comparison.reprints:,} near-duplicates excluded"
     )
     table = Table("", "positives", "A", "B", "difference", "95 % interval", "B is")
     for rubric in comparison.rubrics:
@@ -192,11 +192,11 @@ def _show_rubrics_compared(comparison: RubricComparison) -> None:
     table.add_section()
     for name, change in comparison.overall.items():
         table.add_row(name, "", *_change(change))
-    console.print(table if comparison.rubrics else "no rubric in common: there is nothing to compare")
+    console.print(table if comparison.rubrics else "no rubric in common, nothing to compare")
     for names, label in ((comparison.lost, comparison.before), (comparison.gained, comparison.after)):
         if names:
-            errors.print(f"topics: only {label} knows {_known(names)}")
-    tell_some([f"{name}: too few articles carry it to show a loss" for name in comparison.unsure])
+            errors.print(f"topics: only in {label}: {_known(names)}")
+    tell_some([f"{name}: too few positives to detect a loss" for name in comparison.unsure])
 
 
 def _change(change: MetricChange) -> tuple[str, ...]:

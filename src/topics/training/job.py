@@ -110,7 +110,7 @@ class TrainingJob:
         metrics = replace(model.metrics(learned_from.tokens), previous=parent)
         manifest = replace(self._manifest(name), topics=metrics)
         pipeline = TopicPipeline(material.cleaner, model, self.config.topics.model)
-        self.watch("recording what was written when", 0)
+        self.watch("recording trends", 0)
         recorded = record(pipeline, material, self.corpus, titles=self.config.report.excerpt > 0)
         report = topic_report.build(
             model,
@@ -176,7 +176,7 @@ def latest_topics(registry: Registry, name: str) -> tuple[TopicPipeline, Version
     except ModelError as error:
         cause = str(error).partition("; ")[0]
         raise ModelError(
-            f"topics go on from {latest}, which cannot be opened ({cause}); import it anew, go back with "
+            f"the new topics would continue {latest}, which cannot be opened ({cause}); import it again, run "
             f"`topics rollback {name} --alias latest`, or train under another --topics-name"
         ) from error
 

@@ -112,10 +112,10 @@ def truth_table(
     enough = (positives >= least) & ((truth == 0).sum(axis=0) >= least)
     if not enough.any():
         found = _counts(dict(zip(names, positives.tolist(), strict=True)))
-        carried = Counter(rubric for label in labels if label for rubric in label.rubrics - set(names))
-        others = f"; the labels name {_counts(carried)}" if carried else ""
+        unwanted = Counter(rubric for label in labels if label for rubric in label.rubrics - set(names))
+        others = f"; in the labels: {_counts(unwanted)}" if unwanted else ""
         raise DataError(
-            f"no rubric has {least} articles that carry it and as many that do not "
+            f"no rubric has {least} articles with it and {least} without it "
             f"(found: {found}{others}); {_remedy(labels, rejects)}"
         )
     few = {name: int(n) for name, n, ok in zip(names, positives, enough, strict=True) if not ok}
@@ -134,13 +134,13 @@ def _remedy(labels: Sequence[Labels | None], rejects: Sequence[Reject]) -> str:
         [(kind, count)] = Counter(map(_kind, rejects)).most_common(1)
         example = next(row for row in rejects if _kind(row) == kind)
         return (
-            f"{len(rejects):,} of {counted(len(labels) + len(rejects), 'row')} were rejected, {count:,} as "
-            f"{example.source}:{example.line}: {example.reason}; mend that first"
+            f"{len(rejects):,} of {counted(len(labels) + len(rejects), 'row')} were rejected, {count:,} like "
+            f"{example.source}:{example.line}: {example.reason}; fix these first"
         )
-    remedy = "name the column with --rubrics-column, or lay labels over with --labels"
+    remedy = "name the column with --rubrics-column, or add labels with --labels"
     if not any(labels):
         remedy += (
-            "; without any labels, --only topics finds topics, `topics suggest` says what to label first"
+            "; without labels, --only topics finds topics, and `topics suggest` chooses what to label first"
         )
     return remedy
 

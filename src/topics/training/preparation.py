@@ -55,7 +55,7 @@ def _learn_cleaner(corpus: Corpus, settings: Cleaning, jobs: int, watch: Watch) 
         for outlet, fragments, weight in edges:
             learner.count(outlet, fragments, weight)
         done += len(edges)
-        watch("learning what outlets repeat", done)
+        watch("learning boilerplate", done)
     return Cleaner(settings.drop_recaps, settings.skip, learner.learn())
 
 

@@ -57,7 +57,7 @@ def read_manifest(folder: Path) -> Manifest:
     if protocol not in READERS:
         known = ", ".join(map(str, READERS))
         raise ModelError(
-            f"{folder}: has protocol {protocol}, this topics reads {known}; update topics or train again"
+            f"{folder}: has protocol {protocol}, this topics can read {known}; update topics or train again"
         )
     return READERS[protocol](path)
 
@@ -81,7 +81,7 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
     extra = {name for name in present - manifest.files.keys() if not _IGNORED.fullmatch(name)}
     if differing := extra | (manifest.files.keys() - present):
         remedy = "remove these files" if differing == extra else _REMEDY
-        raise ModelError(f"{folder}: files are missing or too many: {listed(differing)}; {remedy}")
+        raise ModelError(f"{folder}: missing or unexpected files: {listed(differing)}; {remedy}")
     for name, expected in manifest.files.items():
         path = folder / name
         check_suffix(path)
@@ -99,7 +99,7 @@ def check_suffix(path: Path) -> None:
         ModelError: it is not.
     """
     if path.suffix not in _SUFFIXES:
-        raise ModelError(f"{path}: a version holds no such file, only {listed(_SUFFIXES)}; refused")
+        raise ModelError(f"{path}: not a file of a version, which has only {listed(_SUFFIXES)}; refused")
 
 
 def describe(path: Path) -> File:

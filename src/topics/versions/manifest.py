@@ -143,7 +143,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             UsageError: it is a version of topics.
         """
         if self.metrics is None:
-            raise UsageError(f"{self.name}/{self.version} knows topics, not rubrics; name another version")
+            raise UsageError(
+                f"{self.name}/{self.version} is a version of topics, not of rubrics; name another version"
+            )
         return self.metrics
 
 
@@ -168,15 +170,15 @@ def differing_libraries(manifest: Manifest) -> str:
     """Describe differences of libraries that may change a version's answers; "" if there are none.
 
     >>> differing_libraries(manifest)
-    'trained with pymorphy3-dicts-ru 2.4.417127.4579844, here is 2.5.1: some words may be read otherwise'
+    'trained with pymorphy3-dicts-ru 2.4.417127.4579844, here 2.5.1: some words may be analysed differently'
     """
     differences = []
     for name in _DICTIONARIES:
         trained = manifest.libraries.get(name)
         with suppress(PackageNotFoundError):
             if trained and trained != version(name):
-                differences.append(f"trained with {name} {trained}, here is {version(name)}")
-    return f"{'; '.join(differences)}: some words may be read otherwise" if differences else ""
+                differences.append(f"trained with {name} {trained}, here {version(name)}")
+    return f"{'; '.join(differences)}: some words may be analysed differently" if differences else ""
 
 
 def moment_of(version: str) -> datetime | None:

@@ -26,22 +26,22 @@ def reasons_to_keep(versions: Sequence[str], events: Sequence[Event], keep: int,
     kept: dict[str, str] = {}
     for version in versions:
         if moment_of(version) is None:
-            kept[version] = "not named by `topics`"
+            kept[version] = "name not given by `topics`"
         elif _is_young(version, days):
             kept[version] = f"younger than {days} days"
     kept |= dict.fromkeys(
-        versions[len(versions) - keep if keep < len(versions) else 0 :], f"of the last {keep}"
+        versions[len(versions) - keep if keep < len(versions) else 0 :], f"among the last {keep}"
     )
     for alias, version in history.aliases(events).items():
         previous = history.previous(events, alias, versions)
         if alias != history.LATEST and previous:
-            kept[previous] = f"before @{alias}"
+            kept[previous] = f"previous @{alias}"
         if version in versions:
             kept[version] = f"@{alias}"
     parents = history.parents_of(events)
     for child in list(kept):
         if (parent := parents.get(child, "")) in versions:
-            kept.setdefault(parent, f"{child} went on from it")
+            kept.setdefault(parent, f"continued by {child}")
     return kept
 
 

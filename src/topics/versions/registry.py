@@ -134,7 +134,7 @@ class Registry:
                     event = Event(history.IMPORTED, version, why=f"{why}{damage}", metrics=metrics)
                     self._make_visible(draft, manifest, event)
         if damage:
-            warnings.warn(f"{name}/{version}: was taken {why}{damage}", ModelWarning, stacklevel=2)
+            warnings.warn(f"{name}/{version}: was imported {why}{damage}", ModelWarning, stacklevel=2)
         return Version(self._home(name) / version, manifest)
 
     def open(self, reference: str) -> Version:
@@ -198,12 +198,12 @@ class Registry:
         """Return the error for a model without versions: unknown, or all of them lost."""
         if aliases:
             return ModelError(
-                f"{self.folder}: no version of {name!r}, though its history names some; {persistence.REMEDY}"
+                f"{self.folder}: no version of {name!r}, but its history lists some; {persistence.REMEDY}"
             )
         known = listed(self.names())
         return ModelError(
             f"{self.folder}: no version of {name!r}; trained models: {known}. "
-            "Train one with `python -m topics train`, or name another folder of models (--models)"
+            "Train one with `python -m topics train`, or name another models folder (--models)"
         )
 
     def knows(self, name: str) -> bool:
@@ -287,7 +287,7 @@ class Registry:
             current = self.aliases(name).get(alias)
             if current != expected:
                 raise ModelError(
-                    f"{name}@{alias} moved meanwhile, from {expected} to {current}; compare with that one"
+                    f"{name}@{alias} moved meanwhile, from {expected} to {current}; compare with the latter"
                 )
             event = Event(history.PROMOTED, version, alias, current, why, forced, metrics or {})
             return History(self._home(name)).append(event)
@@ -340,7 +340,7 @@ class Registry:
             before = history.previous(events, alias, self.versions(name))
             if before is None:
                 raise ModelError(
-                    f"{name}@{alias} has nowhere to go back to; promote one of {listed(self.versions(name))}"
+                    f"{name}@{alias} has no previous version; promote one of {listed(self.versions(name))}"
                 )
             self.open(f"{name}/{before}")
             event = Event(history.ROLLED_BACK, before, alias, history.aliases(events)[alias], why)
@@ -404,9 +404,9 @@ class Registry:
             raise ModelError(f"{folder}: already exists and differs; remove it or import elsewhere")
         try:
             integrity.check(folder)
-            return "" if integrity.seal(folder) == seal else ", in place of one that was altered"
+            return "" if integrity.seal(folder) == seal else ", replacing one that was altered"
         except (ModelError, OSError):
-            return ", in place of one that was damaged"
+            return ", replacing one that was damaged"
 
     def _free_name(self, manifest: Manifest) -> str:
         """Return a name that sorts after all existing ones, whatever the clock says."""
@@ -452,7 +452,7 @@ class Registry:
 
     def _expect_model(self, name: str) -> None:
         if not self._home(name).is_dir():
-            raise ModelError(f"{self.folder}: no model {name!r}; there are {listed(self.names())}")
+            raise ModelError(f"{self.folder}: no model {name!r}; models: {listed(self.names())}")
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -479,8 +479,8 @@ def _holds_manifest(folder: Path) -> bool:
 def _check_identity(manifest: Manifest, name: str, version: str, folder: Path) -> None:
     if manifest.name != name or manifest.version != version:
         raise ModelError(
-            f"{folder}: its manifest is of {manifest.name}/{manifest.version}; it was moved or copied: "
-            "put it back, and a copy of a model into another folder of models"
+            f"{folder}: is {manifest.name}/{manifest.version} by its manifest; move it back, "
+            "or put a copied model into another models folder"
         )
 
 

@@ -76,14 +76,14 @@ def _show_course(activity: Activity, topic: TopicActivity, direction: str) -> No
         full = [n for n, articles in enumerate(activity.counts) if articles >= _ENOUGH]
         peak = max(full or range(len(topic.shares)), key=topic.shares.__getitem__)
         console.print(
-            f"by {activity.unit}: {spark(topic.shares, 60)} {direction}; most {topic.shares[peak]:.1%} in "
+            f"by {activity.unit}: {spark(topic.shares, 60)} {direction}; peak {topic.shares[peak]:.1%} in "
             f"{counted(activity.counts[peak], 'article')} from {activity.periods[peak]}",
         )
     rubrics = sorted(topic.rubrics.items(), key=lambda item: -item[1])[:_RUBRICS]
     if rubrics:
         listed = ", ".join(f"{name} {share:.0%}" for name, share in rubrics if share >= 0.01)
         console.print(f"rubrics: {listed or 'none'}")
-    for heading, articles in (("typical", topic.articles), ("carrying the change", topic.carriers)):
+    for heading, articles in (("typical", topic.articles), ("behind the change", topic.carriers)):
         if articles:
             console.print(f"{heading}:", style="bold")
         for article in articles:

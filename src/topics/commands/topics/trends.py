@@ -30,7 +30,7 @@ _CARRIERS = 3
 
 @click.command()
 @click.argument("data", nargs=-1)
-@click.option("--unit", type=click.Choice(["week", "month"]), help="[default: by the period that DATA cover]")
+@click.option("--unit", type=click.Choice(["week", "month"]), help="[default: by the time span of DATA]")
 @click.option("--labels", metavar="FILE", help="Table of labels (id, rubrics); they replace those of DATA.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: every topic with its course.")
 @version_of_topics_option
@@ -59,14 +59,14 @@ def trends(data: tuple[str, ...], as_json: bool, **options: Any) -> None:
         activity = _read(data, pipeline, version, options)
     elif options["unit"] not in (None, activity.unit):
         raise UsageError(
-            f"{version.label} counts by {activity.unit}; name DATA to see trends by {options['unit']}"
+            f"{version.label} has trends by {activity.unit}; name DATA for trends by {options['unit']}"
         )
     changed = changes(activity)
     if not changed:
         full = sum(count > 0 for count in activity.counts)
         raise DataError(
-            f"there are articles of {counted(full, activity.unit)}, and {MIN_PERIODS} are needed to tell "
-            "news from noise; give more articles, with dates (--date-column)"
+            f"dated articles cover {counted(full, activity.unit)}, at least {MIN_PERIODS} are needed; "
+            "give more articles with dates (--date-column)"
         )
     if as_json:
         _print_json(pipeline, version, activity, changed)
@@ -120,7 +120,7 @@ def _show(
         zip(pipeline.names, changed, activity.topics, strict=True),
         key=lambda row: -abs(row[1].after - row[1].before),
     )
-    table = Table("", "topic", "before", "since", "over time", "carried by", show_lines=True)
+    table = Table("", "topic", "before", "since", "over time", "articles behind it", show_lines=True)
     for direction, mark in (("rises", "↑"), ("falls", "↓")):
         for name, change, course in rows:
             if change.direction == direction:
@@ -138,4 +138,4 @@ def _show(
                 )
     if table.row_count:
         console.print(table)
-    console.print(f"{steady} of {len(changed)} topics: no more change than chance makes")
+    console.print(f"{steady} of {len(changed)} topics: no more change than expected by chance")
