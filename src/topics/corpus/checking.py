@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from topics.corpus.articles import Columns, Shape
-from topics.corpus.sources import Rows, Source, format_named
+from topics.corpus.sources import Rows, Source
 from topics.errors import DataError, counted, listed
 from topics.types import Reject, Row
 
@@ -60,8 +60,7 @@ def partly_missing(sources: Sequence[Source], shape: Shape) -> list[str]:
     files_read, first_columns, lacking_files = 0, set[str](), dict[str, list[str]]()
     for source in sources[:MAX_FILES] if optional or kept else ():
         rows = Rows(source, shape.limit, needed=shape.needed)
-        is_table = source.format is not None and format_named(source.format).is_table
-        wanted = optional | kept if is_table else optional
+        wanted = optional | kept if rows.is_table else optional
         present = columns_of(rows, wanted) if wanted else set()
         if not present and wanted:
             continue  # an empty file

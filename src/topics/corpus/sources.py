@@ -187,7 +187,7 @@ def _suffix(path: Path) -> str:
     return bare.suffix.lower().removeprefix(".")
 
 
-def format_named(name: str) -> Format:
+def _format_named(name: str) -> Format:
     """Return the format that `READERS` has under this name."""
     form: Format = READERS.load(name)
     return form
@@ -220,7 +220,7 @@ def cut(source: Source, size: int) -> list[Part]:
             total = stream.seek(0, io.SEEK_END)
             stream.seek(0)
             whole = WHOLE._replace(size=total)
-            split = format_named(source.format).cut if source.format else None
+            split = _format_named(source.format).cut if source.format else None
             if split is None or _packing(stream, source):
                 return [whole]
             return list(split(stream, size)) or [whole]
@@ -263,7 +263,7 @@ class Rows:
     @property
     def is_table(self) -> bool:
         """Whether every row has all columns; known with the first row."""
-        return self.format is not None and format_named(self.format).is_table
+        return self.format is not None and _format_named(self.format).is_table
 
     def __iter__(self) -> Iterator[Row | Reject]:
         """Open the source and read it."""
@@ -283,7 +283,7 @@ class Rows:
             raise _unreadable(source, error) from error
 
     def _read(self, stream: BinaryIO) -> Iterator[Row | Reject]:
-        read = format_named(str(self.format)).read
+        read = _format_named(str(self.format)).read
         return read(stream, self.source.name, self.limit, self.part, self.needed)
 
 
